@@ -1,0 +1,179 @@
+"""The catalogue. SQL is the truth; cards and facts in Redis are made from it."""
+
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models, transaction
+from django.db.models import F, Q
+
+from content.types import CONTENT_TYPES, ITEM_ID_LENGTH, ITEM_ID_PATTERN, MEDIA_TYPES, title_key
+
+
+class Genre(models.Model):
+    """A genre under its one name; whatever else people call it is an alias."""
+
+    slug = models.SlugField(max_length=64, unique=True)
+    name = models.CharField(max_length=64, unique=True)
+    reviewed = models.BooleanField(
+        default=False, db_index=True, help_text="Staff have seen it; unreviewed ones came in with an import."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(slug=""), name="genre_slug_not_empty"),
+            models.CheckConstraint(condition=~Q(name=""), name="genre_name_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GenreAlias(models.Model):
+    """One more spelling, in the folded form of `content.genres.fold`: letters and digits only."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    genre = models.ForeignKey(Genre, on_delete=models.CASCADE, related_name="aliases")
+
+    class Meta:
+        verbose_name_plural = "genre aliases"
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class GenreTmdbId(models.Model):
+    """TMDB has two numbers for some genres, one for films and one for series."""
+
+    tmdb_id = models.PositiveIntegerField(primary_key=True)
+    genre = models.ForeignKey(Genre, on_delete=models.CASCADE, related_name="tmdb_ids")
+
+    class Meta:
+        verbose_name = "TMDB genre id"
+        ordering = ["tmdb_id"]
+
+    def __str__(self) -> str:
+        return str(self.tmdb_id)
+
+
+class Item(models.Model):
+    """One thing in the feed: a trailer, clip, image … of a title.
+
+    Change one through `save()` or `content.services.items`, never by a bare
+    `update()`: `version` must rise in the transaction that changes it, since a card
+    in Redis gives way only to a newer version.
+    """
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        PUBLISHED = "published"
+        ARCHIVED = "archived"
+
+    id = models.CharField(
+        primary_key=True,
+        max_length=ITEM_ID_LENGTH,
+        validators=[RegexValidator(ITEM_ID_PATTERN, "An id has 1 to 64 characters and no blank.")],
+    )
+    content_type = models.CharField(max_length=16, choices=[(c, c) for c in CONTENT_TYPES], default="trailer")
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.DRAFT)
+    title = models.CharField(max_length=300)
+    tmdb_id = models.PositiveIntegerField(null=True, blank=True)
+    media_type = models.CharField(max_length=8, choices=[(m, m) for m in MEDIA_TYPES], null=True, blank=True)
+    title_key = models.CharField(max_length=80, editable=False)
+    overview = models.TextField(null=True, blank=True)
+    poster_path = models.CharField(max_length=300, null=True, blank=True)
+    backdrop_path = models.CharField(max_length=300, null=True, blank=True)
+    youtube_key = models.CharField(max_length=64, null=True, blank=True)
+    video_name = models.CharField(max_length=300, null=True, blank=True)
+    video_type = models.CharField(max_length=64, null=True, blank=True)
+    thumbnail_url = models.CharField(max_length=1000, null=True, blank=True)
+    image_url = models.CharField(max_length=1000, null=True, blank=True)
+    release_date = models.DateField(null=True, blank=True)
+    channel_title = models.CharField(max_length=200, null=True, blank=True)
+    description = models.TextField(null=True, blank=True)
+    vote_average = models.FloatField(
+        null=True, blank=True, validators=[MinValueValidator(0.0), MaxValueValidator(10.0)]
+    )
+    vote_count = models.PositiveIntegerField(default=0)
+    popularity = models.FloatField(default=0.0, validators=[MinValueValidator(0.0)])
+    like_count = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    view_count = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    share_count = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    genres = models.ManyToManyField(Genre, through="ItemGenre", related_name="items")
+    staff_boost = models.SmallIntegerField(
+        default=0,
+        validators=[MinValueValidator(-10), MaxValueValidator(10)],
+        help_text="-10 to 10: moves the item in every index at the next rebuild.",
+    )
+    hidden = models.BooleanField(default=False, help_text="Found by search, never planned into a feed.")
+    published_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    version = models.PositiveBigIntegerField(default=1, editable=False)
+    carded_version = models.PositiveBigIntegerField(default=0, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(id=""), name="item_id_not_empty"),
+            models.CheckConstraint(condition=~Q(title=""), name="item_title_not_empty"),
+            models.CheckConstraint(
+                condition=Q(content_type__in=CONTENT_TYPES), name="item_content_type_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(media_type__isnull=True) | Q(media_type__in=MEDIA_TYPES),
+                name="item_media_type_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["draft", "published", "archived"]), name="item_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(staff_boost__gte=-10, staff_boost__lte=10), name="item_boost_in_range"
+            ),
+            models.CheckConstraint(condition=Q(popularity__gte=0), name="item_popularity_not_negative"),
+            models.CheckConstraint(
+                condition=Q(vote_average__isnull=True) | Q(vote_average__gte=0, vote_average__lte=10),
+                name="item_vote_average_in_range",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="published") | Q(published_at__isnull=False),
+                name="item_published_has_date",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["title_key", "status"], name="item_title_status"),
+            models.Index(fields=["status", "-popularity", "id"], name="item_status_popularity"),
+            models.Index(fields=["-updated_at"], name="item_updated"),
+            # What a dying process left without its card; empty nearly always.
+            models.Index(fields=["id"], condition=Q(carded_version__lt=F("version")), name="item_dirty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.content_type})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Raise the version and, after commit, write card and facts (see content.services.items)."""
+        from content.services import items  # noqa: PLC0415  (services import models)
+
+        self.title_key = title_key(self.id, self.media_type, self.tmdb_id)
+        with transaction.atomic():
+            items.stamp(self)
+            super().save(*args, **kwargs)
+            self.refresh_from_db(fields=["version"])
+            items.changed([self.id], titles=[self.title_key])
+
+
+class ItemGenre(models.Model):
+    """An item's genres in order; position 0 is the primary one."""
+
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="item_genres")
+    genre = models.ForeignKey(Genre, on_delete=models.PROTECT, related_name="item_genres")
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["item", "genre"], name="item_genre_once")]
+
+    def __str__(self) -> str:
+        return f"{self.item_id}: {self.genre_id}"

@@ -1,0 +1,96 @@
+"""A circuit breaker: after some failures in a row calls fail at once, then one probe decides.
+
+The lock is held only around state changes, never around the guarded call: one
+slow call must not queue the others behind it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+State = Literal["closed", "open", "half-open"]
+
+
+class BreakerOpen(Exception):
+    """The guarded part failed lately; `retry_after` is the number of seconds until a probe is let through."""
+
+    def __init__(self, name: str, retry_after: float) -> None:
+        super().__init__(f"{name} is failing; next try in {retry_after:.1f} s")
+        self.name = name
+        self.retry_after = retry_after
+
+
+class Breaker:
+    """Opens after `failures` consecutive failures of the types in `counts`, for `open_seconds`.
+
+    One per process and outside part. Thread-safe. `clock` is monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        counts: tuple[type[BaseException], ...],
+        failures: int = 5,
+        open_seconds: float = 2.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self._counts = counts
+        self._limit = failures
+        self._open_seconds = open_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failed = 0
+        self._open_until: float | None = None
+        self._probing = False
+
+    @property
+    def state(self) -> State:
+        if self._open_until is None:
+            return "closed"
+        return "open" if self._clock() < self._open_until else "half-open"
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Run the body if the breaker lets it; raises `BreakerOpen` otherwise."""
+        self._enter()
+        try:
+            yield
+        except self._counts:
+            self._record_failure()
+            raise
+        except BaseException:
+            # The part answered, if only to say no; an interrupted probe proves nothing either way.
+            self._record_success()
+            raise
+        else:
+            self._record_success()
+
+    def _enter(self) -> None:
+        if self._open_until is None:
+            return
+        with self._lock:
+            if self._open_until is None:
+                return
+            left = self._open_until - self._clock()
+            if left > 0 or self._probing:
+                raise BreakerOpen(self.name, max(left, 0.0))
+            self._probing = True
+
+    def _record_success(self) -> None:
+        if self._failed == 0 and self._open_until is None:
+            return
+        with self._lock:
+            self._failed = 0
+            self._open_until = None
+            self._probing = False
+
+    def _record_failure(self) -> None:
+        with self._lock:
+            self._failed += 1
+            if self._probing or self._failed >= self._limit:
+                self._open_until = self._clock() + self._open_seconds
+            self._probing = False

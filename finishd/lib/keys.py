@@ -1,0 +1,85 @@
+"""Every Redis key, spelt once, with its type, its owner and what bounds it.
+
+A key that holds one viewer's state carries the viewer as hash tag, so that on a
+cluster a script may touch several of them. `docs/ARCHITECTURE.md` prints this
+table; a test holds every live key of a run against it.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import quote
+
+MINUTE = 60
+HOUR = 3600
+DAY = 24 * HOUR
+
+Kind = Literal["string", "hash", "list", "set", "zset", "stream"]
+_SAFE = "-_.~:@+=,"
+_REGISTRY: list["Key"] = []
+
+
+def tag(uid: str) -> str:
+    """A uid as it stands between the braces of a key: no brace, blank or control character survives."""
+    return quote(uid, safe=_SAFE)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A family of keys: `pattern` names its variables in `<>`."""
+
+    pattern: str
+    kind: Kind
+    owner: str
+    bound: str
+    ttl: int | None = None  # seconds; None: never expires, the bound says why that is safe
+    _names: tuple[str, ...] = field(init=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_names", tuple(re.findall(r"<(\w+)>", self.pattern)))
+        _REGISTRY.append(self)
+
+    def of(self, **values: str | int) -> str:
+        """The key's name; `viewer` is escaped, everything else stands as it is."""
+        name = self.pattern
+        for variable in self._names:
+            value = str(values[variable])
+            name = name.replace(f"<{variable}>", tag(value) if variable == "viewer" else value)
+        return name
+
+    def matches(self, name: str) -> bool:
+        parts = re.split(r"<\w+>", self.pattern)
+        return re.fullmatch(".+".join(re.escape(part) for part in parts), name, re.DOTALL) is not None
+
+
+def declared() -> tuple[Key, ...]:
+    """All declared families, in the order of this file."""
+    return tuple(_REGISTRY)
+
+
+# --- content (CACHE_URL) ---
+CARD = Key("card:{<item>}", "string", "content", "one per item", 7 * DAY)
+FACTS = Key("facts:{<item>}", "string", "content", "one per item", 7 * DAY)
+TITLE_HEAD = Key("title:<title>", "string", "content", "one per title", 1 * HOUR)
+
+# --- activity (REDIS_URL) ---
+PROFILE = Key("profile:{<viewer>}", "string", "activity", "one per viewer seen in a week", 7 * DAY)
+SEEN = Key("seen:{<viewer>}", "zset", "activity", "newest 5,000 items", 7 * DAY)
+TIMELINE = Key("timeline:{<viewer>}", "string", "activity", "400 entries", 7 * DAY)
+
+# --- feed (REDIS_URL) ---
+INDEX = Key("idx:<generation>:<name>", "zset", "feed", "20,000 items; the last four generations")
+INDEX_CURRENT = Key("idx:current", "string", "feed", "one; never expires, readers need it")
+INDEX_LOCK = Key("idx:building", "string", "feed", "one", 10 * MINUTE)
+SESSION = Key("session:{<viewer>}:<feed>", "string", "feed", "one per viewer and feed type", 10 * MINUTE)
+PLAN = Key("plan:{<viewer>}:<session>", "hash", "feed", "receipts of ten chunks", 10 * MINUTE)
+SLOTS = Key("slots:{<viewer>}:<session>", "list", "feed", "2,000 slots", 10 * MINUTE)
+SERVED = Key("served:{<viewer>}", "list", "feed", "newest 2,000 items served", 1 * DAY)
+TRACE = Key("trace:{<viewer>}:<session>:<chunk>", "string", "feed", "sampled plans", 1 * DAY)
+
+# --- auth (CACHE_URL) ---
+AUTH_KEYS = Key("auth:jwks:<project>", "string", "auth", "one key set", 1 * DAY)
+
+# --- not ours, but in the same Redis ---
+BROKER_BINDINGS = Key("_kombu.binding.<queue>", "set", "celery", "one per queue")
+BROKER_UNACKED = Key("unacked<part>", "hash", "celery", "messages in flight")

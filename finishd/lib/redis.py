@@ -1,0 +1,97 @@
+"""The one way to Redis: short time-outs, no silent retry, a breaker, and a count of client waits.
+
+`store()` is REDIS_URL (plans, indexes, people's hot state; must not evict),
+`cards()` is CACHE_URL (may evict what has a TTL). Both are pools of django-redis.
+
+A *wait* is one time that the client stands still for an answer: a command, a
+pipeline or a script call is one each. Budgets in the tests count these.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, cast
+
+from django_redis import get_redis_connection
+from redis.client import Pipeline as RedisPipeline
+from redis.client import Redis
+from redis.commands.core import Script
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from finishd.lib.breaker import Breaker, BreakerOpen
+
+# Redis gave no answer. An error that it answered with (ResponseError) is a mistake of ours, not this.
+UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, BreakerOpen)
+
+_waits: ContextVar[list[str] | None] = ContextVar("redis_waits", default=None)
+_breakers: dict[tuple[Any, ...], Breaker] = {}
+
+
+@contextmanager
+def count_waits() -> Iterator[list[str]]:
+    """Collect the waits of this thread within the block, one entry each (the command's name)."""
+    waits: list[str] = []
+    token = _waits.set(waits)
+    try:
+        yield waits
+    finally:
+        _waits.reset(token)
+
+
+def _note(what: str) -> None:
+    waits = _waits.get()
+    if waits is not None:
+        waits.append(what)
+
+
+def _breaker_of(pool: Any) -> Breaker:
+    """One breaker per server address and process: the cache may fail while the store does not."""
+    kwargs = pool.connection_kwargs
+    address = (kwargs.get("host"), kwargs.get("port"), kwargs.get("path"))
+    if address not in _breakers:
+        _breakers[address] = Breaker("redis", counts=(RedisConnectionError, RedisTimeoutError))
+    return _breakers[address]
+
+
+class Client(Redis):
+    """redis-py's client behind a breaker. Raises redis-py's errors, or `BreakerOpen` at once."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        _note(str(args[0]))
+        with _breaker_of(self.connection_pool).guard():
+            return super().execute_command(*args, **options)
+
+    def pipeline(self, transaction: bool = False, shard_hint: Any = None) -> "Pipeline":
+        """A pipeline without MULTI unless asked for: it saves waits, it promises no atomicity."""
+        return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class Pipeline(RedisPipeline):
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        if not self.command_stack:
+            return []
+        _note(f"pipeline of {len(self.command_stack)}")
+        with _breaker_of(self.connection_pool).guard():
+            return super().execute(raise_on_error)
+
+
+def store() -> Client:
+    return cast(Client, get_redis_connection("store"))
+
+
+def cards() -> Client:
+    return cast(Client, get_redis_connection("default"))
+
+
+class Lua(Script):
+    """A Lua script, written once beside the function that calls it. Calling it is one wait (EVALSHA).
+
+    In a pipeline the script is loaded first if the server does not know it (one or two waits more).
+    """
+
+    def __init__(self, source: str) -> None:
+        super().__init__(cast(Any, None), source.encode())
+
+    def run(self, client: Redis, *, keys: list[str], args: list[Any]) -> Any:
+        return self(keys=keys, args=args, client=client)

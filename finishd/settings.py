@@ -1,0 +1,219 @@
+"""Every setting, read from the environment once.
+
+Precedence: the process's environment, then `.env` beside manage.py, then what
+`make run` left in `$FINISHD_DATA/run.env` so that a second terminal finds the
+same servers.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from finishd.openapi import SETTINGS as SPECTACULAR_SETTINGS  # noqa: F401
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+FINISHD_DATA = Path(env.str("FINISHD_DATA", default=str(BASE_DIR / ".data"))).resolve()
+environ.Env.read_env(FINISHD_DATA / "run.env")
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if not SECRET_KEY:
+    raise ImproperlyConfigured("SECRET_KEY is not set. `make run` makes one; production takes it from its environment.")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+ROOT_URLCONF = "finishd.urls"
+WSGI_APPLICATION = "finishd.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# The phone app's paths have no trailing slash; a redirect would turn its POST into a GET.
+APPEND_SLASH = False
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "finishd.apps.FinishdConfig",
+    "content",
+    "analytics",
+    "activity",
+    "feed",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "finishd" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- SQL: the truth about content; sessions of the admin ---------------------------------------
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{FINISHD_DATA / 'db.sqlite3'}")
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",  # a writer waits for its turn instead of failing half-way
+        "timeout": 10,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"]["OPTIONS"] = {
+        "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL", default=8), "timeout": 5},
+        "connect_timeout": 3,
+    }
+
+# --- Redis: required, no in-process fallback ----------------------------------------------------
+REDIS_URL = env.str("REDIS_URL", default="")
+if not REDIS_URL:
+    raise ImproperlyConfigured("REDIS_URL is not set. `make run` starts a Redis of its own; else name one.")
+CACHE_URL = env.str("CACHE_URL", default=REDIS_URL)
+REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", default=0.15)  # seconds a request waits for one answer
+FINISHD_EMBEDDED_REDIS = env.bool("FINISHD_EMBEDDED_REDIS", default=False)
+
+
+def _redis(url: str) -> dict[str, Any]:
+    return {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": url,
+        "OPTIONS": {
+            "SOCKET_TIMEOUT": REDIS_TIMEOUT,
+            "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
+            "REDIS_CLIENT_CLASS": "finishd.lib.redis.Client",
+            # redis-py retries ten times by default, also what is not idempotent.
+            "CONNECTION_POOL_KWARGS": {
+                "max_connections": env.int("REDIS_POOL", default=64),
+                "retry": Retry(NoBackoff(), 0),
+            },
+        },
+    }
+
+
+CACHES = {"default": _redis(CACHE_URL), "store": _redis(REDIS_URL)}
+
+# --- Celery --------------------------------------------------------------------------------------
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    # A killed worker's task comes back after about ten seconds instead of 95.
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "max_retries": 2,
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 1800  # below the visibility timeout, or a task would run twice at once
+CELERY_TASK_SOFT_TIME_LIMIT = 1700
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {"feed.tasks.*": {"queue": "indexes"}, "content.tasks.*": {"queue": "content"}}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+# --- People --------------------------------------------------------------------------------------
+ACTIVITY_STORE = env.str("ACTIVITY_STORE", default="orm")
+FIREBASE_PROJECT_ID = env.str("FIREBASE_PROJECT_ID", default="")
+FIREBASE_KEYS_FILE = env.str("FIREBASE_KEYS_FILE", default="")
+
+# --- Feed ----------------------------------------------------------------------------------------
+FEED_TRACE_PERCENT = env.int("FEED_TRACE_PERCENT", default=1)  # plans that keep a full trace
+INDEX_STALE_SECONDS = env.int("INDEX_STALE_SECONDS", default=2 * 3600)  # older than this, not ready
+
+# --- API -----------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["finishd.auth.drf.FirebaseAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["finishd.lib.wire.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["finishd.lib.wire.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "finishd.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "TEST_REQUEST_RENDERER_CLASSES": ["finishd.lib.wire.JSONRenderer"],
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+# --- Time, language, static ----------------------------------------------------------------------
+TIME_ZONE = "UTC"
+USE_TZ = True
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = DEBUG
+LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+UNFOLD = {
+    "SITE_TITLE": "Finishd",
+    "SITE_HEADER": "Finishd",
+    "SITE_SUBHEADER": "What people see next",
+    "SITE_SYMBOL": "movie",
+}
+
+# --- Behind TLS ----------------------------------------------------------------------------------
+if not DEBUG:
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_REDIRECT_EXEMPT = [r"^health"]  # balancers probe in plain HTTP
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    if env.bool("TRUST_X_FORWARDED_PROTO", default=False):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
