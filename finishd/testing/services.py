@@ -1,0 +1,161 @@
+"""Pytest plugin: every test process gets a real Redis, its own data folder and its own database.
+
+Loaded by `-p` in pyproject.toml, because Django's settings are read before any conftest. Each xdist worker, or
+the one process without xdist, starts its own Redis by the function that `make run` uses. The database is an
+SQLite file, or with FINISHD_TEST_DATABASE=postgresql one throw-away cluster that all workers share, each with
+a database of its own. What the developer's environment names (DATABASE_URL, REDIS_URL, .env) is never touched:
+tests empty what they are given.
+
+FINISHD_REQUIRE_SERVICES=1 turns a skip for a missing service into a failure.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from finishd.run.embedded_redis import RedisServer, find_binary
+from finishd.run.errors import Refusal
+from finishd.run.guard import Guard
+from finishd.testing import postgres
+
+_redis_key = pytest.StashKey[RedisServer]()
+_skip_all_key = pytest.StashKey[str]()
+_POSTGRES_URL = "FINISHD_TEST_DATABASE_URL"  # from the xdist controller to its workers
+
+
+def service_missing(reason: str) -> NoReturn:
+    """Skip the running test for want of a service, or fail it where FINISHD_REQUIRE_SERVICES=1."""
+    if _required():
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    """Start the servers and name them in the environment, then let pytest-django read the settings."""
+    stack = ExitStack()
+    early_config.add_cleanup(stack.close)
+    data = Path(tempfile.mkdtemp(prefix="finishd-test-")).resolve()
+    stack.callback(shutil.rmtree, data, ignore_errors=True)
+    guard = Guard()
+    stack.callback(guard.close)
+    redis_url = "redis://127.0.0.1:1/0"  # an xdist controller runs no test and needs none
+    if not _is_controller(early_config):
+        server = _start_redis(data, guard)
+        stack.callback(server.stop)
+        early_config.stash[_redis_key] = server
+        redis_url = server.url
+    os.environ.update(_environment(data, redis_url))
+    if os.environ.get("FINISHD_TEST_DATABASE") == "postgresql":
+        _use_postgres(early_config, data, guard)
+    result = yield
+    _use_sqlite_file(data)
+    return result
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    database = os.environ["DATABASE_URL"].partition(":")[0]
+    return f"finishd: Redis from {find_binary()}, database {database}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    reason = config.stash.get(_skip_all_key, None)
+    if reason:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis(request: pytest.FixtureRequest) -> None:
+    """Every test starts with an empty Redis that answers."""
+    server = request.config.stash[_redis_key]
+    server.resume()
+    server.start()
+    server.flush()
+
+
+@pytest.fixture
+def redis_server(request: pytest.FixtureRequest) -> Generator[RedisServer, None, None]:
+    """This process's Redis, to be stopped, started, paused and resumed; whole again after the test."""
+    server = request.config.stash[_redis_key]
+    yield server
+    server.resume()
+    server.start()
+
+
+def _required() -> bool:
+    return os.environ.get("FINISHD_REQUIRE_SERVICES") == "1"
+
+
+def _is_worker() -> bool:
+    return "PYTEST_XDIST_WORKER" in os.environ
+
+
+def _is_controller(config: pytest.Config) -> bool:
+    """Whether this process only hands tests out."""
+    return not _is_worker() and bool(getattr(config.known_args_namespace, "numprocesses", None))
+
+
+def _start_redis(data: Path, guard: Guard) -> RedisServer:
+    directory = data / "redis"
+    directory.mkdir()
+    try:
+        return RedisServer(directory=directory, guard=guard)
+    except Refusal as refusal:  # nothing can be tested without
+        raise pytest.UsageError(str(refusal)) from refusal
+
+
+def _environment(data: Path, redis_url: str) -> dict[str, str]:
+    """Production's settings on this process's servers; every name that a developer's .env might set."""
+    from finishd.auth import devkeys  # noqa: PLC0415  (after the guard: a failing import leaves nothing behind)
+
+    keys = data / "dev-keys"
+    devkeys.ensure(keys)
+    return {
+        "FINISHD_DATA": str(data),
+        "DEBUG": "false",
+        "SECRET_KEY": "for tests only: it signs nothing that anybody will trust",
+        "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+        "SECURE_SSL_REDIRECT": "false",  # the test client speaks plain HTTP
+        "DATABASE_URL": f"sqlite:///{data / 'db.sqlite3'}",
+        "REDIS_URL": redis_url,
+        "CACHE_URL": redis_url,
+        "CELERY_BROKER_URL": redis_url,
+        "FINISHD_EMBEDDED_REDIS": "false",
+        "FIREBASE_PROJECT_ID": "finishd-test",
+        "FIREBASE_KEYS_FILE": str(keys / "jwks.json"),
+        "ACTIVITY_STORE": "orm",
+    }
+
+
+def _use_postgres(config: pytest.Config, data: Path, guard: Guard) -> None:
+    """Name a cluster as the database: the controller's in a worker, else one that is started now."""
+    if not _is_worker():
+        os.environ.pop(_POSTGRES_URL, None)
+        directory = data / "postgres"
+        directory.mkdir()
+        data.chmod(0o711)  # the server runs as another user when pytest runs as root
+        try:
+            os.environ[_POSTGRES_URL] = postgres.start(directory=directory, guard=guard)
+        except postgres.NoPostgres as missing:
+            if _required():
+                raise pytest.UsageError(str(missing)) from missing
+    if _POSTGRES_URL in os.environ:
+        os.environ["DATABASE_URL"] = os.environ[_POSTGRES_URL]
+    else:
+        config.stash[_skip_all_key] = "FINISHD_TEST_DATABASE=postgresql, but no PostgreSQL can run here"
+
+
+def _use_sqlite_file(data: Path) -> None:
+    """A file, so that several processes can open it; Django's own choice for tests lives in one process's memory."""
+    from django.conf import settings  # noqa: PLC0415  (only now are the settings to be read)
+
+    if settings.configured and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(data / "test.sqlite3")

@@ -1,0 +1,106 @@
+"""The ground that the other tests stand on: real servers of one's own that end with pytest."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+
+from finishd.run.embedded_redis import RedisServer, answers
+from finishd.testing.services import service_missing
+
+
+@pytest.fixture
+def client(redis_server: RedisServer) -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.3, retry=None)
+
+
+class TestRedis:
+    def test_the_settings_name_this_process_own_server(self, redis_server: RedisServer) -> None:
+        assert redis_server.url == settings.REDIS_URL == settings.CACHE_URL == settings.CELERY_BROKER_URL
+
+    @pytest.mark.parametrize("turn", ["first", "second"])
+    def test_every_test_starts_with_an_empty_one(self, client: redis.Redis, turn: str) -> None:
+        assert client.dbsize() == 0
+        client.set("left behind", turn)
+
+    def test_a_stopped_one_refuses_and_comes_back_empty_on_its_port(
+        self, redis_server: RedisServer, client: redis.Redis
+    ) -> None:
+        client.set("key", "value")
+        port = redis_server.port
+        redis_server.stop()
+        with pytest.raises(redis.ConnectionError):
+            client.ping()
+        redis_server.start()
+        assert redis_server.port == port
+        assert client.dbsize() == 0
+
+    def test_a_paused_one_answers_nobody_until_it_is_resumed(
+        self, redis_server: RedisServer, client: redis.Redis
+    ) -> None:
+        client.set("key", "value")
+        redis_server.pause()
+        with pytest.raises(redis.TimeoutError):
+            client.get("key")
+        redis_server.resume()
+        assert client.get("key") == b"value"
+
+    def test_it_refuses_writes_when_it_is_full_instead_of_forgetting(self, client: redis.Redis) -> None:
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+
+
+@pytest.mark.django_db
+def test_the_database_can_be_opened_by_several_processes() -> None:
+    assert "memory" not in str(connection.settings_dict["NAME"])
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("0", pytest.skip.Exception), ("1", pytest.fail.Exception)])
+def test_a_missing_service_is_a_skip_unless_services_are_required(
+    monkeypatch: pytest.MonkeyPatch, required: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("FINISHD_REQUIRE_SERVICES", required)
+    with pytest.raises(outcome, match="no emulator here"):
+        service_missing("no emulator here")
+
+
+def test_a_killed_pytest_leaves_no_server_behind(tmp_path: Path) -> None:
+    test = tmp_path / "test_waits.py"
+    report = tmp_path / "port"
+    test.write_text(
+        "import pathlib, time\n"
+        "def test_waits(redis_server):\n"
+        f"    pathlib.Path({str(report)!r}).write_text(str(redis_server.port))\n"
+        "    time.sleep(60)\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", "-n0", "-c", "pyproject.toml", "--rootdir", ".", str(test)],
+        cwd=settings.BASE_DIR,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    port = int(_wait_for_text(report))
+    assert answers(port)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    _wait_until(lambda: not answers(port))
+
+
+def _wait_for_text(path: Path) -> str:
+    _wait_until(lambda: path.exists() and bool(path.read_text()))
+    return path.read_text()
+
+
+def _wait_until(condition: object) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "waited for 30 s"
+        time.sleep(0.05)
