@@ -57,6 +57,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "finishd.errors.ApiErrors",  # outermost: it gives the errors of all others their shape
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -157,7 +158,9 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 # --- People --------------------------------------------------------------------------------------
 ACTIVITY_STORE = env.str("ACTIVITY_STORE", default="orm")
 FIREBASE_PROJECT_ID = env.str("FIREBASE_PROJECT_ID", default="")
-FIREBASE_KEYS_FILE = env.str("FIREBASE_KEYS_FILE", default="")
+FIREBASE_KEYS_FILE = env.str("FIREBASE_KEYS_FILE", default="")  # a JWKS file; development only
+# Not from the environment: whoever chooses these keys chooses who is who.
+FIREBASE_KEYS_URL = "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
 
 # --- Feed ----------------------------------------------------------------------------------------
 FEED_TRACE_PERCENT = env.int("FEED_TRACE_PERCENT", default=1)  # plans that keep a full trace

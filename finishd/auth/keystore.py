@@ -1,0 +1,192 @@
+"""Where the verifying keys come from: Google's endpoint, or in development a file.
+
+A process keeps the set in memory, so a warm check waits for nothing. When the set
+has passed its time one thread fetches the next, and all requests go on with the
+old one meanwhile, for as long as the endpoint fails. Redis carries a set from the
+process that fetched it to the others; without Redis each fetches its own.
+"""
+
+import logging
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from functools import lru_cache
+from http.client import HTTPException
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from finishd.auth import keyset
+from finishd.auth.keyset import BadKeySet, KeySet
+from finishd.auth.tokens import FindKey
+from finishd.errors import Unavailable
+from finishd.lib import keys as redis_keys
+from finishd.lib import redis
+from finishd.lib.breaker import BreakerOpen
+
+TIMEOUT = 2.0  # seconds for one fetch, all told
+PAUSE = 10.0  # seconds between two fetches while the endpoint fails
+UNKNOWN_PAUSE = 30.0  # a set younger than this is the last word on a key that it lacks
+
+logger = logging.getLogger(__name__)
+
+
+class KeysUnavailable(Unavailable):
+    """No key could be had, so nobody can be recognised: 503."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("Sign-in cannot be verified right now.", code="auth_unavailable", retry_after=retry_after)
+
+
+def current() -> FindKey:
+    """The key lookup that the settings ask for. One per process and configuration."""
+    if settings.FIREBASE_KEYS_FILE:
+        return _file_keys(Path(settings.FIREBASE_KEYS_FILE)).find
+    return _remote_keys(settings.FIREBASE_PROJECT_ID, settings.FIREBASE_KEYS_URL).find
+
+
+class FileKeys:
+    """The keys of a JWKS file, read at the first use."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._keys: keyset.Keys | None = None
+
+    def find(self, kid: str) -> RSAPublicKey | None:
+        """The key of that id, or None. Raises `KeysUnavailable` when the file cannot be used."""
+        if self._keys is None:
+            try:
+                self._keys = keyset.parse(self._path.read_bytes())
+            except (OSError, BadKeySet) as error:
+                logger.error("cannot use FIREBASE_KEYS_FILE %s: %s", self._path, error)
+                raise KeysUnavailable(PAUSE) from error
+        return self._keys.get(kid)
+
+
+class RemoteKeys:
+    """The keys behind `url`. Thread-safe.
+
+    An unknown key id causes a fetch only when the set at hand is older than
+    `UNKNOWN_PAUSE`. That bounds what invented ids can cost, whatever their number,
+    and without a list of them: Google publishes a key hours before it signs with it.
+    """
+
+    def __init__(self, project: str, url: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._redis_key = redis_keys.AUTH_KEYS.of(project=project)
+        self._url = url
+        self._clock = clock
+        self._held: KeySet | None = None
+        self._refreshing = threading.Lock()
+        self._next_try = 0.0
+
+    def find(self, kid: str) -> RSAPublicKey | None:
+        """The key of that id, or None when the endpoint does not know it.
+
+        Costs nothing while the set is fresh, or stale with the endpoint failing. Raises
+        `KeysUnavailable` when there is no set at all, after `TIMEOUT` at most.
+        """
+        held, now = self._held, self._clock()
+        if held is None:
+            held = self._first()
+        elif now >= held.fresh_until:
+            self._refresh_aside(now)
+        key = held.keys.get(kid)
+        if key is None and self._may_be_new(held, now):
+            key = self._find_new(kid, now)
+        return key
+
+    def _may_be_new(self, held: KeySet, now: float) -> bool:
+        return now - held.fetched_at >= UNKNOWN_PAUSE and now >= self._next_try
+
+    def _find_new(self, kid: str, now: float) -> RSAPublicKey | None:
+        """Look for an unknown key in the shared set, and if that is old as well at the endpoint."""
+        for _ in ("shared", "fetched"):
+            self._refresh(wait=True)
+            held = self._held
+            if held is None:
+                break
+            if kid in held.keys or not self._may_be_new(held, now):
+                return held.keys.get(kid)
+        return None
+
+    def _first(self) -> KeySet:
+        self._refresh(wait=True)
+        if self._held is None:
+            raise KeysUnavailable(max(self._next_try - self._clock(), 1.0))
+        return self._held
+
+    def _refresh_aside(self, now: float) -> None:
+        """Refresh in a thread of its own, so that no request waits for it."""
+        if now >= self._next_try and not self._refreshing.locked():
+            threading.Thread(target=self._refresh, name="auth-keys", daemon=True).start()
+
+    def _refresh(self, *, wait: bool = False) -> None:
+        """Bring a newer set if one is due; one thread at a time, the others wait for it or leave."""
+        before = self._held
+        if not self._refreshing.acquire(blocking=wait, timeout=2 * TIMEOUT if wait else -1):
+            return
+        try:
+            if self._held is before and self._clock() >= self._next_try:
+                self._held = self._newer(before) or before
+        finally:
+            self._refreshing.release()
+
+    def _newer(self, before: KeySet | None) -> KeySet | None:
+        shared = self._from_redis()
+        if shared is not None and (before is None or shared.fetched_at > before.fetched_at):
+            return shared
+        try:
+            fetched = self._fetch()
+        except (OSError, HTTPException, BadKeySet) as error:
+            logger.warning("cannot fetch the keys of ID tokens from %s: %s", self._url, error)
+            self._next_try = self._clock() + PAUSE
+            return None
+        self._to_redis(fetched)
+        return fetched
+
+    def _fetch(self) -> KeySet:
+        deadline = time.monotonic() + TIMEOUT
+        with urllib.request.urlopen(self._url, timeout=TIMEOUT) as answer:  # noqa: S310  (the settings' own URL)
+            document = b""
+            # A socket's time-out is for each read alone; an answer in drops would go on for ever.
+            while chunk := answer.read1(65_536):
+                document += chunk
+                if time.monotonic() > deadline:
+                    raise TimeoutError("the answer takes too long")
+                if len(document) > keyset.MAX_DOCUMENT:
+                    raise BadKeySet("the answer is too long")
+            headers = answer.headers
+        now = self._clock()
+        fresh_for = keyset.lifetime(headers.get("Cache-Control", ""), headers.get("Age", ""))
+        return KeySet(document, keyset.parse(document), fetched_at=now, fresh_until=now + fresh_for)
+
+    def _from_redis(self) -> KeySet | None:
+        """The set that another process shared, if it is still fresh."""
+        now = self._clock()
+        try:
+            packed = redis.cards().get(self._redis_key)
+            shared = keyset.unpack(packed, now=now) if isinstance(packed, bytes) else None
+        except (RedisError, BreakerOpen, BadKeySet) as error:
+            logger.warning("cannot read the shared keys of ID tokens: %s", error)
+            return None
+        return shared if shared is not None and now < shared.fresh_until else None
+
+    def _to_redis(self, fetched: KeySet) -> None:
+        try:
+            redis.cards().set(self._redis_key, keyset.pack(fetched), ex=redis_keys.AUTH_KEYS.ttl)
+        except (RedisError, BreakerOpen) as error:
+            logger.warning("cannot share the keys of ID tokens: %s", error)
+
+
+@lru_cache(maxsize=8)
+def _file_keys(path: Path) -> FileKeys:
+    return FileKeys(path)
+
+
+@lru_cache(maxsize=8)
+def _remote_keys(project: str, url: str) -> RemoteKeys:
+    return RemoteKeys(project, url)

@@ -1,0 +1,141 @@
+"""The rules of a Firebase ID token. Pure: the keys and the clock are arguments."""
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+ALGORITHM = "RS256"
+ISSUER = "https://securetoken.google.com/"
+LEEWAY = 30.0  # seconds that two clocks may differ
+MAX_TOKEN = 8192  # characters; Firebase caps custom claims at 1,000 bytes
+MAX_KID = 128
+MAX_UID = 128
+MAX_NAME = 200
+MAX_PICTURE = 2048
+MAX_TIME = 1e11  # Unix seconds; far beyond any date, far below what a float cannot hold
+
+FindKey = Callable[[str], RSAPublicKey | None]
+
+# The clock is ours, and PyJWT's own checks read the machine's: only the signature is its business.
+_SIGNATURE_ONLY: Any = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
+
+
+class InvalidToken(Exception):
+    """The token proves nothing. `code` is stable: `token_invalid`, or `token_expired` when only its time is over."""
+
+    def __init__(self, reason: str, *, code: str = "token_invalid") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A verified caller. `name` (≤ 200 characters) and `picture` (a URL) are what the token claims."""
+
+    uid: str
+    name: str | None = None
+    picture: str | None = None
+
+    is_authenticated: ClassVar[bool] = True
+    is_anonymous: ClassVar[bool] = False
+
+    @property
+    def pk(self) -> str:
+        return self.uid
+
+    def __str__(self) -> str:
+        return self.uid
+
+
+def verify(token: str, *, project: str, find_key: FindKey, now: float) -> Viewer:
+    """The viewer whom `token` proves for `project`, or `InvalidToken`.
+
+    `now` is Unix seconds. `find_key` gives the public key of a key id, or None; what
+    it raises passes through. No I/O of its own, about 60 µs.
+    """
+    key = find_key(_key_id(token))
+    if key is None:
+        raise InvalidToken("The token is signed by an unknown key.")
+    try:
+        claims = jwt.decode(token, key, algorithms=[ALGORITHM], options=_SIGNATURE_ONLY)
+    except jwt.PyJWTError:
+        raise InvalidToken("The token's signature does not match.") from None
+    _check_origin(claims, project)
+    _check_times(claims, now)
+    return Viewer(
+        uid=_subject(claims),
+        name=_name(claims.get("name")),
+        picture=_picture(claims.get("picture")),
+    )
+
+
+def valid_uid(value: object) -> bool:
+    """Whether `value` can be a uid: 1 to 128 printable characters. It becomes part of keys and rows."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_UID and value.isprintable()
+
+
+def _key_id(token: str) -> str:
+    """The key id of the still unverified header; the algorithm is refused here, before any key is looked for."""
+    if len(token) > MAX_TOKEN:
+        raise InvalidToken("The token is too long.")
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, UnicodeError):
+        raise InvalidToken("This is not a token.") from None
+    if header.get("alg") != ALGORITHM:
+        raise InvalidToken(f"The token is not signed with {ALGORITHM}.")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID:
+        raise InvalidToken("The token names no key.")
+    return kid
+
+
+def _check_origin(claims: dict[str, Any], project: str) -> None:
+    if not project or claims.get("aud") != project:
+        raise InvalidToken("The token is for another project.")
+    if claims.get("iss") != ISSUER + project:
+        raise InvalidToken("The token has another issuer.")
+
+
+def _check_times(claims: dict[str, Any], now: float) -> None:
+    if _seconds(claims, "iat") > now + LEEWAY:
+        raise InvalidToken("The token was issued in the future.")
+    for optional in ("auth_time", "nbf"):
+        if optional in claims and _seconds(claims, optional) > now + LEEWAY:
+            raise InvalidToken("The token is not valid yet.")
+    if _seconds(claims, "exp") <= now - LEEWAY:
+        raise InvalidToken("The token has expired.", code="token_expired")
+
+
+def _seconds(claims: dict[str, Any], name: str) -> float:
+    value = claims.get(name)
+    # JSON as Python reads it knows NaN and infinity; neither is between two numbers.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < MAX_TIME:
+        raise InvalidToken(f"The token has no proper {name}.")
+    return value
+
+
+def _subject(claims: dict[str, Any]) -> str:
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not valid_uid(subject):
+        raise InvalidToken("The token names nobody.")
+    return subject
+
+
+def _name(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    # Controls and lone surrogates go, since not every store takes them; joiners in names and emoji stay.
+    kept = (character for character in value[:MAX_NAME] if unicodedata.category(character) not in ("Cc", "Cs"))
+    return "".join(kept).strip() or None
+
+
+def _picture(value: object) -> str | None:
+    if not isinstance(value, str) or len(value) > MAX_PICTURE or not value.isprintable():
+        return None
+    return value if value.startswith(("https://", "http://")) else None
