@@ -149,7 +149,9 @@ def _ask(port: int, line: bytes, *, timeout: float) -> bytes:
 def _version(path: str) -> tuple[int, int]:
     """Major and minor version of a server binary; (0, 0) when it does not say."""
     try:
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=5, check=False).stdout
+        said = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=5, check=False
+        ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return (0, 0)
     found = re.search(r"v=(\d+)\.(\d+)", said)

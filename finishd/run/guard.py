@@ -46,7 +46,7 @@ class Guard:
         self._tell(f"-{pid}\n")
 
     def close(self) -> None:
-        """Stop whatever is still watched, and the guard itself. Blocks for up to `GRACE_SECONDS` and a bit."""
+        """Stop whatever is still watched, and the guard itself. Blocks for `GRACE_SECONDS` at most."""
         if self._process.stdin and not self._process.stdin.closed:
             self._process.stdin.close()
         self._process.wait()

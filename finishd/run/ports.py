@@ -6,7 +6,7 @@ from contextlib import closing
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on at this moment; another process may still take it before the caller does."""
+    """A port that nobody listens on at this moment; another process may take it before the caller does."""
     with closing(socket.socket()) as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
@@ -14,7 +14,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen on `host`:`port` now. Raises OSError for a host that is not of this machine."""
+    """Whether a server could listen there now. Raises OSError when `host` is no address of this machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with closing(socket.socket(family)) as probe:
         # As servers do: a port in TIME_WAIT after a restart counts as free.

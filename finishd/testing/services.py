@@ -1,10 +1,10 @@
 """Pytest plugin: every test process gets a real Redis, its own data folder and its own database.
 
-Loaded by `-p` in pyproject.toml, because Django's settings are read before any conftest. Each xdist worker, or
-the one process without xdist, starts its own Redis by the function that `make run` uses. The database is an
-SQLite file, or with FINISHD_TEST_DATABASE=postgresql one throw-away cluster that all workers share, each with
-a database of its own. What the developer's environment names (DATABASE_URL, REDIS_URL, .env) is never touched:
-tests empty what they are given.
+Loaded by `-p` in pyproject.toml, because Django's settings are read before any conftest. Each xdist worker,
+or the one process without xdist, starts its own Redis by the function that `make run` uses. The database is
+an SQLite file, or with FINISHD_TEST_DATABASE=postgresql one throw-away cluster that all workers share, each
+with a database of its own. What the developer's environment names (DATABASE_URL, REDIS_URL, .env) is never
+touched: tests empty what they are given.
 
 FINISHD_REQUIRE_SERVICES=1 turns a skip for a missing service into a failure.
 """
@@ -26,7 +26,9 @@ from finishd.testing import postgres
 
 _redis_key = pytest.StashKey[RedisServer]()
 _skip_all_key = pytest.StashKey[str]()
-_POSTGRES_URL = "FINISHD_TEST_DATABASE_URL"  # from the xdist controller to its workers
+# From the xdist controller to its workers: where the cluster is, or why there is none.
+_POSTGRES_URL = "FINISHD_TEST_POSTGRES_URL"
+_NO_POSTGRES = "FINISHD_TEST_NO_POSTGRES"
 
 
 def service_missing(reason: str) -> NoReturn:
@@ -53,7 +55,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         redis_url = server.url
     os.environ.update(_environment(data, redis_url))
     if os.environ.get("FINISHD_TEST_DATABASE") == "postgresql":
-        _use_postgres(early_config, data, guard)
+        _use_postgres(early_config, data, guard, stack)
     result = yield
     _use_sqlite_file(data)
     return result
@@ -135,26 +137,35 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
     }
 
 
-def _use_postgres(config: pytest.Config, data: Path, guard: Guard) -> None:
+def _use_postgres(config: pytest.Config, data: Path, guard: Guard, stack: ExitStack) -> None:
     """Name a cluster as the database: the controller's in a worker, else one that is started now."""
     if not _is_worker():
-        os.environ.pop(_POSTGRES_URL, None)
-        directory = data / "postgres"
-        directory.mkdir()
-        data.chmod(0o711)  # the server runs as another user when pytest runs as root
-        try:
-            os.environ[_POSTGRES_URL] = postgres.start(directory=directory, guard=guard)
-        except postgres.NoPostgres as missing:
-            if _required():
-                raise pytest.UsageError(str(missing)) from missing
+        _start_postgres(data, guard, stack)
     if _POSTGRES_URL in os.environ:
         os.environ["DATABASE_URL"] = os.environ[_POSTGRES_URL]
     else:
-        config.stash[_skip_all_key] = "FINISHD_TEST_DATABASE=postgresql, but no PostgreSQL can run here"
+        config.stash[_skip_all_key] = os.environ[_NO_POSTGRES]
+
+
+def _start_postgres(data: Path, guard: Guard, stack: ExitStack) -> None:
+    for name in (_POSTGRES_URL, _NO_POSTGRES):
+        os.environ.pop(name, None)
+    directory = data / "postgres"
+    directory.mkdir()
+    data.chmod(0o711)  # the server runs as another user when pytest runs as root
+    try:
+        cluster = postgres.Cluster(directory=directory, guard=guard)
+    except postgres.NoPostgres as missing:
+        if _required():
+            raise pytest.UsageError(str(missing)) from missing
+        os.environ[_NO_POSTGRES] = str(missing)
+        return
+    stack.callback(cluster.stop)
+    os.environ[_POSTGRES_URL] = cluster.url
 
 
 def _use_sqlite_file(data: Path) -> None:
-    """A file, so that several processes can open it; Django's own choice for tests lives in one process's memory."""
+    """A file, so that several processes can open it; Django's own choice for tests is in one's memory."""
     from django.conf import settings  # noqa: PLC0415  (only now are the settings to be read)
 
     if settings.configured and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):

@@ -61,7 +61,9 @@ def test_the_database_can_be_opened_by_several_processes() -> None:
     assert "memory" not in str(connection.settings_dict["NAME"])
 
 
-@pytest.mark.parametrize(("required", "outcome"), [("0", pytest.skip.Exception), ("1", pytest.fail.Exception)])
+@pytest.mark.parametrize(
+    ("required", "outcome"), [("0", pytest.skip.Exception), ("1", pytest.fail.Exception)]
+)
 def test_a_missing_service_is_a_skip_unless_services_are_required(
     monkeypatch: pytest.MonkeyPatch, required: str, outcome: type[BaseException]
 ) -> None:
