@@ -1,0 +1,68 @@
+# Needs Python 3.11 or newer and a package index, nothing else. `make help` lists the targets.
+PYTHON ?= python3
+PY = .venv/bin/python
+PYTEST = $(PY) -m pytest --timeout 300
+WORKERS = -n auto --maxprocesses 4
+
+# Django's settings want these named; nothing that runs with them opens a connection.
+SETTINGS = env DEBUG=false FINISHD_DATA=/nonexistent ALLOWED_HOSTS=finishd.example \
+	SECRET_KEY=a-key-for-checks-only-that-signs-nothing-0123456789-abcdefghij \
+	REDIS_URL=redis://127.0.0.1:1/0 CACHE_URL=redis://127.0.0.1:1/0 CELERY_BROKER_URL=redis://127.0.0.1:1/0 \
+	DATABASE_URL=sqlite://:memory: FIREBASE_PROJECT_ID=finishd-check FIREBASE_KEYS_FILE= FINISHD_EMBEDDED_REDIS=false
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check lint types slow gauntlet requirements openapi format clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
+
+install: ## make .venv with the pinned requirements (run and test do it by themselves)
+	@$(PYTHON) requirements/install.py dev
+
+run: install ## web server, worker, beat and an embedded Redis in this terminal; PORT=8000 HOST=127.0.0.1
+	@exec $(PY) -m finishd.run
+
+test: check ## everything that must hold, in five minutes: check, then the tests on SQLite and on PostgreSQL
+	$(PYTEST) $(WORKERS) -m "not slow and not gauntlet"
+	FINISHD_TEST_DATABASE=postgresql $(PYTEST) $(WORKERS) -m "django_db and not slow and not gauntlet"
+
+check: lint types ## lint, format, types, import contracts, migrations, deploy check, container files
+	.venv/bin/lint-imports
+	$(SETTINGS) $(PY) manage.py makemigrations --check --dry-run
+	$(SETTINGS) DATABASE_URL=postgres://finishd@127.0.0.1:1/finishd \
+		$(PY) manage.py check --deploy --fail-level WARNING
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	.venv/bin/hadolint Dockerfile
+
+lint: install ## ruff: rules and format
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+
+types: install ## mypy, strict
+	$(SETTINGS) $(PY) -m mypy .
+
+slow: install ## the tests marked slow: minutes
+	$(PYTEST) $(WORKERS) -m "slow and not gauntlet"
+
+gauntlet: install ## full sizes, kills and faults: before an issue is called done
+	$(PYTEST) -n 0 -m gauntlet
+
+requirements: install ## renew requirements/*.txt within the bounds of the .in files
+	@command -v uv >/dev/null || $(PY) -m pip install --quiet uv
+	@for name in base dev prod; do \
+		(cd requirements && PATH="$$PATH:$(CURDIR)/.venv/bin" UV_CUSTOM_COMPILE_COMMAND="make requirements" \
+		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-emit-index-url --no-emit-find-links $$name.in --output-file $$name.txt) || exit 1; \
+	done
+	@git --no-pager diff --stat -- requirements
+
+openapi: install ## renew docs/openapi.yaml, the snapshot that a test compares
+	$(SETTINGS) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+format: install ## let ruff put the code in order
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+clean: ## remove .venv, caches and what `make run` keeps in .data
+	rm -rf .venv .data .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
