@@ -58,11 +58,20 @@ def facts(item: Item) -> Facts:
         popularity=item.popularity,
         rating=item.vote_average or 0.0,
         votes=item.vote_count,
-        released=(item.release_date - _EPOCH).days if item.release_date else None,
+        released=_released(item),
         published_at=int(published.timestamp()),
         boost=item.staff_boost,
         hidden=item.hidden,
     )
+
+
+def _released(item: Item) -> int | None:
+    """A film of which only the year is known counts as of the middle of it; its card claims no date."""
+    if item.release_date is not None:
+        return (item.release_date - _EPOCH).days
+    if item.release_year is not None:
+        return (date(item.release_year, 7, 1) - _EPOCH).days
+    return None
 
 
 def pack_facts(value: Facts) -> bytes:

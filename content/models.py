@@ -6,13 +6,14 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models, transaction
 from django.db.models import F, Q
 
-from content.types import CONTENT_TYPES, ITEM_ID_LENGTH, ITEM_ID_PATTERN, MEDIA_TYPES, title_key
+from content.genres import fold
+from content.types import CONTENT_TYPES, ITEM_ID_LENGTH, ITEM_ID_PATTERN, MEDIA_TYPES, YEARS, title_key
 
 
 class Genre(models.Model):
     """A genre under its one name; whatever else people call it is an alias."""
 
-    slug = models.SlugField(max_length=64, unique=True)
+    slug = models.SlugField(max_length=64, unique=True, allow_unicode=True)
     name = models.CharField(max_length=64, unique=True)
     reviewed = models.BooleanField(
         default=False, db_index=True, help_text="Staff have seen it; unreviewed ones came in with an import."
@@ -29,6 +30,13 @@ class Genre(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Its own name and slug are aliases too, unless staff gave that spelling to another genre."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            for key in {fold(self.name), fold(self.slug)}:
+                GenreAlias.objects.get_or_create(key=key, defaults={"genre": self})
+
 
 class GenreAlias(models.Model):
     """One more spelling, in the folded form of `content.genres.fold`: letters and digits only."""
@@ -42,6 +50,10 @@ class GenreAlias(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.key = fold(self.key)
+        super().save(*args, **kwargs)
 
 
 class GenreTmdbId(models.Model):
@@ -91,6 +103,12 @@ class Item(models.Model):
     thumbnail_url = models.CharField(max_length=1000, null=True, blank=True)
     image_url = models.CharField(max_length=1000, null=True, blank=True)
     release_date = models.DateField(null=True, blank=True)
+    release_year = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(YEARS[0]), MaxValueValidator(YEARS[1])],
+        help_text="When no more than the year is known; the date leads where there is one.",
+    )
     channel_title = models.CharField(max_length=200, null=True, blank=True)
     description = models.TextField(null=True, blank=True)
     vote_average = models.FloatField(
@@ -135,6 +153,11 @@ class Item(models.Model):
             models.CheckConstraint(
                 condition=Q(vote_average__isnull=True) | Q(vote_average__gte=0, vote_average__lte=10),
                 name="item_vote_average_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(release_year__isnull=True)
+                | Q(release_year__gte=YEARS[0], release_year__lte=YEARS[1]),
+                name="item_release_year_in_range",
             ),
             models.CheckConstraint(
                 condition=~Q(status="published") | Q(published_at__isnull=False),

@@ -18,6 +18,7 @@ CONTENT_TYPES: Final = (
     "community",
 )
 MEDIA_TYPES: Final = ("movie", "tv")
+YEARS: Final = (1870, 2200)  # the first and the last year in which anything can have come out
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,26 +4,27 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-import factory
 from django.db import transaction
 from django.utils.text import slugify
+from factory.declarations import LazyAttribute, Sequence
+from factory.django import DjangoModelFactory
 
 from content.models import Genre, Item, ItemGenre
 from content.services import genres as genre_names
 
 
-class GenreFactory(factory.django.DjangoModelFactory[Genre]):
+class GenreFactory(DjangoModelFactory[Genre]):
     """A reviewed genre of a name that no other has."""
 
     class Meta:
         model = Genre
 
-    name = factory.Sequence(lambda n: f"Genre {n}")
-    slug = factory.LazyAttribute(lambda genre: slugify(genre.name))
+    name = Sequence(lambda n: f"Genre {n}")
+    slug = LazyAttribute(lambda genre: slugify(genre.name))
     reviewed = True
 
 
-class ItemFactory(factory.django.DjangoModelFactory[Item]):
+class ItemFactory(DjangoModelFactory[Item]):
     """A published trailer of a film of its own.
 
     `genres` takes names, slugs, TMDB ids or Genres, the primary one first.
@@ -32,11 +33,11 @@ class ItemFactory(factory.django.DjangoModelFactory[Item]):
     class Meta:
         model = Item
 
-    id = factory.Sequence(lambda n: f"item-{n}")
-    title = factory.Sequence(lambda n: f"Film {n}")
+    id = Sequence(lambda n: f"item-{n}")
+    title = Sequence(lambda n: f"Film {n}")
     status = Item.Status.PUBLISHED
     media_type = "movie"
-    tmdb_id = factory.Sequence(lambda n: 900_000 + n)
+    tmdb_id = Sequence(lambda n: 900_000 + n)
     release_date = date(2024, 1, 1)
     vote_average = 7.0
     vote_count = 100
@@ -48,7 +49,7 @@ class ItemFactory(factory.django.DjangoModelFactory[Item]):
         # One transaction: the card is written at its end and shows the genres.
         with transaction.atomic():
             genres = [_genre(genre) for genre in kwargs.pop("genres")]
-            item: Item = super()._create(model_class, *args, **kwargs)
+            item: Item = super()._create(model_class, *args, **kwargs)  # type: ignore[no-untyped-call]
             link(item, genres)
         return item
 
