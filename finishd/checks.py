@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 
 MIN_SECRET = 50  # characters, as Django's own W009 asks for
 WEAK_PREFIXES = ("django-insecure-", "dev", "change", "insecure", "secret", "example", "test")
@@ -72,7 +73,13 @@ def firebase_project(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
             )
         )
     if urlsplit(settings.FIREBASE_KEYS_URL).scheme != "https":
-        found.append(Error("FIREBASE_KEYS_URL is not https.", id="finishd.E005"))
+        found.append(
+            Error(
+                "FIREBASE_KEYS_URL is not https.",
+                hint="Leave it at Google's address: whoever answers there decides who is who.",
+                id="finishd.E005",
+            )
+        )
     return found
 
 
@@ -90,7 +97,7 @@ def sqlite(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessa
     if settings.DATABASES["default"]["ENGINE"] != "django.db.backends.sqlite3":
         return []
     return [
-        Warning(
+        checks.Warning(
             "The database is SQLite.",
             hint="Set DATABASE_URL to PostgreSQL: SQLite has one writer and lives on one machine.",
             id="finishd.W001",

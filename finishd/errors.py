@@ -1,4 +1,6 @@
-"""The one place that turns errors into answers: `{"error": true, "message", "statusCode", "code", "details"?}`.
+"""The one place that turns errors into answers.
+
+Their shape is `{"error": true, "message", "statusCode", "code", "details"?}`.
 
 Services raise `ApiError` for what they foresee. `exception_handler` answers for all
 that happens inside the API's views, `ApiErrors` (middleware) for what happens around
@@ -24,7 +26,6 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis import exceptions as redis_errors
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from finishd.lib import wire
 from finishd.lib.breaker import BreakerOpen
@@ -45,7 +46,7 @@ SQL_RETRY = 5.0
 
 
 class ApiError(Exception):
-    """An error foreseen: a stable `code`, a sentence for people, an HTTP status, and details for developers."""
+    """An error foreseen: a stable `code`, a sentence for people, an HTTP status, details for developers."""
 
     def __init__(
         self, code: str, message: str, status: int = 400, *, details: Mapping[str, Any] | None = None
@@ -93,8 +94,7 @@ def body(status: int, code: str, message: str, details: Any = None) -> dict[str,
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
-    """DRF's EXCEPTION_HANDLER. Answers every exception; the unforeseen ones are logged with their traceback."""
-    set_rollback()
+    """DRF's EXCEPTION_HANDLER. Answers every exception; the unforeseen are logged with their traceback."""
     foreseen = _foreseen(error)
     if isinstance(foreseen, drf.APIException):
         return _of_drf(foreseen)
@@ -144,7 +144,7 @@ def _of_drf(error: drf.APIException) -> Response:
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if isinstance(error, drf.Throttled):
-        headers["Retry-After"] = whole_seconds(error.wait or 1)
+        headers["Retry-After"] = whole_seconds(getattr(error, "wait", None) or 1)
     status = int(error.status_code)
     return Response(body(status, code, message, details), status=status, headers=headers)
 
@@ -177,9 +177,7 @@ def _report(error: Exception, foreseen: ApiError, context: Mapping[str, Any], re
             level="warning",
         )
         return
-    log_response(
-        "Internal Server Error: %s", path, response=response, request=request, exception=error
-    )
+    log_response("Internal Server Error: %s", path, response=response, request=request, exception=error)
     if request is not None:
         got_request_exception.send(sender=None, request=request)
 
@@ -216,7 +214,9 @@ def _in_shape(page: HttpResponse) -> HttpResponse:
         405: ("method_not_allowed", "This method is not allowed here."),
         413: ("body_too_large", "The body is too large."),
     }
-    fallback = ("server_error", "Something went wrong on our side.") if status >= 500 else ("error", _phrase(status))
+    fallback = (
+        ("server_error", "Something went wrong on our side.") if status >= 500 else ("error", _phrase(status))
+    )
     answer = _plain(status, *known.get(status, fallback))
     for name in ("Allow", "Retry-After", "WWW-Authenticate"):
         if name in page.headers:

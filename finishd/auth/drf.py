@@ -42,10 +42,10 @@ class FirebaseAuthentication(BaseAuthentication):
 
 def viewer_of(request: Request) -> Viewer:
     """The caller of an authenticated view, by its real type."""
-    return cast(Viewer, request.user)
+    return cast("Viewer", request.user)
 
 
-class FirebaseScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+class FirebaseScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "finishd.auth.drf.FirebaseAuthentication"
     name = "firebase"
 

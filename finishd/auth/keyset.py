@@ -70,7 +70,7 @@ def pack(key_set: KeySet) -> bytes:
 
 
 def unpack(packed: bytes, *, now: float) -> KeySet:
-    """The reverse of `pack`; a set from the future, or fresh for too long, is cut to size. Raises `BadKeySet`."""
+    """The reverse of `pack`, its times cut to what can be true. Raises `BadKeySet`."""
     try:
         values = orjson.loads(packed)
         document = values["document"].encode()
@@ -83,7 +83,11 @@ def unpack(packed: bytes, *, now: float) -> KeySet:
 
 def _usable(entry: dict[str, Any]) -> tuple[str, RSAPublicKey] | None:
     kid = entry.get("kid")
-    if entry.get("kty") != "RSA" or entry.get("use", "sig") != "sig" or entry.get("alg", ALGORITHM) != ALGORITHM:
+    if (
+        entry.get("kty") != "RSA"
+        or entry.get("use", "sig") != "sig"
+        or entry.get("alg", ALGORITHM) != ALGORITHM
+    ):
         return None
     if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID or "d" in entry:
         return None

@@ -39,7 +39,9 @@ class KeysUnavailable(Unavailable):
     """No key could be had, so nobody can be recognised: 503."""
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__("Sign-in cannot be verified right now.", code="auth_unavailable", retry_after=retry_after)
+        super().__init__(
+            "Sign-in cannot be verified right now.", code="auth_unavailable", retry_after=retry_after
+        )
 
 
 def current() -> FindKey:

@@ -21,11 +21,13 @@ MAX_TIME = 1e11  # Unix seconds; far beyond any date, far below what a float can
 FindKey = Callable[[str], RSAPublicKey | None]
 
 # The clock is ours, and PyJWT's own checks read the machine's: only the signature is its business.
-_SIGNATURE_ONLY: Any = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
+_SIGNATURE_ONLY: Any = {
+    f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")
+}
 
 
 class InvalidToken(Exception):
-    """The token proves nothing. `code` is stable: `token_invalid`, or `token_expired` when only its time is over."""
+    """The token proves nothing. `code` is `token_invalid`, or `token_expired` when only its time is over."""
 
     def __init__(self, reason: str, *, code: str = "token_invalid") -> None:
         super().__init__(reason)
@@ -80,7 +82,7 @@ def valid_uid(value: object) -> bool:
 
 
 def _key_id(token: str) -> str:
-    """The key id of the still unverified header; the algorithm is refused here, before any key is looked for."""
+    """The key id of the unverified header; another algorithm is refused before any key is looked for."""
     if len(token) > MAX_TOKEN:
         raise InvalidToken("The token is too long.")
     try:
@@ -131,7 +133,9 @@ def _name(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     # Controls and lone surrogates go, since not every store takes them; joiners in names and emoji stay.
-    kept = (character for character in value[:MAX_NAME] if unicodedata.category(character) not in ("Cc", "Cs"))
+    kept = (
+        character for character in value[:MAX_NAME] if unicodedata.category(character) not in ("Cc", "Cs")
+    )
     return "".join(kept).strip() or None
 
 

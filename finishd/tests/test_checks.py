@@ -1,0 +1,117 @@
+"""What `check --deploy` refuses, asked of the real command with real environments."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.checks import run_checks
+
+SECRET = (
+    "Vq0m1fZ8r2Kx7LwT4bN9cY6hJ3sD5gPaEuRiOtQzXvMnBkWy"  # of the length that Django asks for, and then some
+)
+
+
+def production(tmp_path: Path, **changes: str) -> dict[str, str]:
+    """What a server of ours has in its environment."""
+    return {
+        "PATH": os.environ["PATH"],
+        "FINISHD_DATA": str(tmp_path),
+        "SECRET_KEY": SECRET + "0123456789",
+        "ALLOWED_HOSTS": "api.finishd.example",
+        "DATABASE_URL": "postgresql://finishd:pw@db.internal/finishd",
+        "REDIS_URL": "redis://redis.internal/0",
+        "FIREBASE_PROJECT_ID": "finishd-production",
+        # An empty value, so that a developer's own .env does not speak into the test.
+        "FIREBASE_KEYS_FILE": "",
+        "FINISHD_EMBEDDED_REDIS": "false",
+        "DEBUG": "false",
+        **changes,
+    }
+
+
+def check(environment: dict[str, str], level: str = "WARNING") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", level]
+    return subprocess.run(
+        command,
+        env=environment,
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_production_configuration_is_clean(tmp_path: Path) -> None:
+    done = check(production(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ({"FIREBASE_KEYS_FILE": "/srv/dev-keys/jwks.json"}, "finishd.E001"),
+        ({"SECRET_KEY": "django-insecure-" + SECRET}, "finishd.E002"),
+        ({"FINISHD_EMBEDDED_REDIS": "true"}, "finishd.E003"),
+        ({"FIREBASE_PROJECT_ID": ""}, "finishd.E004"),
+        ({"DEBUG": "true"}, "finishd.E006"),
+    ],
+)
+def test_a_development_setting_is_refused(tmp_path: Path, changes: dict[str, str], finding: str) -> None:
+    done = check(production(tmp_path, **changes), level="ERROR")
+    assert done.returncode == 1
+    assert finding in done.stderr
+
+
+def test_what_make_run_leaves_behind_is_refused_when_debug_goes_off(tmp_path: Path) -> None:
+    (tmp_path / "run.env").write_text(
+        "DEBUG=true\nSECRET_KEY=dev-key\nREDIS_URL=redis://127.0.0.1:1/0\nFIREBASE_PROJECT_ID=finishd-dev\n"
+        "FIREBASE_KEYS_FILE=/srv/dev-keys/jwks.json\nFINISHD_EMBEDDED_REDIS=true\n"
+    )
+    environment = {"PATH": os.environ["PATH"], "FINISHD_DATA": str(tmp_path), "DEBUG": "false"}
+    done = check(environment, level="ERROR")
+    assert done.returncode == 1
+    for finding in ("finishd.E001", "finishd.E002", "finishd.E003"):
+        assert finding in done.stderr
+
+
+def test_sqlite_is_a_warning(tmp_path: Path) -> None:
+    done = check(production(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}"))
+    assert done.returncode == 1
+    assert "finishd.W001" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "key", ["short", "a" * 80, "change-me-" + SECRET, "development-" + SECRET, "Secret " + SECRET]
+)
+def test_a_guessable_secret_key_is_refused(key: str, settings: Any) -> None:
+    settings.SECRET_KEY = key
+    assert "finishd.E002" in _findings()
+
+
+def test_keys_from_an_address_in_the_clear_are_refused(settings: Any) -> None:
+    settings.FIREBASE_KEYS_URL = "http://www.googleapis.com/keys"
+    assert "finishd.E005" in _findings()
+
+
+def test_every_finding_says_what_to_do() -> None:
+    ours = [message for message in run_checks(include_deployment_checks=True) if _is_ours(message.id)]
+    assert ours, "the tests' own settings are not fit for production"
+    assert all(message.hint for message in ours)
+
+
+def test_development_and_tests_run_without_a_finding() -> None:
+    assert [message for message in run_checks() if _is_ours(message.id)] == []
+
+
+def _findings() -> set[str | None]:
+    return {message.id for message in run_checks(include_deployment_checks=True)}
+
+
+def _is_ours(identity: str | None) -> bool:
+    return identity is not None and identity.startswith("finishd.")
