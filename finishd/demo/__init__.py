@@ -1,0 +1,1 @@
+"""The demo world: its data, and what loads it."""

@@ -1,0 +1,130 @@
+"""The demo world is written by hand; these tests catch the slips of the hand."""
+
+import re
+from collections import Counter
+from datetime import date
+from functools import cache
+
+import pytest
+
+from finishd.demo import world
+
+FILM_GENRES = {
+    "Action", "Adventure", "Animation", "Comedy", "Crime", "Documentary", "Drama", "Family", "Fantasy",
+    "History", "Horror", "Music", "Mystery", "Romance", "Science Fiction", "TV Movie", "Thriller", "War",
+    "Western",
+}  # fmt: skip
+SERIES_GENRES = {
+    "Action & Adventure", "Animation", "Comedy", "Crime", "Documentary", "Drama", "Family", "Kids", "Mystery",
+    "News", "Reality", "Sci-Fi & Fantasy", "Soap", "Talk", "War & Politics", "Western",
+}  # fmt: skip
+
+titles = cache(world.titles)
+people = cache(world.people)
+
+
+def year(title: world.DemoTitle) -> int:
+    return date.fromisoformat(title["releaseDate"]).year if "releaseDate" in title else title["year"]
+
+
+def repeated(values: list[object]) -> list[object]:
+    return [value for value, times in Counter(values).items() if times > 1]
+
+
+def test_there_are_enough_films_and_series_of_every_age() -> None:
+    films = [title for title in titles() if title["mediaType"] == "movie"]
+    assert len(films) >= 250
+    assert len(titles()) - len(films) >= 80
+    assert {year(title) // 10 * 10 for title in titles()} >= set(range(1930, 2030, 10))
+
+
+def test_every_item_has_an_id_of_its_own_that_fits_the_column() -> None:
+    extras = [extra for title in titles() for extra in title.get("extras", [])]
+    ids = [title["id"] for title in titles()] + [extra["id"] for extra in extras]
+    assert repeated([*ids]) == []
+    assert [item for item in ids if len(item) > 64 or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", item)] == []
+
+
+def test_no_two_titles_share_a_key() -> None:
+    keys = [(title["mediaType"], title["tmdbId"]) for title in titles() if "tmdbId" in title]
+    assert repeated([*keys]) == []
+    assert min(tmdb_id for _, tmdb_id in keys) > 0
+
+
+def test_every_title_has_one_date_and_its_slug_ends_in_that_year() -> None:
+    for title in titles():
+        assert ("releaseDate" in title) != ("year" in title), title["id"]
+        assert 1930 <= year(title) <= 2024, title["id"]
+        assert title["id"].endswith(f"-{year(title)}"), title["id"]
+
+
+@pytest.mark.parametrize(("media_type", "known"), [("movie", FILM_GENRES), ("tv", SERIES_GENRES)])
+def test_genres_are_those_that_tmdb_has_for_the_medium(media_type: str, known: set[str]) -> None:
+    for title in titles():
+        if title["mediaType"] == media_type:
+            assert title["genres"], title["id"]
+            assert set(title["genres"]) <= known, title["id"]
+            assert len(title["genres"]) == len(set(title["genres"])), title["id"]
+
+
+def test_overviews_are_one_short_sentence_and_numbers_are_in_range() -> None:
+    for title in titles():
+        assert 60 <= len(title["overview"]) <= 140, title["id"]
+        assert title["overview"].endswith("."), title["id"]
+        assert 0 < title["voteAverage"] <= 10, title["id"]
+        assert title["voteCount"] > 0, title["id"]
+        assert 1 <= title["popularity"] <= 100, title["id"]
+
+
+def test_some_titles_have_several_items() -> None:
+    several = [title for title in titles() if "extras" in title]
+    assert len(several) >= 25
+    kinds = {extra["contentType"] for title in several for extra in title["extras"]}
+    assert kinds == {"clip", "teaser", "bts", "featurette", "interview", "short", "image"}
+    for title in several:
+        assert 1 <= len(title["extras"]) <= 3
+        assert all(
+            extra["id"].startswith(f"{title['id']}-{extra['contentType']}-") for extra in title["extras"]
+        )
+
+
+def test_people_follow_people_who_exist_and_never_themselves() -> None:
+    uids = [person["uid"] for person in people()]
+    assert repeated([*uids]) == []
+    assert len(uids) >= 12
+    for person in people():
+        assert set(person["follows"]) <= set(uids) - {person["uid"]}, person["uid"]
+        assert repeated([*person["follows"]]) == [], person["uid"]
+        assert set(person["genres"]) <= FILM_GENRES | SERIES_GENRES, person["uid"]
+
+
+def test_activities_name_known_titles_once_each_and_say_something() -> None:
+    # A title without a TMDB id cannot be told to the server as something that a person did.
+    slugs = {title["id"] for title in titles() if "tmdbId" in title}
+    for person in people():
+        done = person["activities"]
+        assert {activity["title"] for activity in done} <= slugs, person["uid"]
+        assert repeated([activity["title"] for activity in done]) == [], person["uid"]
+        assert [a["daysAgo"] for a in done] == sorted(a["daysAgo"] for a in done), person["uid"]
+        for activity in done:
+            assert activity.keys() & {"status", "isFavorite", "rating"}, (person["uid"], activity["title"])
+            assert activity.get("status", "watching") in {"watching", "watchlist", "finished"}
+            assert activity.get("rating", 1) in range(1, 6)
+            assert 0 <= activity["daysAgo"] <= 60
+
+
+def test_ama_has_everything_elif_has_no_friends_and_the_newcomer_has_nothing() -> None:
+    by_uid = {person["uid"]: person for person in people()}
+    ama, elif_, newcomer = by_uid["ama"], by_uid["elif"], by_uid["newcomer"]
+    assert ama["genres"] == ["Science Fiction", "Thriller", "Drama"]
+    assert len(ama["follows"]) == 6
+    assert len(elif_["genres"]) > 0
+    assert elif_["follows"] == []
+    assert (newcomer["genres"], newcomer["follows"], newcomer["activities"]) == ([], [], [])
+
+
+def test_friends_of_ama_did_things_to_titles_that_she_has_not_finished() -> None:
+    by_uid = {person["uid"]: person for person in people()}
+    finished = {a["title"] for a in by_uid["ama"]["activities"] if a.get("status") == "finished"}
+    theirs = {a["title"] for uid in by_uid["ama"]["follows"] for a in by_uid[uid]["activities"]}
+    assert len(theirs - finished) >= 50
