@@ -1,0 +1,35 @@
+"""One terminal for several processes: each line carries the name of who said it."""
+
+import os
+import threading
+from typing import IO, TextIO
+
+COLOURS = {"finishd": "1", "web": "36", "worker": "33", "beat": "35", "redis": "31", "setup": "32"}
+WIDTH = max(len(name) for name in COLOURS)
+
+
+class Output:
+    """A stream that threads share line by line; coloured where it is a terminal and NO_COLOR is not set."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._colour = stream.isatty() and not os.environ.get("NO_COLOR")
+
+    def say(self, name: str, line: str) -> None:
+        label = f"{name:<{WIDTH}} |"
+        if self._colour and name in COLOURS:
+            label = f"\033[{COLOURS[name]}m{label}\033[0m"
+        self.plain(f"{label} {line}")
+
+    def plain(self, text: str) -> None:
+        """Without a label: to be copied."""
+        with self._lock:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+
+    def pass_on(self, name: str, pipe: IO[str]) -> None:
+        """Say everything that comes out of `pipe`, until it closes."""
+        with pipe:
+            for line in pipe:
+                self.say(name, line.rstrip())

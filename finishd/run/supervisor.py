@@ -1,0 +1,163 @@
+"""Keeps programs running, stops them in order, and leaves nothing behind.
+
+Whatever happens (a child ended, a signal came, a restart is due) becomes an event in one queue, which the
+main thread alone reads: nothing is decided in another thread or in a signal handler.
+"""
+
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from finishd.run.errors import Refusal
+from finishd.run.guard import signal_group, signal_process
+from finishd.run.output import Output
+from finishd.run.process import Child, Program, Starter
+
+RESTARTS = 5  # in RESTART_WINDOW seconds; one more death, and everything stops
+RESTART_WINDOW = 60.0
+RESTART_DELAY = 1.0
+STOP_SECONDS = 10.0  # between asking and killing
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(Exception):
+    """The person at the terminal, or the system, wants the run to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    child: Child
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestartDue:
+    child: Child
+
+
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    number: int
+
+
+Event = Exited | RestartDue | Signalled
+
+
+class Supervisor:
+    """Children sit in process groups of their own: Ctrl-C reaches only us, and we choose the order."""
+
+    def __init__(self, *, starter: Starter, output: Output, restart_delay: float = RESTART_DELAY) -> None:
+        self._starter = starter
+        self._output = output
+        self._restart_delay = restart_delay
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._children: list[Child] = []
+
+    def listen_to_signals(self) -> None:
+        """From now on a signal ends the run in order. Main thread only."""
+        for number in SIGNALS:
+            signal.signal(number, lambda received, _frame: self._events.put(Signalled(received)))
+
+    def start(self, program: Program) -> Child:
+        """Run a program until `stop`. Raises Refusal."""
+        child = self._starter.start(program, self._ended)
+        self._children.append(child)
+        return child
+
+    def step(self, program: Program) -> str:
+        """Run a program to its end and return its answer.
+
+        Raises Refusal when it fails, or something that was started before dies for good; Interrupted.
+        """
+        child = self.start(program)
+        while child in self._children:
+            self._handle(self._events.get(), step=child)
+        return child.answer
+
+    def wait_until(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
+        """Go on when `condition` holds. Raises Refusal after `seconds`, or as `watch` does."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Refusal(f"{what} after {seconds:.0f} s.")
+            try:
+                self._handle(self._events.get(timeout=0.1))
+            except queue.Empty:
+                continue
+
+    def watch(self) -> None:
+        """Keep everything running. Ends with Interrupted, or with Refusal when something dies for good."""
+        while True:
+            self._handle(self._events.get())
+
+    def stop(self, *, last: Sequence[str] = ()) -> None:
+        """Stop all children, those named in `last` when the others are gone. A second signal hurries it."""
+        waiting_for = [child for child in self._children if child.program.name in last]
+        self._stop([child for child in self._children if child not in waiting_for])
+        self._stop(waiting_for)
+        self._children.clear()
+
+    def _stop(self, children: Sequence[Child]) -> None:
+        for child in children:
+            signal_process(child.process.pid, signal.SIGTERM) if child.alive else None
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(child.alive for child in children) and time.monotonic() < deadline:
+            try:
+                if isinstance(self._events.get(timeout=0.1), Signalled):
+                    break
+            except queue.Empty:
+                continue
+        for child in children:
+            if child.alive:
+                self._output.say("finishd", f"{child.program.name} does not stop and is killed")
+                signal_group(child.process.pid, signal.SIGKILL)
+            child.process.wait()
+            self._starter.forget(child)
+
+    def _ended(self, child: Child, code: int) -> None:
+        self._events.put(Exited(child, code))
+
+    def _handle(self, event: Event, *, step: Child | None = None) -> None:
+        match event:
+            case Signalled():
+                raise Interrupted
+            case RestartDue(child):
+                self._output.say("finishd", f"{child.program.name} is started again")
+                self._starter.start_again(child, self._ended)
+            case Exited(child, code):
+                self._starter.forget(child)
+                if child is step:
+                    self._finish(child, code)
+                else:
+                    self._revive(child, code)
+
+    def _finish(self, child: Child, code: int) -> None:
+        self._children.remove(child)
+        if code:
+            raise Refusal(
+                child.answer.strip() or f"{child.program.name} failed {_how(code)}; see its lines above."
+            )
+
+    def _revive(self, child: Child, code: int) -> None:
+        name = child.program.name
+        now = time.monotonic()
+        child.deaths.append(now)
+        while child.deaths[0] < now - RESTART_WINDOW:
+            child.deaths.popleft()
+        if not child.program.restart:
+            raise Refusal(f"{name} ended {_how(code)}; everything stops. Its last lines are above.")
+        if len(child.deaths) > RESTARTS:
+            raise Refusal(
+                f"{name} ended {RESTARTS + 1} times in a minute; everything stops. See its lines above."
+            )
+        self._output.say("finishd", f"{name} ended {_how(code)}")
+        timer = threading.Timer(self._restart_delay, self._events.put, (RestartDue(child),))
+        timer.daemon = True
+        timer.start()
+
+
+def _how(code: int) -> str:
+    return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"

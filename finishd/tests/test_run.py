@@ -1,0 +1,304 @@
+"""`make run`: the supervisor on real processes, and what it refuses."""
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from finishd.run import config, prepare, programs, steps
+from finishd.run.errors import Refusal
+from finishd.run.guard import Guard, signal_process
+from finishd.run.output import Output
+from finishd.run.ports import free_port
+from finishd.run.process import Program, Starter
+from finishd.run.supervisor import Interrupted, Supervisor
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+def said() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path, said: io.StringIO) -> Iterator[Supervisor]:
+    guard = Guard()
+    output = Output(said)
+    supervisor = Supervisor(
+        starter=Starter(directory=tmp_path, guard=guard, output=output), output=output, restart_delay=0.05
+    )
+    yield supervisor
+    supervisor.stop()
+    guard.close()
+
+
+def python(name: str, code: str, *, restart: bool = True, answers: bool = False) -> Program:
+    command = [sys.executable, "-I", "-u", "-c", textwrap.dedent(code)]
+    return Program(name, command, os.environ, restart=restart, answers=answers)
+
+
+SLEEPER = "import time; print('ready'); time.sleep(60)"
+
+
+class TestSupervisor:
+    def test_lines_carry_the_name_of_their_program(self, supervisor: Supervisor, said: io.StringIO) -> None:
+        supervisor.step(python("setup", "print('one'); print('two')"))
+        assert said.getvalue() == "setup   | one\nsetup   | two\n"
+
+    def test_a_step_returns_its_answer_and_shows_its_progress(
+        self, supervisor: Supervisor, said: io.StringIO
+    ) -> None:
+        code = "import sys; print('half way', file=sys.stderr); print('42')"
+        assert supervisor.step(python("setup", code, answers=True)) == "42\n"
+        assert said.getvalue() == "setup   | half way\n"
+
+    def test_a_failed_step_is_refused_in_its_own_words(self, supervisor: Supervisor) -> None:
+        with pytest.raises(Refusal, match=r"^the disk is full$"):
+            supervisor.step(python("setup", "print('the disk is full'); exit(1)", answers=True))
+
+    def test_a_step_that_says_nothing_is_refused_with_its_exit_code(self, supervisor: Supervisor) -> None:
+        with pytest.raises(Refusal, match="setup failed with exit code 3"):
+            supervisor.step(python("setup", "exit(3)"))
+
+    def test_a_program_that_cannot_be_started_is_refused(self, supervisor: Supervisor) -> None:
+        with pytest.raises(Refusal, match="web cannot be started"):
+            supervisor.start(Program("web", ["/nowhere/gunicorn"], os.environ))
+
+    def test_what_dies_is_started_again(self, supervisor: Supervisor, said: io.StringIO) -> None:
+        child = supervisor.start(python("worker", SLEEPER))
+        first = child.process.pid
+        child.process.kill()
+        supervisor.wait_until(lambda: child.process.pid != first, seconds=10, what="not restarted")
+        assert "worker ended by signal SIGKILL" in said.getvalue()
+
+    def test_what_dies_again_and_again_stops_everything(self, supervisor: Supervisor) -> None:
+        supervisor.start(python("worker", "exit(7)"))
+        with pytest.raises(Refusal, match="worker ended 6 times in a minute"):
+            supervisor.watch()
+
+    def test_the_web_server_is_not_started_again(self, supervisor: Supervisor) -> None:
+        supervisor.start(python("web", "exit(1)", restart=False))
+        with pytest.raises(Refusal, match="web ended with exit code 1; everything stops"):
+            supervisor.watch()
+
+    def test_waiting_for_what_never_comes_is_refused(self, supervisor: Supervisor) -> None:
+        with pytest.raises(Refusal, match="No answer after 0 s"):
+            supervisor.wait_until(lambda: False, seconds=0.2, what="No answer")
+
+    def test_the_last_to_stop_stops_when_the_others_are_gone(
+        self, supervisor: Supervisor, tmp_path: Path
+    ) -> None:
+        """Each notes when it was asked to stop; the worker takes its time."""
+        code = """
+            import pathlib, signal, sys, time
+            def stop(*_):
+                time.sleep({pause})
+                with open("order", "a") as order: order.write("{name} ")
+                sys.exit()
+            signal.signal(signal.SIGTERM, stop)
+            pathlib.Path("{name}").touch()
+            time.sleep(60)
+        """
+        for name, pause in (("redis", 0), ("worker", 0.5)):
+            supervisor.start(python(name, textwrap.dedent(code).format(name=name, pause=pause)))
+        wait_for(lambda: (tmp_path / "redis").exists() and (tmp_path / "worker").exists())
+        supervisor.stop(last=["redis"])
+        assert (tmp_path / "order").read_text() == "worker redis "
+
+    def test_children_of_children_are_stopped_too(self, supervisor: Supervisor, tmp_path: Path) -> None:
+        """As a gunicorn or Celery parent that dies without seeing to its own."""
+        code = """
+            import pathlib, subprocess, sys, time
+            child = subprocess.Popen([sys.executable, "-I", "-c", "import time; time.sleep(60)"])
+            pathlib.Path("grandchild.tmp").write_text(str(child.pid))
+            pathlib.Path("grandchild.tmp").rename("grandchild")
+            time.sleep(60)
+        """
+        supervisor.start(python("web", code))
+        wait_for((tmp_path / "grandchild").exists)
+        grandchild = int((tmp_path / "grandchild").read_text())
+        assert is_running(grandchild)
+        supervisor.stop()
+        wait_for(lambda: not is_running(grandchild))
+
+    def test_a_second_signal_kills_at_once(self, supervisor: Supervisor, tmp_path: Path) -> None:
+        code = """
+            import pathlib, signal, time
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            pathlib.Path("stubborn").touch()
+            time.sleep(60)
+        """
+        child = supervisor.start(python("worker", code))
+        wait_for((tmp_path / "stubborn").exists)
+        before = {
+            number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
+        supervisor.listen_to_signals()
+        try:
+            signal.raise_signal(signal.SIGINT)
+            with pytest.raises(Interrupted):
+                supervisor.watch()
+            threading.Timer(0.3, signal_process, (os.getpid(), signal.SIGINT)).start()
+            started = time.monotonic()
+            supervisor.stop()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        assert time.monotonic() - started < 5
+        assert not child.alive
+
+
+class TestGuard:
+    def test_a_killed_starter_takes_everything_with_it(self, tmp_path: Path) -> None:
+        code = f"""
+            import os, pathlib, signal, subprocess, sys
+            sys.path.insert(0, {str(settings.BASE_DIR)!r})
+            from finishd.run.guard import Guard
+            guard = Guard()
+            child = subprocess.Popen([sys.executable, "-I", "-c", "import time; time.sleep(60)"],
+                                     start_new_session=True)
+            guard.add(child.pid)
+            pathlib.Path("pid").write_text(str(child.pid))
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+        subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=tmp_path, check=False)
+        child = int((tmp_path / "pid").read_text())
+        wait_for(lambda: not is_running(child))
+
+    def test_what_was_removed_is_left_alone(self) -> None:
+        guard = Guard()
+        sleeper = subprocess.Popen([sys.executable, "-I", "-c", SLEEPER], start_new_session=True)
+        guard.add(sleeper.pid)
+        guard.remove(sleeper.pid)
+        guard.close()
+        assert sleeper.poll() is None
+        sleeper.kill()
+        sleeper.wait()
+
+
+class TestRefusals:
+    """Each is one clear line instead of a traceback."""
+
+    def test_a_taken_port(self, tmp_path: Path) -> None:
+        with listening() as port, pytest.raises(Refusal, match=rf"Port {port} .* is taken"):
+            config.check_port(configuration(tmp_path, PORT=str(port)))
+
+    @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1"])
+    def test_a_port_that_is_none(self, tmp_path: Path, port: str) -> None:
+        with pytest.raises(Refusal, match=f"PORT={port} is not a port"):
+            configuration(tmp_path, PORT=port)
+
+    def test_a_host_of_another_machine(self, tmp_path: Path) -> None:
+        with pytest.raises(Refusal, match="no address of this machine"):
+            config.check_port(configuration(tmp_path, HOST="192.0.2.1"))
+
+    def test_a_data_folder_that_is_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(Refusal, match="cannot be made"):
+            config.read({"FINISHD_DATA": str(tmp_path / "file")})
+
+    def test_a_redis_that_does_not_answer(self) -> None:
+        with pytest.raises(Refusal, match="REDIS_URL names a Redis that does not answer"):
+            steps.check_redis(f"redis://127.0.0.1:{free_port()}/0")
+
+    def test_a_redis_url_that_is_none(self) -> None:
+        with pytest.raises(Refusal, match="REDIS_URL"):
+            steps.check_redis("localhost:6379")
+
+    def test_a_second_run_on_the_same_data(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(steps, "LOCK_SECONDS", 0.2)
+        with steps.take_lock(tmp_path), pytest.raises(Refusal, match="already runs on"):
+            steps.take_lock(tmp_path)
+        steps.take_lock(tmp_path).close()
+
+
+class TestSettings:
+    def test_what_the_environment_names_is_honoured(self, tmp_path: Path) -> None:
+        named = {
+            "REDIS_URL": "redis://elsewhere/0",
+            "CACHE_URL": "redis://elsewhere/1",
+            "CELERY_BROKER_URL": "redis://elsewhere/2",
+            "DATABASE_URL": "postgres://elsewhere/finishd",
+        }
+        written = config.settings_for(configuration(tmp_path, **named), embedded_redis=None)
+        assert named.items() <= written.items()
+        assert written["FINISHD_EMBEDDED_REDIS"] == "false"
+
+    def test_the_secret_key_stays_over_restarts(self, tmp_path: Path) -> None:
+        asked = configuration(tmp_path)
+        first = config.settings_for(asked, embedded_redis="redis://127.0.0.1:1/0")
+        config.write_run_env(asked.run_env, first)
+        second = config.settings_for(asked, embedded_redis="redis://127.0.0.1:2/0")
+        assert first["SECRET_KEY"] == second["SECRET_KEY"]
+        assert second["REDIS_URL"].endswith(":2/0")
+
+    def test_only_its_owner_can_read_them(self, tmp_path: Path) -> None:
+        asked = configuration(tmp_path)
+        config.write_run_env(asked.run_env, {"SECRET_KEY": "s"})
+        assert asked.run_env.stat().st_mode & 0o777 == 0o600
+
+    def test_the_worker_listens_to_every_queue_that_tasks_are_sent_to(self) -> None:
+        routes: dict[str, dict[str, str]] = settings.CELERY_TASK_ROUTES
+        sent = {settings.CELERY_TASK_DEFAULT_QUEUE, *(route["queue"] for route in routes.values())}
+        assert sent == set(programs.QUEUES)
+
+
+@pytest.mark.django_db
+class TestStaff:
+    def test_a_password_is_made_once_and_kept(self, tmp_path: Path) -> None:
+        kept = tmp_path / "staff-password"
+        password = prepare.ensure_staff(kept, None)
+        assert password
+        assert prepare.ensure_staff(kept, None) == password
+        assert User.objects.get(username="staff").check_password(password)
+        assert kept.stat().st_mode & 0o777 == 0o600
+
+    def test_a_named_password_replaces_it(self, tmp_path: Path) -> None:
+        prepare.ensure_staff(tmp_path / "staff-password", None)
+        assert prepare.ensure_staff(tmp_path / "staff-password", "correct horse") == "correct horse"
+        assert User.objects.get(username="staff").check_password("correct horse")
+
+    def test_one_that_was_changed_in_the_admin_is_left_alone(self, tmp_path: Path) -> None:
+        prepare.ensure_staff(tmp_path / "staff-password", None)
+        staff = User.objects.get(username="staff")
+        staff.set_password("changed by hand")
+        staff.save()
+        assert prepare.ensure_staff(tmp_path / "staff-password", None) is None
+
+
+def configuration(data: Path, **environment: str) -> config.Config:
+    return config.read({"FINISHD_DATA": str(data), **environment})
+
+
+@contextmanager
+def listening() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process still does anything: in a container nobody may have collected its exit code."""
+    status = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return bool(status.stdout.strip()) and not status.stdout.strip().startswith("Z")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "waited for 20 s"
+        time.sleep(0.02)
