@@ -1,6 +1,20 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
 
 
 class ContentConfig(AppConfig):
     name = "content"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        post_migrate.connect(_ensure_search, sender=self, dispatch_uid="content.search")
+
+
+def _ensure_search(*, using: str, **_: Any) -> None:
+    """SQLite's search structures; what Django drops when it alters a table comes back here."""
+    from content.search import sqlite  # noqa: PLC0415  (not before the apps are ready)
+
+    sqlite.ensure(connections[using])

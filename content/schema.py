@@ -1,0 +1,46 @@
+"""An item on the wire, for the API's schema. Nothing is serialised by it: cards are stored bytes."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from content.types import CONTENT_TYPES, MEDIA_TYPES
+
+
+def _text(**options: Any) -> serializers.CharField:
+    return serializers.CharField(required=False, allow_null=True, **options)
+
+
+def _count() -> serializers.IntegerField:
+    return serializers.IntegerField(required=False, allow_null=True, min_value=0)
+
+
+class WireItem(serializers.Serializer[Any]):
+    """What the phone app parses: `?` of the wire contract is null or absent, everything else is there."""
+
+    id = serializers.CharField(help_text="Stable id of the item; not the TMDB id.")
+    contentType = serializers.ChoiceField(choices=CONTENT_TYPES)  # noqa: N815
+    source = serializers.CharField(help_text="Where it came from: trending, personalized, friends, search.")  # type: ignore[assignment]
+    title = serializers.CharField()
+    tmdbId = _count()  # noqa: N815
+    mediaType = serializers.ChoiceField(choices=MEDIA_TYPES, required=False, allow_null=True)  # noqa: N815
+    overview = _text()
+    posterPath = _text(help_text="A TMDB path, beginning with a slash.")  # noqa: N815
+    backdropPath = _text(help_text="A TMDB path, beginning with a slash.")  # noqa: N815
+    youtubeKey = _text()  # noqa: N815
+    videoName = _text()  # noqa: N815
+    videoType = _text()  # noqa: N815
+    thumbnailUrl = _text()  # noqa: N815
+    imageUrl = _text()  # noqa: N815
+    releaseDate = serializers.DateField(required=False, allow_null=True)  # noqa: N815
+    channelTitle = _text()  # noqa: N815
+    description = _text()
+    feedType = _text()  # noqa: N815
+    reason = _text(help_text="One short line shown under the item.")
+    voteAverage = serializers.FloatField(required=False, allow_null=True)  # noqa: N815
+    popularity = serializers.FloatField(required=False, allow_null=True)
+    score = serializers.FloatField(required=False, allow_null=True)
+    genres = serializers.ListField(child=serializers.CharField())
+    likeCount = _count()  # noqa: N815
+    viewCount = _count()  # noqa: N815
+    shareCount = _count()  # noqa: N815

@@ -1,0 +1,59 @@
+"""Search in PostgreSQL: a generated `tsvector` column and trigrams of the title, both under GIN.
+
+The text search configuration `finishd` takes every word as it is, without accents: film
+titles are made of the words that the language's own configurations drop ("It", "Up").
+"""
+
+from typing import Final
+
+from django.db import connection
+
+# tsvector weights D, C, B, A: overview, nothing, the clip's name, type and the year, the title.
+_WEIGHTS: Final = "{0.05, 0.1, 0.25, 1.0}"
+
+_WORDS: Final = """
+    SELECT i.id
+    FROM content_item i, to_tsquery('finishd', %(query)s) AS query
+    WHERE i.search_words @@ query AND i.status = 'published'
+      AND (%(media_type)s::text IS NULL OR i.media_type = %(media_type)s)
+    ORDER BY ts_rank(%(weights)s::float4[], i.search_words, query, 1)
+             * (1 + 0.25 * ln(1 + i.popularity))
+             * CASE WHEN lower(i.title) = lower(%(text)s) THEN 2 ELSE 1 END DESC,
+             i.id
+    LIMIT %(limit)s
+"""
+
+# pg_trgm's own thresholds: 0.3 for `%` (the whole title), 0.6 for `<%` (some words of it).
+_ALIKE: Final = """
+    SELECT i.id
+    FROM content_item i
+    WHERE (i.title %% %(text)s OR %(text)s <%% i.title) AND i.status = 'published'
+      AND (%(media_type)s::text IS NULL OR i.media_type = %(media_type)s)
+    ORDER BY greatest(word_similarity(%(text)s, i.title), similarity(i.title, %(text)s)) DESC,
+             i.popularity DESC, i.id
+    LIMIT %(limit)s
+"""
+
+
+def with_words(words: list[str], *, media_type: str | None, limit: int) -> list[str]:
+    query = " & ".join(f"'{word}'" for word in words) + ":*"
+    return _ids(
+        _WORDS,
+        {
+            "query": query,
+            "weights": _WEIGHTS,
+            "text": " ".join(words),
+            "media_type": media_type,
+            "limit": limit,
+        },
+    )
+
+
+def spelt_alike(text: str, *, media_type: str | None, limit: int) -> list[str]:
+    return _ids(_ALIKE, {"text": text, "media_type": media_type, "limit": limit})
+
+
+def _ids(sql: str, arguments: dict[str, str | int | None]) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        return [row[0] for row in cursor.fetchall()]

@@ -1,0 +1,144 @@
+"""Search in SQLite: two FTS5 tables, of words and of trigrams, kept by triggers on the items.
+
+`ensure` runs after every `migrate`, not as a migration: when Django alters a table of
+SQLite it copies it, and drops the triggers with the old one.
+"""
+
+# ruff: noqa: S608  (the statements are made of this file's own text; what users type goes as an argument)
+
+from typing import Final
+
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from content.search.words import words_of
+
+ALIKE: Final = 0.5  # share of the query's trigrams that a title must have
+_ALIKE_CANDIDATES: Final = 50
+
+_TABLES: Final = (
+    # Items have no whole number of their own, and a rowid of theirs would not survive VACUUM.
+    """CREATE TABLE IF NOT EXISTS search_doc (doc INTEGER PRIMARY KEY, item TEXT NOT NULL UNIQUE)""",
+    """CREATE VIRTUAL TABLE IF NOT EXISTS search_words USING fts5(
+        title, names, overview, tokenize = "unicode61 remove_diacritics 2", prefix = '2 3')""",
+    """CREATE VIRTUAL TABLE IF NOT EXISTS search_trigrams USING fts5(
+        title, tokenize = 'trigram', detail = none)""",
+)
+
+
+def _joined(text: str) -> str:
+    """`Schindler's` is two words and also, less heavily, the one that many type; `d'Amélie` should be two."""
+    joined = text
+    for apostrophe in ("''", "\u2018", "\u2019", "\u02bc"):
+        joined = f"replace({joined}, '{apostrophe}', '')"
+    return f"iif({text} = {joined}, '', {joined})"
+
+
+def _texts(row: str) -> str:
+    year = f"coalesce(substr({row}.release_date, 1, 4), {row}.release_year, '')"
+    names = f"coalesce({row}.video_name, '') || ' ' || {row}.content_type || ' ' || {year}"
+    return f"{row}.title, {names} || ' ' || {_joined(f'{row}.title')}, {row}.overview"
+
+
+_DOC_OF: Final = "(SELECT doc FROM search_doc WHERE item = {row}.id)"
+_ADD: Final = f"""
+    INSERT INTO search_doc (item) VALUES (new.id);
+    INSERT INTO search_words (rowid, title, names, overview)
+        SELECT {_DOC_OF.format(row="new")}, {_texts("new")};
+    INSERT INTO search_trigrams (rowid, title) SELECT {_DOC_OF.format(row="new")}, new.title;
+"""
+_REMOVE: Final = f"""
+    DELETE FROM search_trigrams WHERE rowid = {_DOC_OF.format(row="old")};
+    DELETE FROM search_words WHERE rowid = {_DOC_OF.format(row="old")};
+    DELETE FROM search_doc WHERE item = old.id;
+"""
+_COLUMNS: Final = ("id", "title", "video_name", "content_type", "release_date", "release_year", "overview")
+_CHANGED: Final = " OR ".join(f"old.{c} IS NOT new.{c}" for c in _COLUMNS)
+_TRIGGERS: Final = {
+    "search_item_added": f"AFTER INSERT ON content_item BEGIN {_ADD} END",
+    "search_item_removed": f"AFTER DELETE ON content_item BEGIN {_REMOVE} END",
+    "search_item_changed": (
+        f"AFTER UPDATE OF {', '.join(_COLUMNS)} ON content_item WHEN {_CHANGED} BEGIN {_REMOVE} {_ADD} END"
+    ),
+}
+_FILL: Final = (
+    "DELETE FROM search_words",
+    "DELETE FROM search_trigrams",
+    "DELETE FROM search_doc",
+    "INSERT INTO search_doc (item) SELECT id FROM content_item",
+    f"""INSERT INTO search_words (rowid, title, names, overview)
+        SELECT doc, {_texts("i")} FROM search_doc JOIN content_item i ON i.id = item""",
+    """INSERT INTO search_trigrams (rowid, title)
+        SELECT doc, i.title FROM search_doc JOIN content_item i ON i.id = item""",
+)
+
+_SCOPE: Final = "i.status = 'published' AND (%(media_type)s IS NULL OR i.media_type = %(media_type)s)"
+# bm25's weights are those of the columns: title, names, overview. A better match is more negative.
+_WORDS: Final = f"""
+    SELECT i.id
+    FROM search_words JOIN search_doc ON doc = search_words.rowid JOIN content_item i ON i.id = item
+    WHERE search_words MATCH %(query)s AND {_SCOPE}
+    ORDER BY bm25(search_words, 10.0, 2.5, 0.5)
+             * (1 + 0.25 * ln(1 + i.popularity))
+             * CASE WHEN lower(i.title) = lower(%(text)s) THEN 2 ELSE 1 END,
+             i.id
+    LIMIT %(limit)s
+"""
+_NEAR: Final = f"""
+    SELECT i.id, i.title
+    FROM search_trigrams JOIN search_doc ON doc = search_trigrams.rowid JOIN content_item i ON i.id = item
+    WHERE search_trigrams MATCH %(query)s AND {_SCOPE}
+    ORDER BY bm25(search_trigrams), i.popularity DESC, i.id
+    LIMIT {_ALIKE_CANDIDATES}
+"""
+
+
+def ensure(database: BaseDatabaseWrapper) -> bool:
+    """Make what is missing of tables and triggers and fill them; returns whether anything was.
+
+    Does nothing on another database or before the items' table exists. Cost: 1 SQL query when all is there.
+    """
+    if database.vendor != "sqlite":
+        return False
+    with database.cursor() as cursor:
+        cursor.execute("SELECT name FROM sqlite_master WHERE name = 'content_item' OR type = 'trigger'")
+        there = {row[0] for row in cursor.fetchall()}
+        if "content_item" not in there or set(_TRIGGERS) <= there:
+            return False
+        for name in _TRIGGERS:
+            cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+        for statement in (*_TABLES, *(f"CREATE TRIGGER {n} {body}" for n, body in _TRIGGERS.items()), *_FILL):
+            cursor.execute(statement)
+    return True
+
+
+def with_words(words: list[str], *, media_type: str | None, limit: int) -> list[str]:
+    query = " ".join(f'"{word}"' for word in words) + "*"
+    rows = _rows(_WORDS, {"query": query, "text": " ".join(words), "media_type": media_type, "limit": limit})
+    return [row[0] for row in rows]
+
+
+def spelt_alike(text: str, *, media_type: str | None, limit: int) -> list[str]:
+    wanted = _trigrams(text)
+    # The index knows only trigrams of the text itself, not of its ends.
+    inner = sorted(t for t in wanted if " " not in t)
+    if not inner:
+        return []
+    query = " OR ".join(f'"{trigram}"' for trigram in inner)
+    rows = _rows(_NEAR, {"query": query, "media_type": media_type})
+    shares = [(len(wanted & _trigrams(title)) / len(wanted), item_id) for item_id, title in rows]
+    alike = sorted((s for s in shares if s[0] >= ALIKE), key=lambda s: -s[0])
+    return [item_id for _, item_id in alike[:limit]]
+
+
+def _trigrams(text: str) -> set[str]:
+    """As PostgreSQL's pg_trgm cuts them: each word with two blanks before it and one behind."""
+    padded = (f"  {word} " for word in words_of(text.casefold()))
+    return {word[i : i + 3] for word in padded for i in range(len(word) - 2)}
+
+
+def _rows(sql: str, arguments: dict[str, str | int | None]) -> list[tuple[str, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        rows: list[tuple[str, ...]] = cursor.fetchall()
+    return rows

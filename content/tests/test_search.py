@@ -1,0 +1,220 @@
+"""Search by words, on whichever database the tests run."""
+
+from typing import Any
+
+import orjson
+import pytest
+from django.db import connection
+from rest_framework.test import APIClient
+
+from content.models import Item
+from content.search import sqlite, words_of
+from content.services import items, search
+from content.tests.factories import ItemFactory
+from finishd.auth.tokens import Viewer
+from finishd.lib.redis import count_waits
+
+pytestmark = pytest.mark.django_db
+
+WORLD = (
+    ("matrix", "The Matrix", {"popularity": 80.0, "release_date": "1999-03-31", "tmdb_id": 603}),
+    ("matrix-2", "The Matrix Reloaded", {"popularity": 60.0, "release_date": "2003-05-15"}),
+    ("dune-84", "Dune", {"popularity": 30.0, "release_date": "1984-12-14"}),
+    ("dune-21", "Dune", {"popularity": 90.0, "release_date": "2021-09-15"}),
+    ("spider", "Spider-Man: No Way Home", {"popularity": 70.0}),
+    ("amelie", "Le Fabuleux Destin d'Amélie Poulain", {"popularity": 20.0}),
+    ("schindler", "Schindler\u2019s List", {"popularity": 40.0}),
+    ("dark", "Dark", {"media_type": "tv", "popularity": 50.0}),
+    ("knight", "The Dark Knight", {"popularity": 75.0}),
+    ("robot", "Mr.Robot", {"media_type": "tv"}),
+    (
+        "essay",
+        "A Film about Films",
+        {"overview": "An essay on the matrix of cinema, and on what it means to be dark."},
+    ),
+    ("it", "It", {"popularity": 35.0, "release_date": None, "release_year": 2017}),
+)
+
+
+@pytest.fixture
+def world() -> None:
+    for item_id, title, options in WORLD:
+        ItemFactory.create(id=item_id, title=title, **options)
+
+
+@pytest.fixture
+def client() -> APIClient:
+    client = APIClient()
+    client.force_authenticate(Viewer(uid="ama"))  # type: ignore[arg-type]
+    return client
+
+
+def found(text: str, **options: Any) -> list[str]:
+    return [orjson.loads(card)["id"] for card in search.find(text, **options)]
+
+
+@pytest.mark.usefixtures("world")
+class TestWhatIsFound:
+    def test_a_title_is_found_before_a_longer_one_and_both_before_a_mention_in_an_overview(self) -> None:
+        assert found("matrix") == ["matrix", "matrix-2", "essay"]
+
+    def test_the_exact_title_comes_first_though_another_is_more_popular(self) -> None:
+        assert found("dark")[:2] == ["dark", "knight"]
+
+    def test_of_two_films_of_one_name_the_more_popular_comes_first(self) -> None:
+        assert found("dune") == ["dune-21", "dune-84"]
+
+    def test_the_year_narrows(self) -> None:
+        assert found("dune 1984") == ["dune-84"]
+        assert found("it 2017") == ["it"]
+
+    def test_the_type_of_clip_narrows(self) -> None:
+        assert found("matrix reloaded trailer") == ["matrix-2"]
+
+    def test_the_last_word_may_be_unfinished(self) -> None:
+        assert found("the matr")[:2] == ["matrix", "matrix-2"]
+
+    def test_accents_case_hyphens_and_apostrophes_do_not_matter(self) -> None:
+        assert found("AMELIE") == ["amelie"]
+        assert found("destin d'Amélie") == ["amelie"]
+        assert found("spider man") == ["spider"]
+        assert found("spider-man") == ["spider"]
+        assert found("schindlers list") == ["schindler"]
+        assert found("Schindler's") == ["schindler"]
+        assert found("mr robot") == ["robot"]
+
+    def test_words_that_other_engines_drop_are_words(self) -> None:
+        assert found("it")[0] == "it"
+
+    def test_a_misspelt_title_is_found_when_no_word_matches(self) -> None:
+        assert found("matrx")[0] == "matrix"
+        assert found("schindlrs lits") == ["schindler"]
+
+    def test_nonsense_finds_nothing(self) -> None:
+        assert found("zzxqy wvu") == []
+
+    def test_films_and_series_apart(self) -> None:
+        assert found("dark", media_type="tv") == ["dark"]
+        assert "dark" not in found("dark", media_type="movie")
+
+    def test_no_more_than_the_limit(self) -> None:
+        assert found("matrix", limit=1) == ["matrix"]
+
+
+@pytest.mark.usefixtures("world")
+class TestKeepingUp:
+    def test_an_unpublished_item_is_not_found(self) -> None:
+        item = Item.objects.get(id="dune-84")
+        items.set_status(["dune-84"], Item.Status.DRAFT, now=item.updated_at)
+        assert found("dune") == ["dune-21"]
+
+    def test_a_hidden_item_is_found(self) -> None:
+        item = Item.objects.get(id="robot")
+        item.hidden = True
+        item.save()
+        assert found("robot") == ["robot"]
+
+    def test_a_changed_title_is_found_by_its_new_name_only(self) -> None:
+        Item.objects.filter(id="it").update(title="Arrival")
+        assert found("arrival") == ["it"]
+        assert "it" not in found("it")
+
+    def test_a_deleted_item_is_gone(self) -> None:
+        Item.objects.filter(id="dark").delete()
+        assert found("dark") == ["knight", "essay"]
+
+    def test_what_came_in_by_the_batch_is_found(self) -> None:
+        rows = [
+            Item(id=f"b{n}", title=f"Batch {n}", title_key=f"item:b{n}", status="draft") for n in range(3)
+        ]
+        Item.objects.bulk_create(rows)
+        items.set_status(["b1"], Item.Status.PUBLISHED, now=Item.objects.get(id="b1").updated_at)
+        assert found("batch") == ["b1"]
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL's column is generated")
+class TestOnSqlite:
+    def test_what_django_drops_when_it_copies_the_table_comes_back(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER search_item_added")
+        ItemFactory.create(id="late", title="Latecomer")
+        assert found("latecomer") == []
+        assert sqlite.ensure(connection)
+        assert found("latecomer") == ["late"]
+        assert not sqlite.ensure(connection)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_vacuum_moves_no_item(self) -> None:
+        for n in range(5):
+            ItemFactory.create(id=f"v{n}", title=f"Number{n}")
+        Item.objects.filter(id="v1").delete()
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM")
+        Item.objects.filter(id="v3").update(title="Changed")
+        assert found("number4") == ["v4"]
+        assert found("changed") == ["v3"]
+
+
+class TestWords:
+    def test_only_letters_and_digits_reach_the_database(self) -> None:
+        assert words_of("""a"b' OR* (c):d^2 -e NEAR/3 \x00 f|g & !h""") == [
+            "a", "b", "OR", "c", "d", "2", "e", "NEAR", "3", "f", "g", "h",
+        ]  # fmt: skip
+
+    def test_signs_alone_are_no_words(self) -> None:
+        assert words_of("🎬️ * \u0301 ?!") == []
+
+
+@pytest.mark.usefixtures("world")
+class TestOverHttp:
+    def test_a_bare_list_of_items_of_the_wire_with_their_source(self, client: APIClient) -> None:
+        response = client.get("/api/v1/search", {"q": "  the matrix  ", "limit": 1})
+        assert response.status_code == 200
+        (item,) = orjson.loads(response.content)
+        assert (item["id"], item["source"], item["contentType"]) == ("matrix", "search", "trailer")
+        assert (item["tmdbId"], item["genres"], item["releaseDate"]) == (603, ["Drama"], "1999-03-31")
+
+    @pytest.mark.parametrize(
+        "query",
+        [{}, {"q": ""}, {"q": " a "}, {"q": "a" * 101}, {"q": "dune", "limit": 0}, {"q": "dune", "limit": 51},
+         {"q": "dune", "limit": "many"}, {"q": "dune", "type": "book"}],
+    )  # fmt: skip
+    def test_a_query_out_of_bounds_is_a_400(self, client: APIClient, query: dict[str, str]) -> None:
+        response = client.get("/api/v1/search", query)
+        assert response.status_code == 400
+        assert orjson.loads(response.content)["error"] is True
+
+    @pytest.mark.parametrize(
+        "text",
+        ['""', "**", "🎬🎬", "a*b", "x" * 100, "' OR 1=1 --", "NEAR(a b)", "title:dune", "AND", "NOT it",
+         "((", "\\\\", "%%", "a:*", "!!dune", "dune & ", "<->", "é" * 100, "\u202e\u0301\u0301", "木木",
+         "a b c d e f g h i j k l m n o p q r s t u v w x y z 0 1 2 3 4 5 6 7 8 9 a b c d e f g h"],
+    )  # fmt: skip
+    def test_nothing_that_can_be_typed_breaks_it(self, client: APIClient, text: str) -> None:
+        response = client.get("/api/v1/search", {"q": text})
+        assert response.status_code == 200
+        assert isinstance(orjson.loads(response.content), list)
+
+    def test_a_nul_is_a_400(self, client: APIClient) -> None:
+        assert client.get("/api/v1/search", {"q": "du\x00ne"}).status_code == 400
+
+    def test_a_stranger_is_a_401(self) -> None:
+        assert APIClient().get("/api/v1/search", {"q": "dune"}).status_code == 401
+
+    def test_a_warm_search_waits_once_for_sql_and_once_for_redis(
+        self, client: APIClient, django_assert_num_queries: Any
+    ) -> None:
+        client.get("/api/v1/search", {"q": "dune"})
+        # SQL: the ids. Redis: one MGET of the cards.
+        with django_assert_num_queries(1), count_waits() as waits:
+            client.get("/api/v1/search", {"q": "dune"})
+        assert waits == ["MGET"]
+
+    def test_a_misspelt_one_asks_sql_once_more(
+        self, client: APIClient, django_assert_num_queries: Any
+    ) -> None:
+        client.get("/api/v1/search", {"q": "matrx"})
+        # SQL: the words, then the spelling. Redis: one MGET.
+        with django_assert_num_queries(2), count_waits() as waits:
+            client.get("/api/v1/search", {"q": "matrx"})
+        assert waits == ["MGET"]

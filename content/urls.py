@@ -1,0 +1,9 @@
+"""Content's part of /api/v1."""
+
+from django.urls import path
+
+from content import views
+
+urlpatterns = [
+    path("search", views.SearchView.as_view(), name="search"),
+]
