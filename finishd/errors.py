@@ -133,11 +133,13 @@ def _of_django(error: Exception) -> ApiError | None:
 
 
 def _of_drf(error: drf.APIException) -> Response:
-    codes, details = error.get_codes(), None
+    codes = error.get_codes()
+    details: Mapping[str, Any] | None = None
     code = codes if isinstance(codes, str) else error.default_code
     message = str(error.detail)
     if isinstance(error, drf.ValidationError):
-        code, details = "invalid", error.detail
+        code = "invalid"
+        details = error.detail if isinstance(error.detail, Mapping) else {"non_field_errors": error.detail}
         message = _first_complaint(error.detail)
     headers: dict[str, str] = {}
     # DRF sets this one on the exception, when the view's first authenticator names a scheme.

@@ -120,15 +120,12 @@ def _cache() -> Facts:
 
 def _broker() -> Facts:
     with app.connection_for_write(connect_timeout=DEADLINE) as broker:
-        broker.ensure_connection(max_retries=1, timeout=DEADLINE)
+        broker.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
     return {}
 
 
 def _indexes() -> Facts:
-    try:
-        status = indexes.status()
-    finally:
-        connection.close()
+    status = indexes.status(now=time.time())
     facts = {"generation": status.generation, "ageSeconds": status.age_seconds}
     if status.generation is None:
         raise NotReady("missing", facts)

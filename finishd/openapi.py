@@ -23,14 +23,13 @@ CHALLENGE = {"WWW-Authenticate": {"schema": {"type": "string", "enum": ["Bearer"
 
 # Status, its meaning, and the headers that come with it.
 COMMON_ERRORS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("400", "The request is not valid.", {}),
+    ("400", "The request is not valid; `code` and `details` say why.", {}),
     ("401", "No token, or none that proves anything.", CHALLENGE),
-    ("404", "There is nothing here.", {}),
-    ("405", "This method is not allowed here.", {}),
     ("406", "Only JSON is to be had.", {}),
     ("429", "Too many requests.", RETRY_AFTER),
     ("503", "A part that this needs is away.", RETRY_AFTER),
 )
+PATH_ERRORS: tuple[tuple[str, str, dict[str, Any]], ...] = (("404", "There is nothing here.", {}),)
 BODY_ERRORS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("413", "The body is too large.", {}),
     ("415", "The body is not JSON.", {}),
@@ -40,15 +39,16 @@ BODY_ERRORS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 def add_common_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Postprocessing hook: every operation names the errors that any of them may answer with."""
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR
-    for item in result["paths"].values():
+    for path, item in result["paths"].items():
         for method in HTTP_METHODS:
             if method in item:
-                _complete(item[method])
+                _complete(path, item[method])
     return result
 
 
-def _complete(operation: dict[str, Any]) -> None:
-    errors = COMMON_ERRORS + (BODY_ERRORS if "requestBody" in operation else ())
+def _complete(path: str, operation: dict[str, Any]) -> None:
+    errors = COMMON_ERRORS + (PATH_ERRORS if "{" in path else ())
+    errors += BODY_ERRORS if "requestBody" in operation else ()
     for status, description, headers in errors:
         response: dict[str, Any] = {
             "description": description,

@@ -44,7 +44,9 @@ class Command(BaseCommand):
                 lifetime=hours * 3600,
             )
         except (OSError, ValueError) as error:
-            raise CommandError(f"The development key cannot be used: {error}. `make run` makes it.") from error
+            raise CommandError(
+                f"The development key cannot be used: {error}. `make run` makes it."
+            ) from error
         self.stdout.write(token)
 
 

@@ -1,0 +1,128 @@
+"""Alive is one thing, ready another; both are asked through HTTP with real parts behind."""
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from content.models import Item
+from content.tests.factories import ItemFactory
+from feed.services import builds
+from finishd.lib.redis import count_waits
+from finishd.run.embedded_redis import RedisServer
+
+PARTS = ["sql", "redis", "cache", "broker", "indexes"]
+
+
+def ready() -> tuple[int, dict[str, Any]]:
+    answer = Client().get("/health/ready")
+    assert answer.headers["Cache-Control"].startswith("max-age=0")
+    body: dict[str, Any] = answer.json()
+    assert list(body["parts"]) == PARTS
+    assert body["status"] == ("ready" if answer.status_code == 200 else "not_ready")
+    return answer.status_code, {name: part["status"] for name, part in body["parts"].items()}
+
+
+@pytest.fixture
+def built(transactional_db: None) -> None:
+    ItemFactory.create_batch(3, status=Item.Status.PUBLISHED)
+    builds.rebuild(now=timezone.now())
+
+
+@pytest.fixture
+def broken_redis(redis_server: RedisServer) -> Generator[RedisServer]:
+    """A Redis to break; afterwards the breaker is closed again, for the next test."""
+    yield redis_server
+    redis_server.resume()
+    redis_server.start()
+    _within(5, lambda: ready()[1]["redis"] == "ok")
+
+
+def _within(seconds: float, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+class TestLive:
+    def test_touches_nothing(self) -> None:
+        # No database mark: a query would fail the test.
+        with count_waits() as waits:
+            answer = Client().get("/health")
+        assert (answer.status_code, answer.json(), waits) == (200, {"status": "healthy"}, [])
+
+    def test_answers_while_redis_is_gone(self, broken_redis: RedisServer) -> None:
+        broken_redis.stop()
+        assert Client().get("/health").status_code == 200
+
+    def test_is_only_read(self) -> None:
+        answer = Client().post("/health")
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+        assert answer.headers["Allow"] == "GET, HEAD"
+
+    def test_is_not_sent_to_tls(self, settings: Any) -> None:
+        settings.SECURE_SSL_REDIRECT = True
+        assert Client().get("/health").status_code == 200
+        assert Client().get("/api/v1/search").status_code == 301
+
+
+class TestReady:
+    @pytest.mark.usefixtures("built")
+    def test_with_all_parts_good(self) -> None:
+        assert ready() == (200, dict.fromkeys(PARTS, "ok"))
+        indexes = Client().get("/health/ready").json()["parts"]["indexes"]
+        assert indexes["generation"] >= 1
+        assert 0 <= indexes["ageSeconds"] < 60
+
+    @pytest.mark.django_db(transaction=True)
+    def test_not_without_an_index(self) -> None:
+        status, parts = ready()
+        assert (status, parts) == (503, {**dict.fromkeys(PARTS, "ok"), "indexes": "missing"})
+
+    @pytest.mark.usefixtures("built")
+    def test_not_with_an_old_index(self, settings: Any) -> None:
+        settings.INDEX_STALE_SECONDS = -1
+        status, parts = ready()
+        assert (status, parts["indexes"]) == (503, "stale")
+
+    def test_not_without_the_database(self) -> None:
+        # No database mark, so that every query is refused.
+        status, parts = ready()
+        assert (status, parts["sql"], parts["redis"]) == (503, "unreachable", "ok")
+
+    @pytest.mark.usefixtures("built")
+    def test_not_without_redis(self, broken_redis: RedisServer) -> None:
+        broken_redis.stop()
+        status, parts = ready()
+        assert status == 503
+        assert parts == {**dict.fromkeys(PARTS, "unreachable"), "sql": "ok"}
+
+    @pytest.mark.usefixtures("built")
+    def test_not_with_a_silent_redis_and_says_so_in_time(self, broken_redis: RedisServer) -> None:
+        broken_redis.pause()
+        started = time.monotonic()
+        status, parts = ready()
+        assert time.monotonic() - started < 2
+        assert (status, parts["sql"]) == (503, "ok")
+        assert {parts[name] for name in ("redis", "cache", "broker", "indexes")} <= {"unreachable", "timeout"}
+
+    @pytest.mark.usefixtures("built")
+    def test_again_when_redis_is_back(self, broken_redis: RedisServer) -> None:
+        broken_redis.stop()
+        assert ready()[0] == 503
+        broken_redis.start()
+        _within(5, lambda: ready()[1]["redis"] == "ok")
+        builds.rebuild(now=timezone.now())  # this Redis came back empty
+        assert ready()[0] == 200
+
+    @pytest.mark.usefixtures("built")
+    def test_tells_strangers_no_addresses(self, broken_redis: RedisServer) -> None:
+        broken_redis.stop()
+        page = Client().get("/health/ready").content.decode()
+        assert "127.0.0.1" not in page
+        assert str(connection.settings_dict["NAME"]) not in page
