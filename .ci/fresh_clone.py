@@ -120,7 +120,7 @@ def stop(run: "subprocess.Popen[str]") -> None:
 
 
 def processes_of(mark: str) -> list[int]:
-    """Who on this machine was started by our `make run`, directly or not. Linux only: elsewhere nobody is found."""
+    """What our `make run` started, directly or not, and still runs. Linux only: elsewhere nothing is found."""
     wanted = f"{MARK}={mark}".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*/environ"):
