@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+import yaml
 from django.conf import settings
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
@@ -29,9 +30,23 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-# The snapshot is the schema (test_openapi holds them together), and can be read before there is a database.
-SCHEMA = schemathesis.openapi.from_path(Path(settings.BASE_DIR) / "docs" / "openapi.yaml")
-OPERATIONS: list[Any] = [found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)]
+SNAPSHOT = Path(settings.BASE_DIR) / "docs" / "openapi.yaml"
+
+
+def _operations() -> list[Any]:
+    """From the snapshot, which is the schema (test_openapi) and can be read before there is a database.
+
+    Without its security: every request is to carry a good token, so that it comes to more than a 401.
+    """
+    document = yaml.safe_load(SNAPSHOT.read_text(encoding="utf-8"))
+    for item in document["paths"].values():
+        for operation in item.values():
+            operation.pop("security", None)
+    schema = schemathesis.openapi.from_dict(document)
+    return [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
+
+
+OPERATIONS = _operations()
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +76,7 @@ def test_every_answer_is_one_that_the_schema_names(
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
         response = case.call(app=application, headers=headers)
-        assert response.status_code != 401, "the token is good: no other answer would be reached"
+        assert response.status_code != 401, "the token is good"
         case.validate_response(response, checks=CHECKS)
 
     ask()
