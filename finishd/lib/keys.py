@@ -64,13 +64,14 @@ TITLE_HEAD = Key("title:<title>", "string", "content", "one per title", 1 * HOUR
 
 # --- activity (REDIS_URL) ---
 PROFILE = Key("profile:{<viewer>}", "string", "activity", "one per viewer seen in a week", 7 * DAY)
-SEEN = Key("seen:{<viewer>}", "zset", "activity", "newest 5,000 items", 7 * DAY)
-TIMELINE = Key("timeline:{<viewer>}", "string", "activity", "400 entries", 7 * DAY)
+SEEN = Key("seen:{<viewer>}", "zset", "activity", "newest 5,000 items", 10 * MINUTE)
+TIMELINE = Key("timeline:{<viewer>}", "string", "activity", "newest 100 rows", 10 * MINUTE)
 
 # --- feed (REDIS_URL) ---
 INDEX = Key("idx:<generation>:<name>", "zset", "feed", "20,000 items; the last four generations")
 INDEX_CURRENT = Key("idx:current", "string", "feed", "one; never expires, readers need it")
 INDEX_LOCK = Key("idx:building", "string", "feed", "one", 10 * MINUTE)
+INDEX_ASKED = Key("idx:asked", "string", "feed", "one", 10)
 SESSION = Key("session:{<viewer>}:<feed>", "string", "feed", "one per viewer and feed type", 10 * MINUTE)
 PLAN = Key("plan:{<viewer>}:<session>", "hash", "feed", "receipts of ten chunks", 10 * MINUTE)
 SLOTS = Key("slots:{<viewer>}:<session>", "list", "feed", "2,000 slots", 10 * MINUTE)

@@ -1,0 +1,5 @@
+"""Activity's door: what other apps, views, admin and tasks may call.
+
+`profiles` is what a plan needs of a viewer, `preferences` what a phone syncs, `blocks` who
+wants nothing of whom, `timelines` what a viewer's friends did, `history` what they have seen.
+"""

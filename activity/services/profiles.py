@@ -1,0 +1,80 @@
+"""The lite profile: one Redis read, written through on every change, only over an older version."""
+
+from typing import Any
+
+import orjson
+
+from activity.store import store
+from activity.types import Profile
+from finishd.lib import keys
+from finishd.lib.redis import Lua
+from finishd.lib.redis import store as redis
+
+# KEYS: profile. ARGV: version, value, ttl. The value is `<version>|<json>`.
+_WRITE = Lua("""
+local header = redis.call('GETRANGE', KEYS[1], 0, 20)
+local there = tonumber(string.match(header, '^(%d+)|'))
+if there and there > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+""")
+
+
+def key(uid: str) -> str:
+    """The Redis key to read in one's own pipeline; give the answer to `take`."""
+    return keys.PROFILE.of(viewer=uid)
+
+
+def take(uid: str, raw: bytes | None) -> Profile:
+    """The profile from what Redis answered; a cold one comes from the store and is kept.
+
+    Cost: none when warm; cold 1 store call (1 document) and 1 wait. Raises StoreUnavailable.
+    """
+    if raw is not None:
+        return _unpacked(uid, raw)
+    profile = store().profile(uid) or Profile(uid)
+    write(profile)
+    return profile
+
+
+def read(uid: str) -> Profile:
+    """`take` with a read of its own. Cost: 1 wait more. Raises StoreUnavailable."""
+    return take(uid, redis().get(key(uid)))
+
+
+def write(profile: Profile) -> None:
+    """Write through to Redis unless it holds a newer version. Cost: 1 wait."""
+    value = b"%d|%b" % (profile.version, _packed(profile))
+    _WRITE.run(redis(), keys=[key(profile.uid)], args=[profile.version, value, keys.PROFILE.ttl])
+
+
+def _packed(profile: Profile) -> bytes:
+    return orjson.dumps(
+        {
+            "name": profile.name,
+            "picture": profile.picture,
+            "genres": profile.genres,
+            "affinities": dict(profile.affinities),
+            "finished": sorted(profile.finished),
+            "unwanted": sorted(profile.unwanted),
+            "choice_version": profile.choice_version,
+            "version": profile.version,
+        }
+    )
+
+
+def _unpacked(uid: str, raw: bytes) -> Profile:
+    body: dict[str, Any] = orjson.loads(raw.partition(b"|")[2])
+    return Profile(
+        uid=uid,
+        name=body["name"],
+        picture=body["picture"],
+        genres=tuple(body["genres"]),
+        affinities=body["affinities"],
+        finished=frozenset(body["finished"]),
+        unwanted=frozenset(body["unwanted"]),
+        choice_version=body["choice_version"],
+        version=body["version"],
+    )
+
+

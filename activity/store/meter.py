@@ -1,0 +1,62 @@
+"""What store calls cost, counted where they are made, behind one breaker."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from activity.types import StoreUnavailable
+from finishd.lib.breaker import Breaker, BreakerOpen
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+breaker = Breaker("activity store", counts=(StoreUnavailable,))
+
+
+@dataclass(slots=True)
+class Tally:
+    """The names of the calls made, and how many documents they read or wrote."""
+
+    calls: list[str] = field(default_factory=list)
+    documents: int = 0
+
+
+_tally: ContextVar[Tally | None] = ContextVar("store_tally", default=None)
+
+
+@contextmanager
+def count_calls() -> Iterator[Tally]:
+    """Count this thread's store calls within the block."""
+    tally = Tally()
+    token = _tally.set(tally)
+    try:
+        yield tally
+    finally:
+        _tally.reset(token)
+
+
+def note_documents(number: int) -> None:
+    """Say from within a call how many documents it touched."""
+    tally = _tally.get()
+    if tally is not None:
+        tally.documents += number
+
+
+def metered(call: Callable[P, R]) -> Callable[P, R]:
+    """Count the call and guard it: while the breaker is open it raises `StoreUnavailable` at once."""
+
+    @wraps(call)
+    def counted(*args: P.args, **kwargs: P.kwargs) -> R:
+        tally = _tally.get()
+        if tally is not None:
+            tally.calls.append(call.__name__)
+        try:
+            with breaker.guard():
+                return call(*args, **kwargs)
+        except BreakerOpen as reason:
+            raise StoreUnavailable(str(reason)) from reason
+
+    return counted

@@ -1,0 +1,196 @@
+"""Building a chunk of a plan: fetch what it is made from, hand it to the pure pipeline, keep receipts.
+
+Waits (warm): recall 1, titles 1, facts 1. Cold parts come from the activity store
+(at most 3 calls and 102 documents) and from SQL.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Any, Final
+
+from django.conf import settings
+
+from activity.services import history, profiles
+from activity.types import Profile, StoreUnavailable
+from content.services import cards
+from feed import pipeline, plans, recipe, sources, traces
+from feed.indexes import Current
+from feed.plans import Draft, Header
+from feed.types import Chunk, ChunkInputs, FactsById, Pool
+from finishd.lib import keys
+from finishd.lib.redis import store as redis
+
+logger = logging.getLogger(__name__)
+
+# Deeper looks into the sources when filters leave a chunk short; each fetches four times the surplus.
+ROUNDS: Final = 3
+
+
+@dataclass(slots=True)
+class Known:
+    """What one early wait tells of a viewer and the indexes; `degraded` gathers what was missing."""
+
+    viewer: Profile
+    current: Current | None
+    served_count: int
+    seen_count: int
+    degraded: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Which chunk to make. `deadline` is seconds of time.monotonic(), `now` epoch seconds."""
+
+    feed: str
+    session: str
+    started: int
+    start: int
+    now: int
+    deadline: float
+    taken: frozenset[str] = frozenset()
+    tail: tuple[tuple[str, str | None], ...] = ()
+    served_before: int = 0  # slots that the served list must hold of this session, or it was lost
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A chunk with everything it was made from."""
+
+    draft: Draft
+    inputs: ChunkInputs
+    facts: FactsById
+    chunk: Chunk
+
+
+def queue_known(pipe: Any, uid: str) -> None:
+    """Queue what a build must know first; `take_known` reads the four answers."""
+    pipe.get(profiles.key(uid))
+    pipe.get(keys.INDEX_CURRENT.of())
+    pipe.llen(keys.SERVED.of(viewer=uid))
+    pipe.zcard(history.key(uid))
+
+
+def take_known(uid: str, answers: Sequence[Any]) -> Known:
+    """Cost: none when warm; a cold profile is 1 store call and 1 wait. A dead store degrades, it does not raise."""
+    raw_profile, raw_current, served_count, seen_count = answers
+    current = Current.unpacked(raw_current)
+    known = Known(Profile(uid), current, served_count, seen_count)
+    try:
+        known.viewer = profiles.take(uid, raw_profile)
+    except StoreUnavailable:
+        known.degraded.add("profile")
+    if current is None:
+        known.degraded.add("indexes")
+    return known
+
+
+def build(known: Known, what: Build) -> Built:
+    """One chunk. Looks deeper, in a bounded number of rounds, while filters leave it short and more is there."""
+    depth = len(what.taken) + known.served_count + known.seen_count
+    for _ in range(ROUNDS):
+        built = _attempt(known, what, depth)
+        if built.chunk.dry or len(built.draft.slots) >= built.inputs.size:
+            break
+        depth = 4 * depth + recipe.CHUNK
+    return built
+
+
+def keep_trace(uid: str, built: Built, *, always: bool = False) -> bool:
+    """Keep a full trace of a sampled fraction of chunks, of every one if told so. Cost: 0 or 1 wait."""
+    session = built.inputs.session
+    lot = int.from_bytes(blake2b(session.encode(), digest_size=2).digest()) % 100
+    if not always and lot >= settings.FEED_TRACE_PERCENT:
+        return False
+    name = keys.TRACE.of(viewer=uid, session=session, chunk=built.inputs.start)
+    redis().set(name, traces.pack(built.inputs, built.facts, built.chunk), ex=keys.TRACE.ttl)
+    return True
+
+
+def _attempt(known: Known, what: Build, depth: int) -> Built:
+    names = pipeline.FEEDS[what.feed].sources
+    request = sources.Request(known.viewer, known.current, depth, what.now, what.deadline)
+    pools, seen, served = _recall(known, request, names)
+    own, lately, entries = plans.served(served, what.session)
+    degraded = {*what.degraded, *known.degraded, *(pool.source for pool in pools if pool.error)}
+    if entries < what.served_before:
+        degraded.add("served_history")
+    inputs = ChunkInputs(
+        feed=what.feed,
+        session=what.session,
+        start=what.start,
+        size=min(recipe.CHUNK, recipe.PLAN_LIMIT - what.start),
+        now=what.now,
+        pools=pools,
+        taste=sources.taste_of(known.viewer),
+        finished=known.viewer.finished,
+        seen=seen,
+        taken=what.taken | own,
+        lately=lately,
+        tail=what.tail,
+    )
+    listed = pipeline.shortlist(inputs)
+    facts = cards.read_facts(listed.ids)
+    chunk = pipeline.plan(inputs, listed, facts)
+    if what.start + len(chunk.slots) >= recipe.PLAN_LIMIT:
+        chunk = replace(chunk, dry=True)
+    header = Header(
+        what.session, what.feed, what.started, _generation(known.current), tuple(sorted(degraded))
+    )
+    receipt = _receipt(known, header, inputs, chunk)
+    draft = Draft(header, what.start, chunk.slots, chunk.dry, chunk.tail, receipt)
+    return Built(draft, inputs, facts, chunk)
+
+
+def _recall(
+    known: Known, request: sources.Request, names: Sequence[str]
+) -> tuple[tuple[Pool, ...], frozenset[str], list[bytes]]:
+    """Every source's pool, what the viewer has seen, and the served list: one wait, plus what is cold."""
+    uid = known.viewer.uid
+    pipe = redis().pipeline()
+    pipe.lrange(keys.SERVED.of(viewer=uid), 0, -1)
+    pipe.zrange(history.key(uid), 0, -1)
+    bounds = [len(pipe.command_stack)]
+    for name in names:
+        sources.SOURCES[name].ask(request, pipe)
+        bounds.append(len(pipe.command_stack))
+    answers = pipe.execute(raise_on_error=False)
+    served, raw_seen = answers[0], answers[1]
+    for answer in (served, raw_seen):
+        if isinstance(answer, Exception):
+            raise answer
+    try:
+        seen = history.take(uid, raw_seen)
+    except StoreUnavailable:
+        known.degraded.add("history")
+        seen = frozenset()
+    pools = tuple(
+        sources.fetch(name, request, answers[begin:end])
+        for name, begin, end in zip(names, bounds, bounds[1:], strict=False)
+    )
+    return pools, seen, served
+
+
+def _generation(current: Current | None) -> int | None:
+    return current.generation if current else None
+
+
+def _receipt(known: Known, header: Header, inputs: ChunkInputs, chunk: Chunk) -> dict[str, Any]:
+    return {
+        "recipe": recipe.VERSION,
+        "seed": pipeline.chunk_seed(inputs.session, inputs.start),
+        "now": inputs.now,
+        "generation": header.generation,
+        "profileVersion": known.viewer.version,
+        "choiceVersion": known.viewer.choice_version,
+        "sources": {
+            pool.source: {"returned": len(pool.candidates), "exhausted": pool.exhausted, "error": pool.error}
+            for pool in inputs.pools
+        },
+        "drops": chunk.drops,
+        "shares": chunk.shares,
+        "dry": chunk.dry,
+        "degraded": header.degraded,
+    }

@@ -1,0 +1,126 @@
+"""Indexes in Redis: sorted sets in generations, and the one pointer that readers follow.
+
+All indexes of a rebuild share a generation and one pointer, so no reader ever mixes two.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from feed import recipe
+from finishd.lib import keys
+from finishd.lib.keys import HOUR
+from finishd.lib.redis import store as redis
+
+TRENDING: Final = "trending"
+UNFINISHED_TTL: Final = HOUR  # a generation whose builder died goes by itself
+_TRIM_EVERY: Final = 10  # batches written between two trims
+
+
+def genre_index(slug: str) -> str:
+    return f"genre:{slug}"
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The pointer: the generation that readers use. `sizes` has every index by name, `genres` slug → name.
+
+    `built_at` is epoch seconds. `kept` are the older generations still there for rollback.
+    """
+
+    generation: int
+    built_at: int
+    sizes: Mapping[str, int]
+    genres: Mapping[str, str]
+    kept: tuple[int, ...] = ()
+
+    def packed(self) -> bytes:
+        return orjson.dumps(self)
+
+    @classmethod
+    def unpacked(cls, raw: bytes | None) -> "Current | None":
+        if raw is None:
+            return None
+        body = orjson.loads(raw)
+        return cls(**{**body, "kept": tuple(body["kept"])})
+
+
+def key(generation: int, name: str) -> str:
+    return keys.INDEX.of(generation=generation, name=name)
+
+
+def current() -> Current | None:
+    """The pointer, None if nothing was ever built or Redis was emptied. Cost: 1 wait."""
+    return Current.unpacked(redis().get(keys.INDEX_CURRENT.of()))
+
+
+def queue_head(pipe: Any, generation: int, name: str, count: int) -> None:
+    """Queue the read of an index's first `count` entries; `take_head` reads the answer."""
+    pipe.zrange(key(generation, name), 0, count - 1, desc=True, withscores=True)
+
+
+def take_head(raw: Sequence[tuple[bytes, float]]) -> list[tuple[str, float]]:
+    """(item id, score), best first; equal scores in descending order of id, as Redis keeps them."""
+    return [(item.decode(), score) for item, score in raw]
+
+
+def head(generation: int, name: str, count: int) -> list[tuple[str, float]]:
+    """The first `count` entries of an index. Cost: 1 wait."""
+    pipe = redis().pipeline()
+    queue_head(pipe, generation, name, count)
+    return take_head(pipe.execute()[0])
+
+
+class Writer:
+    """Writes one generation, batch by batch; what it wrote is invisible until `point_to`."""
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self.names: set[str] = set()
+        self._batches = 0
+
+    def add(self, scores: Mapping[str, Mapping[str, float]]) -> None:
+        """Add index name → item id → score. Cost: 1 wait. Keys stay below the cap and one batch's surplus."""
+        pipe = redis().pipeline()
+        for name, entries in scores.items():
+            pipe.zadd(key(self.generation, name), dict(entries))
+            if name not in self.names:
+                pipe.expire(key(self.generation, name), UNFINISHED_TTL)
+        self.names |= scores.keys()
+        self._batches += 1
+        if self._batches % _TRIM_EVERY == 0:
+            self._queue_trim(pipe)
+        pipe.execute()
+
+    def finish(self) -> dict[str, int]:
+        """Trim to the cap; the size of every index written. Cost: 1 wait."""
+        pipe = redis().pipeline()
+        self._queue_trim(pipe)
+        names = sorted(self.names)
+        for name in names:
+            pipe.zcard(key(self.generation, name))
+        sizes = pipe.execute()[len(names) :]
+        return dict(zip(names, sizes, strict=True))
+
+    def _queue_trim(self, pipe: Any) -> None:
+        for name in sorted(self.names):
+            pipe.zremrangebyrank(key(self.generation, name), 0, -(recipe.INDEX_CAP + 1))
+
+
+def point_to(pointer: Current) -> None:
+    """Make a generation the current one: first its keys are kept for good, then the pointer moves. Cost: 2 waits."""
+    pipe = redis().pipeline()
+    for name in pointer.sizes:
+        pipe.persist(key(pointer.generation, name))
+    pipe.execute()
+    redis().set(keys.INDEX_CURRENT.of(), pointer.packed())
+
+
+def drop(generation: int, names: Iterable[str]) -> None:
+    """Free a generation's keys without stalling the server (UNLINK). Cost: 1 wait."""
+    pipe = redis().pipeline()
+    for name in names:
+        pipe.unlink(key(generation, name))
+    pipe.execute()

@@ -1,0 +1,34 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from feed.models import IndexBuild
+from feed.services import builds
+from finishd.lib.redis import UNAVAILABLE
+
+
+class Command(BaseCommand):
+    help = "Rank the published catalogue into new indexes and let readers use them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--accept", action="store_true", help="Publish even what looks empty or too small.")
+        parser.add_argument(
+            "--rollback", type=int, metavar="GENERATION", help="Let readers use a kept generation instead."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if options["rollback"] is not None:
+                pointer = builds.rollback(options["rollback"])
+                self.stdout.write(f"readers use generation {pointer.generation} again")
+                return
+            build = builds.rebuild(now=timezone.now(), accept=options["accept"])
+        except (builds.Busy, ValueError) as reason:
+            raise CommandError(str(reason)) from reason
+        except UNAVAILABLE as reason:
+            raise CommandError(f"Redis gives no answer: {reason}") from reason
+        if build.outcome != IndexBuild.Outcome.PUBLISHED:
+            raise CommandError(f"{build}; the old indexes keep serving. {build.detail}")
+        self.stdout.write(f"{build}; {build.items} items in {len(build.sizes)} indexes")

@@ -1,0 +1,78 @@
+"""Pages of a plan on the wire: a DRF pagination class whose pages are slices of a session's plan."""
+
+import time
+from typing import Any, Final, cast
+
+import orjson
+from django.http import HttpResponse
+from rest_framework import serializers
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+
+from feed import cursor as cursors
+from feed.pipeline import FEEDS
+from feed.services import feeds
+from feed.services.feeds import Live, Page, Query
+from finishd.auth.tokens import Viewer
+from finishd.lib import wire
+
+PAGE_BUDGET: Final = 0.3  # seconds that a page's sources share
+
+
+class FeedQuery(serializers.Serializer[None]):
+    """The query string of a feed request."""
+
+    feed_type = serializers.ChoiceField(choices=sorted(FEEDS), default="for_you")
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=10)
+    cursor = serializers.CharField(max_length=cursors.MAX_LENGTH, required=False)
+    refresh = serializers.BooleanField(default=False)
+
+
+class PlanPagination(BasePagination):
+    """Cuts pages from plans. The clock is read here, at the edge."""
+
+    page: Page
+    query: Query
+    began: float
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Live]:
+        """`queryset` is of no use to a plan; the entries are (position, item, card bytes, slot bytes)."""
+        self.began = time.perf_counter()
+        given = FeedQuery(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        asked = given.validated_data
+        viewer, now = cast(Viewer, request.user).uid, time.time()
+        sealed = asked.get("cursor")
+        self.query = Query(
+            viewer=viewer,
+            feed=asked["feed_type"],
+            limit=asked["limit"],
+            now=now,
+            deadline=time.monotonic() + PAGE_BUDGET,
+            cursor=cursors.unseal(sealed, viewer=viewer, feed=asked["feed_type"], now=now) if sealed else None,
+            refresh=asked["refresh"],
+        )
+        self.page = feeds.page(self.query)
+        return self.page.entries
+
+    def get_paginated_response(self, data: list[Live]) -> HttpResponse:  # type: ignore[override]
+        """Splice stored cards and slots together; only `meta` is serialised."""
+        items = b",".join(entry.card[:-1] + b"," + entry.slot[1:] for entry in data)
+        body = b'{"feed":[' + items + b'],"meta":' + orjson.dumps(self._meta(len(data))) + b"}"
+        return HttpResponse(body, content_type=wire.MEDIA_TYPE)
+
+    def _meta(self, count: int) -> dict[str, Any]:
+        page, query = self.page, self.query
+        return {
+            "feedType": query.feed,
+            "page": page.number,
+            "limit": query.limit,
+            "itemCount": count,
+            "hasMore": page.cursor is not None,
+            "generatedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(query.now)),
+            "latencyMs": int((time.perf_counter() - self.began) * 1000),
+            "cursor": cursors.seal(page.cursor, viewer=query.viewer) if page.cursor else None,
+            "session": page.session,
+            "planRebuilt": page.rebuilt,
+            "degraded": page.degraded,
+        }

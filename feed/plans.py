@@ -1,0 +1,285 @@
+"""Session, plan and served list in Redis. Each function is one script call: one wait, atomic on one hash slot.
+
+A plan is a hash (header, receipts) and a list of slots; a slot is `<item id> <json>`, the
+json being spliced into the card as it is. Positions count from the session's first slot;
+`base` is that of the plan's first one (above 0 when the plan was made again).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from feed.types import Slot
+from finishd.lib import keys
+from finishd.lib.keys import DAY, HOUR, MINUTE
+from finishd.lib.redis import Lua
+from finishd.lib.redis import store as redis
+
+HEAD_FOR: Final = 10 * MINUTE  # a session's head answers requests without a cursor
+KEPT_FOR: Final = 10 * MINUTE  # a plan after its last read through a cursor
+LONGEST: Final = 2 * HOUR  # a plan from its session's start
+SHORT: Final = MINUTE  # session and plan that were made while something was missing
+SERVED_KEPT: Final = 2_000
+
+# Marks slots as served up to a position; shared by the scripts below. The list is newest first.
+_MARK = """
+local function mark(plan, slots, served, base, upto, session)
+  local done = tonumber(redis.call('HGET', plan, 'marked'))
+  if upto <= done then return end
+  for _, slot in ipairs(redis.call('LRANGE', slots, done - base, upto - base - 1)) do
+    redis.call('LPUSH', served, session .. ' ' .. string.match(slot, '^%S+'))
+  end
+  redis.call('LTRIM', served, 0, tonumber(ARGV[2]) - 1)
+  redis.call('EXPIRE', served, ARGV[3])
+  redis.call('HSET', plan, 'marked', upto)
+end
+"""
+
+# KEYS: plan, slots, served. ARGV: session, served cap, served ttl, from, count, mark to, plan ttl.
+_READ = Lua(
+    _MARK
+    + """
+local head = redis.call('HMGET', KEYS[1], 'header', 'dry', 'base', 'short')
+if not head[1] then return false end
+local base = tonumber(head[3])
+local stop = base + redis.call('LLEN', KEYS[2])
+local from = math.max(tonumber(ARGV[4]), base)
+local slots = redis.call('LRANGE', KEYS[2], from - base, from - base + tonumber(ARGV[5]) - 1)
+mark(KEYS[1], KEYS[2], KEYS[3], base, math.min(math.max(tonumber(ARGV[6]), from), stop), ARGV[1])
+if head[4] == '0' and tonumber(ARGV[7]) > 0 then
+  redis.call('EXPIRE', KEYS[1], ARGV[7])
+  redis.call('EXPIRE', KEYS[2], ARGV[7])
+end
+return {head[1], tonumber(head[2]), from, stop, slots}
+"""
+)
+
+# KEYS: plan, slots, served, session pointer. ARGV: session, served cap, served ttl, mode, pointer seen,
+# pointer, pointer ttl, plan ttl, mark to, base, slots that follow, slot …, then hash field, value …
+# Mode `new` wants the pointer as it was seen, `again` wants the plan gone. Empty: claimed; else the winner.
+_CLAIM = Lua(
+    _MARK
+    + """
+if ARGV[4] == 'new' then
+  local there = redis.call('GET', KEYS[4]) or ''
+  if there ~= ARGV[5] then return there end
+  redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[7])
+elseif redis.call('EXISTS', KEYS[1]) == 1 then
+  return ARGV[1]
+end
+local base, number = tonumber(ARGV[10]), tonumber(ARGV[11])
+redis.call('DEL', KEYS[1], KEYS[2])
+for i = 12, 11 + number do redis.call('RPUSH', KEYS[2], ARGV[i]) end
+for i = 12 + number, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('HSET', KEYS[1], 'base', base, 'marked', base)
+redis.call('EXPIRE', KEYS[1], ARGV[8])
+redis.call('EXPIRE', KEYS[2], ARGV[8])
+mark(KEYS[1], KEYS[2], KEYS[3], base, math.min(tonumber(ARGV[9]), base + number), ARGV[1])
+return ''
+"""
+)
+
+# KEYS: plan, slots. ARGV: length seen, slots that follow, slot …, then hash field, value …
+# Appends only to the plan that was read: a second extender finds it longer and leaves it.
+_APPEND = Lua("""
+if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[1]) then return 0 end
+local number, ttl = tonumber(ARGV[2]), redis.call('PTTL', KEYS[1])
+for i = 3, 2 + number do redis.call('RPUSH', KEYS[2], ARGV[i]) end
+for i = 3 + number, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+if ttl > 0 then redis.call('PEXPIRE', KEYS[2], ttl) end
+return 1
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Which session a viewer's feed is in: `started` is epoch seconds, `choices` the profile's choice version."""
+
+    session: str
+    started: int
+    choices: int
+
+    def packed(self) -> str:
+        return f"{self.session} {self.started} {self.choices}"
+
+    @classmethod
+    def unpacked(cls, raw: bytes | None) -> "Pointer | None":
+        if not raw:
+            return None
+        session, started, choices = raw.decode().split(" ")
+        return cls(session, int(started), int(choices))
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a plan remembers of its making, for each of its pages."""
+
+    session: str
+    feed: str
+    started: int
+    generation: int | None
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A look at a plan: slots from position `start` on, as (item id, json); `stop` is the plan's end so far."""
+
+    header: Header
+    dry: bool
+    start: int
+    stop: int
+    slots: list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A planned chunk ready to be stored. `receipt` is kept under the chunk's number."""
+
+    header: Header
+    start: int
+    slots: Sequence[Slot]
+    dry: bool
+    tail: Sequence[tuple[str, str | None]]
+    receipt: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def short(self) -> bool:
+        """Made while something was missing, or empty: not worth keeping for long."""
+        return bool(self.header.degraded) or not self.slots
+
+
+def read(
+    viewer: str, session: str, *, start: int, count: int, mark: int, ttl: int
+) -> View | None:
+    """Slots from `start` on; those below `mark` are remembered as served, the plan is kept `ttl` seconds more.
+
+    None when the plan is gone. A plan made again later than `start` answers from its own first slot.
+    """
+    answer = _READ.run(
+        redis(),
+        keys=[*_keys(viewer, session), keys.SERVED.of(viewer=viewer)],
+        args=[session, SERVED_KEPT, keys.SERVED.ttl, start, count, mark, ttl],
+    )
+    if not answer:
+        return None
+    header, dry, begin, stop, slots = answer
+    return View(_header(header), bool(dry), begin, stop, [_split(slot) for slot in slots])
+
+
+def claim_new(
+    viewer: str, draft: Draft, *, seen: Pointer | None, pointer: Pointer, mark: int
+) -> Pointer | None:
+    """Start a session with this plan; if the pointer moved since it was `seen`, the pointer that won instead."""
+    return Pointer.unpacked(_claim(viewer, draft, mode="new", seen=seen, pointer=pointer, mark=mark))
+
+
+def claim_again(viewer: str, draft: Draft, *, mark: int) -> bool:
+    """Put a plan in the place of one that is gone; False if somebody else did so first."""
+    return not _claim(viewer, draft, mode="again", seen=None, pointer=None, mark=mark)
+
+
+def append(viewer: str, draft: Draft, *, length: int) -> bool:
+    """Lengthen a plan that has `length` slots; False if it changed meanwhile."""
+    slots = _packed(draft.slots)
+    args: list[Any] = [length, len(slots), *slots, *_fields(draft)]
+    return bool(_APPEND.run(redis(), keys=_keys(viewer, draft.header.session), args=args))
+
+
+def queue_state(pipe: Any, viewer: str, session: str) -> None:
+    """Queue what an extension needs of its own plan; `take_state` reads the two answers."""
+    plan, slots = _keys(viewer, session)
+    pipe.hmget(plan, "header", "base", "tail")
+    pipe.lrange(slots, 0, -1)
+
+
+def take_state(answers: Sequence[Any]) -> tuple[Header, int, list[tuple[str, str | None]], list[str]] | None:
+    """(header, end position, tail, ids of all slots), or None when the plan is gone."""
+    (header, base, tail), slots = answers
+    if header is None:
+        return None
+    ids = [_split(slot)[0] for slot in slots]
+    return _header(header), int(base) + len(ids), [(t, g) for t, g in orjson.loads(tail)], ids
+
+
+def served(raw: Sequence[bytes], session: str) -> tuple[frozenset[str], frozenset[str], int]:
+    """From the served list: (this session's items, other sessions', how many entries are this session's)."""
+    entries = [tuple(entry.decode().split(" ", 1)) for entry in raw]
+    own = [item for owner, item in entries if owner == session]
+    return frozenset(own), frozenset(item for owner, item in entries if owner != session), len(own)
+
+
+def _claim(
+    viewer: str, draft: Draft, *, mode: str, seen: Pointer | None, pointer: Pointer | None, mark: int
+) -> bytes:
+    slots = _packed(draft.slots)
+    lifetime = SHORT if draft.short else KEPT_FOR
+    head_for = SHORT if draft.short else HEAD_FOR
+    args: list[Any] = [
+        draft.header.session,
+        SERVED_KEPT,
+        keys.SERVED.ttl,
+        mode,
+        seen.packed() if seen else "",
+        pointer.packed() if pointer else "",
+        head_for,
+        lifetime,
+        mark,
+        draft.start,
+        len(slots),
+        *slots,
+        *_fields(draft),
+        "short",
+        int(draft.short),
+    ]
+    names = [
+        *_keys(viewer, draft.header.session),
+        keys.SERVED.of(viewer=viewer),
+        keys.SESSION.of(viewer=viewer, feed=draft.header.feed),
+    ]
+    winner: bytes = _CLAIM.run(redis(), keys=names, args=args)
+    return winner
+
+
+def view_of(draft: Draft, *, count: int) -> View:
+    """What `read` would answer for the draft's first slots, without asking."""
+    slots = [_split(slot) for slot in _packed(draft.slots[:count])]
+    return View(draft.header, draft.dry, draft.start, draft.start + len(draft.slots), slots)
+
+
+def _keys(viewer: str, session: str) -> list[str]:
+    return [keys.PLAN.of(viewer=viewer, session=session), keys.SLOTS.of(viewer=viewer, session=session)]
+
+
+def _fields(draft: Draft) -> list[Any]:
+    return [
+        "header",
+        orjson.dumps(draft.header),
+        "dry",
+        int(draft.dry),
+        "tail",
+        orjson.dumps(list(draft.tail)),
+        f"receipt:{draft.start}",
+        orjson.dumps(draft.receipt),
+    ]
+
+
+def _packed(slots: Sequence[Slot]) -> list[bytes]:
+    return [
+        slot.id.encode()
+        + b" "
+        + orjson.dumps({"source": slot.source, "reason": slot.reason, "score": slot.score})
+        for slot in slots
+    ]
+
+
+def _split(slot: bytes) -> tuple[str, bytes]:
+    item_id, _, fragment = slot.partition(b" ")
+    return item_id.decode(), fragment
+
+
+def _header(raw: bytes) -> Header:
+    body = orjson.loads(raw)
+    return Header(**{**body, "degraded": tuple(body["degraded"])})

@@ -1,0 +1,84 @@
+"""Scores: of an item in the indexes, and of a candidate for a viewer. Pure; all weights are the recipe's."""
+
+from collections.abc import Mapping
+from dataclasses import astuple
+from math import log1p
+
+from content.types import Facts
+from feed import recipe
+
+_DAY = 86_400
+
+
+def popularity(facts: Facts) -> float:
+    """TMDB popularity on a log scale, 1 at `POPULARITY_FULL`."""
+    return min(log1p(facts.popularity) / log1p(recipe.POPULARITY_FULL), 1.0)
+
+
+def rating(facts: Facts) -> float:
+    """The mean vote, drawn towards the prior while votes are few, as 0 to 1."""
+    prior = recipe.RATING_PRIOR_VOTES
+    weighted = facts.votes * facts.rating + prior * recipe.RATING_PRIOR_MEAN
+    return weighted / (facts.votes + prior) / 10
+
+
+def recency(facts: Facts, *, now: int) -> float:
+    """Half for how new the title is to the world, half for how new the item is here; each halves with age."""
+    today = now / _DAY
+    arrived = _decay(today - facts.published_at / _DAY, recipe.ARRIVAL_HALF_LIFE_DAYS)
+    if facts.released is None:
+        return arrived / 2
+    return (_decay(today - facts.released, recipe.RELEASE_HALF_LIFE_DAYS) + arrived) / 2
+
+
+def affinity(facts: Facts, taste: Mapping[str, float]) -> float:
+    """The viewer's liking of the item's genres; the first counts full, the second half, the third a third."""
+    if not facts.genres:
+        return 0.0
+    parts = [(1 / place, taste.get(genre, 0.0)) for place, genre in enumerate(facts.genres, start=1)]
+    return sum(weight * liking for weight, liking in parts) / sum(weight for weight, _ in parts)
+
+
+def social(supporters: int) -> float:
+    """Each further friend halves what is missing to 1: one friend is 0.5, three are 0.875."""
+    return 1 - 0.5**supporters
+
+
+def index_terms(facts: Facts, *, now: int) -> dict[str, float]:
+    """The weighted terms of an item's place in the indexes, by name; their rounded sum is its score."""
+    values = (popularity(facts), rating(facts), recency(facts, now=now), facts.boost / 10)
+    names = ("popularity", "rating", "recency", "boost")
+    return {
+        name: weight * value for name, weight, value in zip(names, astuple(recipe.INDEX), values, strict=True)
+    }
+
+
+def index_score(facts: Facts, *, now: int) -> float:
+    """The sum of `index_terms`, rounded so that every machine agrees on the order."""
+    return round(sum(index_terms(facts, now=now).values()), recipe.SCORE_DIGITS)
+
+
+def signals(
+    facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], now: int
+) -> dict[str, float]:
+    """What is known of a candidate for this viewer, unweighted, by the recipe's names."""
+    return {
+        "rank": rank,
+        "popularity": popularity(facts),
+        "recency": recency(facts, now=now),
+        "affinity": affinity(facts, taste),
+        "social": social(supporters),
+        "boost": facts.boost / 10,
+    }
+
+
+def score(facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], now: int) -> float:
+    """The weighted sum of the signals, rounded; ties are broken by id."""
+    values = signals(facts, rank=rank, supporters=supporters, taste=taste, now=now).values()
+    total = sum(w * v for w, v in zip(astuple(recipe.RANKER), values, strict=True))
+    return round(total, recipe.SCORE_DIGITS)
+
+
+def _decay(age_days: float, half_life_days: float) -> float:
+    """1 for today and the future, halved with every half-life."""
+    return float(0.5 ** (max(age_days, 0.0) / half_life_days))

@@ -1,0 +1,102 @@
+"""The feed's recipe: every weight, share and size that decides what people see.
+
+Change a number here and `VERSION` with it: receipts and traces name the version
+that made a plan. Nothing else in the project holds such numbers.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+VERSION: Final = "2026-11-23"
+
+TRENDING: Final = "trending"
+PERSONALIZED: Final = "personalized"
+FRIENDS: Final = "friends"
+
+# --- mixing ---
+# Slots in every ten. The phone shows what `shares` promises; tests hold every prefix to it.
+SHARES: Final = MappingProxyType({TRENDING: 5, PERSONALIZED: 3, FRIENDS: 2})
+# Whose an item is when several sources find it.
+OWNERSHIP: Final = (FRIENDS, PERSONALIZED, TRENDING)
+# Who takes the slots of a source that has run dry, in this order.
+HEIRS: Final = MappingProxyType(
+    {
+        FRIENDS: (PERSONALIZED, TRENDING),
+        PERSONALIZED: (TRENDING, FRIENDS),
+        TRENDING: (PERSONALIZED, FRIENDS),
+    }
+)
+
+# --- plans ---
+CHUNK: Final = 200  # slots planned at once
+PLAN_LIMIT: Final = 2_000  # slots of a session
+TIER: Final = 20  # consecutive ranks of one source that are shuffled among themselves
+
+# Candidates fetched, and those kept for ranking, per source and chunk. The kept ones are more than a
+# chunk's share (100, 60, 40), so that a dry neighbour's slots find takers.
+FETCHED: Final = MappingProxyType({TRENDING: 500, PERSONALIZED: 400, FRIENDS: 100})
+KEPT: Final = MappingProxyType({TRENDING: 400, PERSONALIZED: 160, FRIENDS: 100})
+GENRES_READ: Final = 8  # genre indexes that one plan reads, the viewer's dearest first
+
+# --- diversity, best effort within one source's slots ---
+GENRE_WINDOW: Final = 5
+GENRE_MOST: Final = 3  # of one primary genre in any window
+DISPLACEMENT: Final = 20  # slots that an item may move
+
+# --- a viewer's taste ---
+CHOSEN_AFFINITY: Final = 0.8  # of a genre that the viewer picked, if nothing higher was learned
+DEFAULT_GENRES: Final = ("drama", "comedy", "action")  # of a viewer who picked none
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each signal (0 to 1; boost -1 to 1) adds to a candidate's score."""
+
+    rank: float = 0.30
+    popularity: float = 0.15
+    recency: float = 0.10
+    affinity: float = 0.25
+    social: float = 0.20
+    boost: float = 0.25
+
+
+RANKER: Final = Weights()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexWeights:
+    """What each term (0 to 1; boost -1 to 1) adds to an item's place in the indexes."""
+
+    popularity: float = 0.40
+    rating: float = 0.25
+    recency: float = 0.35
+    boost: float = 0.50
+
+
+INDEX: Final = IndexWeights()
+
+# --- signals ---
+POPULARITY_FULL: Final = 500.0  # TMDB popularity at which the signal is 1 (log scale)
+# Few votes pull a rating towards the catalogue's mean: the weighted rating that IMDb published
+# for its Top 250, (v·R + m·C) / (v + m), with m votes of prior weight and C the prior mean.
+RATING_PRIOR_VOTES: Final = 200
+RATING_PRIOR_MEAN: Final = 6.4
+RELEASE_HALF_LIFE_DAYS: Final = 3 * 365  # of a title's news value
+ARRIVAL_HALF_LIFE_DAYS: Final = 14  # of an item's own, since it was published here
+SCORE_DIGITS: Final = 6
+
+# --- reasons ---
+# The strongest verb of a title's supporters names the reason.
+VERBS: Final = (
+    ("liked", "liked this"),
+    ("finished", "watched this"),
+    ("watching", "are watching this"),
+    ("watchlist", "want to watch this"),
+)
+LOW_RATING: Final = 2  # a rating up to this recommends nothing
+
+# --- indexes ---
+INDEX_CAP: Final = 20_000
+GENERATIONS_KEPT: Final = 3  # besides the current one
+SHRINK_REFUSED: Final = 0.5  # a trending index below this share of the last one is refused

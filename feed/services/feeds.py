@@ -1,0 +1,239 @@
+"""A request for a page of a feed: find or make the session's plan, slice it, hydrate it, fill it.
+
+Waits on Redis, warm: a next page 2 (slice, cards), +1 when it must refill; a repeated
+head 3; a first page with a new plan 6 (known, recall, titles, facts, claim, cards); an
+extension 8 (slice, known, recall, titles, facts, append, slice, cards). Never SQL or the
+activity store when warm.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+from content.services import cards
+from feed import building, plans
+from feed.building import Build, Built, Known
+from feed.cursor import Cursor
+from feed.healing import ask_for_rebuild
+from feed.plans import Pointer, View
+from finishd.lib import keys
+from finishd.lib.redis import store as redis
+
+# Slots read beyond what a page wants, so that vanished items cost one wait (their stand-ins' cards), not two.
+SPARE: Final = 10
+# Looks at the plan for one page: bounds what a mass unpublishing can cost it.
+FILL_ROUNDS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Who wants what. `now` is epoch seconds, `deadline` seconds of time.monotonic()."""
+
+    viewer: str
+    feed: str
+    limit: int
+    now: float
+    deadline: float
+    cursor: Cursor | None = None
+    refresh: bool = False
+
+    @property
+    def start(self) -> int:
+        return self.cursor.position if self.cursor else 0
+
+    @property
+    def count(self) -> int:
+        """Slots to read at first: the page, one to tell whether more follows, and the spares."""
+        return self.limit + 1 + SPARE
+
+
+class Live(NamedTuple):
+    """A slot whose item is still published."""
+
+    position: int
+    item: str
+    card: bytes
+    slot: bytes
+
+
+@dataclass(slots=True)
+class Page:
+    """A filled page. `cursor` is None exactly when nothing follows."""
+
+    session: str
+    number: int
+    entries: list[Live] = field(default_factory=list)
+    cursor: Cursor | None = None
+    rebuilt: bool = False
+    degraded: tuple[str, ...] = ()
+
+
+def page(query: Query) -> Page:
+    """The page. Raises finishd.lib.redis.UNAVAILABLE when Redis gives no answer."""
+    view, rebuilt = _resume(query, query.cursor) if query.cursor else (_head(query), False)
+    filled = _fill(query, view)
+    filled.rebuilt = rebuilt
+    return filled
+
+
+def _head(query: Query) -> View:
+    """The head of the viewer's session, a new one if there is none that still stands for their choices."""
+    pipe = redis().pipeline()
+    building.queue_known(pipe, query.viewer)
+    pipe.get(keys.SESSION.of(viewer=query.viewer, feed=query.feed))
+    *answers, raw = pipe.execute()
+    pointer = Pointer.unpacked(raw)
+    known = building.take_known(query.viewer, answers)
+    if pointer is not None and _stands(pointer, known, query):
+        view = _read(query, pointer.session, start=0)
+        if view is not None:
+            return view
+    return _begin(query, known, pointer)
+
+
+def _stands(pointer: Pointer, known: Known, query: Query) -> bool:
+    if query.refresh or query.now >= pointer.started + plans.HEAD_FOR:
+        return False
+    return pointer.choices == known.viewer.choice_version or "profile" in known.degraded
+
+
+def _begin(query: Query, known: Known, seen: Pointer | None) -> View:
+    """Plan a new session and claim it; if somebody else just did, theirs is the one."""
+    pointer = Pointer(secrets.token_hex(8), int(query.now), known.viewer.choice_version)
+    built = _build(query, known, Build(query.feed, pointer.session, pointer.started, 0, int(query.now), query.deadline))
+    winner = plans.claim_new(query.viewer, built.draft, seen=seen, pointer=pointer, mark=query.limit)
+    if winner is not None:
+        view = _read(query, winner.session, start=0)
+        if view is not None:
+            return view
+    building.keep_trace(query.viewer, built)
+    return plans.view_of(built.draft, count=query.count)
+
+
+def _resume(query: Query, cursor: Cursor) -> tuple[View, bool]:
+    """The plan behind a cursor; one that is gone is made again, without what the session was served."""
+    ttl = min(plans.KEPT_FOR, cursor.started + plans.LONGEST - int(query.now))
+    view = _read(query, cursor.session, start=cursor.position, ttl=ttl)
+    if view is not None:
+        return view, False
+    pipe = redis().pipeline()
+    building.queue_known(pipe, query.viewer)
+    known = building.take_known(query.viewer, pipe.execute())
+    now = int(query.now)
+    what = Build(
+        query.feed,
+        cursor.session,
+        now,
+        cursor.position,
+        now,
+        query.deadline,
+        taken=frozenset(cursor.unmarked),
+        served_before=cursor.position - len(cursor.unmarked),
+    )
+    built = _build(query, known, what)
+    if not plans.claim_again(query.viewer, built.draft, mark=cursor.position + query.limit):
+        view = _read(query, cursor.session, start=cursor.position)
+    return view or plans.view_of(built.draft, count=query.count), True
+
+
+def _extend(query: Query, view: View, *, start: int, count: int, mark: int) -> View:
+    """The plan with its next chunk, looked at from `start` again. A plan that vanished meanwhile ends here."""
+    session = view.header.session
+    pipe = redis().pipeline()
+    building.queue_known(pipe, query.viewer)
+    plans.queue_state(pipe, query.viewer, session)
+    answers = pipe.execute()
+    state = plans.take_state(answers[-2:])
+    if state is not None:
+        header, end, tail, ids = state
+        known = _pinned(building.take_known(query.viewer, answers[:-2]), header.generation)
+        what = Build(
+            query.feed,
+            session,
+            header.started,
+            end,
+            int(query.now),
+            query.deadline,
+            taken=frozenset(ids),
+            tail=tuple(tail),
+            degraded=header.degraded,
+        )
+        built = _build(query, known, what)
+        plans.append(query.viewer, built.draft, length=len(ids))
+        building.keep_trace(query.viewer, built)
+    again = plans.read(query.viewer, session, start=start, count=count, mark=mark, ttl=0)
+    return again or replace(view, dry=True)
+
+
+def _pinned(known: Known, generation: int | None) -> Known:
+    """Keep to the generation that the plan began with while it is there."""
+    if known.current is not None and generation in known.current.kept:
+        known.current = replace(known.current, generation=generation)
+    return known
+
+
+def _build(query: Query, known: Known, what: Build) -> Built:
+    if known.current is None:
+        ask_for_rebuild()
+    return building.build(known, what)
+
+
+def _read(query: Query, session: str, *, start: int, ttl: int = 0) -> View | None:
+    mark = start + query.limit
+    return plans.read(query.viewer, session, start=start, count=query.count, mark=mark, ttl=ttl)
+
+
+def _fill(query: Query, view: View) -> Page:
+    """Hydrate until the page is full and it is known whether one more follows."""
+    start, marked = view.start, view.start + query.limit
+    live: list[Live] = []
+    for attempt in range(FILL_ROUNDS):
+        want = query.limit + 1 - len(live)
+        count = want + SPARE * 4**attempt
+        if attempt:
+            marked = start + want - 1
+            view = _again(query, view, start=start, count=count, mark=marked)
+        if len(view.slots) < want and not view.dry:
+            view = _extend(query, view, start=start, count=count, mark=marked)
+        live += _hydrate(view.slots, start, want)
+        start += len(view.slots)
+        if len(live) > query.limit or (view.dry and start >= view.stop):
+            break
+    filled = Page(view.header.session, query.cursor.page + 1 if query.cursor else 1, live[: query.limit])
+    filled.degraded = view.header.degraded
+    if len(live) > query.limit:
+        filled.cursor = _cursor(query, view, filled, live[query.limit].position, marked)
+    elif not (view.dry and start >= view.stop):
+        filled.cursor = _cursor(query, view, filled, start, marked)
+    return filled
+
+
+def _again(query: Query, view: View, *, start: int, count: int, mark: int) -> View:
+    session = view.header.session
+    again = plans.read(query.viewer, session, start=start, count=count, mark=mark, ttl=0)
+    return again or replace(view, dry=True, slots=[], stop=start)
+
+
+def _hydrate(slots: Sequence[tuple[str, bytes]], start: int, want: int) -> list[Live]:
+    """Up to `want` live slots: the cards of the first `want`, and of the spares only if some are gone."""
+    live: list[Live] = []
+    for begin, end in ((0, want), (want, len(slots))):
+        part = slots[begin:end]
+        if len(live) >= want or not part:
+            break
+        found = cards.read([item for item, _ in part])
+        live += [
+            Live(start + begin + place, item, card, slot)
+            for place, ((item, slot), card) in enumerate(zip(part, found, strict=True))
+            if card is not None
+        ]
+    return live[:want]
+
+
+def _cursor(query: Query, view: View, filled: Page, position: int, marked: int) -> Cursor:
+    header = view.header
+    unmarked = tuple(entry.item for entry in filled.entries if entry.position >= marked)
+    return Cursor(
+        header.feed, header.session, position, filled.number, header.started, int(query.now), unmarked
+    )
