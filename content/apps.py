@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.db import connections
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_delete, post_migrate
 
 
 class ContentConfig(AppConfig):
@@ -11,6 +11,7 @@ class ContentConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(_ensure_search, sender=self, dispatch_uid="content.search")
+        post_delete.connect(_drop_card, sender="content.Item", dispatch_uid="content.cards")
 
 
 def _ensure_search(*, using: str, **_: Any) -> None:
@@ -18,3 +19,9 @@ def _ensure_search(*, using: str, **_: Any) -> None:
     from content.search import sqlite  # noqa: PLC0415  (not before the apps are ready)
 
     sqlite.ensure(connections[using])
+
+
+def _drop_card(*, instance: Any, **_: Any) -> None:
+    from content.services import items  # noqa: PLC0415
+
+    items.deleted(instance)

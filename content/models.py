@@ -78,6 +78,8 @@ class Item(models.Model):
     in Redis gives way only to a newer version.
     """
 
+    STAMPED = ("title_key", "published_at", "updated_at", "version")  # what every save writes
+
     class Status(models.TextChoices):
         DRAFT = "draft"
         PUBLISHED = "published"
@@ -179,12 +181,17 @@ class Item(models.Model):
         """Raise the version and, after commit, write card and facts (see content.services.items)."""
         from content.services import items  # noqa: PLC0415  (services import models)
 
+        before = self.title_key
         self.title_key = title_key(self.id, self.media_type, self.tmdb_id)
+        if self._state.adding:
+            kwargs["force_insert"] = True  # over an id that is taken, the version would start again
+        elif kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], *self.STAMPED}
         with transaction.atomic():
             items.stamp(self)
             super().save(*args, **kwargs)
             self.refresh_from_db(fields=["version"])
-            items.changed([self.id], titles=[self.title_key])
+            items.changed([self.id], titles=sorted({before, self.title_key} - {""}))
 
 
 class ItemGenre(models.Model):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 ITEM_ID_LENGTH: Final = 64
-ITEM_ID_PATTERN: Final = r"^[^\s\x00-\x1f\x7f]{1,64}$"
+ITEM_ID_PATTERN: Final = r"^[^\s\x00-\x1f\x7f]{1,64}\Z"
 
 CONTENT_TYPES: Final = (
     "trailer",

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Item',
             fields=[
-                ('id', models.CharField(max_length=64, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[^\\s\\x00-\\x1f\\x7f]{1,64}$', 'An id has 1 to 64 characters and no blank.')])),
+                ('id', models.CharField(max_length=64, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[^\\s\\x00-\\x1f\\x7f]{1,64}\\Z', 'An id has 1 to 64 characters and no blank.')])),
                 ('content_type', models.CharField(choices=[('trailer', 'trailer'), ('teaser', 'teaser'), ('clip', 'clip'), ('bts', 'bts'), ('interview', 'interview'), ('featurette', 'featurette'), ('short', 'short'), ('image', 'image'), ('community', 'community')], default='trailer', max_length=16)),
                 ('status', models.CharField(choices=[('draft', 'Draft'), ('published', 'Published'), ('archived', 'Archived')], default='draft', max_length=16)),
                 ('title', models.CharField(max_length=300)),

@@ -1,12 +1,15 @@
 """Cards and facts in Redis: written after commit over older versions only, read with one MGET."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Prefetch, QuerySet
 
 from content import cards
 from content.models import Item, ItemGenre
+from content.services import titles
 from content.types import Facts
 from finishd.lib import keys
 from finishd.lib.redis import Lua
@@ -26,41 +29,65 @@ return 1
 """)
 
 
+class Rendered(NamedTuple):
+    """An item as Redis is to hold it; both parts are empty when it is not published."""
+
+    version: int
+    card: bytes
+    facts: bytes
+
+
+UNKNOWN = Rendered(0, cards.NOTHING, cards.NOTHING)
+
+
 def read(ids: Sequence[str]) -> list[bytes | None]:
     """The cards of these items in this order; None where an item is not published.
 
     Cost: 1 wait. For cards that Redis does not hold: 2 SQL queries and the waits of one write more.
     """
-    return _read([keys.CARD.of(item=i) for i in ids], ids, part=0)
+    found = _read([keys.CARD.of(item=i) for i in ids], ids)
+    return [(cards.opened(value) if isinstance(value, bytes) else value.card) or None for value in found]
 
 
 def read_facts(ids: Sequence[str]) -> dict[str, Facts]:
     """The facts of those of these items that are published. Cost: as `read`."""
-    payloads = _read([keys.FACTS.of(item=i) for i in ids], ids, part=1)
+    found = _read([keys.FACTS.of(item=i) for i in ids], ids)
+    payloads = (cards.opened(value) if isinstance(value, bytes) else value.facts for value in found)
     return {
         item_id: cards.unpack_facts(item_id, payload)
         for item_id, payload in zip(ids, payloads, strict=True)
-        if payload is not None
+        if payload
     }
 
 
 def write(ids: Sequence[str]) -> int:
     """Render these items anew from SQL; returns how many were written.
 
-    Batches of 500: 2 SQL queries, one pipeline and one SQL update each. Unpublished items
+    Batches of 500: 2 SQL queries, one pipeline and one SQL update per version each. Unpublished items
     get a tombstone. Raises finishd.lib.redis.UNAVAILABLE; what was not written stays dirty.
     """
-    return sum(len(_write_batch(list(ids[start : start + BATCH]))) for start in range(0, len(ids), BATCH))
+    return sum(_write_batch(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
+
+
+def forget(ids: Iterable[str]) -> None:
+    """Drop the cards and facts of items that are deleted, not only unpublished. Cost: 1 wait."""
+    names = [key.of(item=item_id) for item_id in ids for key in (keys.CARD, keys.FACTS)]
+    if names:
+        redis().unlink(*names)
 
 
 def sweep(*, limit: int = 20 * BATCH) -> int:
     """Write the cards that a dying process or a missing Redis left behind; returns how many."""
     written = 0
     while written < limit:
-        dirty = list(Item.objects.filter(carded_version__lt=F("version")).values_list("id", flat=True)[:BATCH])
+        dirty = dict(
+            Item.objects.filter(carded_version__lt=F("version")).values_list("id", "title_key")[:BATCH]
+        )
         if not dirty:
             break
-        written += write(dirty)
+        # Whoever left the card behind may have left the title's list behind too.
+        titles.forget(dirty.values())
+        written += write(list(dirty))
     return written
 
 
@@ -75,60 +102,57 @@ def rebuild() -> Iterator[int]:
         yield done
 
 
-def _read(names: list[str], ids: Sequence[str], *, part: int) -> list[bytes | None]:
+def _read(names: list[str], ids: Sequence[str]) -> list[bytes | Rendered]:
+    """What Redis holds under these names, or what SQL says where it holds nothing."""
     if not names:
         return []
-    values: list[bytes | None] = redis().mget(names)
+    values: list[Any] = redis().mget(names)
     missing = [item_id for item_id, value in zip(ids, values, strict=True) if value is None]
-    loaded = _read_through(missing) if missing else {}
-    payloads = (
-        cards.opened(value) if value is not None else loaded[item_id][part]
-        for item_id, value in zip(ids, values, strict=True)
-    )
-    return [payload or None for payload in payloads]
+    loaded: dict[str, Rendered] = {}
+    for start in range(0, len(missing), BATCH):
+        loaded.update(_put(missing[start : start + BATCH]))
+    return [loaded[i] if value is None else value for i, value in zip(ids, values, strict=True)]
 
 
-def _read_through(ids: list[str]) -> dict[str, tuple[bytes, bytes]]:
-    rendered = {i: (cards.NOTHING, cards.NOTHING) for i in ids}
-    for start in range(0, len(ids), BATCH):
-        rendered.update(_put(ids[start : start + BATCH]))
-    return rendered
-
-
-def _write_batch(ids: list[str]) -> list[str]:
-    versions = dict(Item.objects.filter(id__in=ids).values_list("id", "version"))
-    _put(list(versions))
-    # Only up to the version that was rendered or a later one: a change that came between stays dirty.
+def _write_batch(ids: Sequence[str]) -> int:
+    by_version: dict[int, list[str]] = defaultdict(list)
+    for item_id, rendered in _put(ids).items():
+        if rendered is not UNKNOWN:
+            by_version[rendered.version].append(item_id)
+    # Only up to the version that was rendered: a change that came between stays dirty.
     with transaction.atomic():
-        for version in set(versions.values()):
-            same = [i for i, v in versions.items() if v == version]
+        for version, same in by_version.items():
             Item.objects.filter(id__in=same, carded_version__lt=version).update(carded_version=version)
-    return list(versions)
+    return sum(map(len, by_version.values()))
 
 
-def _put(ids: list[str]) -> dict[str, tuple[bytes, bytes]]:
+def _put(ids: Sequence[str]) -> dict[str, Rendered]:
     """Render these ids from SQL into Redis, unless it holds newer; ids unknown to SQL are marked so."""
-    rendered: dict[str, tuple[bytes, bytes]] = {}
-    client = redis()
-    pipe = client.pipeline()
-    for item in _renderable(Item.objects.filter(id__in=ids)):
-        published = item.status == Item.Status.PUBLISHED
-        card = cards.card(item) if published else cards.NOTHING
-        facts = cards.pack_facts(cards.facts(item)) if published else cards.NOTHING
-        rendered[item.id] = (card, facts)
-        _queue(pipe, item.id, item.version, card, facts, ttl=keys.CARD.ttl or 0)
-    for item_id in ids:
-        if item_id not in rendered:
-            _queue(pipe, item_id, 0, cards.NOTHING, cards.NOTHING, ttl=UNKNOWN_SECONDS)
+    rendered = dict.fromkeys(ids, UNKNOWN)
+    rendered.update((item.id, _render(item)) for item in _renderable(Item.objects.filter(id__in=ids)))
+    pipe = redis().pipeline()
+    for item_id, value in rendered.items():
+        _queue(pipe, item_id, value, ttl=UNKNOWN_SECONDS if value is UNKNOWN else keys.CARD.ttl or 0)
     pipe.execute()
     return rendered
 
 
-def _queue(pipe: object, item_id: str, version: int, card: bytes, facts: bytes, *, ttl: int) -> None:
+def _render(item: Item) -> Rendered:
+    if item.status != Item.Status.PUBLISHED:
+        return Rendered(item.version, cards.NOTHING, cards.NOTHING)
+    return Rendered(item.version, cards.card(item), cards.pack_facts(cards.facts(item)))
+
+
+def _queue(pipe: Any, item_id: str, value: Rendered, *, ttl: int) -> None:
     _WRITE.run(
-        pipe,  # type: ignore[arg-type]
+        pipe,
         keys=[keys.CARD.of(item=item_id), keys.FACTS.of(item=item_id)],
-        args=[version, cards.sealed(version, card), cards.sealed(version, facts), ttl],
+        args=[
+            value.version,
+            cards.sealed(value.version, value.card),
+            cards.sealed(value.version, value.facts),
+            ttl,
+        ],
     )
 
 

@@ -179,7 +179,7 @@ class TestOverHttp:
         [{}, {"q": ""}, {"q": " a "}, {"q": "a" * 101}, {"q": "dune", "limit": 0}, {"q": "dune", "limit": 51},
          {"q": "dune", "limit": "many"}, {"q": "dune", "type": "book"}],
     )  # fmt: skip
-    def test_a_query_out_of_bounds_is_a_400(self, client: APIClient, query: dict[str, str]) -> None:
+    def test_a_query_out_of_bounds_is_a_400(self, client: APIClient, query: dict[str, Any]) -> None:
         response = client.get("/api/v1/search", query)
         assert response.status_code == 400
         assert orjson.loads(response.content)["error"] is True

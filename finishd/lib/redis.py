@@ -68,6 +68,10 @@ class Client(Redis):
 
 
 class Pipeline(RedisPipeline):
+    def load_scripts(self) -> None:
+        _note("SCRIPT EXISTS")
+        super().load_scripts()
+
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         if not self.command_stack:
             return []
@@ -87,7 +91,7 @@ def cards() -> Client:
 class Lua(Script):
     """A Lua script, written once beside the function that calls it. Calling it is one wait (EVALSHA).
 
-    In a pipeline the script is loaded first if the server does not know it (one or two waits more).
+    In a pipeline it is one wait more (SCRIPT EXISTS), and once per server another (SCRIPT LOAD, not counted).
     """
 
     def __init__(self, source: str) -> None:

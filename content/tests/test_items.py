@@ -1,0 +1,140 @@
+"""Changes to the catalogue: versions, dates, and what the database itself refuses."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import DataError, IntegrityError, connection, transaction
+
+from content.models import Item
+from content.services import cards, items, titles
+from content.tests.factories import ItemFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PUBLISHED, DRAFT, ARCHIVED = Item.Status.PUBLISHED, Item.Status.DRAFT, Item.Status.ARCHIVED
+
+
+def version(item_id: str) -> int:
+    return Item.objects.get(id=item_id).version
+
+
+class TestVersions:
+    def test_it_rises_with_every_save_also_of_one_column(self) -> None:
+        item = ItemFactory.create(id="heat")
+        assert item.version == 1
+        item.save()
+        assert item.version == 2
+        item.title = "Heat, the film"
+        item.save(update_fields=["title"])
+        assert (item.version, version("heat")) == (3, 3)
+        assert b"Heat, the film" in (cards.read(["heat"])[0] or b"")
+
+    def test_two_who_save_at_once_never_share_one(self) -> None:
+        ItemFactory.create(id="heat")
+        ready = threading.Barrier(4)
+        got: list[int] = []
+
+        def save_five_times(name: str) -> None:
+            item = Item.objects.get(id="heat")
+            ready.wait()
+            for turn in range(5):
+                item.overview = f"{name} {turn}"
+                item.save()
+            got.append(version("heat"))
+            connection.close()
+
+        threads = [threading.Thread(target=save_five_times, args=(f"saver {n}",)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert version("heat") == 21
+        item = Item.objects.get(id="heat")
+        assert item.carded_version == 21
+        assert (item.overview or "").encode() in (cards.read(["heat"])[0] or b"")
+
+    def test_a_new_item_over_an_id_that_is_taken_is_refused(self) -> None:
+        ItemFactory.create(id="heat")
+        with pytest.raises(IntegrityError):
+            Item(id="heat", title="Another").save()
+        assert version("heat") == 1
+
+
+class TestPublishing:
+    def test_the_first_publishing_is_dated_and_stays_so(self) -> None:
+        ItemFactory.create(id="heat", status=DRAFT)
+        assert items.set_status(["heat"], PUBLISHED, now=NOW) == 1
+        assert items.set_status(["heat"], ARCHIVED, now=NOW.replace(hour=13)) == 1
+        assert items.set_status(["heat"], PUBLISHED, now=NOW.replace(hour=14)) == 1
+        item = Item.objects.get(id="heat")
+        assert (item.published_at, item.updated_at) == (NOW, NOW.replace(hour=14))
+
+    def test_what_is_published_already_is_not_touched(self) -> None:
+        ItemFactory.create(id="heat")
+        assert items.set_status(["heat", "nobody"], PUBLISHED, now=NOW) == 0
+        assert version("heat") == 1
+
+    def test_many_change_with_a_few_queries_a_batch(
+        self, django_assert_max_num_queries: Callable[[int], Any]
+    ) -> None:
+        rows = [Item(id=f"i{n}", title="T", title_key=f"item:i{n}") for n in range(cards.BATCH + 1)]
+        Item.objects.bulk_create(rows)
+        # Per batch: lock and update, then items and genres (none here) for the cards, and one carded update
+        # in a transaction; two batches. BEGIN and COMMIT count with SQLite: 2 x (2 + 3) + 3 x 2 = 16.
+        with django_assert_max_num_queries(16):
+            assert items.set_status([row.id for row in rows], PUBLISHED, now=NOW) == cards.BATCH + 1
+        assert Item.objects.filter(status=PUBLISHED, carded_version=2).count() == cards.BATCH + 1
+
+    def test_boosting_changes_those_that_differ(self) -> None:
+        ItemFactory.create(id="a")
+        ItemFactory.create(id="b", staff_boost=5)
+        assert items.set_boost(["a", "b"], 5, now=NOW) == 1
+        assert cards.read_facts(["a"])["a"].boost == 5
+        assert (version("a"), version("b")) == (2, 1)
+
+    def test_popular_ones_straight_from_sql(self) -> None:
+        for name, popularity in (("low", 1.0), ("high", 9.0), ("also-high", 9.0)):
+            ItemFactory.create(id=name, popularity=popularity)
+        ItemFactory.create(id="hidden", popularity=99.0, hidden=True)
+        ItemFactory.create(id="draft", popularity=99.0, status=DRAFT)
+        assert items.popular_ids(2) == ["also-high", "high"]
+
+
+class TestTitles:
+    def test_an_item_moved_to_another_title_leaves_the_old_one(self) -> None:
+        item = ItemFactory.create(id="heat", tmdb_id=1)
+        assert titles.items_of(["movie:1", "movie:949"]) == {"movie:1": ["heat"], "movie:949": []}
+        item.tmdb_id = 949
+        item.save()
+        assert titles.items_of(["movie:1", "movie:949"]) == {"movie:1": [], "movie:949": ["heat"]}
+
+    def test_without_a_tmdb_id_or_media_type_it_is_a_title_of_its_own(self) -> None:
+        assert ItemFactory.create(id="a", tmdb_id=None).title_key == "item:a"
+        assert ItemFactory.create(id="b", media_type=None).title_key == "item:b"
+        assert ItemFactory.create(id="c", media_type="tv", tmdb_id=603).title_key == "tv:603"
+
+
+class TestWhatTheDatabaseRefuses:
+    @pytest.mark.parametrize(
+        "columns",
+        [
+            {"id": ""}, {"title": ""}, {"content_type": "meme"}, {"media_type": "book"}, {"status": "gone"},
+            {"staff_boost": 11}, {"staff_boost": -11}, {"popularity": -1.0}, {"vote_average": 10.1},
+            {"vote_average": -0.1}, {"release_year": 1800}, {"status": "published", "published_at": None},
+        ],
+    )  # fmt: skip
+    def test_whatever_the_way_in(self, columns: dict[str, Any]) -> None:
+        row = Item(**{"id": "x", "title": "X", "title_key": "item:x"} | columns)
+        with pytest.raises((IntegrityError, DataError)), transaction.atomic():
+            Item.objects.bulk_create([row])
+
+    @pytest.mark.parametrize("item_id", ["", "a b", "a\n", "a\x00", "x" * 65])
+    def test_a_form_refuses_a_bad_id(self, item_id: str) -> None:
+        with pytest.raises(ValidationError) as caught:
+            Item(id=item_id, title="X").full_clean()
+        assert "id" in caught.value.message_dict
