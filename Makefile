@@ -42,7 +42,7 @@ types: install ## mypy, strict
 	$(SETTINGS) $(PY) -m mypy .
 
 slow: install ## the tests marked slow: minutes
-	$(PYTEST) $(WORKERS) -m "slow and not gauntlet"
+	$(PYTEST) $(WORKERS) --dist loadfile -m "slow and not gauntlet"
 
 gauntlet: install ## full sizes, kills and faults: before an issue is called done
 	$(PYTEST) -n 0 -m gauntlet

@@ -120,7 +120,7 @@ def stop(run: "subprocess.Popen[str]") -> None:
 
 
 def processes_of(mark: str) -> list[int]:
-    """What our `make run` started, directly or not, and still runs. Linux only: elsewhere nothing is found."""
+    """What our `make run` started, directly or not, and still runs (Linux; elsewhere nothing is found)."""
     wanted = f"{MARK}={mark}".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*/environ"):

@@ -19,7 +19,7 @@ START_SECONDS = 30.0
 PACKAGED = Path("/usr/lib/postgresql")  # where Debian and its kin keep the servers, off PATH
 
 
-class NoPostgres(Exception):  # noqa: N818  (a reason to skip, not a fault)
+class NoPostgres(Exception):
     """PostgreSQL cannot run here; the message says why."""
 
 

@@ -1,0 +1,133 @@
+"""`make run` as somebody at a terminal has it: started, read, interrupted."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import httpx
+from django.conf import settings
+
+from finishd.run.ports import free_port
+
+UP_SECONDS = 120
+DOWN_SECONDS = 30
+MARK = "FINISHD_TEST_TERMINAL"
+# What the test process has for itself and a new terminal has not.
+OURS = (
+    "ACTIVITY_STORE",
+    "ALLOWED_HOSTS",
+    "CACHE_URL",
+    "CELERY_BROKER_URL",
+    "DATABASE_URL",
+    "DEBUG",
+    "FINISHD_EMBEDDED_REDIS",
+    "FIREBASE_KEYS_FILE",
+    "FIREBASE_PROJECT_ID",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "SECURE_SSL_REDIRECT",
+)
+
+
+class Terminal:
+    """One `python -m finishd.run` on a data folder and a port of its own."""
+
+    def __init__(self, data: Path, *, port: int | None = None, **environment: str) -> None:
+        self._mark = uuid.uuid4().hex
+        self.port = port or free_port()
+        self.data = data
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name not in OURS},
+            "FINISHD_DATA": str(data),
+            "PORT": str(self.port),
+            MARK: self._mark,
+            **environment,
+        }
+        self.lines: list[str] = []
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "finishd.run"],
+            cwd=settings.BASE_DIR,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def curl(self) -> str:
+        """The line to be pasted, once it is printed."""
+        return next((line.strip() for line in self.lines if line.startswith("curl ")), "")
+
+    def wait_until_up(self) -> "Terminal":
+        deadline = time.monotonic() + UP_SECONDS
+        while not self.curl:
+            assert self._process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.05)
+        return self
+
+    def get(self, path: str, *, token: str = "", **parameters: Any) -> httpx.Response:
+        """Ask the web server; with the printed token unless another is given."""
+        found = re.search(r"Bearer ([^']+)'", self.curl)
+        assert found, self.output
+        headers = {"Authorization": f"Bearer {token or found[1]}"}
+        return httpx.get(
+            f"http://127.0.0.1:{self.port}{path}", params=parameters, headers=headers, timeout=15
+        )
+
+    def interrupt(self) -> int:
+        """Ctrl-C; the exit code."""
+        self._process.send_signal(signal.SIGINT)
+        return self.wait()
+
+    def kill(self) -> None:
+        """As the machine does when memory runs out: nothing can be put in order."""
+        self._process.kill()
+        self.wait()
+
+    def wait(self) -> int:
+        code = self._process.wait(timeout=DOWN_SECONDS)
+        self._reader.join(timeout=5)
+        return code
+
+    def processes(self) -> list[int]:
+        """What was started here, directly or not, and still runs. Linux only: asks /proc."""
+        wanted = f"{MARK}={self._mark}".encode()
+        return [
+            int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if wanted in _names(path)
+        ]
+
+    def close(self) -> None:
+        """End it in whatever state it is."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self.wait()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as pipe:
+            for line in pipe:
+                self.lines.append(line)
+
+
+def _names(environ: Path) -> list[bytes]:
+    """The environment that a process was started with; empty for one that has ended."""
+    try:
+        return environ.read_bytes().split(b"\0")
+    except OSError:
+        return []

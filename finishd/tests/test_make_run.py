@@ -1,0 +1,156 @@
+"""The first command of the README, from outside: what a stranger sees at a terminal."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from django.conf import settings
+
+from finishd.run.ports import is_free
+from finishd.testing.terminal import Terminal
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="asks Linux's /proc what still runs"),
+]
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """A run that is up, for the tests that only look at it."""
+    terminal = Terminal(tmp_path_factory.mktemp("data"))
+    yield terminal.wait_until_up()
+    terminal.close()
+
+
+class TestARunningOne:
+    def test_the_printed_curl_line_gives_ten_items(self, terminal: Terminal) -> None:
+        said = subprocess.run(
+            ["sh", "-c", f"{terminal.curl} --silent --fail"],
+            capture_output=True,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+        assert len(json.loads(said.stdout)["feed"]) == 10
+
+    def test_pages_of_a_hundred_end_without_a_repeat(self, terminal: Terminal) -> None:
+        seen: list[str] = []
+        parameters: dict[str, str] = {}
+        more = True
+        while more:
+            page = terminal.get("/api/v1/feed", limit=100, **parameters).json()
+            seen += [item["id"] for item in page["feed"]]
+            more = page["meta"]["hasMore"]
+            parameters = {"cursor": page["meta"]["cursor"]}
+        assert len(seen) >= 300
+        assert len(set(seen)) == len(seen)
+
+    def test_staff_can_log_in_with_the_printed_password(self, terminal: Terminal) -> None:
+        found = re.search(r"user staff, password (\S+)", terminal.output)
+        assert found
+        with httpx.Client(base_url=f"http://127.0.0.1:{terminal.port}", follow_redirects=True) as browser:
+            browser.get("/admin/login/")
+            form = {
+                "username": "staff",
+                "password": found[1],
+                "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+            }
+            answer = browser.post("/admin/login/?next=/admin/", data=form)
+        assert answer.status_code == 200
+        assert answer.url.path == "/admin/"
+
+    def test_another_terminal_finds_the_same_servers(self, terminal: Terminal) -> None:
+        token = manage(terminal, "token", "kofi")
+        assert terminal.get("/api/v1/feed", token=token).status_code == 200
+
+    def test_a_second_one_on_the_same_data_gets_one_line(self, terminal: Terminal) -> None:
+        second = Terminal(terminal.data)
+        assert second.wait() == 1
+        assert_one_line(second, "already runs on")
+
+    def test_a_taken_port_gets_one_line(self, terminal: Terminal, tmp_path: Path) -> None:
+        second = Terminal(tmp_path, port=terminal.port)
+        assert second.wait() == 1
+        assert_one_line(second, f"Port {terminal.port} on 127.0.0.1 is taken")
+
+    def test_another_one_beside_it_has_everything_of_its_own(
+        self, terminal: Terminal, tmp_path: Path
+    ) -> None:
+        other = Terminal(tmp_path).wait_until_up()
+        try:
+            assert other.get("/api/v1/feed").status_code == terminal.get("/api/v1/feed").status_code == 200
+        finally:
+            assert other.interrupt() == 0
+
+
+class TestItsEnd:
+    def test_ctrl_c_leaves_nothing_running_and_the_next_start_goes_on(self, tmp_path: Path) -> None:
+        first = Terminal(tmp_path).wait_until_up()
+        page = first.get("/api/v1/feed").json()
+        password = (tmp_path / "staff-password").read_text()
+        assert first.interrupt() == 0
+        assert_ended(first)
+
+        second = Terminal(tmp_path).wait_until_up()
+        try:
+            assert (tmp_path / "staff-password").read_text() == password
+            assert "load" not in second.output.lower()
+            next_page = second.get("/api/v1/feed", cursor=page["meta"]["cursor"]).json()
+            assert not {item["id"] for item in page["feed"]} & {item["id"] for item in next_page["feed"]}
+            assert next_page["meta"].get("planRebuilt") is not True
+        finally:
+            second.interrupt()
+        assert_ended(second)
+
+    def test_killing_it_takes_everything_along_and_the_next_start_works(self, tmp_path: Path) -> None:
+        first = Terminal(tmp_path).wait_until_up()
+        assert len(first.processes()) > 5
+        first.kill()
+        second = (
+            Terminal(tmp_path, port=first.port) if is_free("127.0.0.1", first.port) else Terminal(tmp_path)
+        )
+        try:
+            second.wait_until_up()
+            assert second.get("/api/v1/feed").status_code == 200
+            assert_ended(first)
+        finally:
+            second.interrupt()
+
+    def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing_running(self, tmp_path: Path) -> None:
+        terminal = Terminal(tmp_path)
+        while not (tmp_path / "run.env").exists():
+            time.sleep(0.02)
+        assert terminal.interrupt() == 0
+        assert_ended(terminal)
+
+
+def manage(terminal: Terminal, *arguments: str) -> str:
+    """`manage.py …` with nothing but the data folder named."""
+    said = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=settings.BASE_DIR,
+        env=terminal.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return said.stdout.strip()
+
+
+def assert_one_line(terminal: Terminal, expected: str) -> None:
+    assert len(terminal.lines) == 1, terminal.output
+    assert expected in terminal.output
+
+
+def assert_ended(terminal: Terminal) -> None:
+    deadline = time.monotonic() + 20
+    while left := terminal.processes():
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.05)
