@@ -1,0 +1,87 @@
+"""compose.yaml and the Dockerfile, as far as they can be tried without an engine.
+
+`make check` holds them against the Compose schema and hadolint; here is what those cannot know.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings
+
+from finishd.run import programs
+
+OURS = ("web", "worker", "beat", "migrate")
+ROOT = Path(settings.BASE_DIR)
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    services: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    return services
+
+
+def test_the_worker_listens_to_every_queue(services: dict[str, dict[str, Any]]) -> None:
+    assert ",".join(programs.QUEUES) in services["worker"]["command"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_secrets_come_from_the_environment_and_are_required(
+    services: dict[str, dict[str, Any]], name: str
+) -> None:
+    environment = services[name]["environment"]
+    for variable in ("SECRET_KEY", "DATABASE_URL", "FIREBASE_PROJECT_ID", "ALLOWED_HOSTS"):
+        assert re.search(r"\$\{\w+:\?", environment[variable]), variable
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_nothing_starts_before_what_it_needs(services: dict[str, dict[str, Any]], name: str) -> None:
+    expected = {"postgres", "redis"} | ({"migrate"} if name != "migrate" else set())
+    assert set(services[name]["depends_on"]) == expected
+
+
+def test_redis_refuses_writes_when_full_and_keeps_what_it_took(services: dict[str, dict[str, Any]]) -> None:
+    command = " ".join(services["redis"]["command"])
+    assert "--maxmemory-policy noeviction" in command
+    assert "--appendonly yes" in command
+
+
+def test_the_image_runs_as_nobody_in_particular() -> None:
+    last_stage = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2]
+    assert re.search(r"^USER 10001:10001$", last_stage, re.MULTILINE)
+
+
+def test_no_variable_of_the_example_is_set_by_copying_it() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == []
+
+
+@pytest.mark.slow
+def test_compose_settings_pass_the_deploy_check(services: dict[str, dict[str, Any]]) -> None:
+    """The environment that compose gives, with values for what it requires."""
+    values = {
+        "SECRET_KEY": "0123456789 a key for this test alone, that signs nothing",
+        "FIREBASE_PROJECT_ID": "finishd",
+        "ALLOWED_HOSTS": "api.example.com",
+        "POSTGRES_PASSWORD": "letters",
+    }
+    environment = {
+        name: re.sub(
+            r"\$\{(\w+)(?::[-?]([^}]*))?\}", lambda found: values.get(found[1], found[2] or ""), str(value)
+        )
+        for name, value in services["migrate"]["environment"].items()
+    }
+    said = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "FINISHD_DATA": "/nonexistent", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr
