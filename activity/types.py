@@ -12,7 +12,9 @@ _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 class StoreUnavailable(Exception):
-    """The activity store gave no answer."""
+    """The activity store gave no answer. Where nobody catches it, it is a 503."""
+
+    retry_after: Final = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)

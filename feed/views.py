@@ -1,6 +1,7 @@
 """GET /feed."""
 
 from django.http import HttpResponse
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
 from rest_framework.request import Request
@@ -14,7 +15,10 @@ class FeedViewSet(viewsets.ViewSet):
 
     pagination_class = PlanPagination
 
-    @extend_schema(parameters=[FeedQuery], responses=FeedAnswer, operation_id="feed")
+    # Singular: a `list` action is else described as a list of answers.
+    @extend_schema(
+        parameters=[FeedQuery], responses=forced_singular_serializer(FeedAnswer), operation_id="feed"
+    )
     def list(self, request: Request) -> HttpResponse:
         """A page of the viewer's session, or of a new one.
 

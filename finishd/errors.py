@@ -28,7 +28,6 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from finishd.lib import wire
-from finishd.lib.breaker import BreakerOpen
 
 API_PATHS = ("/api", "/health")
 
@@ -111,8 +110,9 @@ def _foreseen(error: Exception) -> ApiError | drf.APIException:
     """The answer to an exception of any origin, in our words or DRF's."""
     if isinstance(error, ApiError | drf.APIException):
         return error
-    if isinstance(error, BreakerOpen):
-        return Unavailable(retry_after=error.retry_after)
+    # An exception that says when to come back is an outage: BreakerOpen here, an app's own above us.
+    if isinstance(wait := getattr(error, "retry_after", None), int | float):
+        return Unavailable(retry_after=wait)
     if isinstance(error, REDIS_AWAY):
         return Unavailable(retry_after=REDIS_RETRY)
     if isinstance(error, OperationalError | InterfaceError | BrokerError):
@@ -197,7 +197,8 @@ class ApiErrors:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path.startswith(API_PATHS):
             return self._get_response(request)
-        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+        query = request.META.get("QUERY_STRING", "")
+        if "\0" in request.path or "\0" in query or "%00" in query:
             # No id, title or search has one, PostgreSQL refuses it: better here than in each view.
             return _plain(400, "null_character", "The address contains a NUL character.")
         response = self._get_response(request)

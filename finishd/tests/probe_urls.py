@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from activity.types import StoreUnavailable
 from finishd.auth.drf import viewer_of
 from finishd.errors import ApiError, Unavailable
 from finishd.lib import redis
@@ -67,6 +68,7 @@ RAISED: dict[str, Callable[[], Exception]] = {
     "fault": lambda: RuntimeError("a secret of ours"),
     "api": lambda: ApiError("invalid_cursor", "The cursor is not ours.", 400, details={"cursor": ["x"]}),
     "unavailable": lambda: Unavailable("The store is away.", retry_after=1.2),
+    "store": lambda: StoreUnavailable("secret host"),
     "breaker": lambda: BreakerOpen("redis", 1.7),
     "redis-timeout": lambda: redis_errors.TimeoutError("secret host"),
     "redis-loading": lambda: redis_errors.BusyLoadingError("loading"),

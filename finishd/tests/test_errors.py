@@ -52,6 +52,7 @@ EXPECTED = {
     "fault": (500, "server_error", None),
     "api": (400, "invalid_cursor", None),
     "unavailable": (503, "unavailable", "2"),
+    "store": (503, "unavailable", "5"),
     "breaker": (503, "unavailable", "2"),
     "redis-timeout": (503, "unavailable", "2"),
     "redis-loading": (503, "unavailable", "2"),
