@@ -1,4 +1,4 @@
-"""Genres and items for tests, saved the way staff save them."""
+"""Genres and items for tests, saved the way staff save them. `ItemFactory.create(...)` is typed, a bare call is not."""
 
 from collections.abc import Iterable
 from datetime import date
