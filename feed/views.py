@@ -17,7 +17,9 @@ class FeedViewSet(viewsets.ViewSet):
 
     # Singular: a `list` action is else described as a list of answers.
     @extend_schema(
-        parameters=[FeedQuery], responses=forced_singular_serializer(FeedAnswer), operation_id="feed"
+        parameters=[FeedQuery],
+        responses=forced_singular_serializer(FeedAnswer),  # type: ignore[no-untyped-call]
+        operation_id="feed",
     )
     def list(self, request: Request) -> HttpResponse:
         """A page of the viewer's session, or of a new one.
