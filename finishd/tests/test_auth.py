@@ -314,6 +314,13 @@ class TestTokenCommand:
         viewer = verify(printed, project=settings.FIREBASE_PROJECT_ID, find_key=find_key, now=soon)
         assert (viewer.uid, viewer.name) == ("zoe", "Zoë")
 
+    def test_names_the_people_of_the_demo(self, capsys: pytest.CaptureFixture[str]) -> None:
+        printed = self.printed(capsys, "ama")
+        viewer = verify(
+            printed, project=settings.FIREBASE_PROJECT_ID, find_key=keystore.current(), now=time.time()
+        )
+        assert viewer.name == "Ama"
+
     @pytest.mark.parametrize(
         "arguments",
         [("",), ("a\nb",), ("x" * 129,), ("ama", "--hours", "0"), ("ama", "--hours", "nan")],
