@@ -82,6 +82,7 @@ def test_a_killed_pytest_leaves_no_server_behind(tmp_path: Path) -> None:
         "    time.sleep(60)\n"
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environment["TMPDIR"] = str(tmp_path)  # a killed one cannot tidy up
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", "-n0", "-c", "pyproject.toml", "--rootdir", ".", str(test)],
         cwd=settings.BASE_DIR,

@@ -1,0 +1,100 @@
+"""What the pinned Celery does when Redis or a worker dies (docs/decisions/0004)."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from kombu.exceptions import OperationalError
+
+from finishd.run.embedded_redis import RedisServer
+from finishd.run.guard import Guard, signal_group
+from finishd.tests.probe_tasks import hold
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+class Workers:
+    """Real workers on this process's Redis."""
+
+    def __init__(self, directory: Path) -> None:
+        self.log = directory / "workers.log"
+        self._guard = Guard()
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        options = ["--include", "finishd.tests.probe_tasks", "--concurrency", "1", "--loglevel", "info"]
+        with self.log.open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "celery", "-A", "finishd", "worker", *options],
+                cwd=settings.BASE_DIR,
+                env=os.environ,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._guard.add(worker.pid)
+        self._processes.append(worker)
+        return worker
+
+    def close(self) -> None:
+        for worker in self._processes:
+            signal_group(worker.pid, signal.SIGKILL)
+            worker.wait()
+        self._guard.close()
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[Workers]:
+    workers = Workers(tmp_path)
+    yield workers
+    workers.close()
+
+
+def test_a_worker_that_holds_a_message_survives_the_death_of_redis(
+    redis_server: RedisServer, workers: Workers, tmp_path: Path
+) -> None:
+    worker = workers.start()
+    hold.delay(str(tmp_path / "first"), 2.0)
+    wait_for((tmp_path / "first.begun").exists, workers)
+
+    redis_server.stop()
+    wait_for((tmp_path / "first.done").exists, workers)
+    time.sleep(1)  # its acknowledgement finds nobody
+    redis_server.start()
+
+    wait_for(lambda: sent(str(tmp_path / "second")), workers)
+    wait_for((tmp_path / "second.done").exists, workers)
+    assert worker.poll() is None
+
+
+def test_what_a_killed_process_of_a_worker_held_is_done_by_its_successor(
+    workers: Workers, tmp_path: Path
+) -> None:
+    worker = workers.start()
+    hold.delay(str(tmp_path / "held"), 2.0)
+    wait_for((tmp_path / "held.begun").exists, workers)
+    os.kill(int((tmp_path / "held.begun").read_text()), signal.SIGKILL)
+    wait_for((tmp_path / "held.done").exists, workers)
+    assert worker.poll() is None
+
+
+def sent(mark: str) -> bool:
+    """Whether the broker took a task; it may need a moment after its return."""
+    try:
+        hold.delay(mark, 0.0)
+    except OperationalError:
+        return False
+    return True
+
+
+def wait_for(condition: Callable[[], bool], workers: Workers, *, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, workers.log.read_text()[-3000:]
+        time.sleep(0.1)
