@@ -62,7 +62,8 @@ class Delivery(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["viewer", "actor", "title"], name="delivery_once"),
             models.CheckConstraint(
-                condition=Q(rating__isnull=True) | Q(rating__gte=1, rating__lte=5), name="delivery_rating_in_range"
+                condition=Q(rating__isnull=True) | Q(rating__gte=1, rating__lte=5),
+                name="delivery_rating_in_range",
             ),
         ]
         indexes = [models.Index(fields=["viewer", "-at"], name="delivery_viewer_at")]

@@ -17,7 +17,9 @@ from finishd.auth.tokens import Viewer
 class PeopleViewSet(viewsets.ViewSet):
     """Thin shells: validate, call a service, answer in the wire's words."""
 
-    @extend_schema(request=PreferencesSerializer, responses=PreferencesAnswer, operation_id="preferences_sync")
+    @extend_schema(
+        request=PreferencesSerializer, responses=PreferencesAnswer, operation_id="preferences_sync"
+    )
     @action(detail=False, methods=["post"])
     def preferences(self, request: Request) -> Response:
         """Keep what the viewer chose. Picking other genres starts a new session of the feed."""

@@ -26,7 +26,8 @@ class IndexBuild(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(outcome__in=["running", "published", "refused", "failed"]), name="build_outcome_known"
+                condition=Q(outcome__in=["running", "published", "refused", "failed"]),
+                name="build_outcome_known",
             )
         ]
         indexes = [models.Index(fields=["dropped", "outcome"], name="build_dropped_outcome")]

@@ -49,7 +49,9 @@ class PlanPagination(BasePagination):
             limit=asked["limit"],
             now=now,
             deadline=time.monotonic() + PAGE_BUDGET,
-            cursor=cursors.unseal(sealed, viewer=viewer, feed=asked["feed_type"], now=now) if sealed else None,
+            cursor=cursors.unseal(sealed, viewer=viewer, feed=asked["feed_type"], now=now)
+            if sealed
+            else None,
             refresh=asked["refresh"],
         )
         self.page = feeds.page(self.query)

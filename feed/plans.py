@@ -13,7 +13,7 @@ import orjson
 
 from feed.types import Slot
 from finishd.lib import keys
-from finishd.lib.keys import DAY, HOUR, MINUTE
+from finishd.lib.keys import HOUR, MINUTE
 from finishd.lib.redis import Lua
 from finishd.lib.redis import store as redis
 
@@ -151,9 +151,7 @@ class Draft:
         return bool(self.header.degraded) or not self.slots
 
 
-def read(
-    viewer: str, session: str, *, start: int, count: int, mark: int, ttl: int
-) -> View | None:
+def read(viewer: str, session: str, *, start: int, count: int, mark: int, ttl: int) -> View | None:
     """Slots from `start` on; those below `mark` are remembered as served, the plan is kept `ttl` seconds more.
 
     None when the plan is gone. A plan made again later than `start` answers from its own first slot.
@@ -241,6 +239,41 @@ def _claim(
     ]
     winner: bytes = _CLAIM.run(redis(), keys=names, args=args)
     return winner
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A plan as staff look at it: its first slots and its receipts in order of their chunks."""
+
+    header: Header
+    base: int
+    length: int
+    slots: list[Slot]
+    receipts: list[dict[str, Any]]
+
+
+def whole(viewer: str, session: str, *, count: int) -> Stored | None:
+    """A plan without touching it: nothing is marked as served, nothing lives longer. Cost: 1 wait."""
+    plan, slots = _keys(viewer, session)
+    pipe = redis().pipeline()
+    pipe.hgetall(plan)
+    pipe.llen(slots)
+    pipe.lrange(slots, 0, count - 1)
+    fields, length, raw = pipe.execute()
+    if not fields:
+        return None
+    receipts = {
+        int(name.removeprefix(b"receipt:")): orjson.loads(value)
+        for name, value in fields.items()
+        if name.startswith(b"receipt:")
+    }
+    return Stored(
+        header=_header(fields[b"header"]),
+        base=int(fields[b"base"]),
+        length=length,
+        slots=[Slot(item, **orjson.loads(fragment)) for item, fragment in map(_split, raw)],
+        receipts=[receipts[start] for start in sorted(receipts)],
+    )
 
 
 def view_of(draft: Draft, *, count: int) -> View:

@@ -37,7 +37,8 @@ def _plain(value: Any) -> Any:
 
 def _inputs(kept: dict[str, Any]) -> ChunkInputs:
     pools = tuple(
-        Pool(**{**pool, "candidates": tuple(Candidate(**c) for c in pool["candidates"])}) for pool in kept["pools"]
+        Pool(**{**pool, "candidates": tuple(Candidate(**c) for c in pool["candidates"])})
+        for pool in kept["pools"]
     )
     sets = {name: frozenset(kept[name]) for name in ("finished", "seen", "taken", "lately")}
     tail = tuple((title, genre) for title, genre in kept["tail"])

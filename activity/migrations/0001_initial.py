@@ -4,63 +4,80 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='SeenHistory',
+            name="SeenHistory",
             fields=[
-                ('uid', models.CharField(max_length=128, primary_key=True, serialize=False)),
-                ('items', models.JSONField(default=list)),
+                ("uid", models.CharField(max_length=128, primary_key=True, serialize=False)),
+                ("items", models.JSONField(default=list)),
             ],
             options={
-                'verbose_name_plural': 'seen histories',
+                "verbose_name_plural": "seen histories",
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('viewer', models.CharField(max_length=128)),
-                ('actor', models.CharField(max_length=128)),
-                ('title', models.CharField(max_length=80)),
-                ('at', models.DateTimeField()),
-                ('status', models.CharField(blank=True, max_length=16, null=True)),
-                ('favorite', models.BooleanField(default=False)),
-                ('rating', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('actor_name', models.CharField(blank=True, max_length=200, null=True)),
-                ('actor_picture', models.CharField(blank=True, max_length=1000, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("viewer", models.CharField(max_length=128)),
+                ("actor", models.CharField(max_length=128)),
+                ("title", models.CharField(max_length=80)),
+                ("at", models.DateTimeField()),
+                ("status", models.CharField(blank=True, max_length=16, null=True)),
+                ("favorite", models.BooleanField(default=False)),
+                ("rating", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("actor_name", models.CharField(blank=True, max_length=200, null=True)),
+                ("actor_picture", models.CharField(blank=True, max_length=1000, null=True)),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
-                'indexes': [models.Index(fields=['viewer', '-at'], name='delivery_viewer_at')],
-                'constraints': [models.UniqueConstraint(fields=('viewer', 'actor', 'title'), name='delivery_once'), models.CheckConstraint(condition=models.Q(('rating__isnull', True), models.Q(('rating__gte', 1), ('rating__lte', 5)), _connector='OR'), name='delivery_rating_in_range')],
+                "verbose_name_plural": "deliveries",
+                "indexes": [models.Index(fields=["viewer", "-at"], name="delivery_viewer_at")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("viewer", "actor", "title"), name="delivery_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("rating__isnull", True),
+                            models.Q(("rating__gte", 1), ("rating__lte", 5)),
+                            _connector="OR",
+                        ),
+                        name="delivery_rating_in_range",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Person',
+            name="Person",
             fields=[
-                ('uid', models.CharField(max_length=128, primary_key=True, serialize=False)),
-                ('name', models.CharField(blank=True, max_length=200, null=True)),
-                ('picture', models.CharField(blank=True, max_length=1000, null=True)),
-                ('genres', models.JSONField(blank=True, default=list)),
-                ('affinities', models.JSONField(blank=True, default=dict)),
-                ('finished', models.JSONField(blank=True, default=list)),
-                ('blocked', models.JSONField(blank=True, default=list)),
-                ('blocked_by', models.JSONField(blank=True, default=list)),
-                ('preferences', models.JSONField(blank=True, default=dict)),
-                ('choice_version', models.PositiveIntegerField(default=0)),
-                ('version', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("uid", models.CharField(max_length=128, primary_key=True, serialize=False)),
+                ("name", models.CharField(blank=True, max_length=200, null=True)),
+                ("picture", models.CharField(blank=True, max_length=1000, null=True)),
+                ("genres", models.JSONField(blank=True, default=list)),
+                ("affinities", models.JSONField(blank=True, default=dict)),
+                ("finished", models.JSONField(blank=True, default=list)),
+                ("blocked", models.JSONField(blank=True, default=list)),
+                ("blocked_by", models.JSONField(blank=True, default=list)),
+                ("preferences", models.JSONField(blank=True, default=dict)),
+                ("choice_version", models.PositiveIntegerField(default=0)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'verbose_name_plural': 'people',
-                'constraints': [models.CheckConstraint(condition=models.Q(('uid', ''), _negated=True), name='person_uid_not_empty')],
+                "verbose_name_plural": "people",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("uid", ""), _negated=True), name="person_uid_not_empty"
+                    )
+                ],
             },
         ),
     ]

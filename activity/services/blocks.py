@@ -5,7 +5,10 @@ from activity.store import store
 
 
 def block(uid: str, target: str) -> None:
-    """Idempotent. Raises ValueError for oneself and past 1,000 people, StoreUnavailable. Cost: 1 store call, 2 waits."""
+    """Idempotent. Raises ValueError for oneself and past 1,000 people, StoreUnavailable.
+
+    Cost: 1 store call, 2 waits.
+    """
     _set(uid, target, blocked=True)
 
 

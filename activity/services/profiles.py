@@ -76,5 +76,3 @@ def _unpacked(uid: str, raw: bytes) -> Profile:
         choice_version=body["choice_version"],
         version=body["version"],
     )
-
-

@@ -34,4 +34,4 @@ class ActivityStore(Protocol):
         """Merge into seen history, keeping the newest 5,000. Idempotent. 1 call, 1 document."""
 
     def deliver(self, uid: str, rows: Sequence[TimelineRow]) -> None:
-        """Set rows of the viewer's timeline, (actor, title) being the identity. Idempotent. 1 call, a document a row."""
+        """Set rows of the viewer's timeline; (actor, title) is the identity. Idempotent. 1 call, a document a row."""

@@ -47,7 +47,9 @@ class OrmStore:
 
     @_translated
     def timeline(self, uid: str, *, limit: int = 100) -> list[TimelineRow]:
-        rows = [_row(d) for d in Delivery.objects.filter(viewer=uid).order_by("-at", "actor", "title")[:limit]]
+        rows = [
+            _row(d) for d in Delivery.objects.filter(viewer=uid).order_by("-at", "actor", "title")[:limit]
+        ]
         note_documents(len(rows))
         return rows
 

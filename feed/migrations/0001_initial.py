@@ -4,30 +4,50 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='IndexBuild',
+            name="IndexBuild",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('started_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('outcome', models.CharField(choices=[('running', 'Running'), ('published', 'Published'), ('refused', 'Refused'), ('failed', 'Failed')], default='running', max_length=16)),
-                ('items', models.PositiveIntegerField(default=0)),
-                ('sizes', models.JSONField(blank=True, default=dict)),
-                ('genres', models.JSONField(blank=True, default=dict)),
-                ('detail', models.CharField(blank=True, default='', max_length=500)),
-                ('dropped', models.BooleanField(default=False, help_text='Its keys are gone from Redis.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("running", "Running"),
+                            ("published", "Published"),
+                            ("refused", "Refused"),
+                            ("failed", "Failed"),
+                        ],
+                        default="running",
+                        max_length=16,
+                    ),
+                ),
+                ("items", models.PositiveIntegerField(default=0)),
+                ("sizes", models.JSONField(blank=True, default=dict)),
+                ("genres", models.JSONField(blank=True, default=dict)),
+                ("detail", models.CharField(blank=True, default="", max_length=500)),
+                ("dropped", models.BooleanField(default=False, help_text="Its keys are gone from Redis.")),
             ],
             options={
-                'ordering': ['-pk'],
-                'indexes': [models.Index(fields=['dropped', 'outcome'], name='build_dropped_outcome')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('outcome__in', ['running', 'published', 'refused', 'failed'])), name='build_outcome_known')],
+                "ordering": ["-pk"],
+                "indexes": [models.Index(fields=["dropped", "outcome"], name="build_dropped_outcome")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("outcome__in", ["running", "published", "refused", "failed"])),
+                        name="build_outcome_known",
+                    )
+                ],
             },
         ),
     ]

@@ -101,7 +101,9 @@ def _stands(pointer: Pointer, known: Known, query: Query) -> bool:
 def _begin(query: Query, known: Known, seen: Pointer | None) -> View:
     """Plan a new session and claim it; if somebody else just did, theirs is the one."""
     pointer = Pointer(secrets.token_hex(8), int(query.now), known.viewer.choice_version)
-    built = _build(query, known, Build(query.feed, pointer.session, pointer.started, 0, int(query.now), query.deadline))
+    built = _build(
+        query, known, Build(query.feed, pointer.session, pointer.started, 0, int(query.now), query.deadline)
+    )
     winner = plans.claim_new(query.viewer, built.draft, seen=seen, pointer=pointer, mark=query.limit)
     if winner is not None:
         view = _read(query, winner.session, start=0)

@@ -13,7 +13,9 @@ class Command(BaseCommand):
     help = "Rank the published catalogue into new indexes and let readers use them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--accept", action="store_true", help="Publish even what looks empty or too small.")
+        parser.add_argument(
+            "--accept", action="store_true", help="Publish even what looks empty or too small."
+        )
         parser.add_argument(
             "--rollback", type=int, metavar="GENERATION", help="Let readers use a kept generation instead."
         )

@@ -1,0 +1,161 @@
+"""The mixer's promises, for any shares and any pools."""
+
+from collections import Counter
+from itertools import pairwise, product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feed import mixing, recipe
+
+SHARES = dict(recipe.SHARES)
+HEIRS = dict(recipe.HEIRS)
+
+
+def queues_of(trending: int, personalized: int, friends: int) -> dict[str, list[str]]:
+    sizes = {"trending": trending, "personalized": personalized, "friends": friends}
+    return {name: [f"{name}-{i}" for i in range(size)] for name, size in sizes.items()}
+
+
+def mix(queues: dict[str, list[str]], *, start: int = 0, size: int = 200) -> list[tuple[str, str]]:
+    return mixing.interleave(queues, shares=SHARES, heirs=HEIRS, start=start, size=size)
+
+
+def assert_within_one(owners: list[str], shares: dict[str, int], *, first: int = 10) -> None:
+    total = sum(shares.values())
+    counts: Counter[str] = Counter()
+    for length, owner in enumerate(owners, start=1):
+        counts[owner] += 1
+        if length >= first:
+            for name, weight in shares.items():
+                assert abs(counts[name] * total - weight * length) <= total, (length, dict(counts))
+
+
+def test_every_prefix_is_within_one_of_its_shares() -> None:
+    owners = [name for name, _ in mix(queues_of(1500, 900, 600), size=2000)]
+    assert_within_one(owners, SHARES, first=1)
+    assert Counter(owners) == {"trending": 1000, "personalized": 600, "friends": 400}
+
+
+def test_the_pattern_keeps_its_promise_for_all_small_shares() -> None:
+    for weights in product(range(13), repeat=3):
+        if sum(weights):
+            shares = dict(zip(("a", "b", "c"), weights, strict=True))
+            period = mixing.pattern(tuple(shares.items()))
+            assert Counter(period) == Counter({name: weight for name, weight in shares.items() if weight})
+            assert_within_one(list(period), shares, first=1)
+
+
+@given(cuts=st.lists(st.integers(1, 400), min_size=1, max_size=8))
+def test_chunks_of_any_size_continue_the_same_interleave(cuts: list[int]) -> None:
+    whole = [name for name, _ in mix(queues_of(3200, 3200, 3200), size=sum(cuts))]
+    pieces: list[str] = []
+    for size in cuts:
+        pieces += [name for name, _ in mix(queues_of(400, 400, 400), start=len(pieces), size=size)]
+    assert pieces == whole
+
+
+@given(sizes=st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60)), start=st.integers(0, 30))
+def test_a_dry_source_passes_its_slots_on_and_nothing_is_lost(
+    sizes: tuple[int, int, int], start: int
+) -> None:
+    queues = queues_of(*sizes)
+    mixed = mix(queues, start=start, size=200)
+    assert sorted(item for _, item in mixed) == sorted(i for queue in queues.values() for i in queue)
+    for name, queue in queues.items():
+        assert [item for owner, item in mixed if owner == name] == queue
+    # While no source is dry, every prefix is within one of its shares.
+    left = {name: len(queue) for name, queue in queues.items()}
+    owners = []
+    for owner, _ in mixed:
+        if min(left.values()) == 0:
+            break
+        left[owner] -= 1
+        owners.append(owner)
+    if start == 0:
+        assert_within_one(owners, SHARES)
+
+
+def test_a_source_that_is_empty_from_the_start_leaves_its_slots_to_its_heirs_in_order() -> None:
+    assert Counter(name for name, _ in mix(queues_of(500, 500, 0), size=100)) == {
+        "trending": 50,
+        "personalized": 50,
+    }
+    assert Counter(name for name, _ in mix(queues_of(500, 0, 500), size=100)) == {
+        "trending": 80,
+        "friends": 20,
+    }
+
+
+@given(
+    st.lists(st.text("abcdef0123456789", min_size=1, max_size=8), unique=True, max_size=80),
+    st.text(max_size=8),
+)
+def test_the_shuffle_stays_within_tiers_and_does_not_depend_on_other_candidates(
+    ids: list[str], seed: str
+) -> None:
+    shuffled = mixing.shuffle_tiers(ids, seed=seed, tier=20)
+    for begin in range(0, len(ids), 20):
+        assert sorted(shuffled[begin : begin + 20]) == sorted(ids[begin : begin + 20])
+    head = ids[:20]
+    without_last = mixing.shuffle_tiers(head[:-1], seed=seed, tier=20)
+    assert without_last == [i for i in mixing.shuffle_tiers(head, seed=seed, tier=20) if i in head[:-1]]
+
+
+def test_lots_are_the_same_on_every_machine() -> None:
+    # Computed once with Python's hashlib; another value means that running sessions would reorder.
+    assert mixing.lot("s3ss10n:0", "the-matrix-1999").hex() == "0256e1a7addb5146"
+    assert mixing.shuffle_tiers(list("abcdefgh"), seed="s3ss10n:0", tier=20) == list("feagbdch")
+
+
+Kinds = dict[str, tuple[str, str | None]]
+
+
+@st.composite
+def arranged(draw: st.DrawFn) -> tuple[list[tuple[str, str]], Kinds]:
+    size = draw(st.integers(0, 60))
+    kinds: Kinds = {}
+    slots = []
+    for number in range(size):
+        item = f"i{number}"
+        kinds[item] = (
+            f"t{draw(st.integers(0, 12))}",
+            draw(st.sampled_from(["drama", "comedy", "war", None])),
+        )
+        slots.append((draw(st.sampled_from(list(SHARES))), item))
+    return slots, kinds
+
+
+@given(arranged())
+def test_diversity_moves_items_only_within_their_source(made: tuple[list[tuple[str, str]], Kinds]) -> None:
+    slots, kinds = made
+    parted = mixing.diversify(slots, kinds=kinds, tail=(), window=5, most=3, reach=20)
+    assert [source for source, _ in parted] == [source for source, _ in slots]
+    assert sorted(parted) == sorted(slots)
+
+
+def test_neighbours_of_one_title_are_parted_and_runs_of_a_genre_broken() -> None:
+    kinds: Kinds = {f"a{i}": ("title-a", "drama") for i in range(3)}
+    kinds |= {f"b{i}": (f"title-b{i}", "drama") for i in range(3)}
+    kinds |= {f"c{i}": (f"title-c{i}", "comedy") for i in range(4)}
+    slots = [("trending", item) for item in kinds]
+    parted = [
+        kinds[item] for _, item in mixing.diversify(slots, kinds=kinds, tail=(), window=5, most=3, reach=20)
+    ]
+    assert all(left[0] != right[0] for left, right in pairwise(parted))
+    for begin in range(len(parted) - 6):
+        genres = [genre for _, genre in parted[begin : begin + 5]]
+        assert max(Counter(genres).values()) <= 3
+
+
+def test_diversity_looks_back_over_the_chunk_before() -> None:
+    kinds: Kinds = {"x": ("same", "drama"), "y": ("other", "drama")}
+    parted = mixing.diversify(
+        [("trending", "x"), ("trending", "y")],
+        kinds=kinds,
+        tail=(("same", "war"),),
+        window=5,
+        most=3,
+        reach=20,
+    )
+    assert [item for _, item in parted] == ["y", "x"]

@@ -1,0 +1,67 @@
+"""A small catalogue, its indexes, and people with tastes and friends, through the services that production calls."""
+
+from datetime import UTC, datetime
+
+from activity.services import preferences, timelines
+from activity.types import TimelineRow
+from content.models import Genre, Item, ItemGenre
+from content.services import genres
+from content.types import title_key
+from feed.models import IndexBuild
+from feed.services import builds
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+GENRES = ("Drama", "Comedy", "Thriller", "Science Fiction", "Documentary")
+
+
+def catalogue(size: int, *, start: int = 0) -> list[str]:
+    """Films of two genres each, of falling popularity; every tenth has a clip beside its trailer."""
+    kinds: list[Genre] = [genres.resolve(name) for name in GENRES]
+    items = []
+    for number in range(start, start + size):
+        clip = number % 10 == 9
+        tmdb_id = 1_000 + (number - 1 if clip else number)
+        items.append(
+            Item(
+                id=f"film-{number:04d}",
+                title=f"Film {tmdb_id - 1_000}",
+                content_type="clip" if clip else "trailer",
+                status=Item.Status.PUBLISHED,
+                published_at=NOW,
+                media_type="movie",
+                tmdb_id=tmdb_id,
+                title_key=title_key("", "movie", tmdb_id),
+                popularity=1_000.0 / (number + 1),
+                vote_average=6 + number % 30 / 10,
+                vote_count=500,
+            )
+        )
+    Item.objects.bulk_create(items, batch_size=500)
+    ItemGenre.objects.bulk_create(
+        [
+            ItemGenre(item=item, genre=kinds[(number + place) % len(kinds)], position=place)
+            for number, item in enumerate(items)
+            for place in (0, 1)
+        ],
+        batch_size=500,
+    )
+    return [item.id for item in items]
+
+
+def build() -> IndexBuild:
+    return builds.rebuild(now=NOW)
+
+
+def choose(uid: str, *names: str) -> None:
+    preferences.sync(uid, genre_names=list(names))
+
+
+def befriend(uid: str, numbers: range, *, actor: str = "kofi", name: str = "Kofi") -> None:
+    """Let a friend have liked these films, the first one last."""
+    now = int(NOW.timestamp())
+    rows = [
+        TimelineRow(actor=actor, title=f"movie:{1_000 + n}", at=now - 60 * n, favorite=True, actor_name=name)
+        for n in numbers
+        if n % 10 != 9
+    ]
+    timelines.deliver(uid, rows)

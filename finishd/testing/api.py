@@ -1,0 +1,49 @@
+"""The API as the phone uses it: real tokens, the whole middleware, parsed answers."""
+
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from rest_framework.test import APIClient
+
+from finishd.auth import devkeys
+
+Json = dict[str, Any]
+
+
+@cache
+def token_of(uid: str) -> str:
+    """A token that the real verifier takes, signed with this run's development key."""
+    folder = Path(settings.FIREBASE_KEYS_FILE).parent
+    return devkeys.sign(
+        folder, uid=uid, project=settings.FIREBASE_PROJECT_ID, now=time.time(), name=uid.title()
+    )
+
+
+def client_of(uid: str) -> APIClient:
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token_of(uid)}")
+    return client
+
+
+def get_feed(uid: str, **query: Any) -> Json:
+    """A page of the feed; asserts that it is one."""
+    answer = client_of(uid).get("/api/v1/feed", query)
+    assert answer.status_code == 200, answer.content
+    page: Json = answer.json()
+    return page
+
+
+def walk_feed(uid: str, *, pages: int = 1_000, **query: Any) -> list[Json]:
+    """Pages by cursor until `hasMore` is false, or `pages` of them."""
+    walked = [get_feed(uid, **query)]
+    query.pop("refresh", None)
+    while walked[-1]["meta"]["hasMore"] and len(walked) < pages:
+        walked.append(get_feed(uid, cursor=walked[-1]["meta"]["cursor"], **query))
+    return walked
+
+
+def ids_of(*pages: Json) -> list[str]:
+    return [item["id"] for page in pages for item in page["feed"]]
