@@ -1,22 +1,18 @@
-"""Staff's shells over content's services."""
+"""The catalogue in the admin."""
 
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import Count, Prefetch, QuerySet
-from django.forms import ModelChoiceField, ModelForm
-from django.forms.forms import Form
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.db.models import Prefetch, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelect2Widget
 
-from content.models import Genre, GenreAlias, GenreTmdbId, Item, ItemGenre
-from content.services import curation, items
+from content.models import Item, ItemGenre
+from content.services import items
 
 BOOSTED = 5
 Status = Item.Status
@@ -27,6 +23,7 @@ class ItemGenreInline(TabularInline):
 
     model = ItemGenre
     extra = 0
+    hide_title = True
     fields = ["genre", "position"]
     ordering_field = "position"
     hide_ordering_field = True
@@ -58,13 +55,11 @@ class ItemAdmin(ModelAdmin):
     list_display = [
         "title_and_id",
         "status_label",
-        "content_type",
-        "media_type",
+        "kind",
         "genre_names",
         "popularity",
         "vote_average",
-        "staff_boost",
-        "hidden",
+        "boost_shown",
         "updated_at",
     ]
     list_filter = [
@@ -127,10 +122,18 @@ class ItemAdmin(ModelAdmin):
     @display(
         description="status",
         ordering="status",
-        label={"published": "success", "draft": "warning", "archived": "danger"},
+        label={"published": "success", "hidden": "info", "draft": "warning", "archived": "danger"},
     )
     def status_label(self, item: Item) -> str:
-        return item.status
+        return "hidden" if item.hidden and item.status == Status.PUBLISHED else item.status
+
+    @display(description="kind", ordering="content_type")
+    def kind(self, item: Item) -> str:
+        return f"{item.content_type}, {item.media_type}" if item.media_type else item.content_type
+
+    @display(description="boost", ordering="staff_boost")
+    def boost_shown(self, item: Item) -> str:
+        return f"{item.staff_boost:+d}" if item.staff_boost else ""
 
     @display(description="genres")
     def genre_names(self, item: Item) -> str:
@@ -178,105 +181,6 @@ class ItemAdmin(ModelAdmin):
         rest = f" {chosen - changed} {_were(chosen - changed)} {already}." if chosen > changed else ""
         text = f"{changed} item{'' if changed == 1 else 's'} {_are(changed)} {now}.{rest}"
         self.message_user(request, text, messages.SUCCESS if changed else messages.INFO)
-
-
-class AliasInline(TabularInline):
-    model = GenreAlias
-    extra = 1
-    verbose_name = "spelling"
-    verbose_name_plural = "other spellings (case, accents and signs do not matter)"
-
-
-class TmdbIdInline(TabularInline):
-    model = GenreTmdbId
-    extra = 0
-    verbose_name = "TMDB id"
-    verbose_name_plural = "TMDB ids"
-
-
-class MergeForm(Form):
-    into = ModelChoiceField(Genre.objects.all(), label="Merge into", widget=UnfoldAdminSelect2Widget)
-
-    @property
-    def media(self) -> Any:
-        return super().media + UnfoldAdminSelect2Widget().media
-
-
-@admin.register(Genre)
-class GenreAdmin(ModelAdmin):
-    """Genres and the queue of those that came in with an import."""
-
-    list_display = ["name", "slug", "reviewed", "spellings", "item_count", "created_at"]
-    list_filter = ["reviewed"]
-    search_fields = ["name", "slug", "aliases__key"]
-    ordering = ["reviewed", "name"]
-    actions = ["mark_reviewed", "merge_into"]
-    inlines = [AliasInline, TmdbIdInline]
-    prepopulated_fields = {"slug": ["name"]}
-    readonly_fields = ["created_at"]
-    list_before_template = "content/admin/queue.html"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Genre]:
-        queryset: QuerySet[Genre] = super().get_queryset(request)
-        return queryset.annotate(used=Count("item_genres")).prefetch_related("aliases")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Genre | None = None) -> list[str]:
-        # The slug names the genre's index and stands in what viewers chose: it stays.
-        return [*self.readonly_fields, *(["slug"] if obj else [])]
-
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Genre | None = None) -> dict[str, list[str]]:
-        return {} if obj else self.prepopulated_fields
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"reviewed": True, **super().get_changeform_initial_data(request)}
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        waiting = Genre.objects.filter(reviewed=False).count()
-        response: HttpResponse = super().changelist_view(
-            request, {"waiting": waiting, **(extra_context or {})}
-        )
-        return response
-
-    def save_model(self, request: HttpRequest, obj: Genre, form: "ModelForm[Genre]", change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if change and "name" in form.changed_data:
-            curation.renamed(obj, now=timezone.now())
-
-    @display(description="spellings")
-    def spellings(self, genre: Genre) -> str:
-        return ", ".join(alias.key for alias in genre.aliases.all())
-
-    @display(description="items", ordering="used")
-    def item_count(self, genre: Genre) -> int:
-        return genre.used  # type: ignore[attr-defined,no-any-return]
-
-    @admin.action(description="Mark reviewed", permissions=["change"])
-    def mark_reviewed(self, request: HttpRequest, queryset: QuerySet[Genre]) -> None:
-        marked = curation.mark_reviewed([genre.pk for genre in queryset])
-        self.message_user(request, f"{marked} genre{'' if marked == 1 else 's'} off the queue.")
-
-    @admin.action(description="Merge into …", permissions=["delete"])
-    def merge_into(self, request: HttpRequest, queryset: QuerySet[Genre]) -> HttpResponse | None:
-        chosen = list(queryset)
-        form = MergeForm(request.POST if "into" in request.POST else None)
-        if form.is_valid():
-            target: Genre = form.cleaned_data["into"]
-            moved = curation.merge([genre.pk for genre in chosen], into=target.pk, now=timezone.now())
-            names = ", ".join(genre.name for genre in chosen if genre.pk != target.pk)
-            self.message_user(request, f"{names or 'Nothing'} merged into {target}: {moved} items moved.")
-            return None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Merge genres",
-            "opts": self.opts,
-            "chosen": chosen,
-            "form": form,
-            "media": self.media + form.media,
-            "checkbox_name": ACTION_CHECKBOX_NAME,
-        }
-        return TemplateResponse(request, "content/admin/merge.html", context)
 
 
 def _ids(queryset: QuerySet[Item]) -> list[str]:
