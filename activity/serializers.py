@@ -58,9 +58,15 @@ class PreferencesSerializer(serializers.Serializer[None]):
     selectedGenreIds = serializers.ListField(  # noqa: N815
         child=serializers.IntegerField(min_value=0, max_value=MAX_INT), max_length=MAX_CHOSEN, required=False
     )
-    streamingProviders = ProviderSerializer(many=True, required=False, max_length=MAX_CHOSEN)  # noqa: N815
-    selectedMovies = ChosenTitleSerializer(many=True, required=False, max_length=MAX_CHOSEN)  # noqa: N815
-    selectedShows = ChosenTitleSerializer(many=True, required=False, max_length=MAX_CHOSEN)  # noqa: N815
+    streamingProviders = serializers.ListField(
+        child=ProviderSerializer(), max_length=MAX_CHOSEN, required=False
+    )  # noqa: N815
+    selectedMovies = serializers.ListField(
+        child=ChosenTitleSerializer(), max_length=MAX_CHOSEN, required=False
+    )  # noqa: N815
+    selectedShows = serializers.ListField(
+        child=ChosenTitleSerializer(), max_length=MAX_CHOSEN, required=False
+    )  # noqa: N815
 
 
 class PreferencesAnswer(serializers.Serializer[None]):

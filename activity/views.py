@@ -1,7 +1,5 @@
 """What the phone says of its person: preferences and blocks."""
 
-from typing import cast
-
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
 from rest_framework.decorators import action
@@ -11,7 +9,7 @@ from rest_framework.response import Response
 
 from activity.serializers import BlockAnswer, BlockSerializer, PreferencesAnswer, PreferencesSerializer
 from activity.services import blocks, preferences
-from finishd.auth.tokens import Viewer
+from finishd.auth.drf import viewer_of
 
 
 class PeopleViewSet(viewsets.ViewSet):
@@ -28,7 +26,7 @@ class PeopleViewSet(viewsets.ViewSet):
         given = body.validated_data
         names = [name for key in ("selectedGenres", "selectedGenreIds") for name in given.get(key, ())]
         stated = "selectedGenres" in given or "selectedGenreIds" in given
-        viewer = cast(Viewer, request.user)
+        viewer = viewer_of(request)
         _, unknown = preferences.sync(
             viewer.uid,
             genre_names=names if stated else None,
@@ -48,7 +46,7 @@ class PeopleViewSet(viewsets.ViewSet):
         target, verb = body.validated_data["target_uid"], body.validated_data["action"]
         act = blocks.block if verb == "block" else blocks.unblock
         try:
-            act(cast(Viewer, request.user).uid, target)
+            act(viewer_of(request).uid, target)
         except ValueError as reason:
             raise ValidationError({"target_uid": [str(reason)]}) from reason
         return Response({"success": True, "action": verb, "target_uid": target})

@@ -5,7 +5,7 @@ All indexes of a rebuild share a generation and one pointer, so no reader ever m
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -53,7 +53,7 @@ def key(generation: int, name: str) -> str:
 
 def current() -> Current | None:
     """The pointer, None if nothing was ever built or Redis was emptied. Cost: 1 wait."""
-    return Current.unpacked(redis().get(keys.INDEX_CURRENT.of()))
+    return Current.unpacked(cast("bytes | None", redis().get(keys.INDEX_CURRENT.of())))
 
 
 def queue_head(pipe: Any, generation: int, name: str, count: int) -> None:

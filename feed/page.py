@@ -1,7 +1,7 @@
 """Pages of a plan on the wire: a DRF pagination class whose pages are slices of a session's plan."""
 
 import time
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 from django.http import HttpResponse
@@ -13,7 +13,7 @@ from feed import cursor as cursors
 from feed.pipeline import FEEDS
 from feed.services import feeds
 from feed.services.feeds import Live, Page, Query
-from finishd.auth.tokens import Viewer
+from finishd.auth.drf import viewer_of
 from finishd.lib import wire
 
 PAGE_BUDGET: Final = 0.3  # seconds that a page's sources share
@@ -35,13 +35,15 @@ class PlanPagination(BasePagination):
     query: Query
     began: float
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Live]:
+    def paginate_queryset(  # type: ignore[override]  # pages are cut from a plan, not from rows
+        self, queryset: Any, request: Request, view: Any = None
+    ) -> list[Live]:
         """`queryset` is of no use to a plan; the entries are (position, item, card bytes, slot bytes)."""
         self.began = time.perf_counter()
         given = FeedQuery(data=request.query_params)
         given.is_valid(raise_exception=True)
         asked = given.validated_data
-        viewer, now = cast(Viewer, request.user).uid, time.time()
+        viewer, now = viewer_of(request).uid, time.time()
         sealed = asked.get("cursor")
         self.query = Query(
             viewer=viewer,

@@ -75,7 +75,7 @@ def signals(
 def score(facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], now: int) -> float:
     """The weighted sum of the signals, rounded; ties are broken by id."""
     values = signals(facts, rank=rank, supporters=supporters, taste=taste, now=now).values()
-    total = sum(w * v for w, v in zip(astuple(recipe.RANKER), values, strict=True))
+    total: float = sum(w * v for w, v in zip(astuple(recipe.RANKER), values, strict=True))
     return round(total, recipe.SCORE_DIGITS)
 
 

@@ -1,6 +1,6 @@
 """The lite profile: one Redis read, written through on every change, only over an older version."""
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -39,7 +39,7 @@ def take(uid: str, raw: bytes | None) -> Profile:
 
 def read(uid: str) -> Profile:
     """`take` with a read of its own. Cost: 1 wait more. Raises StoreUnavailable."""
-    return take(uid, redis().get(key(uid)))
+    return take(uid, cast("bytes | None", redis().get(key(uid))))
 
 
 def write(profile: Profile) -> None:

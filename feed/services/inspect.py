@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -48,7 +48,7 @@ class PlanView:
 
 def live_plan(uid: str, feed: str) -> PlanView | None:
     """The plan of the viewer's current session, None if there is none. Changes nothing. Cost: 3 waits."""
-    pointer = Pointer.unpacked(redis().get(keys.SESSION.of(viewer=uid, feed=feed)))
+    pointer = Pointer.unpacked(cast("bytes | None", redis().get(keys.SESSION.of(viewer=uid, feed=feed))))
     if pointer is None:
         return None
     stored = plans.whole(uid, pointer.session, count=SHOWN)

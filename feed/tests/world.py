@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from activity.services import preferences, timelines
 from activity.types import TimelineRow
 from content.models import Genre, Item, ItemGenre
-from content.services import genres
+from content.services import cards, genres
 from content.types import title_key
 from feed.models import IndexBuild
 from feed.services import builds
@@ -45,6 +45,7 @@ def catalogue(size: int, *, start: int = 0) -> list[str]:
         ],
         batch_size=500,
     )
+    cards.sweep()
     return [item.id for item in items]
 
 

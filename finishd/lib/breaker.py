@@ -73,8 +73,8 @@ class Breaker:
         if self._open_until is None:
             return
         with self._lock:
-            if self._open_until is None:
-                return
+            if self._open_until is None:  # closed by another thread meanwhile
+                return  # type: ignore[unreachable]
             left = self._open_until - self._clock()
             if left > 0 or self._probing:
                 raise BreakerOpen(self.name, max(left, 0.0))

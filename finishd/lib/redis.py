@@ -17,6 +17,7 @@ from redis.client import Pipeline as RedisPipeline
 from redis.client import Redis
 from redis.commands.core import Script
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from finishd.lib.breaker import Breaker, BreakerOpen
@@ -60,7 +61,7 @@ class Client(Redis):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         _note(str(args[0]))
         with _breaker_of(self.connection_pool).guard():
-            return super().execute_command(*args, **options)
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = False, shard_hint: Any = None) -> "Pipeline":
         """A pipeline without MULTI unless asked for: it saves waits, it promises no atomicity."""
@@ -70,7 +71,7 @@ class Client(Redis):
 class Pipeline(RedisPipeline):
     def load_scripts(self) -> None:
         _note("SCRIPT EXISTS")
-        super().load_scripts()
+        super().load_scripts()  # type: ignore[no-untyped-call]
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         if not self.command_stack:
@@ -89,13 +90,20 @@ def cards() -> Client:
 
 
 class Lua(Script):
-    """A Lua script, written once beside the function that calls it. Calling it is one wait (EVALSHA).
+    """A Lua script, written once beside the function that calls it. Running it is one wait (EVALSHA).
 
-    In a pipeline it is one wait more (SCRIPT EXISTS), and once per server another (SCRIPT LOAD, not counted).
+    A server that does not know it yet costs one wait more, once. In a pipeline it is one wait more
+    (SCRIPT EXISTS), and once per server another (SCRIPT LOAD, not counted).
     """
 
     def __init__(self, source: str) -> None:
         super().__init__(cast(Any, None), source.encode())
+        self._source = source
 
     def run(self, client: Redis, *, keys: list[str], args: list[Any]) -> Any:
-        return self(keys=keys, args=args, client=client)
+        if isinstance(client, RedisPipeline):
+            return self(keys=keys, args=args, client=client)
+        try:
+            return client.evalsha(self.sha, len(keys), *keys, *args)
+        except NoScriptError:
+            return client.eval(self._source, len(keys), *keys, *args)

@@ -1,0 +1,136 @@
+"""What a page may cost: waits on Redis, SQL queries, calls and documents of the activity store.
+
+Wire budgets (DESIGN): next page 2, +1 when it must refill; first page at most 8; an
+extension counts as a first page; a cold viewer 3 store calls and 102 documents at most.
+Warm pages cost no SQL and no store call.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from activity.store.meter import Tally, count_calls
+from content.models import Item
+from content.services import items
+from feed.tests import world
+from finishd.lib import keys
+from finishd.lib.redis import count_waits, store
+from finishd.testing.api import get_feed, ids_of, token_of, walk_feed
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+@dataclass
+class Cost:
+    waits: list[str] = field(default_factory=list)
+    sql: list[Any] = field(default_factory=list)
+    store: Tally = field(default_factory=Tally)
+
+
+@contextmanager
+def cost() -> Iterator[Cost]:
+    token_of("ama")
+    spent = Cost()
+    with count_waits() as waits, count_calls() as tally, CaptureQueriesContext(connection) as queries:
+        yield spent
+    spent.waits, spent.store, spent.sql = waits, tally, queries.captured_queries
+
+
+@pytest.fixture
+def _warm() -> None:
+    """A catalogue, tastes and friends; everything about Ama is in Redis, scripts too, no session is."""
+    world.catalogue(600)
+    world.build()
+    world.choose("ama", "Drama")
+    world.befriend("ama", range(30))
+    walk_feed("ama", limit=100, pages=3)
+    store().delete(keys.SESSION.of(viewer="ama", feed="for_you"), keys.SERVED.of(viewer="ama"))
+
+
+@pytest.mark.usefixtures("_warm")
+def test_a_first_page_with_a_new_plan() -> None:
+    with cost() as spent:
+        get_feed("ama", limit=10)
+    # what is known of viewer and indexes, recall of all sources, titles, facts, claim, cards
+    assert len(spent.waits) == 6, spent.waits
+    assert spent.sql == []
+    assert spent.store.calls == []
+
+
+@pytest.mark.usefixtures("_warm")
+def test_the_head_asked_for_again() -> None:
+    get_feed("ama", limit=10)
+    with cost() as spent:
+        get_feed("ama", limit=10)
+    # what is known and the session pointer, slice, cards
+    assert len(spent.waits) == 3, spent.waits
+    assert spent.sql == []
+    assert spent.store.calls == []
+
+
+@pytest.mark.usefixtures("_warm")
+@pytest.mark.parametrize("limit", [1, 10, 40, 90])
+def test_a_next_page(limit: int) -> None:
+    cursor = get_feed("ama", limit=limit)["meta"]["cursor"]
+    with cost() as spent:
+        get_feed("ama", limit=limit, cursor=cursor)
+    # slice, cards
+    assert len(spent.waits) == 2, spent.waits
+    assert spent.sql == []
+    assert spent.store.calls == []
+
+
+@pytest.mark.usefixtures("_warm")
+def test_a_next_page_that_must_refill() -> None:
+    first = get_feed("ama", limit=10)
+    second = ids_of(get_feed("ama", limit=10, cursor=first["meta"]["cursor"]))
+    items.set_status(second[:4], Item.Status.DRAFT, now=world.NOW)
+    with cost() as spent:
+        page = get_feed("ama", limit=10, cursor=first["meta"]["cursor"])
+    # slice, cards, the stand-ins' cards
+    assert len(spent.waits) == 3, spent.waits
+    assert len(page["feed"]) == 10
+    assert spent.sql == []
+
+
+@pytest.mark.usefixtures("_warm")
+def test_a_page_that_extends_the_plan() -> None:
+    cursor = walk_feed("ama", limit=100, pages=1)[-1]["meta"]["cursor"]
+    with cost() as spent:
+        page = get_feed("ama", limit=100, cursor=cursor)
+    # slice, what is known and the plan so far, recall, titles, facts, append, slice, cards
+    assert len(spent.waits) == 8, spent.waits
+    assert len(page["feed"]) == 100
+    assert spent.sql == []
+    assert spent.store.calls == []
+
+
+@pytest.mark.usefixtures("_warm")
+def test_a_cold_viewer() -> None:
+    names = [keys.PROFILE, keys.SEEN, keys.TIMELINE]
+    store().delete(*[key.of(viewer="ama") for key in names])
+    with cost() as spent:
+        get_feed("ama", limit=10)
+    # profile 1 document, seen history 1, timeline 27 rows (at most 100): 3 calls, at most 102 documents
+    assert sorted(spent.store.calls) == ["profile", "seen", "timeline"]
+    assert spent.store.documents == 1 + 1 + 27
+    # as warm, and each of the three is written to Redis
+    assert len(spent.waits) == 6 + 3, spent.waits
+
+
+@pytest.mark.usefixtures("_warm")
+def test_trending_costs_no_more() -> None:
+    first = get_feed("ama", feed_type="trending", limit=10)
+    store().delete(keys.SESSION.of(viewer="ama", feed="trending"))
+    with cost() as spent:
+        get_feed("ama", feed_type="trending", limit=10)
+    # known, recall, facts, claim, cards
+    assert len(spent.waits) == 5, spent.waits
+    with cost() as spent:
+        get_feed("ama", feed_type="trending", limit=10, cursor=first["meta"]["cursor"])
+    assert len(spent.waits) == 2, spent.waits
