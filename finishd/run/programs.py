@@ -38,4 +38,6 @@ def beat(environment: Mapping[str, str]) -> Program:
 
 
 def _celery(name: str, *options: str, environment: Mapping[str, str]) -> Program:
-    return Program(name, [sys.executable, "-m", "celery", "-A", "finishd", name, *options], environment)
+    # What no phone waits for may wait longer for Redis than a page may.
+    patient = {"REDIS_TIMEOUT": "5", **environment}
+    return Program(name, [sys.executable, "-m", "celery", "-A", "finishd", name, *options], patient)
