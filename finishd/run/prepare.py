@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import sys
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
@@ -29,7 +30,9 @@ def main() -> int:
     from django.db import OperationalError  # noqa: PLC0415
 
     try:
-        answer = prepare(Path(os.environ["FINISHD_DATA"]), os.environ.get("FINISHD_STAFF_PASSWORD"))
+        # Whatever the commands say is progress; only the answer goes to standard output.
+        with redirect_stdout(sys.stderr):
+            answer = prepare(Path(os.environ["FINISHD_DATA"]), os.environ.get("FINISHD_STAFF_PASSWORD"))
     except CommandError as error:
         print(error)
         return 1
@@ -44,11 +47,11 @@ def prepare(data: Path, staff_password: str | None) -> dict[str, str | None]:
     """The staff password (None when somebody changed it in the admin) and a token of the demo's viewer."""
     from django.core.management import call_command  # noqa: PLC0415
 
-    call_command("migrate", interactive=False, stdout=sys.stderr)
+    call_command("migrate", interactive=False)
     password = ensure_staff(data / "staff-password", staff_password)
     loaded = demo_mark(data)
     if not loaded.exists():
-        call_command("load_demo", stdout=sys.stderr)
+        call_command("load_demo")
         loaded.touch()
     token = StringIO()
     call_command("token", VIEWER, hours=TOKEN_HOURS, stdout=token)

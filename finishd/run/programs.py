@@ -40,4 +40,6 @@ def beat(environment: Mapping[str, str]) -> Program:
 def _celery(name: str, *options: str, environment: Mapping[str, str]) -> Program:
     # What no phone waits for may wait longer for Redis than a page may.
     patient = {"REDIS_TIMEOUT": "5", **environment}
-    return Program(name, [sys.executable, "-m", "celery", "-A", "finishd", name, *options], patient)
+    return Program(
+        name, [sys.executable, "-m", "celery", "--quiet", "-A", "finishd", name, *options], patient
+    )
