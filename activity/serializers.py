@@ -42,8 +42,8 @@ class TmdbRef(serializers.Field):  # type: ignore[type-arg]
 
 
 class ProviderSerializer(serializers.Serializer[None]):
-    providerId = serializers.IntegerField(min_value=0, max_value=MAX_INT)  # noqa: N815
-    providerName = serializers.CharField(max_length=200, allow_blank=True)  # noqa: N815
+    providerId = serializers.IntegerField(min_value=0, max_value=MAX_INT)
+    providerName = serializers.CharField(max_length=200, allow_blank=True)
 
 
 class ChosenTitleSerializer(serializers.Serializer[None]):
@@ -54,25 +54,25 @@ class ChosenTitleSerializer(serializers.Serializer[None]):
 class PreferencesSerializer(serializers.Serializer[None]):
     """Every key is optional; an absent one leaves what is stored."""
 
-    selectedGenres = serializers.ListField(child=GenreRef(), max_length=MAX_CHOSEN, required=False)  # noqa: N815
-    selectedGenreIds = serializers.ListField(  # noqa: N815
+    selectedGenres = serializers.ListField(child=GenreRef(), max_length=MAX_CHOSEN, required=False)
+    selectedGenreIds = serializers.ListField(
         child=serializers.IntegerField(min_value=0, max_value=MAX_INT), max_length=MAX_CHOSEN, required=False
     )
     streamingProviders = serializers.ListField(
         child=ProviderSerializer(), max_length=MAX_CHOSEN, required=False
-    )  # noqa: N815
+    )
     selectedMovies = serializers.ListField(
         child=ChosenTitleSerializer(), max_length=MAX_CHOSEN, required=False
-    )  # noqa: N815
+    )
     selectedShows = serializers.ListField(
         child=ChosenTitleSerializer(), max_length=MAX_CHOSEN, required=False
-    )  # noqa: N815
+    )
 
 
 class PreferencesAnswer(serializers.Serializer[None]):
     status = serializers.CharField()
     uid = serializers.CharField()
-    unknownGenres = serializers.ListField(child=serializers.CharField())  # noqa: N815
+    unknownGenres = serializers.ListField(child=serializers.CharField())
 
 
 class BlockSerializer(serializers.Serializer[None]):
