@@ -17,7 +17,8 @@ def redis(*, port: int, directory: Path, environment: Mapping[str, str]) -> Prog
 
 
 def prepare(environment: Mapping[str, str]) -> Program:
-    return Program("setup", [sys.executable, "-m", "finishd.run.prepare"], environment, answers=True)
+    command = [sys.executable, "-m", "finishd.run.prepare"]
+    return Program("setup", command, _patient(environment), answers=True)
 
 
 def web(config: Config, environment: Mapping[str, str]) -> Program:
@@ -38,8 +39,10 @@ def beat(environment: Mapping[str, str]) -> Program:
 
 
 def _celery(name: str, *options: str, environment: Mapping[str, str]) -> Program:
-    # What no phone waits for may wait longer for Redis than a page may.
-    patient = {"REDIS_TIMEOUT": "5", **environment}
-    return Program(
-        name, [sys.executable, "-m", "celery", "--quiet", "-A", "finishd", name, *options], patient
-    )
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "finishd", name, *options]
+    return Program(name, command, _patient(environment))
+
+
+def _patient(environment: Mapping[str, str]) -> dict[str, str]:
+    """What no phone waits for may wait longer for Redis than a page may."""
+    return {"REDIS_TIMEOUT": "5", **environment}
