@@ -86,7 +86,7 @@ class Command(BaseCommand):
             return
         waiting = Item.objects.filter(carded_version__lt=F("version")).count()
         if waiting:
-            self.stdout.write(f"{waiting} cards wait for Redis; the sweep writes them when it is back")
+            self.stdout.write(f"cards that wait for Redis: {waiting}; the sweep writes them when it is back")
         self.stdout.write("feeds show it after the next index rebuild: manage.py rebuild_indexes")
 
 

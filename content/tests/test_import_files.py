@@ -1,0 +1,178 @@
+"""Which files are taken, and as what; one that is not what it says it is changes nothing."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError
+
+from content.importing.errors import BadRow, NotWhatItSays
+from content.importing.formats import Row
+from content.importing.sources import Wanted, check
+from content.models import Genre, Item
+from content.tests.importing import COLUMNS, GOOD, master_item, read, run, write_csv, write_json
+
+WIKIPEDIA = {"title": "Dogtooth", "year": 2009, "cast": [], "genres": ["Drama"], "href": "Dogtooth_(film)"}
+LIST = json.dumps([GOOD, master_item("x")])
+BROKEN = {
+    "empty": (b"", "empty"),
+    "blank": (b" \n\n ", "empty"),
+    "an empty list": (b"[]", "no row"),
+    "an empty object": (b"{}", "no row"),
+    "binary": (b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", "binary"),
+    "zipped": (gzip.compress(LIST.encode()), "binary"),
+    "another encoding": (LIST.replace("Heat", "Amélie").encode("latin-1"), "encoding"),
+    "UTF-16": (LIST.encode("utf-16"), "encoding"),
+    "HTML": (b"\n<!DOCTYPE html><title>404</title>", "HTML"),
+    "cut off": (LIST[:-20].encode(), "cut off"),
+    "cut off behind a row": (LIST[:-1].encode(), "cut off"),
+    "with something behind it": (LIST.encode() + b" trailing", "not valid JSON"),
+    "with NaN": (b'[{"id": "a", "title": "b", "popularity": NaN}]', "not valid JSON"),
+    "with a monstrous number": (b'[{"id": "a", "title": "b", "tmdbId": ' + b"9" * 5000 + b"}]", "digits"),
+    "with an impossible exponent": (b'[{"id": "a", "popularity": 1e99999999999999999999}]', "bounds"),
+    "a list of numbers": (b"[1, 2, 3]", "none of its rows is an object"),
+    "one item": (json.dumps(GOOD).encode(), "none of its rows is an object"),
+    "wrapped": (json.dumps({"items": [GOOD, GOOD]}).encode(), "none of its rows is an object"),
+    "wrapped and long": (json.dumps({"items": [GOOD] * 3000}).encode(), "more than 10000 values"),
+    "a list of other things": (b'[{"uid": "ama", "email": "ama@example.org"}]', "none of the keys"),
+    "plain text": (b"buy milk\n", "columns"),
+    "CSV without the columns": (b"uid,email\nama,ama@example.org\n", "columns"),
+    "CSV with a header only": (",".join(COLUMNS).encode() + b"\n", "no row"),
+    "CSV cut off in quotes": (b'id,title,genres\n1,Heat,[]\n2,"The Mat', "cut off"),
+    "CSV that ends in another encoding": (
+        b"id,title,genres\n" + b"1,Heat,[]\n" * 9000 + "2,Amélie,[]\n".encode("latin-1"),
+        "UTF-8",
+    ),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_file_that_is_not_what_it_says_gives_one_line_and_changes_nothing(
+    kind: str, tmp_path: Path
+) -> None:
+    content, reason = BROKEN[kind]
+    bad = tmp_path / "master_content.json"
+    bad.write_bytes(content)
+    good = write_json(tmp_path / "good.json", [GOOD | {"genres": ["A new one"]}])
+    with pytest.raises(CommandError) as error:
+        run(good, bad, report=tmp_path / "report.jsonl", publish=True)
+    assert str(error.value).startswith(f"{bad}: ")
+    assert reason in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not Item.objects.exists()
+    assert not Genre.objects.filter(name="A new one").exists()
+    assert not (tmp_path / "report.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted", "reason"),
+    [
+        (LIST, "tmdb-csv", "JSON, not CSV"),
+        (LIST, "wikipedia", "keys of the master format"),
+        (json.dumps([WIKIPEDIA]), "master", "keys of the wikipedia format"),
+        ("id,title,genres\n1,Heat,[]\n", "master", "not JSON"),
+        ("id,title,genres\n1,Heat,[]\n", "wikipedia", "not JSON"),
+        ("id,title\n1,Heat\n", "tmdb-csv", "columns"),
+    ],
+)
+def test_a_file_of_another_format_than_named_is_refused(
+    content: str, wanted: Wanted, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    path.write_text(content)
+    with pytest.raises(NotWhatItSays, match=reason):
+        check(path, wanted)
+
+
+def test_folders_missing_files_and_devices_are_named(tmp_path: Path) -> None:
+    with pytest.raises(NotWhatItSays, match="it is a folder"):
+        check(tmp_path, "auto")
+    with pytest.raises(NotWhatItSays, match="No such file"):
+        check(tmp_path / "missing.json", "auto")
+    with pytest.raises(NotWhatItSays, match="not a regular file"):
+        check(Path("/dev/null"), "auto")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "format_", "rows"),
+    [
+        ("a.json", LIST, "master", 2),
+        ("a.json", "\ufeff" + LIST, "master", 2),
+        ("a.json", json.dumps({"good": GOOD, "x": {"title": "X"}}), "master", 2),
+        ("a.json", json.dumps([WIKIPEDIA]), "wikipedia", 1),
+        ("a.jsonl", json.dumps(GOOD), "master", 1),
+        ("a.json", f"{json.dumps(GOOD)}\n\n{json.dumps(GOOD)}\n", "master", 2),
+        ("a.ndjson", f"broken\n{json.dumps(WIKIPEDIA)}\n", "wikipedia", 2),
+        ("a.csv", "\ufeffID,Title,Genres\r\n1,Heat,[]\r\n\r\n", "tmdb-csv", 1),
+        ("no-suffix", "id,name,genre_ids\n1,Dark,\n", "tmdb-csv", 1),
+    ],
+)
+def test_auto_recognises_every_format_and_layout(
+    name: str, content: str, format_: str, rows: int, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    source = check(path, "auto")
+    assert (source.format, source.count) == (format_, rows)
+    assert len(list(source.rows())) == rows
+
+
+def test_an_object_keyed_by_id_gives_its_keys_to_rows_without_one(tmp_path: Path) -> None:
+    path = write_json(
+        tmp_path / "a.json", {"key": {"title": "A"}, "other": GOOD, "null": {"id": None, "title": "N"}}
+    )
+    rows = read(path)
+    assert [row.id for row in rows] == ["key", "good", "null"]
+
+
+def test_broken_json_lines_are_bad_rows_under_their_line_number(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    long = json.dumps(GOOD | {"overview": "x" * 3_000_000})
+    path.write_text(
+        f'{json.dumps(GOOD)}\n{{"id": "cut", "ti\n\n{long}\n[1]\n{json.dumps(master_item("last"))}'
+    )
+    rows = {number: row for number, row, _ in check(path, "auto").rows()}
+    assert {number: isinstance(row, Row) for number, row in rows.items()} == {
+        1: True, 2: False, 4: False, 5: False, 6: True,
+    }  # fmt: skip
+    assert "broken JSON" in str(rows[2])
+    assert "longer than" in str(rows[4])
+    assert "not an object" in str(rows[5])
+
+
+def test_json_lines_of_which_none_is_an_object_are_no_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("buy\nmilk\n")
+    with pytest.raises(NotWhatItSays, match="none of its lines"):
+        check(path, "auto")
+
+
+def test_broken_csv_rows_are_bad_rows_and_the_next_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    huge = "x" * 200_000
+    path.write_text(
+        f'id,title,genres\n1,Heat,[]\n2,"He"at,[]\n3,Heat\n4,Heat,[],extra\n5,{huge},[]\n6,"Two\nlines",[]\n'
+    )
+    rows = {number: row for number, row, _ in check(path, "auto").rows()}
+    assert isinstance(rows[1], Row)
+    assert isinstance(rows[6], Row)
+    assert rows[6].columns["title"] == "Two lines"
+    reasons = [str(rows[number]) for number in (2, 3, 4, 5) if isinstance(rows[number], BadRow)]
+    assert ["CSV" in reasons[0], reasons[1], reasons[2], "limit" in reasons[3]] == [
+        True, "2 cells, but the header has 3", "4 cells, but the header has 3", True,
+    ]  # fmt: skip
+
+
+def test_a_file_that_changes_under_the_import_ends_it_with_a_line(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "a.json", [GOOD])
+    source = check(path, "auto")
+    path.write_text("[{")
+    with pytest.raises(NotWhatItSays, match=r"a\.json: its JSON is cut off"):
+        list(source.rows())
+
+
+def test_a_csv_of_many_rows_is_counted(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", ([n, f"Film {n}", "", "", "", "", "", ""] for n in range(1, 100)))
+    assert check(path, "tmdb-csv").count == 99
