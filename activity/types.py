@@ -3,18 +3,36 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Literal
 
 UID_LENGTH: Final = 128
+STATUSES: Final = ("watching", "watchlist", "finished")
+SOURCES: Final = ("search", "recommendation", "friend", "community")
 NAMELESS: Final = "Someone you follow"
+
+# Bounds of what is kept of one person.
+SEEN_KEPT: Final = 5_000
+FINISHED_KEPT: Final = 5_000
+BLOCKS_KEPT: Final = 1_000
+FOLLOWS_KEPT: Final = 100_000
+PULLED_READ: Final = 20  # many-follower accounts that one viewer's plans merge
 
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 class StoreUnavailable(Exception):
-    """The activity store gave no answer. Where nobody catches it, it is a 503."""
+    """The activity store gave no answer; to be tried again after `retry_after` seconds."""
 
-    retry_after: Final = 5.0  # seconds
+    retry_after = 5.0
+
+
+class LimitReached(ValueError):
+    """A documented cap; the message names it."""
+
+
+# How an account's deeds reach its followers: pushed to each of them, pulled by each of their plans, or
+# on the way from one to the other (still pushed, while followers are told to pull, or the reverse).
+Reach = Literal["pushed", "rising", "pulled", "sinking"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +40,10 @@ class Profile:
     """The lite profile: all that a plan needs of a viewer besides seen items and timeline.
 
     `genres` are the slugs that the viewer chose, in order; `affinities` what was learned (0 to 1 each);
-    `finished` title keys; `unwanted` the uids blocked by or blocking the viewer. `choice_version`
-    rises when the viewer's own choices change (a new session starts), `version` at every change.
+    `finished` title keys; `unwanted` the uids blocked by or blocking the viewer; `pulled` the many-follower
+    accounts among those they follow; `following` how many they follow; `reach` how their own deeds travel.
+    `choice_version` rises when the viewer's own choices change (a new session starts), `version` at every
+    change.
     """
 
     uid: str
@@ -33,6 +53,10 @@ class Profile:
     affinities: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
     finished: frozenset[str] = frozenset()
     unwanted: frozenset[str] = frozenset()
+    pulled: tuple[str, ...] = ()
+    following: int = 0
+    reach: Reach = "pushed"
+    active_at: int = 0  # epoch seconds of the newest deed
     choice_version: int = 0
     version: int = 0
 
@@ -45,6 +69,57 @@ class Preferences:
     providers: list[dict[str, object]] | None = None
     movies: list[dict[str, object]] | None = None
     shows: list[dict[str, object]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A person's whole relation to a title. Nothing in it: the title is off their lists."""
+
+    status: str | None = None
+    favorite: bool = False
+    rating: int | None = None
+
+    @property
+    def empty(self) -> bool:
+        return self.status is None and not self.favorite and self.rating is None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """How far an activity's delivery is: followers when it began, delivered so far, where it goes on (`cursor`:
+    the last follower served, by uid), first and last chunk in epoch seconds."""
+
+    followers: int = 0
+    delivered: int = 0
+    cursor: str = ""
+    first_at: float | None = None
+    last_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One person did one thing to one title. `at` (epoch seconds) is when their status or favourite last
+    changed: a rating alone does not move it. `version` rises at every change; an empty relation is an undone one.
+    `liking` is what it adds to the person's genres."""
+
+    uid: str
+    title: str
+    relation: Relation
+    at: int
+    version: int
+    recorded_at: float = 0.0
+    source: str | None = None
+    liking: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
+    ledger: Ledger = Ledger()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What recording did; `changed` is False for a repeat, which nothing is delivered for."""
+
+    activity: Activity
+    profile: Profile
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +146,33 @@ class TimelineEntry:
     @property
     def at(self) -> int:
         return self.supporters[0].at
+
+
+JobKind = Literal["deliver", "backfill", "purge", "rebuild", "cross"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that a change left to do, kept until it is done: `subject` acts upon `target`.
+
+    deliver: subject's activity on the title `target`; backfill, purge: `target`'s deeds to, from the
+    timeline of `subject`; rebuild: the timeline of `subject`; cross: the reach of `subject`.
+    `due` is epoch seconds: not finished by then, beat queues it again.
+    """
+
+    kind: JobKind
+    subject: str
+    target: str = ""
+    version: int = 0
+    due: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A follow as one side lists it: the other's uid and when it began, in epoch seconds."""
+
+    uid: str
+    at: float
+
+
+Document = dict[str, Any]
