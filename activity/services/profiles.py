@@ -1,8 +1,10 @@
 """The lite profile: one Redis read, written through on every change, only over an older version."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
+from redis import Redis
 
 from activity.store import store
 from activity.types import Profile
@@ -44,8 +46,20 @@ def read(uid: str) -> Profile:
 
 def write(profile: Profile) -> None:
     """Write through to Redis unless it holds a newer version. Cost: 1 wait."""
+    _queue(redis(), profile)
+
+
+def _queue(client: Redis, profile: Profile) -> None:
     value = b"%d|%b" % (profile.version, _packed(profile))
-    _WRITE.run(redis(), keys=[key(profile.uid)], args=[profile.version, value, keys.PROFILE.ttl])
+    _WRITE.run(client, keys=[key(profile.uid)], args=[profile.version, value, keys.PROFILE.ttl])
+
+
+def refresh(uids: Sequence[str]) -> None:
+    """Write through what a task changed in bulk, up to 1,000 people. Cost: 1 store call, 2 waits."""
+    pipe = redis().pipeline()
+    for profile in store().profiles(uids).values():
+        _queue(pipe, profile)
+    pipe.execute()
 
 
 def _packed(profile: Profile) -> bytes:
@@ -57,6 +71,10 @@ def _packed(profile: Profile) -> bytes:
             "affinities": dict(profile.affinities),
             "finished": sorted(profile.finished),
             "unwanted": sorted(profile.unwanted),
+            "pulled": profile.pulled,
+            "following": profile.following,
+            "reach": profile.reach,
+            "active_at": profile.active_at,
             "choice_version": profile.choice_version,
             "version": profile.version,
         }
@@ -73,6 +91,10 @@ def _unpacked(uid: str, raw: bytes) -> Profile:
         affinities=body["affinities"],
         finished=frozenset(body["finished"]),
         unwanted=frozenset(body["unwanted"]),
+        pulled=tuple(body["pulled"]),
+        following=body["following"],
+        reach=body["reach"],
+        active_at=body["active_at"],
         choice_version=body["choice_version"],
         version=body["version"],
     )

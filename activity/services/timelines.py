@@ -1,66 +1,86 @@
 """A viewer's own timeline: what the people they follow did, grouped by title."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import Any, Final
 
-import orjson
-
+from activity import hot
+from activity.services import names
 from activity.store import store
-from activity.types import TimelineEntry, TimelineRow
+from activity.types import PULLED_READ, Activity, Profile, TimelineEntry, TimelineRow
 from finishd.lib import keys
 from finishd.lib.redis import store as redis
 
-HOT_ROWS = 100  # rows of the durable query that the hot copy holds
+ROWS_LOADED: Final = 100  # rows that a cold timeline is read from the store with
+RECENT_KEPT: Final = 100  # rows of a many-follower account that plans merge
 
 
-def key(uid: str) -> str:
-    """The Redis key to read in one's own pipeline; give the answer to `take`."""
-    return keys.TIMELINE.of(viewer=uid)
+def queue_read(pipe: Any, viewer: Profile) -> None:
+    """Queue the viewer's timeline and what the many-follower accounts they follow did lately, for `take`."""
+    hot.queue_read(pipe, hot.key(viewer.uid))
+    for actor in viewer.pulled[:PULLED_READ]:
+        hot.queue_read(pipe, keys.RECENT.of(viewer=actor))
 
 
-def take(uid: str, raw: bytes | None, *, unwanted: frozenset[str]) -> list[TimelineEntry]:
-    """Entries newest first, without the `unwanted` people, from what Redis answered; cold ones from the store.
+def take(viewer: Profile, answers: Sequence[Any]) -> list[TimelineEntry]:
+    """Entries newest first, without unwanted people.
 
-    Cost: none when warm; cold 1 store call (100 documents at most) and 1 wait. Raises StoreUnavailable.
+    Rows pushed by an account that is pulled now are ignored: its own list is newer. Cost: none when warm.
+    A cold timeline 1 store call (100 documents at most) and 3 waits; a cold list of an account likewise.
+    Raises StoreUnavailable.
     """
-    rows = [_unpacked(value) for value in orjson.loads(raw)] if raw is not None else _load(uid)
-    return group(row for row in rows if row.actor not in unwanted)
+    own = hot.taken(answers[0])
+    rows = own if own is not None else _load(viewer.uid)
+    pulled = viewer.pulled[:PULLED_READ]
+    merged = [row for row in rows if row.actor not in pulled]
+    for actor, answer in zip(pulled, answers[1:], strict=True):
+        recent = hot.taken(answer)
+        merged += recent if recent is not None else refresh_recent(actor)
+    return group(row for row in merged if row.actor not in viewer.unwanted)
 
 
 def group(rows: Iterable[TimelineRow]) -> list[TimelineEntry]:
     """Rows into entries: one a title, its supporters newest first, entries by their newest supporter."""
     by_title = sorted(rows, key=lambda row: (row.title, -row.at, row.actor))
     entries = [
-        TimelineEntry(title, tuple(supporters))
-        for title, supporters in groupby(by_title, lambda row: row.title)
+        TimelineEntry(title, tuple(supporters)) for title, supporters in groupby(by_title, lambda row: row.title)
     ]
     return sorted(entries, key=lambda entry: (-entry.at, entry.title))
 
 
-def deliver(uid: str, rows: Sequence[TimelineRow]) -> None:
-    """Put rows on a viewer's timeline. Idempotent. Cost: 1 store call, 1 wait. Raises StoreUnavailable."""
-    store().deliver(uid, rows)
-    redis().unlink(key(uid))
+def row_of(activity: Activity, name: names.Name) -> TimelineRow:
+    """An activity as it is delivered."""
+    relation = activity.relation
+    return TimelineRow(
+        actor=activity.uid,
+        title=activity.title,
+        at=activity.at,
+        status=relation.status,
+        favorite=relation.favorite,
+        rating=relation.rating,
+        actor_name=name[0],
+        actor_picture=name[1],
+    )
 
 
-def _load(uid: str) -> list[TimelineRow]:
-    rows = store().timeline(uid, limit=HOT_ROWS)
-    redis().set(key(uid), orjson.dumps([_packed(row) for row in rows]), ex=keys.TIMELINE.ttl)
+def refresh_recent(actor: str) -> list[TimelineRow]:
+    """Make a many-follower account's list anew from the store. Cost: 1 store call (100 documents), 1-2 waits."""
+    rows = [row_of(activity, (None, None)) for activity in store().activities(actor, limit=RECENT_KEPT)]
+    name = keys.RECENT.of(viewer=actor)
+    pipe = redis().pipeline(transaction=True)
+    pipe.delete(name)
+    pipe.zadd(name, {"": 0, **dict(map(hot.scored, rows))})
+    pipe.expire(name, keys.RECENT.ttl or 0)
+    pipe.execute()
     return rows
 
 
-def _packed(row: TimelineRow) -> list[object]:
-    return [
-        row.actor,
-        row.title,
-        row.at,
-        row.status,
-        row.favorite,
-        row.rating,
-        row.actor_name,
-        row.actor_picture,
-    ]
+def named(entries: Sequence[TimelineEntry], *, most: int) -> Mapping[str, names.Name]:
+    """Names of the first `most` supporters of each entry. Cost: 1 wait, see names.of."""
+    return names.of(row.actor for entry in entries for row in entry.supporters[:most])
 
 
-def _unpacked(values: list[object]) -> TimelineRow:
-    return TimelineRow(*values)  # type: ignore[arg-type]
+def _load(uid: str) -> list[TimelineRow]:
+    rows = hot.load(uid, lambda: store().timeline(uid, limit=ROWS_LOADED))
+    names.keep_from(rows)
+    return rows

@@ -65,7 +65,12 @@ TITLE_HEAD = Key("title:<title>", "string", "content", "one per title", 1 * HOUR
 # --- activity (REDIS_URL) ---
 PROFILE = Key("profile:{<viewer>}", "string", "activity", "one per viewer seen in a week", 7 * DAY)
 SEEN = Key("seen:{<viewer>}", "zset", "activity", "newest 5,000 items", 10 * MINUTE)
-TIMELINE = Key("timeline:{<viewer>}", "string", "activity", "newest 100 rows", 10 * MINUTE)
+TIMELINE = Key("timeline:{<viewer>}", "zset", "activity", "400 rows", 7 * DAY)
+TIMELINE_LOAD = Key("loading:{<viewer>}", "string", "activity", "one while a timeline is loaded", 10)
+REBUILDING = Key("rebuilding:{<viewer>}", "string", "activity", "one while a timeline is rebuilt", 2 * MINUTE)
+ACTIVE = Key("active:{<viewer>}", "string", "activity", "one per viewer of the last 30 days", 30 * DAY)
+RECENT = Key("recent:{<viewer>}", "zset", "activity", "100 rows; many-follower accounts only", 1 * DAY)
+NAME = Key("name:<viewer>", "string", "activity", "one per person whom somebody follows (CACHE_URL)", 7 * DAY)
 
 # --- feed (REDIS_URL) ---
 INDEX = Key("idx:<generation>:<name>", "zset", "feed", "20,000 items; the last four generations")

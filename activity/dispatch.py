@@ -1,0 +1,27 @@
+"""The way to the workers: messages leave after commit, and one that cannot leave is only late.
+
+Whatever is sent here has a job in the store; beat queues it again when it is due.
+"""
+
+import logging
+from functools import partial
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from activity.types import JobKind
+
+logger = logging.getLogger(__name__)
+
+
+def after_commit(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
+    """Queue the task of this kind of job, once the transaction under way (if any) has committed."""
+    transaction.on_commit(partial(send, kind, subject, target, version), robust=True)
+
+
+def send(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
+    try:
+        current_app.send_task(f"activity.tasks.{kind}", args=[subject, target, version])
+    except OperationalError:
+        logger.warning("no broker: a %s job waits for it", kind)

@@ -1,0 +1,164 @@
+"""Hot timelines: the one module that touches these sorted sets.
+
+A member is `<actor>NUL<title>`, its score is `at · 64 + deeds`: what was done (status 2 bits,
+favourite 1, rating 3) rides in the low bits, so that setting a row is one blind ZADD whatever it
+was before. Times stay exact: 2³¹ · 64 is far below 2⁵³.
+
+A timeline is loaded when its key exists; the empty member keeps an empty one alive. Nobody
+writes to one that is not loaded, but every write cancels a load under way (it may have read the
+store a moment too early), and the loader then reads again.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from activity.types import STATUSES, Relation, TimelineRow
+from finishd.lib import keys
+from finishd.lib.redis import Lua
+from finishd.lib.redis import store as redis
+
+CAP: Final = 400
+LOAD_TRIES: Final = 3
+_STATUS_CODES: Final = (None, *STATUSES)
+
+# KEYS: timeline, load of each viewer. ARGV: cap, member, score (empty: remove). Answers the places (from 1)
+# of timelines that lost their oldest row to the cap.
+_DELIVER = Lua("""
+local full = {}
+for i = 1, #KEYS, 2 do
+  redis.call('DEL', KEYS[i + 1])
+  if ARGV[3] == '' then
+    redis.call('ZREM', KEYS[i], ARGV[2])
+  elseif redis.call('EXISTS', KEYS[i]) == 1 then
+    redis.call('ZADD', KEYS[i], ARGV[3], ARGV[2])
+    if redis.call('ZREMRANGEBYRANK', KEYS[i], 0, -(tonumber(ARGV[1]) + 1)) > 0 then
+      full[#full + 1] = (i + 1) / 2
+    end
+  end
+end
+return full
+""")
+
+# KEYS: timeline, load. ARGV: cap, number of rows, member, score …, members to remove …
+_MERGE = Lua("""
+redis.call('DEL', KEYS[2])
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local rows = tonumber(ARGV[2])
+for i = 3, 2 + 2 * rows, 2 do redis.call('ZADD', KEYS[1], ARGV[i + 1], ARGV[i]) end
+for i = 3 + 2 * rows, #ARGV do redis.call('ZREM', KEYS[1], ARGV[i]) end
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -(tonumber(ARGV[1]) + 1))
+return 1
+""")
+
+# KEYS: timeline, load. ARGV: token, ttl, member, score … Keeps what was loaded unless a write came between.
+_LOADED = Lua("""
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1], KEYS[2])
+for i = 3, #ARGV, 2 do redis.call('ZADD', KEYS[1], ARGV[i + 1], ARGV[i]) end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+""")
+
+# KEYS: timeline, load. ARGV: actor and its separator. Removes all that came from one person.
+_PURGE = Lua("""
+redis.call('DEL', KEYS[2])
+for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  if string.sub(member, 1, #ARGV[1]) == ARGV[1] then redis.call('ZREM', KEYS[1], member) end
+end
+return 1
+""")
+
+
+def key(uid: str) -> str:
+    return keys.TIMELINE.of(viewer=uid)
+
+
+def queue_read(pipe: Any, name: str) -> None:
+    """Queue the read of a whole timeline, newest first; `taken` reads the answer."""
+    pipe.zrange(name, 0, -1, desc=True, withscores=True)
+
+
+def taken(raw: Sequence[tuple[bytes, float]]) -> list[TimelineRow] | None:
+    """The rows, newest first; None when the timeline is not loaded. Names are not kept here."""
+    if not raw:
+        return None
+    return [_row(member, score) for member, score in raw if member]
+
+
+def deliver(viewers: Sequence[str], row: TimelineRow, relation: Relation) -> list[str]:
+    """Set (or, for an empty relation, remove) a row on every loaded timeline; whose were full. One script call."""
+    if not viewers:
+        return []
+    names = [name for viewer in viewers for name in (key(viewer), _load_key(viewer))]
+    score = "" if relation.empty else _score(row)
+    full = _DELIVER.run(redis(), keys=names, args=[CAP, _member(row.actor, row.title), score])
+    return [viewers[place - 1] for place in full]
+
+
+def merge(viewer: str, rows: Sequence[TimelineRow], *, without: Sequence[tuple[str, str]] = ()) -> None:
+    """Set rows and remove (actor, title) ones on one timeline, if it is loaded. One script call."""
+    args: list[Any] = [CAP, len(rows)]
+    for row in rows:
+        args += [_member(row.actor, row.title), _score(row)]
+    args += [_member(actor, title) for actor, title in without]
+    _MERGE.run(redis(), keys=[key(viewer), _load_key(viewer)], args=args)
+
+
+def purge(viewer: str, actor: str) -> None:
+    """Remove all that came from one person. One script call."""
+    _PURGE.run(redis(), keys=[key(viewer), _load_key(viewer)], args=[f"{actor}\0"])
+
+
+def load(viewer: str, read: Callable[[], list[TimelineRow]]) -> list[TimelineRow]:
+    """Read from the store and keep it hot; a write that comes between is not lost: the store is read again.
+
+    After LOAD_TRIES the rows are answered without being kept. Cost: 2 waits and 1 store call a try.
+    """
+    rows: list[TimelineRow] = []
+    for _ in range(LOAD_TRIES):
+        token = secrets.token_hex(8)
+        redis().set(_load_key(viewer), token, ex=keys.TIMELINE_LOAD.ttl)
+        rows = read()
+        if keep(viewer, token, rows):
+            break
+    return rows
+
+
+def keep(viewer: str, token: str, rows: Sequence[TimelineRow]) -> bool:
+    """Keep loaded rows unless something was written since the token was set."""
+    args: list[Any] = [token, keys.TIMELINE.ttl, "", 0]
+    for row in rows:
+        args += [_member(row.actor, row.title), _score(row)]
+    return bool(_LOADED.run(redis(), keys=[key(viewer), _load_key(viewer)], args=args))
+
+
+def scored(row: TimelineRow) -> tuple[str, int]:
+    """(member, score) of a row, for the other sorted set of this form (a many-follower account's own)."""
+    return _member(row.actor, row.title), _score(row)
+
+
+def _load_key(uid: str) -> str:
+    return keys.TIMELINE_LOAD.of(viewer=uid)
+
+
+def _member(actor: str, title: str) -> str:
+    return f"{actor}\0{title}"
+
+
+def _score(row: TimelineRow) -> int:
+    deeds = _STATUS_CODES.index(row.status) << 4 | int(row.favorite) << 3 | (row.rating or 0)
+    return row.at * 64 + deeds
+
+
+def _row(member: bytes, score: float) -> TimelineRow:
+    actor, _, title = member.decode().partition("\0")
+    at, deeds = divmod(int(score), 64)
+    return TimelineRow(
+        actor=actor,
+        title=title,
+        at=at,
+        status=_STATUS_CODES[deeds >> 4],
+        favorite=bool(deeds >> 3 & 1),
+        rating=deeds & 7 or None,
+    )

@@ -1,0 +1,85 @@
+"""Following and its opposites."""
+
+from typing import Final
+
+from activity import dispatch, hot
+from activity.services import presence, profiles, reach
+from activity.store import store
+from activity.types import Edge, Profile
+
+JOB_DUE_AFTER: Final = 20.0
+MUTUALS_READ: Final = 1_000  # newest follows among which mutual ones are looked for
+
+
+def follow(uid: str, target: str, *, now: float) -> bool:
+    """Follow somebody; whether that was new. Their newest deeds come by a task.
+
+    Raises ValueError for oneself and for somebody with whom there is a block, LimitReached past the cap,
+    StoreUnavailable. Cost: 3 store calls, 3 waits, a message.
+    """
+    if uid == target:
+        raise ValueError("You cannot follow yourself.")
+    if target in profiles.read(uid).unwanted:
+        raise ValueError("There is a block between you and this person.")
+    profile, new = store().follow(uid, target, now=now, due=now + JOB_DUE_AFTER)
+    profiles.write(reach.tell_follower(uid, target) or profile)
+    presence.mark(uid)
+    if new:
+        dispatch.after_commit("backfill", uid, target, profile.version)
+    return new
+
+
+def unfollow(uid: str, target: str, *, now: float) -> bool:
+    """Stop following; whether they did. What it brought leaves the hot timeline at once, the rest by a task."""
+    profile, gone = store().unfollow(uid, target, due=now + JOB_DUE_AFTER)
+    profiles.write(profile)
+    if gone:
+        hot.purge(uid, target)
+        dispatch.after_commit("purge", uid, target, profile.version)
+    return gone
+
+
+def block(uid: str, target: str, *, now: float) -> None:
+    """Neither sees the other any more, and their follows end. Idempotent.
+
+    Raises ValueError for oneself, LimitReached past 1,000 people, StoreUnavailable. Cost: 1 store call, 4 waits.
+    """
+    if uid == target:
+        raise ValueError("You cannot block yourself.")
+    for profile, other in zip(_set(uid, target, blocked=True, now=now), (target, uid), strict=True):
+        hot.purge(profile.uid, other)
+        dispatch.after_commit("purge", profile.uid, other, profile.version)
+
+
+def unblock(uid: str, target: str, *, now: float) -> None:
+    """Each may see the other again; follows that the block ended do not come back."""
+    _set(uid, target, blocked=False, now=now)
+
+
+def followers(uid: str, *, offset: int, limit: int) -> list[Edge]:
+    """Newest first. Cost: 1 store call, offset + limit documents."""
+    return store().follower_edges(uid, offset=offset, limit=limit)
+
+
+def following(uid: str, *, offset: int, limit: int) -> list[Edge]:
+    """Newest first. Cost: 1 store call, offset + limit documents."""
+    return store().following_edges(uid, offset=offset, limit=limit)
+
+
+def stats(uid: str) -> tuple[int, int]:
+    """(followers, following), exact. Cost: 2 store calls."""
+    return store().follower_count(uid), store().following_count(uid)
+
+
+def mutuals(uid: str) -> list[str]:
+    """Those whom they follow and who follow them, among their newest 1,000 follows. Cost: 2 store calls."""
+    followed = [edge.uid for edge in store().following_edges(uid, limit=MUTUALS_READ)]
+    back = store().edges([(other, uid) for other in followed])
+    return [other for other in followed if (other, uid) in back]
+
+
+def _set(uid: str, target: str, *, blocked: bool, now: float) -> tuple[Profile, Profile]:
+    both = store().set_block(uid, target, blocked=blocked, due=now + JOB_DUE_AFTER)
+    for profile in both:
+        profiles.write(profile)
+    return both

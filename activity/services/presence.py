@@ -1,0 +1,32 @@
+"""Who is about: deliveries skip people who have not been here for 30 days, and their timeline is rebuilt when they return."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from finishd.lib import keys
+from finishd.lib.redis import store as redis
+
+
+def key(uid: str) -> str:
+    return keys.ACTIVE.of(viewer=uid)
+
+
+def rebuilding_key(uid: str) -> str:
+    return keys.REBUILDING.of(viewer=uid)
+
+
+def mark(uid: str) -> None:
+    """They were here. Cost: 1 wait."""
+    redis().set(key(uid), 1, ex=keys.ACTIVE.ttl)
+
+
+def queue_mark(pipe: Any, uid: str) -> None:
+    pipe.set(key(uid), 1, ex=keys.ACTIVE.ttl)
+
+
+def awake(uids: Sequence[str]) -> list[str]:
+    """Those of a chunk of people who were here in the last 30 days. Cost: 1 wait."""
+    if not uids:
+        return []
+    there = redis().mget([key(uid) for uid in uids])
+    return [uid for uid, mark in zip(uids, there, strict=True) if mark is not None]

@@ -1,0 +1,48 @@
+"""What a person did to a title."""
+
+from typing import Final
+
+from activity import dispatch
+from activity.services import presence, profiles
+from activity.store import store
+from activity.types import Recorded, Relation
+from content.services import titles
+
+JOB_DUE_AFTER: Final = 20.0
+
+# What a deed adds to a title's genres; the strongest counts. A low rating takes nothing away: it may be
+# of one film in a genre that they love.
+_RATED: Final = {5: 1.0, 4: 0.75, 3: 0.25}
+_FAVORITE: Final = 1.0
+_CHOSEN: Final = 0.5
+_PLACES: Final = (1.0, 0.5, 0.33)  # of the primary genre, the second, the third
+
+
+def state(uid: str, title: str, relation: Relation, *, source: str | None, now: float) -> Recorded:
+    """State somebody's whole relation to a title; a repeat changes and delivers nothing.
+
+    Cost: genres of the title 2 waits, 1 store call, 1 wait, and for a change one message to the workers.
+    Raises StoreUnavailable, and then nothing was kept.
+    """
+    weight = max(_RATED.get(relation.rating or 0, 0.0), _FAVORITE if relation.favorite else 0.0)
+    recorded = store().record(
+        uid,
+        title,
+        relation,
+        now=now,
+        due=now + JOB_DUE_AFTER,
+        source=source,
+        liking=_liking(title, weight),
+    )
+    if recorded.changed:
+        profiles.write(recorded.profile)
+        dispatch.after_commit("deliver", uid, title, recorded.activity.version)
+    presence.mark(uid)
+    return recorded
+
+
+def _liking(title: str, weight: float) -> dict[str, float]:
+    if weight <= 0:
+        return {}
+    genres = titles.genres_of(title)
+    return {genre: round(weight * place, 4) for genre, place in zip(genres, _PLACES, strict=False)}

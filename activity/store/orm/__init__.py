@@ -1,0 +1,12 @@
+"""The activity store in Django's database (SQLite or PostgreSQL): a call is one transaction, a document one row."""
+
+from activity.store.orm.activities import Activities
+from activity.store.orm.follows import Follows
+from activity.store.orm.jobs import Jobs
+from activity.store.orm.leaving import Leaving
+from activity.store.orm.people import People
+from activity.store.orm.timelines import Timelines
+
+
+class OrmStore(People, Activities, Follows, Timelines, Jobs, Leaving):
+    """Implements `ActivityStore`."""

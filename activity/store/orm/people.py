@@ -1,0 +1,114 @@
+"""Profiles, preferences, blocks, reach and seen history."""
+
+from collections.abc import Mapping, Sequence
+
+from django.db import transaction
+from django.db.models import F
+
+from activity.models import Follow, Person, SeenHistory
+from activity.store.meter import note_documents
+from activity.store.orm.calls import call, changing, leave_job, profile_of
+from activity.types import BLOCKS_KEPT, SEEN_KEPT, LimitReached, Preferences, Profile, Reach
+
+
+class People:
+    @call
+    def profile(self, uid: str) -> Profile | None:
+        person = Person.objects.filter(uid=uid).first()
+        note_documents(1)
+        return profile_of(person) if person else None
+
+    @call
+    def profiles(self, uids: Sequence[str]) -> dict[str, Profile]:
+        note_documents(len(uids))
+        return {person.uid: profile_of(person) for person in Person.objects.filter(uid__in=uids)}
+
+    @call
+    def save_preferences(self, uid: str, preferences: Preferences) -> Profile:
+        note_documents(1)
+        with transaction.atomic(), changing(uid) as person:
+            for key in ("providers", "movies", "shows"):
+                if (value := getattr(preferences, key)) is not None:
+                    person.preferences[key] = value
+            if preferences.genres is not None:
+                person.genres = list(preferences.genres)
+        return profile_of(person)
+
+    @call
+    def save_name(self, uid: str, name: str | None, picture: str | None) -> Profile:
+        note_documents(1)
+        with transaction.atomic(), changing(uid) as person:
+            person.name = name or person.name
+            person.picture = picture or person.picture
+        return profile_of(person)
+
+    @call
+    def set_block(self, uid: str, target: str, *, blocked: bool, due: float) -> tuple[Profile, Profile]:
+        note_documents(6)
+        # One order for both rows, or two people who block each other at once would wait for ever.
+        first, second = sorted((uid, target))
+        with transaction.atomic(), changing(first) as one, changing(second) as other:
+            blocker, blockee = (one, other) if first == uid else (other, one)
+            blocker.blocked = _edited(blocker.blocked, target, present=blocked)
+            blockee.blocked_by = _edited(blockee.blocked_by, uid, present=blocked)
+            if blocked:
+                _part(blocker, blockee, due=due)
+                _part(blockee, blocker, due=due)
+        return profile_of(blocker), profile_of(blockee)
+
+    @call
+    def set_reach(self, uid: str, reach: Reach, *, due: float) -> Profile:
+        note_documents(2)
+        with transaction.atomic(), changing(uid) as person:
+            person.reach = reach
+            if reach in {"rising", "sinking"}:
+                leave_job("cross", uid, due=due)
+        return profile_of(person)
+
+    @call
+    def tell_pulled(self, viewers: Sequence[str], actor: str, *, pulled: bool) -> None:
+        note_documents(len(viewers))
+        with transaction.atomic():
+            people = list(Person.objects.select_for_update().filter(uid__in=viewers).order_by("uid"))
+            changed = [person for person in people if (actor in person.pulled) != pulled]
+            for person in changed:
+                rest = [uid for uid in person.pulled if uid != actor]
+                person.pulled = [*rest, actor] if pulled else rest
+                person.version = F("version") + 1  # type: ignore[assignment]
+            Person.objects.bulk_update(changed, ["pulled", "version"], batch_size=200)
+
+    @call
+    def seen(self, uid: str) -> Mapping[str, int]:
+        history = SeenHistory.objects.filter(uid=uid).first()
+        note_documents(1)
+        return dict(history.items) if history else {}
+
+    @call
+    def add_seen(self, uid: str, items: Mapping[str, int]) -> None:
+        note_documents(1)
+        with transaction.atomic():
+            SeenHistory.objects.get_or_create(uid=uid)
+            history = SeenHistory.objects.select_for_update().get(uid=uid)
+            merged: dict[str, int] = dict(history.items)
+            for item, at in items.items():
+                merged[item] = max(at, merged.get(item, 0))
+            newest = sorted(merged.items(), key=lambda pair: (-pair[1], pair[0]))[:SEEN_KEPT]
+            history.items = [list(pair) for pair in newest]
+            history.save()
+
+
+def _part(person: Person, other: Person, *, due: float) -> None:
+    """End a follow, if there is one, and leave the purge of what it brought."""
+    gone, _ = Follow.objects.filter(follower=person.uid, followee=other.uid).delete()
+    person.following -= gone
+    person.pulled = [uid for uid in person.pulled if uid != other.uid]
+    leave_job("purge", person.uid, other.uid, version=person.version + 1, due=due)
+
+
+def _edited(people: list[str], uid: str, *, present: bool) -> list[str]:
+    rest = [p for p in people if p != uid]
+    if not present:
+        return rest
+    if len(rest) >= BLOCKS_KEPT:
+        raise LimitReached(f"more than {BLOCKS_KEPT} blocked people")
+    return people if uid in people else [*rest, uid]

@@ -1,0 +1,64 @@
+"""Durable timelines: rows of (viewer, actor, title)."""
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q
+
+from activity.models import Delivery
+from activity.store.meter import note_documents
+from activity.store.orm.calls import call
+from activity.types import TimelineRow
+
+_COLUMNS = ("at", "status", "favorite", "rating", "actor_name", "actor_picture")
+_DELETED_AT_ONCE = 200  # SQLite's bound on the depth of a condition
+
+
+class Timelines:
+    @call
+    def timeline(self, uid: str, *, limit: int = 100) -> list[TimelineRow]:
+        newest = Delivery.objects.filter(viewer=uid).order_by("-at", "actor", "title")
+        rows = list(newest.values_list("actor", "title", *_COLUMNS)[:limit])
+        note_documents(len(rows))
+        return [TimelineRow(*row) for row in rows]
+
+    @call
+    def put_rows(self, rows: Sequence[tuple[str, TimelineRow]]) -> None:
+        note_documents(len(rows))
+        Delivery.objects.bulk_create(
+            [
+                Delivery(viewer=viewer, actor=row.actor, title=row.title, **{c: getattr(row, c) for c in _COLUMNS})
+                for viewer, row in rows
+            ],
+            update_conflicts=True,
+            unique_fields=["viewer", "actor", "title"],
+            update_fields=list(_COLUMNS),
+            batch_size=500,
+        )
+
+    @call
+    def drop_rows(self, keys: Sequence[tuple[str, str, str]]) -> None:
+        note_documents(len(keys))
+        viewers: dict[tuple[str, str], list[str]] = {}
+        for viewer, actor, title in keys:
+            viewers.setdefault((actor, title), []).append(viewer)
+        wholes = [Q(actor=actor, title=title, viewer__in=who) for (actor, title), who in viewers.items()]
+        for start in range(0, len(wholes), _DELETED_AT_ONCE):
+            Delivery.objects.filter(reduce(or_, wholes[start : start + _DELETED_AT_ONCE])).delete()
+
+    @call
+    def rows_from(self, uid: str, actor: str, *, limit: int = 500) -> list[str]:
+        rows = Delivery.objects.filter(viewer=uid, actor=actor).order_by("title")
+        found = list(rows.values_list("title", flat=True)[:limit])
+        note_documents(len(found))
+        return found
+
+    @call
+    def trim_timeline(self, uid: str, *, keep: int, limit: int = 500) -> int:
+        surplus = Delivery.objects.filter(viewer=uid).order_by("-at", "actor", "title")
+        old = list(surplus.values_list("pk", flat=True)[keep : keep + limit])
+        note_documents(2 * len(old))
+        if old:
+            Delivery.objects.filter(pk__in=old).delete()
+        return len(old)
