@@ -29,6 +29,7 @@ _skip_all_key = pytest.StashKey[str]()
 # From the xdist controller to its workers: where the cluster is, or why there is none.
 _POSTGRES_URL = "FINISHD_TEST_POSTGRES_URL"
 _NO_POSTGRES = "FINISHD_TEST_NO_POSTGRES"
+_SEEDED = "django_db_serialized_rollback"  # pytest-django's name
 
 
 def service_missing(reason: str) -> NoReturn:
@@ -69,9 +70,11 @@ def pytest_report_header(config: pytest.Config) -> str:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     reason = config.stash.get(_skip_all_key, None)
-    if reason:
-        for item in items:
+    for item in items:
+        if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
+        if isinstance(item, pytest.Function) and _commits(item):
+            _bring_seeded_rows_back(item)
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +93,23 @@ def redis_server(request: pytest.FixtureRequest) -> Generator[RedisServer, None,
     yield server
     server.resume()
     server.start()
+
+
+def _commits(item: pytest.Function) -> bool:
+    """Whether the test needs real transactions, and SQL is emptied after it."""
+    marker = item.get_closest_marker("django_db")
+    asked = marker is not None and bool(marker.kwargs.get("transaction"))
+    return asked or not {"transactional_db", "live_server"}.isdisjoint(item.fixturenames)
+
+
+def _bring_seeded_rows_back(item: pytest.Function) -> None:
+    """Have what migrations put into SQL (genres, periodic tasks) there for this test.
+
+    For all tests that commit or for none: Django makes its own rows anew, under other numbers, after one
+    without, and the next one with it fails on them.
+    """
+    if _SEEDED not in item.fixturenames:
+        item.fixturenames.append(_SEEDED)
 
 
 def _required() -> bool:
