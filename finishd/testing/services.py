@@ -29,7 +29,6 @@ _skip_all_key = pytest.StashKey[str]()
 # From the xdist controller to its workers: where the cluster is, or why there is none.
 _POSTGRES_URL = "FINISHD_TEST_POSTGRES_URL"
 _NO_POSTGRES = "FINISHD_TEST_NO_POSTGRES"
-_SEEDED = "django_db_serialized_rollback"  # pytest-django's name
 
 
 def service_missing(reason: str) -> NoReturn:
@@ -73,8 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
-        if isinstance(item, pytest.Function) and _commits(item):
-            _bring_seeded_rows_back(item)
+        _bring_seeded_rows_back(item)
 
 
 @pytest.fixture(autouse=True)
@@ -95,21 +93,18 @@ def redis_server(request: pytest.FixtureRequest) -> Generator[RedisServer, None,
     server.start()
 
 
-def _commits(item: pytest.Function) -> bool:
-    """Whether the test needs real transactions, and SQL is emptied after it."""
-    marker = item.get_closest_marker("django_db")
-    asked = marker is not None and bool(marker.kwargs.get("transaction"))
-    return asked or not {"transactional_db", "live_server"}.isdisjoint(item.fixturenames)
+def _bring_seeded_rows_back(item: pytest.Item) -> None:
+    """Have what migrations put into SQL (genres, periodic tasks) there for a test that really commits.
 
-
-def _bring_seeded_rows_back(item: pytest.Function) -> None:
-    """Have what migrations put into SQL (genres, periodic tasks) there for this test.
-
-    For all tests that commit or for none: Django makes its own rows anew, under other numbers, after one
-    without, and the next one with it fails on them.
+    SQL is emptied after such a test. Django can put its first rows back before the next one, but must do so
+    for all of them or none: it makes its own rows anew, under other numbers, after one without.
     """
-    if _SEEDED not in item.fixturenames:
-        item.fixturenames.append(_SEEDED)
+    marker = item.get_closest_marker("django_db")
+    options = dict(marker.kwargs) if marker else {}
+    fixtures = getattr(item, "fixturenames", ())
+    if options.get("transaction") or "transactional_db" in fixtures or "live_server" in fixtures:
+        options.update(transaction=True, serialized_rollback=True)
+        item.add_marker(pytest.mark.django_db(**options), append=False)
 
 
 def _required() -> bool:
