@@ -19,28 +19,28 @@ class WireItem(serializers.Serializer[Any]):
     """What the phone app parses: `?` of the wire contract is null or absent, everything else is there."""
 
     id = serializers.CharField(help_text="Stable id of the item; not the TMDB id.")
-    contentType = serializers.ChoiceField(choices=CONTENT_TYPES)  # noqa: N815
+    contentType = serializers.ChoiceField(choices=CONTENT_TYPES)
     source = serializers.CharField(help_text="Where it came from: trending, personalized, friends, search.")  # type: ignore[assignment]
     title = serializers.CharField()
-    tmdbId = _count()  # noqa: N815
-    mediaType = serializers.ChoiceField(choices=MEDIA_TYPES, required=False, allow_null=True)  # noqa: N815
+    tmdbId = _count()
+    mediaType = serializers.ChoiceField(choices=MEDIA_TYPES, required=False, allow_null=True)
     overview = _text()
-    posterPath = _text(help_text="A TMDB path, beginning with a slash.")  # noqa: N815
-    backdropPath = _text(help_text="A TMDB path, beginning with a slash.")  # noqa: N815
-    youtubeKey = _text()  # noqa: N815
-    videoName = _text()  # noqa: N815
-    videoType = _text()  # noqa: N815
-    thumbnailUrl = _text()  # noqa: N815
-    imageUrl = _text()  # noqa: N815
-    releaseDate = serializers.DateField(required=False, allow_null=True)  # noqa: N815
-    channelTitle = _text()  # noqa: N815
+    posterPath = _text(help_text="A TMDB path, beginning with a slash.")
+    backdropPath = _text(help_text="A TMDB path, beginning with a slash.")
+    youtubeKey = _text()
+    videoName = _text()
+    videoType = _text()
+    thumbnailUrl = _text()
+    imageUrl = _text()
+    releaseDate = serializers.DateField(required=False, allow_null=True)
+    channelTitle = _text()
     description = _text()
-    feedType = _text()  # noqa: N815
+    feedType = _text()
     reason = _text(help_text="One short line shown under the item.")
-    voteAverage = serializers.FloatField(required=False, allow_null=True)  # noqa: N815
+    voteAverage = serializers.FloatField(required=False, allow_null=True)
     popularity = serializers.FloatField(required=False, allow_null=True)
     score = serializers.FloatField(required=False, allow_null=True)
     genres = serializers.ListField(child=serializers.CharField())
-    likeCount = _count()  # noqa: N815
-    viewCount = _count()  # noqa: N815
-    shareCount = _count()  # noqa: N815
+    likeCount = _count()
+    viewCount = _count()
+    shareCount = _count()

@@ -24,8 +24,9 @@ from finishd.lib.redis import store as redis
 
 logger = logging.getLogger(__name__)
 
-# Deeper looks into the sources when filters leave a chunk short; each fetches four times the surplus.
+# Looks into the sources while filters leave a chunk short: each fetches, and ranks, DEEPER times the surplus.
 ROUNDS: Final = 3
+DEEPER: Final = 4
 
 
 @dataclass(slots=True)
@@ -89,12 +90,15 @@ def take_known(uid: str, answers: Sequence[Any]) -> Known:
 
 def build(known: Known, what: Build) -> Built:
     """One chunk. Looks deeper, in a bounded number of rounds, while filters leave it short and more is there."""
-    depth = len(what.taken) + known.served_count + known.seen_count
-    for _ in range(ROUNDS):
-        built = _attempt(known, what, depth)
+    depth = len(what.taken) + known.served_count + known.seen_count + len(known.viewer.finished)
+    for look in range(ROUNDS):
+        built = _attempt(known, what, depth, wider=DEEPER**look)
         if built.chunk.dry or len(built.draft.slots) >= built.inputs.size:
             break
-        depth = 4 * depth + recipe.CHUNK
+        depth = DEEPER * depth + recipe.CHUNK
+    if not built.chunk.slots:
+        # Nothing even after the deepest look: a plan that stayed open would send phones round in circles.
+        return replace(built, draft=replace(built.draft, dry=True))
     return built
 
 
@@ -109,7 +113,7 @@ def keep_trace(uid: str, built: Built, *, always: bool = False) -> bool:
     return True
 
 
-def _attempt(known: Known, what: Build, depth: int) -> Built:
+def _attempt(known: Known, what: Build, depth: int, *, wider: int) -> Built:
     names = pipeline.FEEDS[what.feed].sources
     request = sources.Request(known.viewer, known.current, depth, what.now, what.deadline)
     pools, seen, served = _recall(known, request, names)
@@ -130,17 +134,17 @@ def _attempt(known: Known, what: Build, depth: int) -> Built:
         taken=what.taken | own,
         lately=lately,
         tail=what.tail,
+        wider=wider,
     )
     listed = pipeline.shortlist(inputs)
     facts = cards.read_facts(listed.ids)
     chunk = pipeline.plan(inputs, listed, facts)
-    if what.start + len(chunk.slots) >= recipe.PLAN_LIMIT:
-        chunk = replace(chunk, dry=True)
+    full = what.start + len(chunk.slots) >= recipe.PLAN_LIMIT
     header = Header(
         what.session, what.feed, what.started, _generation(known.current), tuple(sorted(degraded))
     )
     receipt = _receipt(known, header, inputs, chunk)
-    draft = Draft(header, what.start, chunk.slots, chunk.dry, chunk.tail, receipt)
+    draft = Draft(header, what.start, chunk.slots, chunk.dry or full, chunk.tail, receipt)
     return Built(draft, inputs, facts, chunk)
 
 

@@ -24,6 +24,7 @@ class IndexBuild(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        permissions = [("view_plan", "Can view what is planned for a viewer")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(outcome__in=["running", "published", "refused", "failed"]),

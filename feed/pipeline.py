@@ -53,7 +53,7 @@ def shortlist(inputs: ChunkInputs) -> Shortlist:
     reserve: dict[str, tuple[Candidate, ...]] = {}
     cut = False
     for name in (name for name in recipe.OWNERSHIP if name in pools):
-        room = recipe.KEPT[name]
+        room = recipe.KEPT[name] * inputs.wider
         mine: list[Candidate] = []
         later: list[Candidate] = []
         for candidate in pools[name].candidates:
@@ -80,12 +80,9 @@ def plan(inputs: ChunkInputs, listed: Shortlist, facts: FactsById) -> Chunk:
     drops: Counter[str] = Counter(listed.drops)
     fresh = {name: _alive(group, feed, inputs, facts, drops) for name, group in listed.kept.items()}
     spare = {name: _alive(group, feed, inputs, facts, drops) for name, group in listed.reserve.items()}
-    queues, lifted = _lift(fresh, spare, size=inputs.size)
-    if lifted:
-        drops[filters.SERVED_LATELY.name] -= lifted
     ordered = {
         name: [slot for group in groups for slot in _order(name, group, feed, inputs, facts)]
-        for name, groups in queues.items()
+        for name, groups in _lift(fresh, spare, size=inputs.size).items()
     }
     scores = {slot.id: slot for group in ordered.values() for slot in group}
     mixed = mixing.interleave(
@@ -106,6 +103,7 @@ def plan(inputs: ChunkInputs, listed: Shortlist, facts: FactsById) -> Chunk:
             reach=recipe.DISPLACEMENT,
         )
     slots = tuple(scores[item_id] for _, item_id in mixed)
+    _take_back(drops, listed, spare, slots)
     remaining = sum(map(len, (*fresh.values(), *spare.values()))) - len(slots)
     return Chunk(
         slots=slots,
@@ -147,8 +145,8 @@ def _alive(
 
 def _lift(
     fresh: Mapping[str, list[Candidate]], spare: Mapping[str, list[Candidate]], *, size: int
-) -> tuple[dict[str, tuple[list[Candidate], list[Candidate]]], int]:
-    """Bring back what a soft filter dropped where a pool runs short: (fresh, lifted) per source, and how many.
+) -> dict[str, tuple[list[Candidate], list[Candidate]]]:
+    """Bring back what a soft filter dropped where a pool runs short: (fresh, lifted) per source.
 
     A source that cannot meet its due of the chunk gets enough to meet it; if all
     together cannot fill the chunk, everything comes back.
@@ -160,7 +158,16 @@ def _lift(
         due = -(-size * recipe.SHARES[name] // total)
         room = len(spare[name]) if everything else max(due - len(mine), 0)
         queues[name] = (mine, spare[name][:room])
-    return queues, sum(len(lifted) for _, lifted in queues.values())
+    return queues
+
+
+def _take_back(
+    drops: Counter[str], listed: Shortlist, spare: Mapping[str, list[Candidate]], slots: Sequence[Slot]
+) -> None:
+    """Count no longer as softly dropped what got a slot after all, or was dropped for its facts."""
+    alive = {candidate.id for group in spare.values() for candidate in group}
+    dropped_harder = sum(map(len, listed.reserve.values())) - len(alive)
+    drops[filters.SERVED_LATELY.name] -= dropped_harder + sum(slot.id in alive for slot in slots)
 
 
 def _order(

@@ -43,6 +43,7 @@ class ChunkInputs:
     `start` is the session-wide position of its first slot (the mixer's state), `now` epoch seconds,
     `taste` genre slug → affinity, `taken` what the session already has, `lately` what the viewer was
     served in other sessions, `tail` (title, primary genre) of the slots just before `start`.
+    `wider` times as many candidates as usual are kept for ranking: a deeper look when filters left too few.
     """
 
     feed: str
@@ -57,6 +58,7 @@ class ChunkInputs:
     taken: frozenset[str] = frozenset()
     lately: frozenset[str] = frozenset()
     tail: tuple[tuple[str, str | None], ...] = ()
+    wider: int = 1
 
 
 @dataclass(frozen=True, slots=True)

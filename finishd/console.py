@@ -19,6 +19,12 @@ def _link(title: str, icon: str, view: str, permission: str, **options: Any) -> 
     }
 
 
+def _is_indexes(request: HttpRequest) -> bool:
+    """The plan's page hangs under the indexes' but has an entry of its own."""
+    here = request.path.startswith(str(reverse_lazy("admin:feed_indexbuild_changelist")))
+    return here and not request.path.startswith(str(reverse_lazy("admin:feed_plan")))
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Finishd",
     "SITE_HEADER": "Finishd",
@@ -26,6 +32,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "movie",
     "SITE_URL": reverse_lazy("docs"),
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "finishd.dashboard.callback",
     "COMMAND": {"search_models": ["content.item", "content.genre"]},
     "SIDEBAR": {
         "show_search": True,
@@ -41,6 +48,19 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _link("Items", "movie", "content_item_changelist", "content.view_item"),
                     _link("Genres", "category", "content_genre_changelist", "content.view_genre"),
+                ],
+            },
+            {
+                "title": "Feed",
+                "items": [
+                    _link(
+                        "Indexes",
+                        "leaderboard",
+                        "feed_indexbuild_changelist",
+                        "feed.view_indexbuild",
+                        active=_is_indexes,
+                    ),
+                    _link("A viewer's plan", "playlist_play", "feed_plan", "feed.view_plan"),
                 ],
             },
             {

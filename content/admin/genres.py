@@ -127,12 +127,14 @@ class GenreAdmin(ModelAdmin):
             target: Genre = form.cleaned_data["into"]
             moved = curation.merge([genre.pk for genre in chosen], into=target.pk, now=timezone.now())
             names = ", ".join(genre.name for genre in chosen if genre.pk != target.pk)
-            self.message_user(request, f"{names or 'Nothing'} merged into {target}: {moved} items moved.")
+            self.message_user(
+                request,
+                f"{names or 'Nothing'} merged into {target}: {moved} item{'' if moved == 1 else 's'} moved.",
+            )
             return None
         context = {
             **self.admin_site.each_context(request),
             "title": "Merge genres",
-            "opts": self.opts,
             "chosen": chosen,
             "form": form,
             "media": self.media + form.media,

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Least
 
 from content.models import Genre, GenreAlias, GenreTmdbId, Item, ItemGenre
@@ -15,6 +16,29 @@ from finishd.lib.redis import UNAVAILABLE
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 2_000  # cards written while staff wait; beat's sweep writes the rest
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How many items have which status, how many cards wait to be written, how many genres to be reviewed."""
+
+    published: int
+    draft: int
+    archived: int
+    waiting_cards: int
+    waiting_genres: int
+
+
+def overview() -> Overview:
+    """The catalogue in numbers, for staff. Cost: 3 SQL."""
+    numbers = dict(Item.objects.order_by().values_list("status").annotate(number=Count("id")))
+    return Overview(
+        published=numbers.get("published", 0),
+        draft=numbers.get("draft", 0),
+        archived=numbers.get("archived", 0),
+        waiting_cards=Item.objects.filter(carded_version__lt=F("version")).count(),
+        waiting_genres=Genre.objects.filter(reviewed=False).count(),
+    )
 
 
 def mark_reviewed(genre_ids: Sequence[int]) -> int:
@@ -37,13 +61,16 @@ def merge(genre_ids: Sequence[int], *, into: int, now: datetime) -> int:
             GenreAlias.objects.filter(genre=genre).update(genre=target)
             GenreTmdbId.objects.filter(genre=genre).update(genre=target)
             genre.delete()
-        _card_again(target, now=now)
+        ids = sorted(changed)
+        for start in range(0, len(ids), cards.BATCH):
+            _card_again(Item.objects.filter(id__in=ids[start : start + cards.BATCH]), now=now)
     return len(changed)
 
 
 def renamed(genre: Genre, *, now: datetime) -> None:
     """Call in the transaction that gives a genre another name: its items' cards show it. Cost: 1 SQL, cards."""
-    _card_again(genre, now=now)
+    links = ItemGenre.objects.filter(genre=genre)
+    _card_again(Item.objects.filter(id__in=links.values("item")), now=now)
 
 
 def _move_items(genre: Genre, target: Genre) -> None:
@@ -55,10 +82,9 @@ def _move_items(genre: Genre, target: Genre) -> None:
     theirs.update(genre=target)
 
 
-def _card_again(genre: Genre, *, now: datetime) -> None:
-    """Make a genre's items dirty and write what staff can be made to wait for."""
-    ids = ItemGenre.objects.filter(genre=genre).values("item")
-    Item.objects.filter(id__in=ids).update(version=F("version") + 1, updated_at=now)
+def _card_again(items: QuerySet[Item], *, now: datetime) -> None:
+    """Make items dirty and, after commit, write what staff can be made to wait for."""
+    items.update(version=F("version") + 1, updated_at=now)
     transaction.on_commit(_sweep, robust=True)
 
 

@@ -168,7 +168,7 @@ class TestWords:
 @pytest.mark.usefixtures("world")
 class TestOverHttp:
     def test_a_bare_list_of_items_of_the_wire_with_their_source(self, client: APIClient) -> None:
-        response = client.get("/api/v1/search", {"q": "  the matrix  ", "limit": 1})
+        response = client.get("/api/v1/search?q=++the+matrix++&limit=1")
         assert response.status_code == 200
         (item,) = orjson.loads(response.content)
         assert (item["id"], item["source"], item["contentType"]) == ("matrix", "search", "trailer")

@@ -69,9 +69,10 @@ def pytest_report_header(config: pytest.Config) -> str:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     reason = config.stash.get(_skip_all_key, None)
-    if reason:
-        for item in items:
+    for item in items:
+        if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
+        _bring_seeded_rows_back(item)
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +91,20 @@ def redis_server(request: pytest.FixtureRequest) -> Generator[RedisServer, None,
     yield server
     server.resume()
     server.start()
+
+
+def _bring_seeded_rows_back(item: pytest.Item) -> None:
+    """Have what migrations put into SQL (genres, periodic tasks) there for a test that really commits.
+
+    SQL is emptied after such a test. Django can put its first rows back before the next one, but must do so
+    for all of them or none: it makes its own rows anew, under other numbers, after one without.
+    """
+    marker = item.get_closest_marker("django_db")
+    options = dict(marker.kwargs) if marker else {}
+    fixtures = getattr(item, "fixturenames", ())
+    if options.get("transaction") or "transactional_db" in fixtures or "live_server" in fixtures:
+        options.update(transaction=True, serialized_rollback=True)
+        item.add_marker(pytest.mark.django_db(**options), append=False)
 
 
 def _required() -> bool:

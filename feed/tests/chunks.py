@@ -1,0 +1,120 @@
+"""Made-up chunks: what they are made from, and what is true of them by definition."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from content.types import Facts
+from feed import pipeline, recipe
+from feed.types import Candidate, Chunk, ChunkInputs, Pool
+
+NOW = 1_795_000_000
+GENRES = ("drama", "comedy", "thriller", "war", "music")
+SOURCES = tuple(recipe.SHARES)
+
+
+def facts(item: str, **changes: Any) -> Facts:
+    """An item about which nothing is remarkable."""
+    plain: dict[str, Any] = {
+        "title": f"movie:{item}",
+        "genres": (),
+        "popularity": 10.0,
+        "rating": 6.0,
+        "votes": 100,
+        "released": 20_000,
+        "published_at": NOW,
+        "boost": 0,
+        "hidden": False,
+    }
+    return Facts(id=item, **{**plain, **changes})
+
+
+@dataclass(frozen=True)
+class Case:
+    """A chunk's inputs, and what the catalogue knows of the items: published ones only."""
+
+    inputs: ChunkInputs
+    facts: Mapping[str, Facts]
+
+    def planned(self, **changes: Any) -> Chunk:
+        inputs = replace(self.inputs, **changes)
+        return pipeline.plan(inputs, pipeline.shortlist(inputs), self.facts)
+
+    def owner(self, item: str) -> str | None:
+        """Whose item it is: the first source by ownership that found it."""
+        found = {pool.source for pool in self.inputs.pools if any(c.id == item for c in pool.candidates)}
+        return next((name for name in recipe.OWNERSHIP if name in found), None)
+
+    def verdict(self, item: str) -> str | None:
+        """Why it may not be in the chunk, in the order in which that is found out."""
+        known = self.facts.get(item)
+        if item in self.inputs.taken:
+            return "in_session"
+        if item in self.inputs.seen:
+            return "seen"
+        if known is None:
+            return "unpublished"
+        if known.hidden:
+            return "hidden"
+        return "finished" if known.title in self.inputs.finished else None
+
+    @property
+    def found(self) -> set[str]:
+        return {candidate.id for pool in self.inputs.pools for candidate in pool.candidates}
+
+    def eligible(self, source: str | None = None) -> set[str]:
+        """What may be shown, soft filters aside; of one source if one is named."""
+        return {i for i in self.found if self.verdict(i) is None and source in (None, self.owner(i))}
+
+
+@st.composite
+def cases(draw: st.DrawFn, *, most: int = 60, size: int = 60) -> Case:
+    """Pools that overlap, with everything in them that a filter looks for."""
+    rng = random.Random(draw(st.integers(0, 2**32)))
+    items = [f"i{number}" for number in range(draw(st.integers(0, 2 * most)))]
+    known = {item: _random_facts(item, rng) for item in items if rng.random() > 0.05}
+    pools = tuple(_pool(name, items, draw(st.integers(0, most)), rng) for name in SOURCES)
+    rare = draw(st.sampled_from([0.0, 0.1, 0.5]))
+
+    def some(values: list[str]) -> frozenset[str]:
+        return frozenset(value for value in values if rng.random() < rare)
+
+    inputs = ChunkInputs(
+        feed="for_you",
+        session=f"session-{rng.random()}",
+        start=draw(st.sampled_from([0, 0, 7, 200])),
+        size=draw(st.integers(1, size)),
+        now=NOW,
+        pools=pools,
+        taste={genre: rng.random() for genre in rng.sample(GENRES, rng.randrange(4))},
+        finished=some([f"movie:{number}" for number in range(20)]),
+        seen=some(items),
+        taken=some(items),
+        lately=some(items),
+    )
+    return Case(inputs, known)
+
+
+def _random_facts(item: str, rng: random.Random) -> Facts:
+    return facts(
+        item,
+        title=f"movie:{rng.randrange(40)}",
+        genres=tuple(rng.sample(GENRES, rng.randrange(4))),
+        popularity=rng.random() * 600,
+        rating=rng.random() * 10,
+        votes=rng.randrange(10_000),
+        released=rng.choice([None, rng.randrange(-10_000, 21_000)]),
+        published_at=NOW - rng.randrange(10_000_000),
+        boost=rng.randrange(-10, 11),
+        hidden=rng.random() < 0.05,
+    )
+
+
+def _pool(source: str, items: list[str], size: int, rng: random.Random) -> Pool:
+    chosen = rng.sample(items, min(size, len(items)))
+    supporters = rng.randrange(1, 5) if source == recipe.FRIENDS else 0
+    candidates = tuple(Candidate(item, rng.random(), f"for {source}", supporters) for item in chosen)
+    return Pool(source, candidates)

@@ -1,0 +1,86 @@
+"""The admin's first page: what staff should look at today."""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.timesince import timesince
+
+from content.services import curation
+from feed.services import indexes
+from finishd.lib.redis import UNAVAILABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number with its page; one that asks for action is `alarming`."""
+
+    title: str
+    value: str
+    note: str
+    link: str
+    alarming: bool = False
+
+
+def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the tiles that this member of staff may see. Cost: 3 SQL and 1 wait."""
+    tiles: list[Tile] = []
+    if request.user.has_perm("content.view_item"):
+        tiles += _catalogue(curation.overview())
+    if request.user.has_perm("feed.view_indexbuild"):
+        tiles.append(_indexes())
+    return {**context, "title": "Dashboard", "tiles": tiles}
+
+
+def _catalogue(numbers: curation.Overview) -> list[Tile]:
+    items, genres = reverse("admin:content_item_changelist"), reverse("admin:content_genre_changelist")
+    return [
+        Tile(
+            "Published items",
+            f"{numbers.published:,}",
+            "in search and feeds",
+            f"{items}?status__exact=published",
+        ),
+        Tile(
+            "Drafts",
+            f"{numbers.draft:,}",
+            f"and {numbers.archived:,} archived",
+            f"{items}?status__exact=draft",
+        ),
+        Tile(
+            "Genres to review",
+            f"{numbers.waiting_genres:,}",
+            "came in with an import",
+            f"{genres}?reviewed__exact=0",
+            alarming=numbers.waiting_genres > 0,
+        ),
+        Tile(
+            "Cards to write",
+            f"{numbers.waiting_cards:,}",
+            "the sweep takes them up each minute",
+            reverse("admin:django_celery_beat_periodictask_changelist"),
+            alarming=numbers.waiting_cards > 0,
+        ),
+    ]
+
+
+def _indexes() -> Tile:
+    link = reverse("admin:feed_indexbuild_changelist")
+    try:
+        status = indexes.status(now=time.time())
+    except UNAVAILABLE:
+        return Tile("Indexes", "unknown", "Redis gives no answer", link, alarming=True)
+    if status.age_seconds is None:
+        return Tile("Indexes", "none", "feeds are served from SQL", link, alarming=True)
+    return Tile(
+        "Indexes",
+        timesince(timezone.now() - timedelta(seconds=status.age_seconds), depth=1),
+        f"old, generation {status.generation}",
+        link,
+        alarming=status.age_seconds > settings.INDEX_STALE_SECONDS,
+    )

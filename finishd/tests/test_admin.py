@@ -1,0 +1,292 @@
+"""The admin as a whole: it works offline, for those who may, and while Redis is away."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from html.parser import HTMLParser
+from importlib import import_module
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from content.models import Genre
+from content.services import genres
+from content.tests.factories import ItemFactory
+from feed.models import IndexBuild
+from feed.services import builds, feeds
+from finishd import celery
+from finishd.lib import redis as redis_module
+from finishd.lib.redis import store as redis
+from finishd.run.embedded_redis import RedisServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+INDEXES = reverse("admin:feed_indexbuild_changelist")
+PLAN = reverse("admin:feed_plan")
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("staff"))
+    return client
+
+
+@pytest.fixture
+def looker(client: Client) -> Client:
+    """Staff who may see the indexes and nothing else."""
+    user = User.objects.create_user("looker", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_indexbuild"))
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def built(now: datetime) -> IndexBuild:
+    for n in range(12):
+        ItemFactory.create(id=f"i{n}", title=f"Film {n}", popularity=100 - n, genres=["drama"])
+    return builds.rebuild(now=now)
+
+
+class Sources(HTMLParser):
+    """What a page makes a browser fetch, and where its links lead."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [
+            value for name, value in attrs if value and name in {"src", "href", "srcset", "action"}
+        ]
+        self.found += [
+            url
+            for name, value in attrs
+            if name == "style"
+            for url in re.findall(r"url\((.*?)\)", value or "")
+        ]
+
+
+def pages() -> list[str]:
+    genre, task = Genre.objects.get(slug="drama"), PeriodicTask.objects.get(name="Sweep")
+    return [
+        reverse("admin:login"),
+        reverse("admin:index"),
+        reverse("admin:content_item_changelist"),
+        reverse("admin:content_item_add"),
+        reverse("admin:content_item_change", args=["i0"]),
+        reverse("admin:content_item_history", args=["i0"]),
+        reverse("admin:content_genre_changelist"),
+        reverse("admin:content_genre_change", args=[genre.pk]),
+        reverse("admin:content_genre_delete", args=[genre.pk]),
+        INDEXES,
+        reverse("admin:feed_indexbuild_change", args=[IndexBuild.objects.get().pk]),
+        reverse("admin:feed_index", args=["trending"]),
+        reverse("admin:feed_index", args=["genre:drama"]),
+        PLAN,
+        f"{PLAN}?uid=ama&feed=for_you",
+        reverse("admin:django_celery_beat_periodictask_changelist"),
+        reverse("admin:django_celery_beat_periodictask_change", args=[task.pk]),
+        reverse("admin:django_celery_beat_intervalschedule_changelist"),
+        reverse("admin:django_celery_beat_crontabschedule_add"),
+        reverse("admin:auth_user_changelist"),
+        reverse("admin:auth_user_change", args=[User.objects.get().pk]),
+        reverse("admin:auth_group_add"),
+        reverse("admin:search") + "?s=film",
+    ]
+
+
+@pytest.mark.usefixtures("built")
+def test_no_page_fetches_anything_from_another_host(staff: Client) -> None:
+    schedule = IntervalSchedule.objects.create(every=1, period="minutes")
+    PeriodicTask.objects.create(name="Sweep", task="content.tasks.sweep_cards", interval=schedule)
+    for page in pages():
+        response = staff.get(page, follow=True)
+        assert response.status_code == 200, page
+        foreign = [url for url in Sources(response.content.decode()).found if re.match(r"(\w+:)?//", url)]
+        assert foreign == [], page
+
+
+class TestAccess:
+    @pytest.mark.usefixtures("built")
+    def test_a_stranger_is_sent_to_the_login_and_from_there_to_the_dashboard(self, client: Client) -> None:
+        User.objects.create_superuser("staff", password="a good long password")
+        assert client.get(reverse("admin:index")).headers["Location"].startswith(reverse("admin:login"))
+        entered = client.post(
+            reverse("admin:login"), {"username": "staff", "password": "a good long password"}, follow=True
+        )
+        assert entered.redirect_chain == [(reverse("admin:index"), 302)]
+        assert b"Published items" in entered.content
+
+    def test_each_sees_only_what_they_may(self, looker: Client) -> None:
+        dashboard = looker.get(reverse("admin:index"))
+        assert [tile.title for tile in dashboard.context["tiles"]] == ["Indexes"]
+        assert looker.get(INDEXES).status_code == 200
+        assert b"Rebuild now" not in looker.get(INDEXES).content
+        assert looker.post(reverse("admin:feed_rebuild")).status_code == 403
+        assert looker.get(PLAN).status_code == 403
+        assert looker.get(reverse("admin:content_item_changelist")).status_code == 403
+
+    def test_builds_are_made_by_no_form(self, staff: Client, built: IndexBuild) -> None:
+        assert staff.get(reverse("admin:feed_indexbuild_add")).status_code == 403
+        assert staff.post(reverse("admin:feed_indexbuild_change", args=[built.pk]), {}).status_code == 403
+        assert (
+            staff.post(reverse("admin:feed_indexbuild_delete", args=[built.pk]), {"post": 1}).status_code
+            == 403
+        )
+
+
+class TestDashboard:
+    def test_it_says_what_waits_for_staff(
+        self, staff: Client, built: IndexBuild, django_assert_max_num_queries: Callable[[int], Any]
+    ) -> None:
+        genres.resolve("Space Opera")
+        # Session, user; statuses, dirty cards, genres to review; the last actions of this user.
+        with django_assert_max_num_queries(6):
+            response = staff.get(reverse("admin:index"))
+        tiles = {tile.title: tile for tile in response.context["tiles"]}
+        assert tiles["Published items"].value == "12"
+        assert (tiles["Genres to review"].value, tiles["Genres to review"].alarming) == ("1", True)
+        assert (tiles["Cards to write"].value, tiles["Cards to write"].alarming) == ("0", False)
+        assert tiles["Indexes"].note == f"old, generation {built.pk}"
+        assert all(staff.get(tile.link).status_code == 200 for tile in tiles.values())
+
+    def test_it_says_that_there_is_no_index(self, staff: Client) -> None:
+        tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
+        assert (tiles["Indexes"].value, tiles["Indexes"].alarming) == ("none", True)
+
+
+class TestIndexes:
+    def test_the_overview_has_every_index_with_its_size(self, staff: Client, built: IndexBuild) -> None:
+        response = staff.get(INDEXES)
+        shown = response.context["indexes"]
+        assert shown["generation"] == built.pk
+        assert shown["sizes"] == {"trending": 12, "genre:drama": 12}
+        assert [build.pk for build in response.context["cl"].result_list] == [built.pk]
+
+    def test_an_index_shows_its_head_with_the_terms_that_add_up_to_the_score(
+        self, staff: Client, built: IndexBuild
+    ) -> None:
+        response = staff.get(reverse("admin:feed_index", args=["trending"]))
+        head = response.context["head"]
+        assert head["headers"] == ["", "item", "score", "popularity", "rating", "recency", "boost"]
+        place, item, score, *terms = head["rows"][0]
+        assert place == 1
+        assert "Film 0" in item
+        assert float(score) == pytest.approx(sum(map(float, terms)), abs=0.003)
+        assert response.context["history"]["rows"][0][0] == built.pk
+
+    def test_an_unknown_index_is_a_404(self, staff: Client, built: IndexBuild) -> None:
+        assert staff.get(reverse("admin:feed_index", args=["genre:nothing"])).status_code == 404
+
+    def test_the_button_queues_a_rebuild(self, staff: Client) -> None:
+        response = staff.post(reverse("admin:feed_rebuild"), follow=True)
+        assert b"A rebuild is queued." in response.content
+        assert redis().llen("indexes") == 1
+        assert staff.get(reverse("admin:feed_rebuild")).status_code == 405
+
+
+@pytest.mark.usefixtures("built")
+class TestPlan:
+    def test_a_live_plan_shows_every_slot_with_its_source_and_reason(
+        self, staff: Client, now: datetime
+    ) -> None:
+        query = feeds.Query(
+            viewer="ama", feed="for_you", limit=10, now=now.timestamp(), deadline=float("inf")
+        )
+        page = feeds.page(query)
+        response = staff.get(PLAN, {"uid": "ama", "feed": "for_you"})
+        assert response.context["plan"].session == page.session
+        rows = response.context["slots"]["rows"]
+        assert len(rows) == 12
+        for row, entry in zip(rows, page.entries, strict=False):
+            assert entry.item in row[1]
+        assert {row[2] for row in rows} <= {"trending", "personalized"}
+        assert all(row[3] for row in rows)
+        assert b"generation" in response.content
+
+    def test_looking_starts_no_session(self, staff: Client) -> None:
+        response = staff.get(PLAN, {"uid": "ama", "feed": "for_you"})
+        assert response.context["error"].startswith("ama has no session")
+        assert not list(redis().scan_iter("session:*"))
+
+    def test_a_preview_shows_what_would_be_planned_and_serves_it_to_nobody(self, staff: Client) -> None:
+        response = staff.post(PLAN, {"uid": "ama", "feed": "for_you"})
+        assert len(response.context["slots"]["rows"]) == 12
+        assert b"served to nobody" in response.content
+        assert not list(redis().scan_iter("session:*"))
+
+    @pytest.mark.parametrize(
+        "query",
+        [{"uid": "", "feed": "for_you"}, {"uid": "x" * 129, "feed": "for_you"}, {"uid": "a", "feed": "x"}],
+    )
+    def test_nonsense_is_answered_with_the_form(self, staff: Client, query: dict[str, str]) -> None:
+        response = staff.get(PLAN, query)
+        assert response.status_code == 200
+        assert response.context["form"].errors
+
+
+class TestWithoutRedis:
+    def test_the_admin_goes_on_and_says_so(
+        self, staff: Client, built: IndexBuild, redis_server: RedisServer
+    ) -> None:
+        redis_server.stop()
+        assert b"Redis gives no answer" in staff.get(reverse("admin:index")).content
+        assert b"Redis gives no answer" in staff.get(INDEXES).content
+        assert staff.get(reverse("admin:feed_index", args=["trending"])).status_code == 200
+        assert staff.get(PLAN, {"uid": "ama", "feed": "for_you"}).status_code == 200
+        items = reverse("admin:content_item_changelist")
+        assert staff.post(items, {"action": "archive", "_selected_action": ["i0"]}).status_code == 302
+        queued = staff.post(reverse("admin:feed_rebuild"), follow=True)
+        assert b"nothing was queued" in queued.content
+        redis_server.start()
+        redis_module._breakers.clear()
+
+
+class TestSchedule:
+    @pytest.mark.parametrize(
+        ("migration", "task"),
+        [
+            ("content.migrations.0004_schedule", "content.tasks.sweep_cards"),
+            ("feed.migrations.0002_schedule", "feed.tasks.rebuild_indexes"),
+        ],
+    )
+    def test_an_entry_is_made_once_and_what_staff_change_stays(self, migration: str, task: str) -> None:
+        PeriodicTask.objects.all().delete()  # the first test of a process finds those of the migrations
+        schedule = import_module(migration).schedule
+        schedule(apps, None)
+        entry = PeriodicTask.objects.get()
+        assert (entry.task, entry.enabled) == (task, True)
+        celery.app.loader.import_default_modules()
+        assert task in celery.app.tasks
+        PeriodicTask.objects.update(
+            enabled=False, interval=IntervalSchedule.objects.create(every=9, period="hours")
+        )
+        schedule(apps, None)
+        entry = PeriodicTask.objects.get()
+        assert (entry.enabled, entry.interval.every) == (False, 9)
+
+    def test_staff_change_a_task(self, staff: Client) -> None:
+        schedule = IntervalSchedule.objects.create(every=1, period="minutes")
+        task = PeriodicTask.objects.create(name="Sweep", task="content.tasks.sweep_cards", interval=schedule)
+        page = reverse("admin:django_celery_beat_periodictask_change", args=[task.pk])
+        offered = staff.get(page).content
+        assert b"feed.tasks.rebuild_indexes" in offered
+        values = {
+            "name": "Sweep", "task": task.task, "interval": schedule.pk, "args": "[]", "kwargs": "{}",
+            "headers": "{}", "description": "less often",
+        }  # fmt: skip
+        assert staff.post(page, values).status_code == 302
+        task.refresh_from_db()
+        assert (task.enabled, task.description) == (False, "less often")
