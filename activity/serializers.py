@@ -6,7 +6,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from activity.types import UID_LENGTH
+from activity.types import SOURCES, STATUSES, is_uid
+from content.types import MEDIA_TYPES
 
 MAX_CHOSEN = 100
 MAX_INT = 2**31 - 1
@@ -36,6 +37,19 @@ class TmdbRef(serializers.Field):  # type: ignore[type-arg]
         if text.isascii() and text.isdigit() and 0 < int(text[:11]) <= MAX_INT:
             return int(text)
         raise serializers.ValidationError("A TMDB id is a whole number above 0.")
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+@extend_schema_field({"type": "string", "minLength": 1, "maxLength": 128})
+class UidField(serializers.Field):  # type: ignore[type-arg]
+    """Somebody's uid, as their token's `sub` writes it."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if isinstance(data, str) and is_uid(data):
+            return data
+        raise serializers.ValidationError("A uid is 1 to 128 printable characters.")
 
     def to_representation(self, value: Any) -> Any:
         return value
@@ -76,7 +90,7 @@ class PreferencesAnswer(serializers.Serializer[None]):
 
 
 class BlockSerializer(serializers.Serializer[None]):
-    target_uid = serializers.CharField(max_length=UID_LENGTH)
+    target_uid = UidField()
     action = serializers.ChoiceField(choices=["block", "unblock"])
 
 
@@ -84,3 +98,73 @@ class BlockAnswer(serializers.Serializer[None]):
     success = serializers.BooleanField()
     action = serializers.CharField()
     target_uid = serializers.CharField()
+
+
+class RelationSerializer(serializers.Serializer[None]):
+    """A person's whole relation to a title: an absent key is null or false."""
+
+    title_id = TmdbRef()
+    media_type = serializers.ChoiceField(choices=MEDIA_TYPES)
+    title = serializers.CharField(max_length=300, required=False, allow_blank=True, allow_null=True)
+    poster_path = serializers.CharField(max_length=300, required=False, allow_blank=True, allow_null=True)
+    status = serializers.ChoiceField(choices=STATUSES, required=False, allow_null=True, default=None)
+    is_favorite = serializers.BooleanField(default=False)
+    rating = serializers.IntegerField(min_value=1, max_value=5, required=False, allow_null=True, default=None)
+    source = serializers.ChoiceField(choices=SOURCES, required=False, allow_null=True, default=None)
+
+
+class RelationAnswer(serializers.Serializer[None]):
+    success = serializers.BooleanField()
+    user_id = serializers.CharField()
+    title_id = serializers.CharField()
+    status = serializers.CharField(allow_null=True)
+    is_favorite = serializers.BooleanField()
+    message = serializers.CharField()
+
+
+class FollowSerializer(serializers.Serializer[None]):
+    target_uid = UidField()
+    action = serializers.ChoiceField(choices=["follow", "unfollow"])
+
+
+class FollowAnswer(serializers.Serializer[None]):
+    success = serializers.BooleanField()
+    action = serializers.CharField()
+    follower_uid = serializers.CharField()
+    target_uid = serializers.CharField()
+    message = serializers.CharField()
+
+
+class EdgeQuery(serializers.Serializer[None]):
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=50)
+    offset = serializers.IntegerField(min_value=0, max_value=10_000, default=0)
+
+
+class EdgeAnswer(serializers.Serializer[None]):
+    uid = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class FollowersAnswer(serializers.Serializer[None]):
+    user_id = serializers.CharField()
+    count = serializers.IntegerField()
+    followers = EdgeAnswer(many=True)
+
+
+class FollowingAnswer(serializers.Serializer[None]):
+    user_id = serializers.CharField()
+    count = serializers.IntegerField()
+    following = EdgeAnswer(many=True)
+
+
+class StatsAnswer(serializers.Serializer[None]):
+    user_id = serializers.CharField()
+    followers_count = serializers.IntegerField()
+    following_count = serializers.IntegerField()
+    updated_at = serializers.DateTimeField()
+
+
+class MutualsAnswer(serializers.Serializer[None]):
+    user_id = serializers.CharField()
+    count = serializers.IntegerField()
+    mutual_ids = serializers.ListField(child=serializers.CharField())

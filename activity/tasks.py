@@ -7,7 +7,7 @@ import logging
 import time
 from typing import Any
 
-from celery import Task, shared_task
+from celery import shared_task
 
 from activity import dispatch
 from activity.services import edges, fanout, reach, rebuilds
@@ -50,8 +50,10 @@ def purge(viewer: str, actor: str, version: int = 0, again: bool = False, **_: A
     _sync(Job("purge", viewer, actor, version), again=again)
 
 
-@shared_task(name="activity.tasks.rebuild", bind=True, **{**_BOUNDS, "soft_time_limit": 100, "time_limit": 110})
-def rebuild(self: Task, uid: str, *_args: Any, **_: Any) -> None:
+@shared_task(
+    name="activity.tasks.rebuild", bind=True, **{**_BOUNDS, "soft_time_limit": 100, "time_limit": 110}
+)
+def rebuild(self: Any, uid: str, *_args: Any, **_: Any) -> None:
     """Somebody returned."""
     rebuilds.rebuild(uid)
 

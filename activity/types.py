@@ -10,6 +10,12 @@ STATUSES: Final = ("watching", "watchlist", "finished")
 SOURCES: Final = ("search", "recommendation", "friend", "community")
 NAMELESS: Final = "Someone you follow"
 
+
+def is_uid(text: str) -> bool:
+    """Whether this can be somebody's uid: 1 to 128 characters, all printable, none of them blank."""
+    return 0 < len(text) <= UID_LENGTH and text.isprintable() and not any(map(str.isspace, text))
+
+
 # Bounds of what is kept of one person.
 SEEN_KEPT: Final = 5_000
 FINISHED_KEPT: Final = 5_000

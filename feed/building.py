@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from activity.services import history, profiles
+from activity.services import history, presence, profiles, rebuilds
 from activity.types import Profile, StoreUnavailable
 from content.services import cards
 from feed import pipeline, plans, recipe, sources, traces
@@ -38,6 +38,7 @@ class Known:
     served_count: int
     seen_count: int
     degraded: set[str] = field(default_factory=set)
+    rebuilding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +68,22 @@ class Built:
 
 
 def queue_known(pipe: Any, uid: str) -> None:
-    """Queue what a build must know first; `take_known` reads the four answers."""
+    """Queue what a build must know first; `take_known` reads the answers."""
     pipe.get(profiles.key(uid))
     pipe.get(keys.INDEX_CURRENT.of())
     pipe.llen(keys.SERVED.of(viewer=uid))
     pipe.zcard(history.key(uid))
+    presence.queue_state(pipe, uid)
 
 
-def take_known(uid: str, answers: Sequence[Any]) -> Known:
+def take_known(uid: str, answers: Sequence[Any], *, now: float) -> Known:
     """Cost: none when warm; a cold profile is 1 store call and 1 wait. A dead store degrades, it does not raise."""
-    raw_profile, raw_current, served_count, seen_count = answers
+    raw_profile, raw_current, served_count, seen_count, *about = answers
     current = Current.unpacked(raw_current)
     known = Known(Profile(uid), current, served_count, seen_count)
     try:
         known.viewer = profiles.take(uid, raw_profile)
+        known.rebuilding = rebuilds.under_way(known.viewer, about, now=now)
     except StoreUnavailable:
         known.degraded.add("profile")
     if current is None:
@@ -119,6 +122,8 @@ def _attempt(known: Known, what: Build, depth: int, *, wider: int) -> Built:
     pools, seen, served = _recall(known, request, names)
     own, lately, entries = plans.served(served, what.session)
     degraded = {*what.degraded, *known.degraded, *(pool.source for pool in pools if pool.error)}
+    if known.rebuilding and {recipe.FRIENDS, recipe.FOLLOWING} & set(names):
+        degraded.add("timeline_rebuilding")
     if entries < what.served_before:
         degraded.add("served_history")
     inputs = ChunkInputs(

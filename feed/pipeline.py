@@ -15,17 +15,26 @@ from feed.types import Candidate, Chunk, ChunkInputs, FactsById, Pool, Shortlist
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed type. `personal` feeds are ranked for the viewer, shuffled in tiers and diversified."""
+    """A feed type: its sources, in the order in which they own what several find, and what each is due.
+
+    `personal` feeds are ranked for the viewer, shuffled in tiers and diversified. A `fresh` one begins a
+    new session with every request that has no cursor.
+    """
 
     sources: tuple[str, ...]
+    shares: Mapping[str, int]
+    heirs: Mapping[str, Sequence[str]]
     id_filters: tuple[filters.IdFilter, ...]
     facts_filters: tuple[filters.FactsFilter, ...]
     personal: bool
+    fresh: bool = False
 
 
 FEEDS: Final[Mapping[str, Feed]] = {
     "for_you": Feed(
         sources=recipe.OWNERSHIP,
+        shares=recipe.SHARES,
+        heirs=recipe.HEIRS,
         id_filters=(filters.IN_SESSION, filters.SEEN, filters.SERVED_LATELY),
         facts_filters=(filters.HIDDEN, filters.FINISHED),
         personal=True,
@@ -33,9 +42,21 @@ FEEDS: Final[Mapping[str, Feed]] = {
     # The order of the index, as everybody sees it.
     "trending": Feed(
         sources=(recipe.TRENDING,),
+        shares={recipe.TRENDING: 1},
+        heirs={recipe.TRENDING: ()},
         id_filters=(filters.IN_SESSION,),
         facts_filters=(filters.HIDDEN,),
         personal=False,
+    ),
+    # What the people whom the viewer follows did, newest first, as it was when they asked.
+    "following": Feed(
+        sources=(recipe.FOLLOWING,),
+        shares={recipe.FOLLOWING: 1},
+        heirs={recipe.FOLLOWING: ()},
+        id_filters=(filters.IN_SESSION,),
+        facts_filters=(),
+        personal=False,
+        fresh=True,
     ),
 }
 
@@ -52,7 +73,7 @@ def shortlist(inputs: ChunkInputs) -> Shortlist:
     kept: dict[str, tuple[Candidate, ...]] = {}
     reserve: dict[str, tuple[Candidate, ...]] = {}
     cut = False
-    for name in (name for name in recipe.OWNERSHIP if name in pools):
+    for name in (name for name in feed.sources if name in pools):
         room = recipe.KEPT[name] * inputs.wider
         mine: list[Candidate] = []
         later: list[Candidate] = []
@@ -82,13 +103,13 @@ def plan(inputs: ChunkInputs, listed: Shortlist, facts: FactsById) -> Chunk:
     spare = {name: _alive(group, feed, inputs, facts, drops) for name, group in listed.reserve.items()}
     ordered = {
         name: [slot for group in groups for slot in _order(name, group, feed, inputs, facts)]
-        for name, groups in _lift(fresh, spare, size=inputs.size).items()
+        for name, groups in _lift(feed.shares, fresh, spare, size=inputs.size).items()
     }
     scores = {slot.id: slot for group in ordered.values() for slot in group}
     mixed = mixing.interleave(
         {name: [slot.id for slot in group] for name, group in ordered.items()},
-        shares=recipe.SHARES,
-        heirs=recipe.HEIRS,
+        shares=feed.shares,
+        heirs=feed.heirs,
         start=inputs.start,
         size=inputs.size,
     )
@@ -144,18 +165,22 @@ def _alive(
 
 
 def _lift(
-    fresh: Mapping[str, list[Candidate]], spare: Mapping[str, list[Candidate]], *, size: int
+    shares: Mapping[str, int],
+    fresh: Mapping[str, list[Candidate]],
+    spare: Mapping[str, list[Candidate]],
+    *,
+    size: int,
 ) -> dict[str, tuple[list[Candidate], list[Candidate]]]:
     """Bring back what a soft filter dropped where a pool runs short: (fresh, lifted) per source.
 
     A source that cannot meet its due of the chunk gets enough to meet it; if all
     together cannot fill the chunk, everything comes back.
     """
-    total = sum(recipe.SHARES.values())
+    total = sum(shares.values())
     everything = sum(map(len, fresh.values())) < size
     queues = {}
     for name, mine in fresh.items():
-        due = -(-size * recipe.SHARES[name] // total)
+        due = -(-size * shares[name] // total)
         room = len(spare[name]) if everything else max(due - len(mine), 0)
         queues[name] = (mine, spare[name][:room])
     return queues
@@ -175,7 +200,7 @@ def _order(
 ) -> list[Slot]:
     """A group's slots: ranked and shuffled in tiers if the feed is personal, else as the source gave them."""
     if not feed.personal:
-        return [Slot(c.id, source, c.reason, round(c.score, recipe.SCORE_DIGITS)) for c in group]
+        return [Slot(c.id, source, c.reason, round(c.score, recipe.SCORE_DIGITS), c.social) for c in group]
     slots = [
         Slot(
             candidate.id,

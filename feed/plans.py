@@ -37,24 +37,29 @@ local function mark(plan, slots, served, base, upto, session)
 end
 """
 
-# KEYS: plan, slots, served. ARGV: session, served cap, served ttl, from, count, mark to, plan ttl.
-_READ = Lua(
+# ARGV: session, served cap, served ttl, from, count, mark to, plan ttl.
+_LOOK = (
     _MARK
     + """
-local head = redis.call('HMGET', KEYS[1], 'header', 'dry', 'base', 'short')
-if not head[1] then return false end
-local base = tonumber(head[3])
-local stop = base + redis.call('LLEN', KEYS[2])
-local from = math.max(tonumber(ARGV[4]), base)
-local slots = redis.call('LRANGE', KEYS[2], from - base, from - base + tonumber(ARGV[5]) - 1)
-mark(KEYS[1], KEYS[2], KEYS[3], base, math.min(math.max(tonumber(ARGV[6]), from), stop), ARGV[1])
-if head[4] == '0' and tonumber(ARGV[7]) > 0 then
-  redis.call('EXPIRE', KEYS[1], ARGV[7])
-  redis.call('EXPIRE', KEYS[2], ARGV[7])
+local function look()
+  local head = redis.call('HMGET', KEYS[1], 'header', 'dry', 'base', 'short')
+  if not head[1] then return false end
+  local base = tonumber(head[3])
+  local stop = base + redis.call('LLEN', KEYS[2])
+  local from = math.max(tonumber(ARGV[4]), base)
+  local slots = redis.call('LRANGE', KEYS[2], from - base, from - base + tonumber(ARGV[5]) - 1)
+  mark(KEYS[1], KEYS[2], KEYS[3], base, math.min(math.max(tonumber(ARGV[6]), from), stop), ARGV[1])
+  if head[4] == '0' and tonumber(ARGV[7]) > 0 then
+    redis.call('EXPIRE', KEYS[1], ARGV[7])
+    redis.call('EXPIRE', KEYS[2], ARGV[7])
+  end
+  return {head[1], tonumber(head[2]), from, stop, slots}
 end
-return {head[1], tonumber(head[2]), from, stop, slots}
 """
 )
+
+# KEYS: plan, slots, served. ARGV: as above.
+_READ = Lua(_LOOK + "return look()")
 
 # KEYS: plan, slots, served, session pointer. ARGV: session, served cap, served ttl, mode, pointer seen,
 # pointer, pointer ttl, plan ttl, mark to, base, slots that follow, slot …, then hash field, value …
@@ -81,16 +86,20 @@ return ''
 """
 )
 
-# KEYS: plan, slots. ARGV: length seen, slots that follow, slot …, then hash field, value …
-# Appends only to the plan that was read: a second extender finds it longer and leaves it.
-_APPEND = Lua("""
-if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[1]) then return 0 end
-local number, ttl = tonumber(ARGV[2]), redis.call('PTTL', KEYS[1])
-for i = 3, 2 + number do redis.call('RPUSH', KEYS[2], ARGV[i]) end
-for i = 3 + number, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-if ttl > 0 then redis.call('PEXPIRE', KEYS[2], ttl) end
-return 1
-""")
+# KEYS: plan, slots, served. ARGV: as above, then length seen, slots that follow, slot …, hash field, value …
+# Appends only to the plan that was read (a second extender finds it longer and leaves it), then looks.
+_APPEND = Lua(
+    _LOOK
+    + """
+if redis.call('EXISTS', KEYS[1]) == 1 and redis.call('LLEN', KEYS[2]) == tonumber(ARGV[8]) then
+  local number, ttl = tonumber(ARGV[9]), redis.call('PTTL', KEYS[1])
+  for i = 10, 9 + number do redis.call('RPUSH', KEYS[2], ARGV[i]) end
+  for i = 10 + number, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+  if ttl > 0 then redis.call('PEXPIRE', KEYS[2], ttl) end
+end
+return look()
+"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +165,8 @@ def read(viewer: str, session: str, *, start: int, count: int, mark: int, ttl: i
 
     None when the plan is gone. A plan made again later than `start` answers from its own first slot.
     """
-    answer = _READ.run(
-        redis(),
-        keys=[*_keys(viewer, session), keys.SERVED.of(viewer=viewer)],
-        args=[session, SERVED_KEPT, keys.SERVED.ttl, start, count, mark, ttl],
-    )
-    if not answer:
-        return None
-    header, dry, begin, stop, slots = answer
-    return View(_header(header), bool(dry), begin, stop, [_split(slot) for slot in slots])
+    args = [session, SERVED_KEPT, keys.SERVED.ttl, start, count, mark, ttl]
+    return _view(_READ.run(redis(), keys=_looked_at(viewer, session), args=args))
 
 
 def claim_new(
@@ -179,11 +181,12 @@ def claim_again(viewer: str, draft: Draft, *, mark: int) -> bool:
     return not _claim(viewer, draft, mode="again", seen=None, pointer=None, mark=mark)
 
 
-def append(viewer: str, draft: Draft, *, length: int) -> bool:
-    """Lengthen a plan that has `length` slots; False if it changed meanwhile."""
-    slots = _packed(draft.slots)
-    args: list[Any] = [length, len(slots), *slots, *_fields(draft)]
-    return bool(_APPEND.run(redis(), keys=_keys(viewer, draft.header.session), args=args))
+def append(viewer: str, draft: Draft, *, length: int, start: int, count: int, mark: int) -> View | None:
+    """Lengthen a plan that has `length` slots, unless somebody else did; then as `read`, in the same wait."""
+    session, slots = draft.header.session, _packed(draft.slots)
+    args: list[Any] = [session, SERVED_KEPT, keys.SERVED.ttl, start, count, mark, 0]
+    args += [length, len(slots), *slots, *_fields(draft)]
+    return _view(_APPEND.run(redis(), keys=_looked_at(viewer, session), args=args))
 
 
 def queue_state(pipe: Any, viewer: str, session: str) -> None:
@@ -271,7 +274,7 @@ def whole(viewer: str, session: str, *, count: int) -> Stored | None:
         header=_header(fields[b"header"]),
         base=int(fields[b"base"]),
         length=length,
-        slots=[Slot(item, **orjson.loads(fragment)) for item, fragment in map(_split, raw)],
+        slots=[_slot(*_split(slot)) for slot in raw],
         receipts=[receipts[start] for start in sorted(receipts)],
     )
 
@@ -280,6 +283,17 @@ def view_of(draft: Draft, *, count: int) -> View:
     """What `read` would answer for the draft's first slots, without asking."""
     slots = [_split(slot) for slot in _packed(draft.slots[:count])]
     return View(draft.header, draft.dry, draft.start, draft.start + len(draft.slots), slots)
+
+
+def _view(answer: Any) -> View | None:
+    if not answer:
+        return None
+    header, dry, begin, stop, slots = answer
+    return View(_header(header), bool(dry), begin, stop, [_split(slot) for slot in slots])
+
+
+def _looked_at(viewer: str, session: str) -> list[str]:
+    return [*_keys(viewer, session), keys.SERVED.of(viewer=viewer)]
 
 
 def _keys(viewer: str, session: str) -> list[str]:
@@ -301,9 +315,13 @@ def _fields(draft: Draft) -> list[Any]:
 
 def _packed(slots: Sequence[Slot]) -> list[bytes]:
     return [
-        slot.id.encode()
-        + b" "
-        + orjson.dumps({"source": slot.source, "reason": slot.reason, "score": slot.score})
+        b"%b %b"
+        % (
+            slot.id.encode(),
+            orjson.dumps(
+                {"source": slot.source, "reason": slot.reason, "score": slot.score, **(slot.social or {})}
+            ),
+        )
         for slot in slots
     ]
 
@@ -311,6 +329,12 @@ def _packed(slots: Sequence[Slot]) -> list[bytes]:
 def _split(slot: bytes) -> tuple[str, bytes]:
     item_id, _, fragment = slot.partition(b" ")
     return item_id.decode(), fragment
+
+
+def _slot(item: str, fragment: bytes) -> Slot:
+    body = orjson.loads(fragment)
+    source, reason, score = body.pop("source"), body.pop("reason"), body.pop("score")
+    return Slot(item, source, reason, score, body or None)
 
 
 def _header(raw: bytes) -> Header:

@@ -13,6 +13,7 @@ VERSION: Final = "2026-11-23"
 TRENDING: Final = "trending"
 PERSONALIZED: Final = "personalized"
 FRIENDS: Final = "friends"
+FOLLOWING: Final = "following"  # the source of the feed type of that name
 
 # --- mixing ---
 # Slots in every ten. The phone shows what `shares` promises; tests hold every prefix to it.
@@ -35,8 +36,8 @@ TIER: Final = 20  # consecutive ranks of one source that are shuffled among them
 
 # Candidates fetched, and those kept for ranking, per source and chunk. The kept ones are more than a
 # chunk's share (100, 60, 40), so that a dry neighbour's slots find takers.
-FETCHED: Final = MappingProxyType({TRENDING: 500, PERSONALIZED: 400, FRIENDS: 100})
-KEPT: Final = MappingProxyType({TRENDING: 400, PERSONALIZED: 160, FRIENDS: 100})
+FETCHED: Final = MappingProxyType({TRENDING: 500, PERSONALIZED: 400, FRIENDS: 100, FOLLOWING: 400})
+KEPT: Final = MappingProxyType({TRENDING: 400, PERSONALIZED: 110, FRIENDS: 100, FOLLOWING: 400})
 GENRES_READ: Final = 8  # genre indexes that one plan reads, the viewer's dearest first
 
 # --- diversity, best effort within one source's slots ---
@@ -94,6 +95,7 @@ VERBS: Final = (
     ("watching", "are watching this"),
     ("watchlist", "want to watch this"),
 )
+FRIENDS_SHOWN: Final = 20  # supporters that an item of the following feed lists
 LOW_RATING: Final = 2  # a rating up to this recommends nothing
 
 # --- indexes ---

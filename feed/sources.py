@@ -7,12 +7,14 @@ breakers and time-outs); here is only the deadline that they all share.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from activity.services import timelines
-from activity.types import NAMELESS, Profile, TimelineEntry, TimelineRow
+from activity.services import names, timelines
+from activity.services.names import Name
+from activity.types import Profile, TimelineEntry, TimelineRow
 from content.services import items, titles
 from feed import indexes, recipe
 from feed.indexes import Current
@@ -138,20 +140,21 @@ def _take_personalized(request: Request, answers: Sequence[Any]) -> Pool:
 # --- friends: the viewer's own timeline ---
 
 
-def _ask_friends(request: Request, pipe: Any) -> None:
-    pipe.get(timelines.key(request.viewer.uid))
+def _ask_timeline(request: Request, pipe: Any) -> None:
+    timelines.queue_read(pipe, request.viewer)
 
 
 def _take_friends(request: Request, answers: Sequence[Any]) -> Pool:
-    entries = timelines.take(request.viewer.uid, answers[0], unwanted=request.viewer.unwanted)
+    entries = timelines.take(request.viewer, answers)
     backed = [(entry, supporters) for entry in entries if (supporters := _recommending(entry))]
     newest = backed[: recipe.FETCHED[recipe.FRIENDS]]
     standing = titles.items_of([entry.title for entry, _ in newest])
+    called = names.of(_naming(supporters).actor for _, supporters in newest)
     candidates = tuple(
         Candidate(
             standing[entry.title][0],
             0.5 ** (max(request.now - supporters[0].at, 0) / _ACTIVITY_HALF_LIFE),
-            reason_of(supporters),
+            reason_of(supporters, called),
             len(supporters),
         )
         for entry, supporters in newest
@@ -173,16 +176,60 @@ def _verb(row: TimelineRow) -> int | None:
     return next((place for place, (name, _) in enumerate(recipe.VERBS) if name in deeds), None)
 
 
-def reason_of(supporters: Sequence[TimelineRow]) -> str:
-    """`Ama and 2 others liked this`: the strongest verb of them all, the newest of those who did it first."""
-    strengths = [(place, row) for row in supporters if (place := _verb(row)) is not None]
-    strongest = min(place for place, _ in strengths)
-    name = next(row.actor_name for place, row in strengths if place == strongest) or NAMELESS
-    others = len(supporters) - 1
-    phrase = recipe.VERBS[strongest][1]
+def _naming(supporters: Sequence[TimelineRow]) -> TimelineRow:
+    """Who names the reason: of those with the strongest verb among them all, the newest."""
+    return min(supporters, key=lambda row: (_verb(row), -row.at, row.actor))
+
+
+def reason_of(supporters: Sequence[TimelineRow], called: Mapping[str, Name]) -> str:
+    """`Ama and 2 others liked this`."""
+    naming = _naming(supporters)
+    phrase = recipe.VERBS[_verb(naming) or 0][1]
+    name, others = called[naming.actor][0], len(supporters) - 1
     if others == 0:
         return f"{name} {phrase.replace('are ', 'is ').replace('want ', 'wants ')}"
     return f"{name} and {others} other{'s' if others > 1 else ''} {phrase}"
+
+
+# --- following: the same timeline as a list of what was done ---
+
+
+def _take_following(request: Request, answers: Sequence[Any]) -> Pool:
+    entries = timelines.take(request.viewer, answers)[: recipe.FETCHED[recipe.FOLLOWING]]
+    standing = titles.items_of([entry.title for entry in entries])
+    shown = [entry for entry in entries if standing[entry.title]]
+    called = timelines.named(shown, most=recipe.FRIENDS_SHOWN)
+    candidates = tuple(
+        Candidate(standing[entry.title][0], 1.0, _told(entry, called), social=_social(entry, called))
+        for entry in shown
+    )
+    return Pool(recipe.FOLLOWING, candidates)
+
+
+def _told(entry: TimelineEntry, called: Mapping[str, Name]) -> str:
+    backing = _recommending(entry)
+    if backing:
+        return reason_of(backing, called)
+    return f"{called[entry.supporters[0].actor][0]} rated this"
+
+
+def _social(entry: TimelineEntry, called: Mapping[str, Name]) -> dict[str, Any]:
+    newest = entry.supporters[0]
+    friends = [_friend(row, called) for row in entry.supporters[: recipe.FRIENDS_SHOWN]]
+    return {
+        "type": "social_activity",
+        "status": newest.status or ("liked" if newest.favorite else "rated"),
+        "rating": newest.rating,
+        "isFavorite": newest.favorite,
+        "timestamp": datetime.fromtimestamp(newest.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "friend": friends[0],
+        "friends": friends,
+    }
+
+
+def _friend(row: TimelineRow, called: Mapping[str, Name]) -> dict[str, str | None]:
+    name, picture = called[row.actor]
+    return {"uid": row.actor, "username": name, "avatarUrl": picture}
 
 
 SOURCES: Final = {
@@ -190,6 +237,7 @@ SOURCES: Final = {
     for source in (
         Source(recipe.TRENDING, _ask_trending, _take_trending),
         Source(recipe.PERSONALIZED, _ask_personalized, _take_personalized),
-        Source(recipe.FRIENDS, _ask_friends, _take_friends),
+        Source(recipe.FRIENDS, _ask_timeline, _take_friends),
+        Source(recipe.FOLLOWING, _ask_timeline, _take_following),
     )
 }

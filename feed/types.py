@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from content.types import Facts
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a source offers: `score` is the source's own (0 to 1), `supporters` how many friends stand behind it."""
+    """What a source offers: `score` is the source's own (0 to 1), `supporters` how many friends stand behind it,
+    `social` what the wire adds to an item of the following feed."""
 
     id: str
     score: float
     reason: str
     supporters: int = 0
+    social: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,13 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place in a plan."""
+    """One place in a plan; `social` as in Candidate."""
 
     id: str
     source: str
     reason: str
     score: float
+    social: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,121 +4,194 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='SeenHistory',
+            name="SeenHistory",
             fields=[
-                ('uid', models.CharField(max_length=128, primary_key=True, serialize=False)),
-                ('items', models.JSONField(default=list)),
+                ("uid", models.CharField(max_length=128, primary_key=True, serialize=False)),
+                ("items", models.JSONField(default=list)),
             ],
             options={
-                'verbose_name_plural': 'seen histories',
+                "verbose_name_plural": "seen histories",
             },
         ),
         migrations.CreateModel(
-            name='Activity',
+            name="Activity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(max_length=128)),
-                ('title', models.CharField(max_length=80)),
-                ('status', models.CharField(blank=True, max_length=16, null=True)),
-                ('favorite', models.BooleanField(default=False)),
-                ('rating', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('source', models.CharField(blank=True, max_length=16, null=True)),
-                ('liking', models.JSONField(blank=True, default=dict)),
-                ('at', models.BigIntegerField()),
-                ('recorded_at', models.FloatField(default=0.0)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('followers', models.PositiveIntegerField(default=0)),
-                ('delivered', models.PositiveIntegerField(default=0)),
-                ('cursor', models.CharField(blank=True, default='', max_length=128)),
-                ('first_at', models.FloatField(blank=True, null=True)),
-                ('last_at', models.FloatField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.CharField(max_length=128)),
+                ("title", models.CharField(max_length=80)),
+                ("status", models.CharField(blank=True, max_length=16, null=True)),
+                ("favorite", models.BooleanField(default=False)),
+                ("rating", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("source", models.CharField(blank=True, max_length=16, null=True)),
+                ("liking", models.JSONField(blank=True, default=dict)),
+                ("at", models.BigIntegerField()),
+                ("recorded_at", models.FloatField(default=0.0)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("followers", models.PositiveIntegerField(default=0)),
+                ("delivered", models.PositiveIntegerField(default=0)),
+                ("cursor", models.CharField(blank=True, default="", max_length=128)),
+                ("first_at", models.FloatField(blank=True, null=True)),
+                ("last_at", models.FloatField(blank=True, null=True)),
             ],
             options={
-                'verbose_name_plural': 'activities',
-                'indexes': [models.Index(fields=['uid', '-at'], name='activity_uid_at'), models.Index(fields=['-recorded_at'], name='activity_recorded')],
-                'constraints': [models.UniqueConstraint(fields=('uid', 'title'), name='activity_once'), models.CheckConstraint(condition=models.Q(('rating__isnull', True), models.Q(('rating__gte', 1), ('rating__lte', 5)), _connector='OR'), name='activity_rating_in_range')],
+                "verbose_name_plural": "activities",
+                "indexes": [
+                    models.Index(fields=["uid", "-at"], name="activity_uid_at"),
+                    models.Index(fields=["-recorded_at"], name="activity_recorded"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("uid", "title"), name="activity_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("rating__isnull", True),
+                            models.Q(("rating__gte", 1), ("rating__lte", 5)),
+                            _connector="OR",
+                        ),
+                        name="activity_rating_in_range",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('viewer', models.CharField(max_length=128)),
-                ('actor', models.CharField(max_length=128)),
-                ('title', models.CharField(max_length=80)),
-                ('at', models.BigIntegerField()),
-                ('status', models.CharField(blank=True, max_length=16, null=True)),
-                ('favorite', models.BooleanField(default=False)),
-                ('rating', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('actor_name', models.CharField(blank=True, max_length=200, null=True)),
-                ('actor_picture', models.CharField(blank=True, max_length=1000, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("viewer", models.CharField(max_length=128)),
+                ("actor", models.CharField(max_length=128)),
+                ("title", models.CharField(max_length=80)),
+                ("at", models.BigIntegerField()),
+                ("status", models.CharField(blank=True, max_length=16, null=True)),
+                ("favorite", models.BooleanField(default=False)),
+                ("rating", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("actor_name", models.CharField(blank=True, max_length=200, null=True)),
+                ("actor_picture", models.CharField(blank=True, max_length=1000, null=True)),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
-                'indexes': [models.Index(fields=['viewer', '-at'], name='delivery_viewer_at'), models.Index(fields=['actor'], name='delivery_actor')],
-                'constraints': [models.UniqueConstraint(fields=('viewer', 'actor', 'title'), name='delivery_once'), models.CheckConstraint(condition=models.Q(('rating__isnull', True), models.Q(('rating__gte', 1), ('rating__lte', 5)), _connector='OR'), name='delivery_rating_in_range')],
+                "verbose_name_plural": "deliveries",
+                "indexes": [
+                    models.Index(fields=["viewer", "-at"], name="delivery_viewer_at"),
+                    models.Index(fields=["actor"], name="delivery_actor"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("viewer", "actor", "title"), name="delivery_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("rating__isnull", True),
+                            models.Q(("rating__gte", 1), ("rating__lte", 5)),
+                            _connector="OR",
+                        ),
+                        name="delivery_rating_in_range",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Follow',
+            name="Follow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('follower', models.CharField(max_length=128)),
-                ('followee', models.CharField(max_length=128)),
-                ('at', models.FloatField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("follower", models.CharField(max_length=128)),
+                ("followee", models.CharField(max_length=128)),
+                ("at", models.FloatField()),
             ],
             options={
-                'indexes': [models.Index(fields=['followee', 'follower'], name='follow_fanout'), models.Index(fields=['followee', '-at'], name='follow_followers'), models.Index(fields=['follower', '-at'], name='follow_following')],
-                'constraints': [models.UniqueConstraint(fields=('follower', 'followee'), name='follow_once')],
+                "indexes": [
+                    models.Index(fields=["followee", "follower"], name="follow_fanout"),
+                    models.Index(fields=["followee", "-at"], name="follow_followers"),
+                    models.Index(fields=["follower", "-at"], name="follow_following"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("follower", "followee"), name="follow_once")],
             },
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=16)),
-                ('subject', models.CharField(max_length=128)),
-                ('target', models.CharField(blank=True, default='', max_length=128)),
-                ('version', models.PositiveIntegerField(default=0)),
-                ('due', models.FloatField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=16)),
+                ("subject", models.CharField(max_length=128)),
+                ("target", models.CharField(blank=True, default="", max_length=128)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("due", models.FloatField()),
             ],
             options={
-                'indexes': [models.Index(fields=['due'], name='job_due')],
-                'constraints': [models.UniqueConstraint(fields=('kind', 'subject', 'target'), name='job_once')],
+                "indexes": [models.Index(fields=["due"], name="job_due")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "subject", "target"), name="job_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Person',
+            name="Person",
             fields=[
-                ('uid', models.CharField(max_length=128, primary_key=True, serialize=False)),
-                ('name', models.CharField(blank=True, max_length=200, null=True)),
-                ('picture', models.CharField(blank=True, max_length=1000, null=True)),
-                ('genres', models.JSONField(blank=True, default=list)),
-                ('likings', models.JSONField(blank=True, default=dict, help_text='Genre → sum of what titles added.')),
-                ('finished', models.JSONField(blank=True, default=list)),
-                ('blocked', models.JSONField(blank=True, default=list)),
-                ('blocked_by', models.JSONField(blank=True, default=list)),
-                ('pulled', models.JSONField(blank=True, default=list)),
-                ('preferences', models.JSONField(blank=True, default=dict)),
-                ('following', models.PositiveIntegerField(default=0)),
-                ('reach', models.CharField(choices=[('pushed', 'pushed'), ('rising', 'rising'), ('pulled', 'pulled'), ('sinking', 'sinking')], default='pushed', max_length=8)),
-                ('active_at', models.BigIntegerField(default=0)),
-                ('choice_version', models.PositiveIntegerField(default=0)),
-                ('version', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("uid", models.CharField(max_length=128, primary_key=True, serialize=False)),
+                ("name", models.CharField(blank=True, max_length=200, null=True)),
+                ("picture", models.CharField(blank=True, max_length=1000, null=True)),
+                ("genres", models.JSONField(blank=True, default=list)),
+                (
+                    "likings",
+                    models.JSONField(blank=True, default=dict, help_text="Genre → sum of what titles added."),
+                ),
+                ("finished", models.JSONField(blank=True, default=list)),
+                ("blocked", models.JSONField(blank=True, default=list)),
+                ("blocked_by", models.JSONField(blank=True, default=list)),
+                ("pulled", models.JSONField(blank=True, default=list)),
+                ("preferences", models.JSONField(blank=True, default=dict)),
+                ("following", models.PositiveIntegerField(default=0)),
+                (
+                    "reach",
+                    models.CharField(
+                        choices=[
+                            ("pushed", "pushed"),
+                            ("rising", "rising"),
+                            ("pulled", "pulled"),
+                            ("sinking", "sinking"),
+                        ],
+                        default="pushed",
+                        max_length=8,
+                    ),
+                ),
+                ("active_at", models.BigIntegerField(default=0)),
+                ("choice_version", models.PositiveIntegerField(default=0)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'verbose_name_plural': 'people',
-                'constraints': [models.CheckConstraint(condition=models.Q(('uid', ''), _negated=True), name='person_uid_not_empty'), models.CheckConstraint(condition=models.Q(('reach__in', ('pushed', 'rising', 'pulled', 'sinking'))), name='person_reach_known')],
+                "verbose_name_plural": "people",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("uid", ""), _negated=True), name="person_uid_not_empty"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("reach__in", ("pushed", "rising", "pulled", "sinking"))),
+                        name="person_reach_known",
+                    ),
+                ],
             },
         ),
     ]

@@ -60,7 +60,10 @@ def finish(job: Job, *, linked: bool, now: float, again: bool) -> None:
 
 
 def drop_undone(viewer: str, actor: str) -> None:
-    """Take off rows whose activity was undone while nobody pushed for this account. Cost: a call a row beyond the newest."""
+    """Take off rows whose activity was undone while nobody pushed for this account.
+
+    Cost: 2 store calls, and one for each row beyond the newest.
+    """
     there = store().rows_from(viewer, actor, limit=PAGE)
     current = _titles(store().activities(actor, limit=BACKFILLED))
     undone = []

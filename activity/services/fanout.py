@@ -42,7 +42,9 @@ def chunk(uid: str, title: str, version: int, *, cursor: str, now: float) -> str
     more = len(followers) == CHUNK
     if newest:
         done = activity.ledger.delivered + len(followers)
-        ledger = replace(activity.ledger, delivered=done, cursor=followers[-1] if followers else cursor, last_at=now)
+        ledger = replace(
+            activity.ledger, delivered=done, cursor=followers[-1] if followers else cursor, last_at=now
+        )
         newest = store().keep_ledger(uid, title, version, ledger)
     if newest and not more:
         _finish(activity)

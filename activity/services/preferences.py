@@ -15,7 +15,6 @@ def sync(
     providers: list[dict[str, object]] | None = None,
     movies: list[dict[str, object]] | None = None,
     shows: list[dict[str, object]] | None = None,
-    name: str | None = None,
 ) -> tuple[Profile, list[str]]:
     """Keep what is not None; returns the profile and the genre names that nobody here knows.
 
@@ -29,6 +28,6 @@ def sync(
         slugs = tuple(dict.fromkeys(known[n] for n in genre_names if n in known))
         unknown = [str(n) for n in genre_names if n not in known]
     wanted = Preferences(genres=slugs, providers=providers, movies=movies, shows=shows)
-    profile = store().save_preferences(uid, wanted, name=name)
+    profile = store().save_preferences(uid, wanted)
     profiles.write(profile)
     return profile, unknown

@@ -1,4 +1,4 @@
-"""Who is about: deliveries skip people who have not been here for 30 days, and their timeline is rebuilt when they return."""
+"""Who is about: deliveries skip people not seen for 30 days; their timeline is rebuilt when they return."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,8 +20,16 @@ def mark(uid: str) -> None:
     redis().set(key(uid), 1, ex=keys.ACTIVE.ttl)
 
 
-def queue_mark(pipe: Any, uid: str) -> None:
-    pipe.set(key(uid), 1, ex=keys.ACTIVE.ttl)
+def queue_state(pipe: Any, uid: str) -> None:
+    """Queue two reads for `state`: here lately (which counts as being here), timeline being rebuilt."""
+    pipe.getex(key(uid), ex=keys.ACTIVE.ttl)
+    pipe.exists(rebuilding_key(uid))
+
+
+def state(answers: Sequence[Any]) -> tuple[bool, bool]:
+    """(here lately, timeline being rebuilt)."""
+    here, rebuilding = answers
+    return here is not None, bool(rebuilding)
 
 
 def awake(uids: Sequence[str]) -> list[str]:

@@ -72,5 +72,3 @@ def tell_follower(viewer: str, target: str) -> Profile | None:
         return None
     store().tell_pulled([viewer], target, pulled=True)
     return store().profile(viewer)
-
-

@@ -1,6 +1,7 @@
 """Rebuilding a timeline for somebody who was away: bounded, idempotent, its marker gone whatever happens."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from activity import dispatch
 from activity.services import edges, presence
@@ -13,6 +14,13 @@ FOLLOWEES: Final = 200  # most recently active of those they follow
 NEWEST: Final = 20  # activities of each
 FOLLOWS_READ: Final = 1_000
 JOB_DUE_AFTER: Final = 60.0
+
+
+def under_way(profile: Profile, answers: Sequence[Any], *, now: float) -> bool:
+    """Whether the viewer's timeline is being rebuilt, from the answers to presence.queue_state; begins it for
+    somebody who returned. Cost: none for those who were here lately, else as `returned`."""
+    here, rebuilding = presence.state(answers)
+    return rebuilding if here else returned(profile, now=now)
 
 
 def returned(profile: Profile, *, now: float) -> bool:

@@ -6,7 +6,7 @@ from activity import dispatch
 from activity.services import presence, profiles
 from activity.store import store
 from activity.types import Recorded, Relation
-from content.services import titles
+from content.services import genres
 
 JOB_DUE_AFTER: Final = 20.0
 
@@ -44,5 +44,5 @@ def state(uid: str, title: str, relation: Relation, *, source: str | None, now: 
 def _liking(title: str, weight: float) -> dict[str, float]:
     if weight <= 0:
         return {}
-    genres = titles.genres_of(title)
-    return {genre: round(weight * place, 4) for genre, place in zip(genres, _PLACES, strict=False)}
+    slugs = genres.of_title(title)
+    return {slug: round(weight * place, 4) for slug, place in zip(slugs, _PLACES, strict=False)}

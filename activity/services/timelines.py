@@ -43,7 +43,8 @@ def group(rows: Iterable[TimelineRow]) -> list[TimelineEntry]:
     """Rows into entries: one a title, its supporters newest first, entries by their newest supporter."""
     by_title = sorted(rows, key=lambda row: (row.title, -row.at, row.actor))
     entries = [
-        TimelineEntry(title, tuple(supporters)) for title, supporters in groupby(by_title, lambda row: row.title)
+        TimelineEntry(title, tuple(supporters))
+        for title, supporters in groupby(by_title, lambda row: row.title)
     ]
     return sorted(entries, key=lambda entry: (-entry.at, entry.title))
 

@@ -10,6 +10,7 @@ from django.utils.text import slugify
 
 from content.genres import fold
 from content.models import Genre, GenreAlias, GenreTmdbId
+from content.services import cards, titles
 
 MAX_NAME: Final = 64
 
@@ -123,3 +124,9 @@ def _slug(name: str, key: str) -> str:
     """In ASCII if that loses nothing, else in the name's own letters: no two genres share one."""
     candidates = (slugify(name), slugify(name, allow_unicode=True))
     return next((slug for slug in candidates if fold(slug) == key and len(slug) <= MAX_NAME), key)
+
+
+def of_title(title: str) -> tuple[str, ...]:
+    """The slugs of a title's first item, the primary one first; empty where none is published. Cost: 2 waits."""
+    ids = titles.items_of([title])[title][:1]
+    return next((facts.genres for facts in cards.read_facts(ids).values()), ())

@@ -1,9 +1,9 @@
 """A request for a page of a feed: find or make the session's plan, slice it, hydrate it, fill it.
 
 Waits on Redis, warm: a next page 2 (slice, cards), +1 when it must refill; a repeated
-head 3; a first page with a new plan 6 (known, recall, titles, facts, claim, cards); an
-extension 8 (slice, known, recall, titles, facts, append, slice, cards). Never SQL or the
-activity store when warm.
+head 3; a first page with a new plan 7 (known, recall, titles, names, facts, claim, cards);
+an extension 8 (slice, known, recall, titles, names, facts, append, cards). Never SQL or
+the activity store when warm.
 """
 
 import secrets
@@ -16,6 +16,7 @@ from feed import building, plans
 from feed.building import Build, Built, Known
 from feed.cursor import Cursor
 from feed.healing import ask_for_rebuild
+from feed.pipeline import FEEDS
 from feed.plans import Pointer, View
 from finishd.lib import keys
 from finishd.lib.redis import store as redis
@@ -84,7 +85,7 @@ def _head(query: Query) -> View:
     pipe.get(keys.SESSION.of(viewer=query.viewer, feed=query.feed))
     *answers, raw = pipe.execute()
     pointer = Pointer.unpacked(raw)
-    known = building.take_known(query.viewer, answers)
+    known = building.take_known(query.viewer, answers, now=query.now)
     if pointer is not None and _stands(pointer, known, query):
         view = _read(query, pointer.session, start=0)
         if view is not None:
@@ -93,7 +94,7 @@ def _head(query: Query) -> View:
 
 
 def _stands(pointer: Pointer, known: Known, query: Query) -> bool:
-    if query.refresh or query.now >= pointer.started + plans.HEAD_FOR:
+    if query.refresh or FEEDS[query.feed].fresh or query.now >= pointer.started + plans.HEAD_FOR:
         return False
     return pointer.choices == known.viewer.choice_version or "profile" in known.degraded
 
@@ -121,7 +122,7 @@ def _resume(query: Query, cursor: Cursor) -> tuple[View, bool]:
         return view, False
     pipe = redis().pipeline()
     building.queue_known(pipe, query.viewer)
-    known = building.take_known(query.viewer, pipe.execute())
+    known = building.take_known(query.viewer, pipe.execute(), now=query.now)
     now = int(query.now)
     what = Build(
         query.feed,
@@ -149,7 +150,7 @@ def _extend(query: Query, view: View, *, start: int, count: int, mark: int) -> V
     state = plans.take_state(answers[-2:])
     if state is not None:
         header, end, tail, ids = state
-        known = _pinned(building.take_known(query.viewer, answers[:-2]), header.generation)
+        known = _pinned(building.take_known(query.viewer, answers[:-2], now=query.now), header.generation)
         what = Build(
             query.feed,
             session,
@@ -162,10 +163,11 @@ def _extend(query: Query, view: View, *, start: int, count: int, mark: int) -> V
             degraded=header.degraded,
         )
         built = _build(query, known, what)
-        plans.append(query.viewer, built.draft, length=len(ids))
         building.keep_trace(query.viewer, built)
-    again = plans.read(query.viewer, session, start=start, count=count, mark=mark, ttl=0)
-    return again or replace(view, dry=True)
+        longer = plans.append(query.viewer, built.draft, length=len(ids), start=start, count=count, mark=mark)
+    else:
+        longer = None
+    return longer or replace(view, dry=True)
 
 
 def _pinned(known: Known, generation: int | None) -> Known:

@@ -56,8 +56,8 @@ def _warm() -> None:
 def test_a_first_page_with_a_new_plan() -> None:
     with cost() as spent:
         get_feed("ama", limit=10)
-    # what is known of viewer and indexes, recall of all sources, titles, facts, claim, cards
-    assert len(spent.waits) == 6, spent.waits
+    # what is known of viewer and indexes, recall of all sources, titles, names, facts, claim, cards
+    assert len(spent.waits) == 7, spent.waits
     assert spent.sql == []
     assert spent.store.calls == []
 
@@ -103,7 +103,7 @@ def test_a_page_that_extends_the_plan() -> None:
     cursor = walk_feed("ama", limit=100, pages=1)[-1]["meta"]["cursor"]
     with cost() as spent:
         page = get_feed("ama", limit=100, cursor=cursor)
-    # slice, what is known and the plan so far, recall, titles, facts, append, slice, cards
+    # slice, what is known and the plan so far, recall, titles, names, facts, append and slice, cards
     assert len(spent.waits) == 8, spent.waits
     assert len(page["feed"]) == 100
     assert spent.sql == []
@@ -119,8 +119,9 @@ def test_a_cold_viewer() -> None:
     # profile 1 document, seen history 1, timeline 27 rows (at most 100): 3 calls, at most 102 documents
     assert sorted(spent.store.calls) == ["profile", "seen", "timeline"]
     assert spent.store.documents == 1 + 1 + 27
-    # as warm, and each of the three is written to Redis
-    assert len(spent.waits) == 6 + 3, spent.waits
+    # as warm; profile and seen history are written to Redis (1 each), the timeline is announced, kept and
+    # its names with it (3)
+    assert len(spent.waits) == 7 + 2 + 3, spent.waits
 
 
 @pytest.mark.usefixtures("_warm")

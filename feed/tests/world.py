@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from activity.services import preferences, timelines
-from activity.types import TimelineRow
+from activity.services import edges, people, preferences, presence, profiles
+from activity.store import store
+from activity.types import Relation
 from content.models import Genre, Item, ItemGenre
 from content.services import cards, genres
 from content.types import title_key
@@ -58,11 +59,14 @@ def choose(uid: str, *names: str) -> None:
 
 
 def befriend(uid: str, numbers: range, *, actor: str = "kofi", name: str = "Kofi") -> None:
-    """Let a friend have liked these films, the first one last."""
+    """Let somebody have liked these films, the first one last, and the viewer follow them; delivered on the spot."""
     now = int(NOW.timestamp())
-    rows = [
-        TimelineRow(actor=actor, title=f"movie:{1_000 + n}", at=now - 60 * n, favorite=True, actor_name=name)
-        for n in numbers
-        if n % 10 != 9
-    ]
-    timelines.deliver(uid, rows)
+    people.greet(actor, name, None)
+    for n in numbers:
+        if n % 10 != 9:
+            relation = Relation(favorite=True)
+            store().record(actor, f"movie:{1_000 + n}", relation, now=now - 60 * n, due=now)
+    profile, _ = store().follow(uid, actor, now=now, due=now)
+    profiles.write(profile)
+    presence.mark(uid)
+    edges.sync(uid, actor)

@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 from django.core.management import call_command
 
-from activity.services import preferences, profiles, timelines
+from activity.services import edges, preferences, presence, profiles
+from activity.services import people as people_service
 from activity.store import store
-from activity.types import TimelineRow
+from activity.types import Job, Profile, Relation
 from content.types import title_key
 from feed.services import builds
 from finishd.demo import world
@@ -27,11 +28,13 @@ def load(*, now: datetime) -> tuple[int, int]:
         path = Path(folder) / "demo.json"
         path.write_bytes(orjson.dumps(items))
         call_command("import_catalog", str(path), format="master", publish=True, verbosity=0)
-    keys = {title["id"]: _key(title) for title in world.titles()}
-    people = {person["uid"]: person for person in world.people()}
+    titles = {title["id"]: _key(title) for title in world.titles()}
+    people = world.people()
     epoch = int(now.timestamp())
-    for person in people.values():
-        _load_person(person, people, keys, now=epoch)
+    for person in people:
+        _load_person(person, titles, now=epoch)
+    for person in people:
+        _befriend(person, now=epoch)
     builds.rebuild(now=now, accept=True)
     return len(items), len(people)
 
@@ -56,24 +59,28 @@ def _load_person(
     person: DemoPerson, people: dict[str, DemoPerson], keys: dict[str, str], *, now: int
 ) -> None:
     uid = person["uid"]
-    preferences.sync(uid, genre_names=person["genres"], name=person["name"])
-    finished = [keys[deed["title"]] for deed in person["activities"] if deed.get("status") == "finished"]
-    profiles.write(store().add_finished(uid, finished))
-    rows = [row for followee in person["follows"] for row in _rows(people[followee], keys, now=now)]
-    timelines.deliver(uid, rows)
+    preferences.sync(uid, genre_names=person["genres"])
+    people_service.greet(uid, person["name"], None)
+    for deed in reversed(person["activities"]):
+        relation = Relation(deed.get("status"), deed.get("isFavorite", False), deed.get("rating"))
+        at = now - deed["daysAgo"] * _DAY
+        recorded = store().record(uid, keys[deed["title"]], relation, now=at, due=at)
+        _done(Job("deliver", uid, keys[deed["title"]], recorded.activity.version))
 
 
-def _rows(actor: DemoPerson, keys: dict[str, str], *, now: int) -> Iterator[TimelineRow]:
-    for deed in actor["activities"]:
-        yield TimelineRow(
-            actor=actor["uid"],
-            title=keys[deed["title"]],
-            at=now - int(deed["daysAgo"] * _DAY),
-            status=deed.get("status"),
-            favorite=deed.get("isFavorite", False),
-            rating=deed.get("rating"),
-            actor_name=actor["name"],
-        )
+def _befriend(person: DemoPerson, *, now: int) -> None:
+    """Follows, with their timelines filled on the spot: no worker need be up yet."""
+    uid = person["uid"]
+    for followee in person["follows"]:
+        profile, _ = store().follow(uid, followee, now=now, due=now)
+        edges.sync(uid, followee)
+        _done(Job("backfill", uid, followee, profile.version))
+    profiles.write(store().profile(uid) or Profile(uid))
+    presence.mark(uid)
+
+
+def _done(job: Job) -> None:
+    store().finish(job)
 
 
 def _key(title: DemoTitle) -> str:

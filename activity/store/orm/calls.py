@@ -7,9 +7,8 @@ from typing import ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError
 
-
-from activity.models import Person
 from activity.models import Job as JobRow
+from activity.models import Person
 from activity.store import taste
 from activity.store.meter import metered
 from activity.types import JobKind, Profile, StoreUnavailable
@@ -72,7 +71,6 @@ def profile_of(person: Person) -> Profile:
         choice_version=person.choice_version,
         version=person.version,
     )
-
 
 
 def _choices(person: Person) -> str:

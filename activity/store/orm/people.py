@@ -74,7 +74,7 @@ class People:
             for person in changed:
                 rest = [uid for uid in person.pulled if uid != actor]
                 person.pulled = [*rest, actor] if pulled else rest
-                person.version = F("version") + 1  # type: ignore[assignment]
+                person.version = F("version") + 1
             Person.objects.bulk_update(changed, ["pulled", "version"], batch_size=200)
 
     @call

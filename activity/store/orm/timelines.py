@@ -28,7 +28,9 @@ class Timelines:
         note_documents(len(rows))
         Delivery.objects.bulk_create(
             [
-                Delivery(viewer=viewer, actor=row.actor, title=row.title, **{c: getattr(row, c) for c in _COLUMNS})
+                Delivery(
+                    viewer=viewer, actor=row.actor, title=row.title, **{c: getattr(row, c) for c in _COLUMNS}
+                )
                 for viewer, row in rows
             ],
             update_conflicts=True,

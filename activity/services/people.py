@@ -1,0 +1,18 @@
+"""Who somebody is, as their token says."""
+
+from activity.services import names, profiles
+from activity.store import store
+
+
+def greet(uid: str, name: str | None, picture: str | None) -> None:
+    """Write a name or picture through when the token brings a new one.
+
+    Cost: 1 wait; for a change 1 store call and 2 waits more. Raises StoreUnavailable.
+    """
+    if name is None and picture is None:
+        return
+    known_name, known_picture = names.of([uid])[uid]
+    if (name or known_name, picture or known_picture) != (known_name, known_picture):
+        profile = store().save_name(uid, name, picture)
+        profiles.write(profile)
+        names.keep({uid: (profile.name, profile.picture)})
