@@ -110,7 +110,9 @@ class RelationSerializer(serializers.Serializer[None]):
     status = serializers.ChoiceField(choices=STATUSES, required=False, allow_null=True, default=None)
     is_favorite = serializers.BooleanField(default=False)
     rating = serializers.IntegerField(min_value=1, max_value=5, required=False, allow_null=True, default=None)
-    source = serializers.ChoiceField(choices=SOURCES, required=False, allow_null=True, default=None)
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=SOURCES, required=False, allow_null=True, default=None
+    )
 
 
 class RelationAnswer(serializers.Serializer[None]):

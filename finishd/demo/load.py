@@ -55,9 +55,7 @@ def _items(title: DemoTitle) -> Iterator[dict[str, Any]]:
         }
 
 
-def _load_person(
-    person: DemoPerson, people: dict[str, DemoPerson], keys: dict[str, str], *, now: int
-) -> None:
+def _load_person(person: DemoPerson, keys: dict[str, str], *, now: int) -> None:
     uid = person["uid"]
     preferences.sync(uid, genre_names=person["genres"])
     people_service.greet(uid, person["name"], None)
