@@ -176,6 +176,10 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 # More followers than this and an account is not pushed; pushed again below 80 % of it.
 FANOUT_PUSH_LIMIT = env.int("FANOUT_PUSH_LIMIT", default=10_000)
 ACTIVITY_STORE = env.str("ACTIVITY_STORE", default="orm")
+# Firestore, in the project below; FIRESTORE_EMULATOR_HOST is read by Google's library.
+FIRESTORE_DATABASE = env.str("FIRESTORE_DATABASE", default="(default)")
+FIRESTORE_TIMEOUT = env.float("FIRESTORE_TIMEOUT", default=1.5)  # seconds one attempt may take
+FIRESTORE_DEADLINE = env.float("FIRESTORE_DEADLINE", default=4.0)  # and a store call with all its attempts
 FIREBASE_PROJECT_ID = env.str("FIREBASE_PROJECT_ID", default="")
 FIREBASE_KEYS_FILE = env.str("FIREBASE_KEYS_FILE", default="")  # a JWKS file; development only
 # Not from the environment: whoever chooses these keys chooses who is who.

@@ -1,6 +1,7 @@
 """The activity store: where people's own data lives, behind one protocol.
 
-`ACTIVITY_STORE` names the implementation; `orm` keeps it in Django's database.
+`ACTIVITY_STORE` names the implementation; `orm` keeps it in Django's database,
+`firestore` in Google's.
 """
 
 from functools import cache
@@ -11,7 +12,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from activity.store.base import ActivityStore
 
-IMPLEMENTATIONS = {"orm": "activity.store.orm.OrmStore"}
+IMPLEMENTATIONS = {
+    "orm": "activity.store.orm.OrmStore",
+    "firestore": "activity.store.firestore.FirestoreStore",
+}
 
 
 @cache

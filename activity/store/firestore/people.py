@@ -1,0 +1,162 @@
+"""Profiles, preferences, blocks, reach and seen history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import orjson
+from google.cloud import firestore
+
+from activity.store.firestore import calls, layout, person
+from activity.store.firestore.calls import Write, call, long_call
+from activity.store.firestore.changes import Change, settle
+from activity.store.firestore.jobs import leave_job
+from activity.store.firestore.layout import Snapshot
+from activity.store.firestore.person import Person
+from activity.store.meter import note_documents
+from activity.types import BLOCKS_KEPT, SEEN_KEPT, LimitReached, Preferences, Profile, Reach
+
+SEEN_BYTES: Final = 900_000  # of a document's 1 MiB
+_PREFERENCES: Final = ("providers", "movies", "shows")
+
+
+class People:
+    @call
+    def profile(self, uid: str) -> Profile | None:
+        note_documents(1)
+        (there,) = calls.read([layout.person(uid)])
+        return person.of(uid, there).profile if there.exists else None
+
+    @long_call
+    def profiles(self, uids: Sequence[str]) -> dict[str, Profile]:
+        note_documents(len(uids))
+        wanted = list(dict.fromkeys(uids))
+        snapshots = calls.read([layout.person(uid) for uid in wanted])
+        known = [(uid, there) for uid, there in zip(wanted, snapshots, strict=True) if there.exists]
+        return {uid: person.of(uid, there).profile for uid, there in known}
+
+    @call
+    def save_preferences(self, uid: str, preferences: Preferences) -> Profile:
+        note_documents(2)
+
+        def decide(change: Change) -> Profile:
+            ref = layout.preferences(uid)
+            there, synced = change.read(layout.person(uid), ref)
+            before = person.of(uid, there)
+            given = {k: v for k in _PREFERENCES if (v := getattr(preferences, k)) is not None}
+            kept = layout.unpacked((synced.to_dict() or {}).get("synced"))
+            if differs := {**kept, **given} != kept:
+                change.put(ref, {"uid": uid, "synced": layout.packed({**kept, **given})})
+            genres = before.genres if preferences.genres is None else preferences.genres
+            return person.save(change, before, replace(before, genres=genres), synced=differs).profile
+
+        return settle(decide)
+
+    @call
+    def save_name(self, uid: str, name: str | None, picture: str | None) -> Profile:
+        note_documents(1)
+
+        def decide(change: Change) -> Profile:
+            (there,) = change.read(layout.person(uid))
+            before = person.of(uid, there)
+            after = replace(before, name=name or before.name, picture=picture or before.picture)
+            return person.save(change, before, after).profile
+
+        return settle(decide)
+
+    @call
+    def set_block(self, uid: str, target: str, *, blocked: bool, due: float) -> tuple[Profile, Profile]:
+        note_documents(6)
+
+        def decide(change: Change) -> tuple[Profile, Profile]:
+            refs = [
+                layout.person(uid),
+                layout.person(target),
+                layout.edge(uid, target),
+                layout.edge(target, uid),
+            ]
+            mine, theirs, following, followed = change.read(*refs)
+            one, other = person.of(uid, mine), person.of(target, theirs)
+            blocker = replace(one, blocked=_edited(one.blocked, target, present=blocked))
+            blockee = replace(other, blocked_by=_edited(other.blocked_by, uid, present=blocked))
+            if blocked:
+                blocker = _parted(change, blocker, target, following, due=due)
+                blockee = _parted(change, blockee, uid, followed, due=due)
+            return person.save(change, one, blocker).profile, person.save(change, other, blockee).profile
+
+        return settle(decide)
+
+    @call
+    def set_reach(self, uid: str, reach: Reach, *, due: float) -> Profile:
+        note_documents(2)
+
+        def decide(change: Change) -> Profile:
+            (there,) = change.read(layout.person(uid))
+            before = person.of(uid, there)
+            if reach in {"rising", "sinking"}:
+                leave_job(change, "cross", uid, due=due)
+            return person.save(change, before, replace(before, reach=reach)).profile
+
+        return settle(decide)
+
+    @long_call
+    def tell_pulled(self, viewers: Sequence[str], actor: str, *, pulled: bool) -> None:
+        note_documents(len(viewers))
+        refs = [layout.person(viewer) for viewer in dict.fromkeys(viewers)]
+        edit = firestore.ArrayUnion if pulled else firestore.ArrayRemove
+        told = {"pulled": edit([actor]), "version": firestore.Increment(1)}
+        calls.bulk(
+            Write("update", there.reference, told)
+            for there in calls.read(refs, fields=["pulled"])
+            if there.exists and (actor in there.get("pulled")) != pulled
+        )
+
+    @call
+    def seen(self, uid: str) -> Mapping[str, int]:
+        note_documents(1)
+        (there,) = calls.read([layout.seen(uid)])
+        return _items((there.to_dict() or {}).get("items"))
+
+    @call
+    def add_seen(self, uid: str, items: Mapping[str, int]) -> None:
+        note_documents(1)
+
+        def decide(change: Change) -> None:
+            (there,) = change.read(layout.seen(uid))
+            merged = _items((there.to_dict() or {}).get("items"))
+            for item, at in items.items():
+                merged[item] = max(at, merged.get(item, 0))
+            newest = sorted(merged.items(), key=lambda pair: (-pair[1], pair[0]))[:SEEN_KEPT]
+            change.put(layout.seen(uid), {"uid": uid, "items": _fitting(newest)})
+
+        settle(decide)
+
+
+def _parted(change: Change, one: Person, other: str, edge: Snapshot, *, due: float) -> Person:
+    """`one` no longer follows `other`, and the purge of what that brought is left."""
+    leave_job(change, "purge", one.uid, other, version=one.version + 1, due=due)
+    if not edge.exists:
+        return one
+    change.drop(edge)
+    return replace(one, following=one.following - 1, pulled=tuple(u for u in one.pulled if u != other))
+
+
+def _edited(people: tuple[str, ...], uid: str, *, present: bool) -> tuple[str, ...]:
+    if present == (uid in people):
+        return people
+    if not present:
+        return tuple(u for u in people if u != uid)
+    if len(people) >= BLOCKS_KEPT:
+        raise LimitReached(f"more than {BLOCKS_KEPT} blocked people")
+    return (*people, uid)
+
+
+def _items(raw: bytes | None) -> dict[str, int]:
+    return dict(orjson.loads(raw)) if raw else {}
+
+
+def _fitting(newest: list[tuple[str, int]]) -> bytes:
+    """As many of the newest as a document holds: 5,000 unless their ids are very long."""
+    while len(raw := orjson.dumps(newest)) > SEEN_BYTES:
+        newest = newest[: len(newest) * 9 // 10]
+    return raw

@@ -1,0 +1,179 @@
+"""Pytest plugin: Google's Firestore emulator, one for a whole run, a database in it for each test process.
+
+xdist's controller starts it beside its workers; without xdist the first test that wants it does. Without Java or
+the emulator's jar, tests that want it are skipped (or fail, where FINISHD_REQUIRE_SERVICES=1). No test reaches a
+server that the developer's environment names.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pytest
+
+from finishd.run.guard import Guard
+from finishd.run.ports import free_port
+from finishd.testing.services import service_missing
+
+START_SECONDS: Final = 60.0
+_HOST: Final = "FIRESTORE_EMULATOR_HOST"
+_OF_THE_RUN: Final = "FINISHD_TEST_FIRESTORE"  # from the controller to its workers
+_MAIN: Final = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+# Half the memory and a third of the start of the defaults; nothing here runs long enough to pay for more.
+_JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx768m", "-Duser.language=en")
+_emulator_key = pytest.StashKey["Emulator"]()
+
+os.environ[_HOST] = "127.0.0.1:1"
+
+
+class NoFirestore(Exception):
+    """The emulator cannot run here; the message says why."""
+
+
+class Emulator:
+    """A running emulator; it keeps everything in memory."""
+
+    def __init__(self) -> None:
+        """Start it without waiting for it. Raises NoFirestore."""
+        java, jar = shutil.which("java"), find_jar()
+        if java is None:
+            raise NoFirestore("Java is not installed; the Firestore emulator needs 17 or newer")
+        self._directory = tempfile.TemporaryDirectory(prefix="finishd-firestore-")
+        self._guard = Guard()
+        self.host = f"127.0.0.1:{free_port()}"
+        address, port = self.host.split(":")
+        log = Path(self._directory.name, "log")
+        with log.open("wb") as output:
+            self._server = subprocess.Popen(
+                [java, *_JVM, "-cp", jar, _MAIN, "--host", address, "--port", port],
+                stdout=output,
+                stderr=output,
+                cwd=self._directory.name,
+                start_new_session=True,
+            )
+        self._guard.add(self._server.pid)
+
+    def stop(self) -> None:
+        self._server.kill()
+        self._server.wait()
+        self._guard.remove(self._server.pid)
+        self._guard.close()
+        self._directory.cleanup()
+
+
+@dataclass(frozen=True)
+class Database:
+    """This process's part of the emulator."""
+
+    host: str
+    project: str
+    name: str
+
+    @property
+    def documents(self) -> str:
+        """Where its documents are, below the host."""
+        return f"projects/{self.project}/databases/{self.name}/documents"
+
+    def empty(self) -> None:
+        """Delete every document."""
+        self._ask("DELETE", f"/emulator/v1/{self.documents}")
+
+    def load_rules(self, rules: str) -> None:
+        """Let the emulator judge clients by these rules; servers, whose token is `owner`, pass by them."""
+        body = {"rules": {"files": [{"name": "firestore.rules", "content": rules}]}}
+        self._ask("PUT", f"/emulator/v1/projects/{self.project}:securityRules", orjson.dumps(body))
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> None:
+        request = urllib.request.Request(f"http://{self.host}{path}", data=body, method=method)
+        request.add_header("Content-Type", "application/json")
+        urllib.request.urlopen(request, timeout=START_SECONDS).close()  # noqa: S310
+
+
+def find_jar() -> Path:
+    """The emulator's jar: Google Cloud's component, or what Firebase's tools downloaded. Raises NoFirestore."""
+    gcloud = shutil.which("gcloud")
+    sdks = [Path(gcloud).resolve().parent.parent] if gcloud else []
+    sdks += [Path("/usr/lib/google-cloud-sdk"), Path.home() / "google-cloud-sdk"]
+    found = [sdk / "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar" for sdk in sdks]
+    found += sorted(
+        (Path.home() / ".cache/firebase/emulators").glob("cloud-firestore-emulator-v*.jar"), reverse=True
+    )
+    for jar in found:
+        if jar.is_file():
+            return jar
+    raise NoFirestore(
+        "the Firestore emulator is not installed (gcloud components install cloud-firestore-emulator)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The controller starts the emulator while its workers are still importing."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    os.environ.pop(_OF_THE_RUN, None)
+    if getattr(config.option, "numprocesses", None):
+        try:
+            os.environ[_OF_THE_RUN] = _start(config).host
+        except NoFirestore as missing:
+            os.environ[_OF_THE_RUN] = str(missing)
+
+
+@pytest.fixture(scope="session")
+def firestore_host(request: pytest.FixtureRequest) -> str:
+    """The running emulator as FIRESTORE_EMULATOR_HOST names it."""
+    try:
+        host = os.environ.get(_OF_THE_RUN) or _start(request.config).host
+        if not host.startswith("127.0.0.1:"):
+            raise NoFirestore(host)
+        _wait(host)
+    except NoFirestore as missing:
+        service_missing(str(missing))
+    return host
+
+
+@pytest.fixture
+def firestore(
+    firestore_host: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Generator[Database, None, None]:
+    """An empty database of this process's own, where its Firestore store and those of its children go."""
+    name = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    database = Database(firestore_host, settings.FIREBASE_PROJECT_ID, name)
+    monkeypatch.setenv(_HOST, firestore_host)
+    monkeypatch.setenv("FIRESTORE_DATABASE", name)
+    settings.FIRESTORE_DATABASE = name
+    settings.FIRESTORE_TIMEOUT, settings.FIRESTORE_DEADLINE = (
+        15.0,
+        60.0,
+    )  # two busy cores, an emulator among them
+    database.empty()
+    yield database
+    database.empty()
+
+
+def _start(config: pytest.Config) -> Emulator:
+    emulator = config.stash.get(_emulator_key, None)
+    if emulator is None:
+        emulator = config.stash[_emulator_key] = Emulator()
+        config.add_cleanup(emulator.stop)
+    return emulator
+
+
+def _wait(host: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            urllib.request.urlopen(f"http://{host}/", timeout=5).close()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise NoFirestore(f"the Firestore emulator did not start: {error}") from error
+            time.sleep(0.1)
+        else:
+            return
