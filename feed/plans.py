@@ -81,14 +81,16 @@ return ''
 """
 )
 
-# KEYS: plan, slots. ARGV: length seen, slots that follow, slot …, then hash field, value …
+# KEYS: plan, slots. ARGV: length seen, longest ttl, slots that follow, slot …, then hash field, value …
 # Appends only to the plan that was read: a second extender finds it longer and leaves it.
 _APPEND = Lua("""
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[1]) then return 0 end
-local number, ttl = tonumber(ARGV[2]), redis.call('PTTL', KEYS[1])
-for i = 3, 2 + number do redis.call('RPUSH', KEYS[2], ARGV[i]) end
-for i = 3 + number, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-if ttl > 0 then redis.call('PEXPIRE', KEYS[2], ttl) end
+local number = tonumber(ARGV[3])
+for i = 4, 3 + number do redis.call('RPUSH', KEYS[2], ARGV[i]) end
+for i = 4 + number, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+local ttl = math.min(redis.call('PTTL', KEYS[1]), 1000 * tonumber(ARGV[2]))
+redis.call('PEXPIRE', KEYS[1], ttl)
+redis.call('PEXPIRE', KEYS[2], ttl)
 return 1
 """)
 
@@ -180,9 +182,11 @@ def claim_again(viewer: str, draft: Draft, *, mark: int) -> bool:
 
 
 def append(viewer: str, draft: Draft, *, length: int) -> bool:
-    """Lengthen a plan that has `length` slots; False if it changed meanwhile."""
+    """Lengthen a plan that has `length` slots, to a short life if something was missing; False if it changed."""
     slots = _packed(draft.slots)
-    args: list[Any] = [length, len(slots), *slots, *_fields(draft)]
+    degraded = bool(draft.header.degraded)
+    lifetime = SHORT if degraded else LONGEST
+    args: list[Any] = [length, lifetime, len(slots), *slots, *_fields(draft), "short", int(degraded)]
     return bool(_APPEND.run(redis(), keys=_keys(viewer, draft.header.session), args=args))
 
 

@@ -1,6 +1,6 @@
 """A kept trace makes its chunk again, exactly."""
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -38,7 +38,7 @@ def kept_traces(uid: str, session: str) -> list[bytes]:
     """In order of their chunks."""
     pattern = keys.TRACE.of(viewer=uid, session=session, chunk="*")
     names = sorted(store().scan_iter(match=pattern), key=lambda name: int(name.rpartition(b":")[2]))
-    return [raw for name in names if (raw := store().get(name))]
+    return [cast(bytes, store().get(name)) for name in names]
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ TIMELINE = Key("timeline:{<viewer>}", "string", "activity", "newest 100 rows", 1
 # --- feed (REDIS_URL) ---
 INDEX = Key("idx:<generation>:<name>", "zset", "feed", "20,000 items; the last four generations")
 INDEX_CURRENT = Key("idx:current", "string", "feed", "one; never expires, readers need it")
-INDEX_LOCK = Key("idx:building", "string", "feed", "one", 10 * MINUTE)
+INDEX_LOCK = Key("idx:building", "string", "feed", "one", 1 * MINUTE)
 INDEX_ASKED = Key("idx:asked", "string", "feed", "one", 10)
 SESSION = Key("session:{<viewer>}:<feed>", "string", "feed", "one per viewer and feed type", 10 * MINUTE)
 PLAN = Key("plan:{<viewer>}:<session>", "hash", "feed", "receipts of ten chunks", 10 * MINUTE)
