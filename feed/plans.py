@@ -25,14 +25,17 @@ SERVED_KEPT: Final = 2_000
 
 # Marks slots as served up to a position; shared by the scripts below. The list is newest first.
 _MARK = """
+local function bound(served)
+  redis.call('LTRIM', served, 0, tonumber(ARGV[2]) - 1)
+  redis.call('EXPIRE', served, ARGV[3])
+end
 local function mark(plan, slots, served, base, upto, session)
   local done = tonumber(redis.call('HGET', plan, 'marked'))
   if upto <= done then return end
   for _, slot in ipairs(redis.call('LRANGE', slots, done - base, upto - base - 1)) do
     redis.call('LPUSH', served, session .. ' ' .. string.match(slot, '^%S+'))
   end
-  redis.call('LTRIM', served, 0, tonumber(ARGV[2]) - 1)
-  redis.call('EXPIRE', served, ARGV[3])
+  bound(served)
   redis.call('HSET', plan, 'marked', upto)
 end
 """
@@ -56,9 +59,10 @@ return {head[1], tonumber(head[2]), from, stop, slots}
 """
 )
 
-# KEYS: plan, slots, served, session pointer. ARGV: session, served cap, served ttl, mode, pointer seen,
-# pointer, pointer ttl, plan ttl, mark to, base, slots that follow, slot …, then hash field, value …
-# Mode `new` wants the pointer as it was seen, `again` wants the plan gone. Empty: claimed; else the winner.
+# KEYS: plan, slots, served, session pointer. ARGV: session, served cap, served ttl, mode, pointer seen or
+# unmarked, pointer, pointer ttl, plan ttl, mark to, base, slots that follow, slot …, then hash field, value …
+# Mode `new` wants the pointer as it was seen, `again` wants the plan gone and first marks what the lost one
+# had served but not marked (JSON). Empty: claimed; else the winner.
 _CLAIM = Lua(
     _MARK
     + """
@@ -68,6 +72,9 @@ if ARGV[4] == 'new' then
   redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[7])
 elseif redis.call('EXISTS', KEYS[1]) == 1 then
   return ARGV[1]
+else
+  for _, item in ipairs(cjson.decode(ARGV[5])) do redis.call('LPUSH', KEYS[3], ARGV[1] .. ' ' .. item) end
+  bound(KEYS[3])
 end
 local base, number = tonumber(ARGV[10]), tonumber(ARGV[11])
 redis.call('DEL', KEYS[1], KEYS[2])
@@ -173,12 +180,17 @@ def claim_new(
     viewer: str, draft: Draft, *, seen: Pointer | None, pointer: Pointer, mark: int
 ) -> Pointer | None:
     """Start a session with this plan; if the pointer moved since it was `seen`, the pointer that won instead."""
-    return Pointer.unpacked(_claim(viewer, draft, mode="new", seen=seen, pointer=pointer, mark=mark))
+    before = seen.packed() if seen else ""
+    return Pointer.unpacked(_claim(viewer, draft, mode="new", before=before, pointer=pointer, mark=mark))
 
 
-def claim_again(viewer: str, draft: Draft, *, mark: int) -> bool:
-    """Put a plan in the place of one that is gone; False if somebody else did so first."""
-    return not _claim(viewer, draft, mode="again", seen=None, pointer=None, mark=mark)
+def claim_again(viewer: str, draft: Draft, *, unmarked: Sequence[str], mark: int) -> bool:
+    """Put a plan in the place of one that is gone; False if somebody else did so first.
+
+    `unmarked` are items that the lost one had served without remembering it.
+    """
+    before = orjson.dumps(list(unmarked))
+    return not _claim(viewer, draft, mode="again", before=before, pointer=None, mark=mark)
 
 
 def append(viewer: str, draft: Draft, *, length: int) -> bool:
@@ -214,7 +226,7 @@ def served(raw: Sequence[bytes], session: str) -> tuple[frozenset[str], frozense
 
 
 def _claim(
-    viewer: str, draft: Draft, *, mode: str, seen: Pointer | None, pointer: Pointer | None, mark: int
+    viewer: str, draft: Draft, *, mode: str, before: str | bytes, pointer: Pointer | None, mark: int
 ) -> bytes:
     slots = _packed(draft.slots)
     lifetime = SHORT if draft.short else KEPT_FOR
@@ -224,7 +236,7 @@ def _claim(
         SERVED_KEPT,
         keys.SERVED.ttl,
         mode,
-        seen.packed() if seen else "",
+        before,
         pointer.packed() if pointer else "",
         head_for,
         lifetime,

@@ -6,6 +6,7 @@ extension 8 (slice, known, recall, titles, facts, append, slice, cards). Never S
 activity store when warm.
 """
 
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from finishd.lib.redis import store as redis
 SPARE: Final = 10
 # Looks at the plan for one page: bounds what a mass unpublishing can cost it.
 FILL_ROUNDS: Final = 4
+# Characters of stand-ins' ids that a cursor carries; more of them (a mass unpublishing) cost a wait instead.
+UNMARKED_ROOM: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,8 @@ def _resume(query: Query, cursor: Cursor) -> tuple[View, bool]:
         served_before=cursor.position - len(cursor.unmarked),
     )
     built = _build(query, known, what)
-    if not plans.claim_again(query.viewer, built.draft, mark=cursor.position + query.limit):
+    mark = cursor.position + query.limit
+    if not plans.claim_again(query.viewer, built.draft, unmarked=cursor.unmarked, mark=mark):
         view = _read(query, cursor.session, start=cursor.position)
     return view or plans.view_of(built.draft, count=query.count), True
 
@@ -236,6 +240,9 @@ def _hydrate(slots: Sequence[tuple[str, bytes]], start: int, want: int) -> list[
 def _cursor(query: Query, view: View, filled: Page, position: int, marked: int) -> Cursor:
     header = view.header
     unmarked = tuple(entry.item for entry in filled.entries if entry.position >= marked)
+    if len(json.dumps(unmarked)) > UNMARKED_ROOM:
+        plans.read(query.viewer, header.session, start=position, count=1, mark=position, ttl=0)
+        unmarked = ()
     return Cursor(
         header.feed, header.session, position, filled.number, header.started, int(query.now), unmarked
     )

@@ -81,6 +81,13 @@ TRACE = Key("trace:{<viewer>}:<session>:<chunk>", "string", "feed", "sampled pla
 # --- auth (CACHE_URL) ---
 AUTH_KEYS = Key("auth:jwks:<project>", "string", "auth", "one key set", 1 * DAY)
 
-# --- not ours, but in the same Redis ---
+# --- not ours, but in the same Redis where CELERY_BROKER_URL names it ---
+BROKER_QUEUES = tuple(
+    Key(queue, "list", "celery", "tasks that wait for a worker")
+    for queue in ("default", "content", "indexes")
+)
 BROKER_BINDINGS = Key("_kombu.binding.<queue>", "set", "celery", "one per queue")
-BROKER_UNACKED = Key("unacked<part>", "hash", "celery", "messages in flight")
+BROKER_UNACKED = Key("unacked", "hash", "celery", "tasks in flight")
+BROKER_UNACKED_INDEX = Key("unacked_index", "zset", "celery", "tasks in flight")
+BROKER_UNACKED_MUTEX = Key("unacked_mutex", "string", "celery", "one", 5 * MINUTE)
+BROKER_CONTROL = Key("<worker>.celery.pidbox", "list", "celery", "questions to a worker", 1 * MINUTE)
