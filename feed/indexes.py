@@ -85,6 +85,8 @@ class Writer:
         """Add index name → item id → score. Cost: 1 wait. Keys stay below the cap and one batch's surplus."""
         pipe = redis().pipeline()
         for name, entries in scores.items():
+            if name not in self.names:  # a database restored from a backup counts generations again
+                pipe.unlink(key(self.generation, name))
             pipe.zadd(key(self.generation, name), dict(entries))
             if name not in self.names:
                 pipe.expire(key(self.generation, name), UNFINISHED_TTL)

@@ -25,14 +25,17 @@ SERVED_KEPT: Final = 2_000
 
 # Marks slots as served up to a position; shared by the scripts below. The list is newest first.
 _MARK = """
+local function bound(served)
+  redis.call('LTRIM', served, 0, tonumber(ARGV[2]) - 1)
+  redis.call('EXPIRE', served, ARGV[3])
+end
 local function mark(plan, slots, served, base, upto, session)
   local done = tonumber(redis.call('HGET', plan, 'marked'))
   if upto <= done then return end
   for _, slot in ipairs(redis.call('LRANGE', slots, done - base, upto - base - 1)) do
     redis.call('LPUSH', served, session .. ' ' .. string.match(slot, '^%S+'))
   end
-  redis.call('LTRIM', served, 0, tonumber(ARGV[2]) - 1)
-  redis.call('EXPIRE', served, ARGV[3])
+  bound(served)
   redis.call('HSET', plan, 'marked', upto)
 end
 """
@@ -61,9 +64,10 @@ end
 # KEYS: plan, slots, served. ARGV: as above.
 _READ = Lua(_LOOK + "return look()")
 
-# KEYS: plan, slots, served, session pointer. ARGV: session, served cap, served ttl, mode, pointer seen,
-# pointer, pointer ttl, plan ttl, mark to, base, slots that follow, slot …, then hash field, value …
-# Mode `new` wants the pointer as it was seen, `again` wants the plan gone. Empty: claimed; else the winner.
+# KEYS: plan, slots, served, session pointer. ARGV: session, served cap, served ttl, mode, pointer seen or
+# unmarked, pointer, pointer ttl, plan ttl, mark to, base, slots that follow, slot …, then hash field, value …
+# Mode `new` wants the pointer as it was seen, `again` wants the plan gone and first marks what the lost one
+# had served but not marked (JSON). Empty: claimed; else the winner.
 _CLAIM = Lua(
     _MARK
     + """
@@ -73,6 +77,9 @@ if ARGV[4] == 'new' then
   redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[7])
 elseif redis.call('EXISTS', KEYS[1]) == 1 then
   return ARGV[1]
+else
+  for _, item in ipairs(cjson.decode(ARGV[5])) do redis.call('LPUSH', KEYS[3], ARGV[1] .. ' ' .. item) end
+  bound(KEYS[3])
 end
 local base, number = tonumber(ARGV[10]), tonumber(ARGV[11])
 redis.call('DEL', KEYS[1], KEYS[2])
@@ -86,16 +93,19 @@ return ''
 """
 )
 
-# KEYS: plan, slots, served. ARGV: as above, then length seen, slots that follow, slot …, hash field, value …
-# Appends only to the plan that was read (a second extender finds it longer and leaves it), then looks.
+# KEYS: plan, slots, served. ARGV: as above, then length seen, longest ttl, slots that follow, slot …, hash
+# field, value … Appends only to the plan that was read (a second extender finds it longer and leaves it), then
+# looks.
 _APPEND = Lua(
     _LOOK
     + """
 if redis.call('EXISTS', KEYS[1]) == 1 and redis.call('LLEN', KEYS[2]) == tonumber(ARGV[8]) then
-  local number, ttl = tonumber(ARGV[9]), redis.call('PTTL', KEYS[1])
-  for i = 10, 9 + number do redis.call('RPUSH', KEYS[2], ARGV[i]) end
-  for i = 10 + number, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-  if ttl > 0 then redis.call('PEXPIRE', KEYS[2], ttl) end
+  local number = tonumber(ARGV[10])
+  for i = 11, 10 + number do redis.call('RPUSH', KEYS[2], ARGV[i]) end
+  for i = 11 + number, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+  local ttl = math.min(redis.call('PTTL', KEYS[1]), 1000 * tonumber(ARGV[9]))
+  redis.call('PEXPIRE', KEYS[1], ttl)
+  redis.call('PEXPIRE', KEYS[2], ttl)
 end
 return look()
 """
@@ -173,19 +183,29 @@ def claim_new(
     viewer: str, draft: Draft, *, seen: Pointer | None, pointer: Pointer, mark: int
 ) -> Pointer | None:
     """Start a session with this plan; if the pointer moved since it was `seen`, the pointer that won instead."""
-    return Pointer.unpacked(_claim(viewer, draft, mode="new", seen=seen, pointer=pointer, mark=mark))
+    before = seen.packed() if seen else ""
+    return Pointer.unpacked(_claim(viewer, draft, mode="new", before=before, pointer=pointer, mark=mark))
 
 
-def claim_again(viewer: str, draft: Draft, *, mark: int) -> bool:
-    """Put a plan in the place of one that is gone; False if somebody else did so first."""
-    return not _claim(viewer, draft, mode="again", seen=None, pointer=None, mark=mark)
+def claim_again(viewer: str, draft: Draft, *, unmarked: Sequence[str], mark: int) -> bool:
+    """Put a plan in the place of one that is gone; False if somebody else did so first.
+
+    `unmarked` are items that the lost one had served without remembering it.
+    """
+    before = orjson.dumps(list(unmarked))
+    return not _claim(viewer, draft, mode="again", before=before, pointer=None, mark=mark)
 
 
 def append(viewer: str, draft: Draft, *, length: int, start: int, count: int, mark: int) -> View | None:
-    """Lengthen a plan that has `length` slots, unless somebody else did; then as `read`, in the same wait."""
+    """Lengthen a plan that has `length` slots, to a short life if something was missing, unless somebody else did.
+
+    Then as `read`, in the same wait; None when the plan is gone.
+    """
     session, slots = draft.header.session, _packed(draft.slots)
+    degraded = bool(draft.header.degraded)
+    lifetime = SHORT if degraded else LONGEST
     args: list[Any] = [session, SERVED_KEPT, keys.SERVED.ttl, start, count, mark, 0]
-    args += [length, len(slots), *slots, *_fields(draft)]
+    args += [length, lifetime, len(slots), *slots, *_fields(draft), "short", int(degraded)]
     return _view(_APPEND.run(redis(), keys=_looked_at(viewer, session), args=args))
 
 
@@ -213,7 +233,7 @@ def served(raw: Sequence[bytes], session: str) -> tuple[frozenset[str], frozense
 
 
 def _claim(
-    viewer: str, draft: Draft, *, mode: str, seen: Pointer | None, pointer: Pointer | None, mark: int
+    viewer: str, draft: Draft, *, mode: str, before: str | bytes, pointer: Pointer | None, mark: int
 ) -> bytes:
     slots = _packed(draft.slots)
     lifetime = SHORT if draft.short else KEPT_FOR
@@ -223,7 +243,7 @@ def _claim(
         SERVED_KEPT,
         keys.SERVED.ttl,
         mode,
-        seen.packed() if seen else "",
+        before,
         pointer.packed() if pointer else "",
         head_for,
         lifetime,

@@ -41,11 +41,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`ask` queues reads, `take` makes candidates of the answers, in the same number and order."""
+    """`ask` queues reads, `take` makes candidates of the answers, in the same number and order.
+
+    `goes_out`: taking asks other parts once more, for which it may be too late.
+    """
 
     name: str
     ask: Callable[[Request, Any], None]
     take: Callable[[Request, Sequence[Any]], Pool]
+    goes_out: bool = False
 
 
 def taste_of(viewer: Profile) -> dict[str, float]:
@@ -57,18 +61,29 @@ def taste_of(viewer: Profile) -> dict[str, float]:
 
 def fetch(name: str, request: Request, answers: Sequence[Any]) -> Pool:
     """A source's pool, whatever happens. Redis being away is no source's fault and goes on up."""
-    if time.monotonic() > request.deadline:
+    source = SOURCES[name]
+    if source.goes_out and time.monotonic() > request.deadline:
         return Pool(name, error="deadline")
     try:
         failed = next((answer for answer in answers if isinstance(answer, Exception)), None)
         if failed is not None:
             raise failed
-        return SOURCES[name].take(request, answers)
+        return source.take(request, answers)
     except UNAVAILABLE:
         raise
     except Exception as reason:
         logger.warning("source %s failed", name, exc_info=True)
         return Pool(name, error=type(reason).__name__)
+
+
+def _unit(score: float) -> float:
+    """An index score as a source's own: staff's boost can carry it out of 0 to 1."""
+    return max(0.0, min(score, 1.0))
+
+
+def _exhausted(found: int, count: int) -> bool:
+    """Whether an index has nothing beyond what was found: `count` was asked for, no index is above the cap."""
+    return found < count or count >= recipe.INDEX_CAP
 
 
 # --- trending ---
@@ -87,8 +102,8 @@ def _take_trending(request: Request, answers: Sequence[Any]) -> Pool:
         # No index at all: the head of the catalogue from SQL, until a worker has built one.
         ids = items.popular_ids(count)
         found = [(item, 1 - place / max(len(ids), 1)) for place, item in enumerate(ids)]
-    candidates = tuple(Candidate(item, min(score, 1.0), "Trending now") for item, score in found)
-    return Pool(recipe.TRENDING, candidates, exhausted=len(found) < count)
+    candidates = tuple(Candidate(item, _unit(score), "Trending now") for item, score in found)
+    return Pool(recipe.TRENDING, candidates, exhausted=_exhausted(len(found), count))
 
 
 def _trending_count(request: Request) -> int:
@@ -127,12 +142,12 @@ def _take_personalized(request: Request, answers: Sequence[Any]) -> Pool:
     exhausted = True
     for (genre, (affinity, count)), answer in zip(counts.items(), answers, strict=True):
         found = indexes.take_head(answer)
-        exhausted = exhausted and len(found) < count
+        exhausted = exhausted and _exhausted(len(found), count)
         reason = f"{liked} {names.get(genre, genre)}"
         for item, score in found:
             weight = affinity * score
             if item not in best or weight > best[item][0]:
-                best[item] = (weight, Candidate(item, min(score, 1.0), reason))
+                best[item] = (weight, Candidate(item, _unit(score), reason))
     ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].id))
     return Pool(recipe.PERSONALIZED, tuple(candidate for _, candidate in ranked), exhausted)
 
@@ -147,7 +162,7 @@ def _ask_timeline(request: Request, pipe: Any) -> None:
 def _take_friends(request: Request, answers: Sequence[Any]) -> Pool:
     entries = timelines.take(request.viewer, answers)
     backed = [(entry, supporters) for entry in entries if (supporters := _recommending(entry))]
-    newest = backed[: recipe.FETCHED[recipe.FRIENDS]]
+    newest = backed[: recipe.FETCHED[recipe.FRIENDS] + request.depth]
     standing = titles.items_of([entry.title for entry, _ in newest])
     called = names.of(_naming(supporters).actor for _, supporters in newest)
     candidates = tuple(
@@ -237,7 +252,7 @@ SOURCES: Final = {
     for source in (
         Source(recipe.TRENDING, _ask_trending, _take_trending),
         Source(recipe.PERSONALIZED, _ask_personalized, _take_personalized),
-        Source(recipe.FRIENDS, _ask_timeline, _take_friends),
-        Source(recipe.FOLLOWING, _ask_timeline, _take_following),
+        Source(recipe.FRIENDS, _ask_timeline, _take_friends, goes_out=True),
+        Source(recipe.FOLLOWING, _ask_timeline, _take_following, goes_out=True),
     )
 }

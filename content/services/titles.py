@@ -10,7 +10,6 @@ from finishd.lib import keys
 from finishd.lib.redis import cards as redis
 
 MAX_ITEMS = 20  # a title's list is cut here: its head stands for it, the rest are its siblings
-FRESH_SECONDS = 300  # how long a list may be behind a process that died before it could forget it
 
 
 def items_of(title_keys: Sequence[str]) -> dict[str, list[str]]:
@@ -29,7 +28,7 @@ def items_of(title_keys: Sequence[str]) -> dict[str, list[str]]:
         loaded = _load(missing)
         pipe = client.pipeline()
         for title, ids in loaded.items():
-            pipe.set(_key(title), orjson.dumps(ids), ex=FRESH_SECONDS)
+            pipe.set(_key(title), orjson.dumps(ids), ex=keys.TITLE_HEAD.ttl)
         pipe.execute()
         result.update(loaded)
     return result

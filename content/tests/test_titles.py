@@ -98,4 +98,4 @@ def test_a_list_is_bounded_in_length_and_in_time() -> None:
         of(f"i{n:02}", "clip", days_ago=n)
     found = titles.items_of(["movie:603"])["movie:603"]
     assert found == [f"i{n:02}" for n in range(titles.MAX_ITEMS)]
-    assert 0 < redis().ttl(keys.TITLE_HEAD.of(title="movie:603")) <= titles.FRESH_SECONDS
+    assert 0 < redis().ttl(keys.TITLE_HEAD.of(title="movie:603")) <= (keys.TITLE_HEAD.ttl or 0)

@@ -6,6 +6,8 @@ A rebuild that fails or looks wrong leaves the old generation serving and says s
 import logging
 import secrets
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.utils import timezone
@@ -23,11 +25,15 @@ logger = logging.getLogger(__name__)
 
 HISTORY_KEPT = 500
 
-_UNLOCK = Lua("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
+# KEYS: lock. ARGV: token, ttl (0 lets go). Nobody touches a lock that has passed to another.
+_HOLD = Lua("""
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
+""")
 
 
 class Busy(Exception):
-    """Another process is rebuilding."""
+    """Another process is rebuilding, or took over from this one."""
 
 
 class Refused(Exception):
@@ -40,24 +46,20 @@ def rebuild(*, now: datetime, accept: bool = False) -> IndexBuild:
     Returns the build, whose `outcome` says what became of it. Raises Busy, and whatever made it
     fail, after recording it. Cost: the catalogue streamed once from SQL (2 queries per 2,000 items).
     """
-    lock = keys.INDEX_LOCK.of()
-    token = secrets.token_hex(8)
-    if not redis().set(lock, token, nx=True, ex=keys.INDEX_LOCK.ttl):
-        raise Busy("another process is rebuilding the indexes")
-    build = IndexBuild.objects.create(started_at=now)
-    try:
-        _build(build, now=now, accept=accept)
-    except Refused as reason:
-        _finish(build, IndexBuild.Outcome.REFUSED, str(reason))
-        logger.warning("index build %s refused: %s", build.pk, reason)
-    except BaseException as reason:
-        _finish(build, IndexBuild.Outcome.FAILED, f"{type(reason).__name__}: {reason}")
-        raise
-    else:
-        _finish(build, IndexBuild.Outcome.PUBLISHED, "")
-    finally:
-        _UNLOCK.run(redis(), keys=[lock], args=[token])
-    _retire()
+    with _alone() as renew:
+        _bury()
+        build = IndexBuild.objects.create(started_at=now)
+        try:
+            _build(build, now=now, accept=accept, renew=renew)
+        except Refused as reason:
+            _finish(build, IndexBuild.Outcome.REFUSED, str(reason))
+            logger.warning("index build %s refused: %s", build.pk, reason)
+        except BaseException as reason:
+            _finish(build, IndexBuild.Outcome.FAILED, f"{type(reason).__name__}: {reason}")
+            raise
+        else:
+            _finish(build, IndexBuild.Outcome.PUBLISHED, "")
+        _retire()
     return build
 
 
@@ -73,18 +75,43 @@ def rollback(generation: int) -> Current:
     return older
 
 
-def _build(build: IndexBuild, *, now: datetime, accept: bool) -> None:
+@contextmanager
+def _alone() -> Iterator[Callable[[], None]]:
+    """Hold the lock and yield what renews it: a lock lives a minute, so that a dead builder blocks no longer."""
+    lock, token = keys.INDEX_LOCK, secrets.token_hex(8)
+    if not redis().set(lock.of(), token, nx=True, ex=lock.ttl):
+        raise Busy("another process is rebuilding the indexes")
+
+    def renew() -> None:
+        if not _HOLD.run(redis(), keys=[lock.of()], args=[token, lock.ttl]):
+            raise Busy("the lock was lost to another process, or with all of Redis")
+
+    try:
+        yield renew
+    finally:
+        _HOLD.run(redis(), keys=[lock.of()], args=[token, 0])
+
+
+def _bury() -> None:
+    """Under the lock nobody else is building: what still looks like it died with its process."""
+    dead = IndexBuild.objects.filter(outcome=IndexBuild.Outcome.RUNNING)
+    dead.update(outcome=IndexBuild.Outcome.FAILED, detail="its process died", finished_at=timezone.now())
+
+
+def _build(build: IndexBuild, *, now: datetime, accept: bool, renew: Callable[[], None]) -> None:
     writer = Writer(build.pk)
     epoch = int(now.timestamp())
     try:
         for batch in stream.published():
             build.items += len(batch)
             writer.add(_scores(batch, now=epoch))
+            renew()
         build.sizes = writer.finish()
         build.genres = genres.names()
         before = indexes.current()
         if not accept:
             _verify(build, before)
+        renew()
     except BaseException:
         indexes.drop(build.pk, writer.names)
         build.dropped = True
@@ -129,7 +156,7 @@ def _retire() -> None:
     pointer = indexes.current()
     living = {pointer.generation, *pointer.kept} if pointer else set()
     old = IndexBuild.objects.filter(dropped=False).exclude(pk__in=living)
-    for build in old.exclude(outcome=IndexBuild.Outcome.RUNNING)[:50]:
+    for build in old[:50]:
         indexes.drop(build.pk, build.sizes)
         build.dropped = True
         build.save(update_fields=["dropped"])

@@ -6,6 +6,7 @@ an extension 8 (slice, known, recall, titles, names, facts, append, cards). Neve
 the activity store when warm.
 """
 
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ from finishd.lib.redis import store as redis
 SPARE: Final = 10
 # Looks at the plan for one page: bounds what a mass unpublishing can cost it.
 FILL_ROUNDS: Final = 4
+# Characters of stand-ins' ids that a cursor carries; more of them (a mass unpublishing) cost a wait instead.
+UNMARKED_ROOM: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def page(query: Query) -> Page:
     """The page. Raises finishd.lib.redis.UNAVAILABLE when Redis gives no answer."""
     view, rebuilt = _resume(query, query.cursor) if query.cursor else (_head(query), False)
     filled = _fill(query, view)
-    filled.rebuilt = rebuilt
+    filled.rebuilt = filled.rebuilt or rebuilt
     return filled
 
 
@@ -115,59 +118,62 @@ def _begin(query: Query, known: Known, seen: Pointer | None) -> View:
 
 
 def _resume(query: Query, cursor: Cursor) -> tuple[View, bool]:
-    """The plan behind a cursor; one that is gone is made again, without what the session was served."""
+    """The plan behind a cursor; one that is gone is made again."""
     ttl = min(plans.KEPT_FOR, cursor.started + plans.LONGEST - int(query.now))
     view = _read(query, cursor.session, start=cursor.position, ttl=ttl)
     if view is not None:
         return view, False
+    return _remade(query, cursor.session, start=cursor.position, unmarked=cursor.unmarked), True
+
+
+def _remade(query: Query, session: str, *, start: int, unmarked: tuple[str, ...]) -> View:
+    """A new plan for a session whose own is gone, from `start` on, without what the session was served."""
     pipe = redis().pipeline()
     building.queue_known(pipe, query.viewer)
     known = building.take_known(query.viewer, pipe.execute(), now=query.now)
     now = int(query.now)
     what = Build(
         query.feed,
-        cursor.session,
+        session,
         now,
-        cursor.position,
+        start,
         now,
         query.deadline,
-        taken=frozenset(cursor.unmarked),
-        served_before=cursor.position - len(cursor.unmarked),
+        taken=frozenset(unmarked),
+        served_before=start - len(unmarked),
     )
     built = _build(query, known, what)
-    if not plans.claim_again(query.viewer, built.draft, mark=cursor.position + query.limit):
-        view = _read(query, cursor.session, start=cursor.position)
-    return view or plans.view_of(built.draft, count=query.count), True
+    view = None
+    if not plans.claim_again(query.viewer, built.draft, unmarked=unmarked, mark=start + query.limit):
+        view = _read(query, session, start=start)
+    return view or plans.view_of(built.draft, count=query.count)
 
 
-def _extend(query: Query, view: View, *, start: int, count: int, mark: int) -> View:
-    """The plan with its next chunk, looked at from `start` again. A plan that vanished meanwhile ends here."""
-    session = view.header.session
+def _extended(query: Query, session: str, *, start: int, count: int, mark: int) -> View | None:
+    """The plan with its next chunk, looked at from `start` again; None if it vanished meanwhile."""
     pipe = redis().pipeline()
     building.queue_known(pipe, query.viewer)
     plans.queue_state(pipe, query.viewer, session)
     answers = pipe.execute()
     state = plans.take_state(answers[-2:])
-    if state is not None:
-        header, end, tail, ids = state
-        known = _pinned(building.take_known(query.viewer, answers[:-2], now=query.now), header.generation)
-        what = Build(
-            query.feed,
-            session,
-            header.started,
-            end,
-            int(query.now),
-            query.deadline,
-            taken=frozenset(ids),
-            tail=tuple(tail),
-            degraded=header.degraded,
-        )
-        built = _build(query, known, what)
-        building.keep_trace(query.viewer, built)
-        longer = plans.append(query.viewer, built.draft, length=len(ids), start=start, count=count, mark=mark)
-    else:
-        longer = None
-    return longer or replace(view, dry=True)
+    if state is None:
+        return None
+    header, end, tail, ids = state
+    known = _pinned(building.take_known(query.viewer, answers[:-2], now=query.now), header.generation)
+    what = Build(
+        query.feed,
+        session,
+        header.started,
+        end,
+        int(query.now),
+        query.deadline,
+        taken=frozenset(ids),
+        tail=tuple(tail),
+        degraded=header.degraded,
+    )
+    built = _build(query, known, what)
+    building.keep_trace(query.viewer, built)
+    return plans.append(query.viewer, built.draft, length=len(ids), start=start, count=count, mark=mark)
 
 
 def _pinned(known: Known, generation: int | None) -> Known:
@@ -190,22 +196,27 @@ def _read(query: Query, session: str, *, start: int, ttl: int = 0) -> View | Non
 
 def _fill(query: Query, view: View) -> Page:
     """Hydrate until the page is full and it is known whether one more follows."""
-    start, marked = view.start, view.start + query.limit
+    session, start, marked = view.header.session, view.start, view.start + query.limit
     live: list[Live] = []
+    remade = False
     for attempt in range(FILL_ROUNDS):
         want = query.limit + 1 - len(live)
         count = want + SPARE * 4**attempt
+        found: View | None = view
         if attempt:
             marked = start + want - 1
-            view = _again(query, view, start=start, count=count, mark=marked)
-        if len(view.slots) < want and not view.dry:
-            view = _extend(query, view, start=start, count=count, mark=marked)
+            found = plans.read(query.viewer, session, start=start, count=count, mark=marked, ttl=0)
+        if found is not None and len(found.slots) < want and not found.dry:
+            found = _extended(query, session, start=start, count=count, mark=marked)
+        if found is None:  # it expired under our hands
+            found, remade = _remade(query, session, start=start, unmarked=_unmarked(live, marked)), True
+        view = found
         live += _hydrate(view.slots, start, want)
         start += len(view.slots)
         if len(live) > query.limit or (view.dry and start >= view.stop):
             break
-    filled = Page(view.header.session, query.cursor.page + 1 if query.cursor else 1, live[: query.limit])
-    filled.degraded = view.header.degraded
+    filled = Page(session, query.cursor.page + 1 if query.cursor else 1, live[: query.limit])
+    filled.rebuilt, filled.degraded = remade, view.header.degraded
     if len(live) > query.limit:
         filled.cursor = _cursor(query, view, filled, live[query.limit].position, marked)
     elif not (view.dry and start >= view.stop):
@@ -213,10 +224,8 @@ def _fill(query: Query, view: View) -> Page:
     return filled
 
 
-def _again(query: Query, view: View, *, start: int, count: int, mark: int) -> View:
-    session = view.header.session
-    again = plans.read(query.viewer, session, start=start, count=count, mark=mark, ttl=0)
-    return again or replace(view, dry=True, slots=[], stop=start)
+def _unmarked(live: Sequence[Live], marked: int) -> tuple[str, ...]:
+    return tuple(entry.item for entry in live if entry.position >= marked)
 
 
 def _hydrate(slots: Sequence[tuple[str, bytes]], start: int, want: int) -> list[Live]:
@@ -237,7 +246,10 @@ def _hydrate(slots: Sequence[tuple[str, bytes]], start: int, want: int) -> list[
 
 def _cursor(query: Query, view: View, filled: Page, position: int, marked: int) -> Cursor:
     header = view.header
-    unmarked = tuple(entry.item for entry in filled.entries if entry.position >= marked)
+    unmarked = _unmarked(filled.entries, marked)
+    if len(json.dumps(unmarked)) > UNMARKED_ROOM:
+        plans.read(query.viewer, header.session, start=position, count=1, mark=position, ttl=0)
+        unmarked = ()
     return Cursor(
         header.feed, header.session, position, filled.number, header.started, int(query.now), unmarked
     )

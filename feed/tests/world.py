@@ -1,15 +1,18 @@
 """A small catalogue, its indexes, and people with tastes and friends, through the services that production calls."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from activity.services import edges, people, preferences, presence, profiles
+from activity import hot
+from activity.services import edges, names, people, preferences, presence, profiles
 from activity.store import store
-from activity.types import Relation
+from activity.types import Relation, TimelineRow
 from content.models import Genre, Item, ItemGenre
 from content.services import cards, genres
 from content.types import title_key
 from feed.models import IndexBuild
 from feed.services import builds
+from finishd.lib.redis import store as redis
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 GENRES = ("Drama", "Comedy", "Thriller", "Science Fiction", "Documentary")
@@ -70,3 +73,17 @@ def befriend(uid: str, numbers: range, *, actor: str = "kofi", name: str = "Kofi
     profiles.write(profile)
     presence.mark(uid)
     edges.sync(uid, actor)
+
+
+def deliver(uid: str, rows: Sequence[TimelineRow]) -> None:
+    """Put rows on a viewer's timeline as a delivery would have, whoever they follow."""
+    store().put_rows([(uid, row) for row in rows])
+    names.keep({row.actor: (row.actor_name, row.actor_picture) for row in rows})
+    redis().delete(hot.key(uid))
+
+
+def finish(uid: str, titles: Sequence[str]) -> None:
+    """Let somebody have watched these titles."""
+    for title in titles:
+        profile = store().record(uid, title, Relation("finished"), now=0, due=0).profile
+    profiles.write(profile)

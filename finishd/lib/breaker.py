@@ -49,48 +49,54 @@ class Breaker:
 
     @property
     def state(self) -> State:
-        if self._open_until is None:
+        until = self._open_until
+        if until is None:
             return "closed"
-        return "open" if self._clock() < self._open_until else "half-open"
+        return "open" if self._clock() < until else "half-open"
 
     @contextmanager
     def guard(self) -> Iterator[None]:
         """Run the body if the breaker lets it; raises `BreakerOpen` otherwise."""
-        self._enter()
+        probing = self._enter()
         try:
             yield
         except self._counts:
-            self._record_failure()
+            self._record_failure(probing=probing)
             raise
         except BaseException:
-            # The part answered, if only to say no; an interrupted probe proves nothing either way.
-            self._record_success()
+            self._record_success(probing=probing)  # the part answered, if only to say no
             raise
         else:
-            self._record_success()
+            self._record_success(probing=probing)
 
-    def _enter(self) -> None:
+    def _enter(self) -> bool:
+        """Whether the call is the probe. Raises `BreakerOpen` if it may not be made."""
         if self._open_until is None:
-            return
+            return False
         with self._lock:
             if self._open_until is None:  # closed by another thread meanwhile
-                return  # type: ignore[unreachable]
+                return False  # type: ignore[unreachable]
             left = self._open_until - self._clock()
             if left > 0 or self._probing:
                 raise BreakerOpen(self.name, max(left, 0.0))
             self._probing = True
+            return True
 
-    def _record_success(self) -> None:
+    def _record_success(self, *, probing: bool) -> None:
         if self._failed == 0 and self._open_until is None:
             return
         with self._lock:
+            if self._open_until is not None and not probing:
+                return  # it began before the breaker opened; only the probe decides
             self._failed = 0
             self._open_until = None
             self._probing = False
 
-    def _record_failure(self) -> None:
+    def _record_failure(self, *, probing: bool) -> None:
         with self._lock:
+            if self._open_until is not None and not probing:
+                return
             self._failed += 1
-            if self._probing or self._failed >= self._limit:
+            if probing or self._failed >= self._limit:
                 self._open_until = self._clock() + self._open_seconds
-            self._probing = False
+                self._probing = False

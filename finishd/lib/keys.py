@@ -59,8 +59,9 @@ def declared() -> tuple[Key, ...]:
 
 # --- content (CACHE_URL) ---
 CARD = Key("card:{<item>}", "string", "content", "one per item", 7 * DAY)
-FACTS = Key("facts:{<item>}", "string", "content", "one per item", 7 * DAY)
-TITLE_HEAD = Key("title:<title>", "string", "content", "one per title", 1 * HOUR)
+# Facts are positional: another layout is another key, so that old and new processes can run side by side.
+FACTS = Key("facts:1:{<item>}", "string", "content", "one per item", 7 * DAY)
+TITLE_HEAD = Key("title:<title>", "string", "content", "one per title", 5 * MINUTE)
 
 # --- activity (REDIS_URL) ---
 PROFILE = Key("profile:{<viewer>}", "string", "activity", "one per viewer seen in a week", 7 * DAY)
@@ -75,7 +76,7 @@ NAME = Key("name:<viewer>", "string", "activity", "one per person whom somebody 
 # --- feed (REDIS_URL) ---
 INDEX = Key("idx:<generation>:<name>", "zset", "feed", "20,000 items; the last four generations")
 INDEX_CURRENT = Key("idx:current", "string", "feed", "one; never expires, readers need it")
-INDEX_LOCK = Key("idx:building", "string", "feed", "one", 10 * MINUTE)
+INDEX_LOCK = Key("idx:building", "string", "feed", "one", 1 * MINUTE)
 INDEX_ASKED = Key("idx:asked", "string", "feed", "one", 10)
 SESSION = Key("session:{<viewer>}:<feed>", "string", "feed", "one per viewer and feed type", 10 * MINUTE)
 PLAN = Key("plan:{<viewer>}:<session>", "hash", "feed", "receipts of ten chunks", 10 * MINUTE)
@@ -86,6 +87,13 @@ TRACE = Key("trace:{<viewer>}:<session>:<chunk>", "string", "feed", "sampled pla
 # --- auth (CACHE_URL) ---
 AUTH_KEYS = Key("auth:jwks:<project>", "string", "auth", "one key set", 1 * DAY)
 
-# --- not ours, but in the same Redis ---
+# --- not ours, but in the same Redis where CELERY_BROKER_URL names it ---
+BROKER_QUEUES = tuple(
+    Key(queue, "list", "celery", "tasks that wait for a worker")
+    for queue in ("default", "content", "indexes")
+)
 BROKER_BINDINGS = Key("_kombu.binding.<queue>", "set", "celery", "one per queue")
-BROKER_UNACKED = Key("unacked<part>", "hash", "celery", "messages in flight")
+BROKER_UNACKED = Key("unacked", "hash", "celery", "tasks in flight")
+BROKER_UNACKED_INDEX = Key("unacked_index", "zset", "celery", "tasks in flight")
+BROKER_UNACKED_MUTEX = Key("unacked_mutex", "string", "celery", "one", 5 * MINUTE)
+BROKER_CONTROL = Key("<worker>.celery.pidbox", "list", "celery", "questions to a worker", 1 * MINUTE)

@@ -1,0 +1,159 @@
+"""Signals and scores, against values computed by hand."""
+
+from dataclasses import fields
+from math import log
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from content.types import Facts
+from feed import ranking, recipe
+from feed.tests.chunks import GENRES, NOW, facts
+
+DAY = 86_400
+TODAY = NOW // DAY
+
+any_facts = st.builds(
+    Facts,
+    id=st.just("an-item"),
+    title=st.just("movie:1"),
+    genres=st.lists(st.sampled_from(GENRES), unique=True, max_size=5).map(tuple),
+    popularity=st.floats(0, 1e9),
+    rating=st.floats(0, 10),
+    votes=st.integers(0, 10**9),
+    released=st.none() | st.integers(-36_000, 60_000),
+    published_at=st.integers(0, 2 * NOW),
+    boost=st.integers(-10, 10),
+    hidden=st.booleans(),
+)
+tastes = st.dictionaries(st.sampled_from(GENRES), st.floats(0, 1))
+
+
+@given(any_facts, tastes, st.floats(0, 1), st.integers(0, 1_000))
+def test_every_signal_stays_in_its_range(
+    item: Facts, taste: dict[str, float], rank: float, supporters: int
+) -> None:
+    values = ranking.signals(item, rank=rank, supporters=supporters, taste=taste, now=NOW)
+    assert list(values) == [weight.name for weight in fields(recipe.RANKER)]
+    assert all(0 <= value <= 1 for name, value in values.items() if name != "boost")
+    assert -1 <= values["boost"] <= 1
+    assert 0 <= ranking.rating(item) <= 1
+
+
+@given(any_facts)
+def test_an_index_score_is_the_rounded_sum_of_its_named_terms(item: Facts) -> None:
+    terms = ranking.index_terms(item, now=NOW)
+    assert list(terms) == [weight.name for weight in fields(recipe.INDEX)]
+    score = ranking.index_score(item, now=NOW)
+    assert score == round(sum(terms.values()), 6)
+    assert -0.5 <= score <= 1.5
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6))
+def test_more_popular_never_counts_less(one: float, other: float) -> None:
+    less, more = sorted((one, other))
+    assert ranking.popularity(facts("i", popularity=less)) <= ranking.popularity(facts("i", popularity=more))
+
+
+@given(st.floats(0, 10), st.floats(0, 10), st.integers(0, 10**6))
+def test_better_rated_by_as_many_never_counts_less(one: float, other: float, votes: int) -> None:
+    less, more = sorted((one, other))
+    worse, better = (facts("i", rating=value, votes=votes) for value in (less, more))
+    assert ranking.rating(worse) <= ranking.rating(better)
+
+
+@given(st.integers(-36_000, 60_000), st.integers(-36_000, 60_000))
+def test_newer_to_the_world_never_counts_less(one: int, other: int) -> None:
+    older, newer = (facts("i", released=day) for day in sorted((one, other)))
+    assert ranking.recency(older, now=NOW) <= ranking.recency(newer, now=NOW)
+
+
+@given(st.integers(0, NOW), st.integers(0, NOW))
+def test_newer_here_never_counts_less(one: int, other: int) -> None:
+    older, newer = (facts("i", published_at=at) for at in sorted((one, other)))
+    assert ranking.recency(older, now=NOW) <= ranking.recency(newer, now=NOW)
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_more_friends_never_count_less(one: int, other: int) -> None:
+    fewer, more = sorted((one, other))
+    assert ranking.social(fewer) <= ranking.social(more)
+
+
+def test_popularity_is_logarithmic_and_full_at_five_hundred() -> None:
+    assert ranking.popularity(facts("i", popularity=0)) == 0
+    # log(1 + 49) / log(1 + 500) = 3.912023 / 6.216606
+    assert ranking.popularity(facts("i", popularity=49)) == pytest.approx(0.629286, abs=1e-6)
+    assert ranking.popularity(facts("i", popularity=500)) == 1
+    assert ranking.popularity(facts("i", popularity=3_000)) == 1
+
+
+def test_few_votes_are_drawn_towards_the_prior() -> None:
+    # without votes: the prior mean, 6.4 of 10
+    assert ranking.rating(facts("i", rating=10, votes=0)) == pytest.approx(0.64)
+    # (200 * 9 + 200 * 6.4) / 400 = 7.7
+    assert ranking.rating(facts("i", rating=9, votes=200)) == pytest.approx(0.77)
+    # (19,800 * 9 + 200 * 6.4) / 20,000 = 8.974
+    assert ranking.rating(facts("i", rating=9, votes=19_800)) == pytest.approx(0.8974)
+
+
+def test_news_value_halves_with_age() -> None:
+    today = facts("i", released=TODAY + 1, published_at=NOW)
+    assert ranking.recency(today, now=NOW) == 1
+    # Out for three years and here for 14 days less the hours of today: both halves are halved.
+    aged = facts("i", released=TODAY - 3 * 365, published_at=NOW - 14 * DAY)
+    assert ranking.recency(aged, now=TODAY * DAY) == pytest.approx((0.5 + 0.5 ** (1 - _hours())) / 2)
+    # Six years: a quarter, and nothing of a very old arrival.
+    old = facts("i", released=TODAY - 6 * 365, published_at=0)
+    assert ranking.recency(old, now=TODAY * DAY) == pytest.approx(0.125)
+    # Without a date only the arrival counts, and for half.
+    assert ranking.recency(facts("i", released=None, published_at=NOW), now=NOW) == 0.5
+
+
+def _hours() -> float:
+    """The part of today that has passed at NOW, in half-lives of an arrival."""
+    return (NOW - TODAY * DAY) / DAY / recipe.ARRIVAL_HALF_LIFE_DAYS
+
+
+def test_affinity_counts_the_first_genre_most() -> None:
+    item = facts("i", genres=("drama", "war", "music"))
+    # weights 1, 1/2, 1/3; their sum is 11/6
+    assert ranking.affinity(item, {"drama": 0.8}) == pytest.approx(0.8 * 6 / 11)
+    assert ranking.affinity(item, {"war": 0.8}) == pytest.approx(0.4 * 6 / 11)
+    assert ranking.affinity(item, {"drama": 1, "war": 1, "music": 1}) == 1
+    assert ranking.affinity(item, {"comedy": 1}) == 0
+    assert ranking.affinity(facts("i"), {"drama": 1}) == 0
+
+
+def test_each_friend_halves_what_is_missing() -> None:
+    assert [ranking.social(n) for n in range(4)] == [0, 0.5, 0.75, 0.875]
+
+
+def test_a_score_is_the_weighted_sum_of_its_signals() -> None:
+    item = facts("i", popularity=500, released=TODAY + 1, published_at=NOW, genres=("drama",), boost=-4)
+    score = ranking.score(item, rank=0.9, supporters=2, taste={"drama": 0.8}, now=NOW)
+    # 0.30 * 0.9 + 0.15 * 1 + 0.10 * 1 + 0.25 * 0.8 + 0.20 * 0.75 + 0.25 * -0.4
+    # = 0.27   + 0.15     + 0.10     + 0.20       + 0.15        - 0.10
+    assert score == 0.77
+
+
+def test_an_index_score_by_hand() -> None:
+    item = facts("i", popularity=500, rating=6.4, votes=1_000, released=TODAY + 1, published_at=NOW, boost=5)
+    # 0.40 * 1 + 0.25 * 0.64 + 0.35 * 1 + 0.50 * 0.5 = 0.40 + 0.16 + 0.35 + 0.25
+    assert ranking.index_score(item, now=NOW) == 1.16
+
+
+def test_scores_have_six_digits() -> None:
+    third = ranking.score(facts("i", popularity=7), rank=1 / 3, supporters=0, taste={}, now=NOW)
+    assert third == round(third, 6)
+    assert ranking.popularity(facts("i", popularity=7)) == pytest.approx(log(8) / log(501))
+
+
+def test_weights_of_the_recipe_add_up() -> None:
+    """All that speaks for an item gives 1; staff's word comes on top."""
+    ranker, index = recipe.RANKER, recipe.INDEX
+    assert (
+        ranker.rank + ranker.popularity + ranker.recency + ranker.affinity + ranker.social == pytest.approx(1)
+    )
+    assert index.popularity + index.rating + index.recency == pytest.approx(1)

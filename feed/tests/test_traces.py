@@ -1,0 +1,90 @@
+"""A kept trace makes its chunk again, exactly."""
+
+from typing import Any, cast
+
+import orjson
+import pytest
+from hypothesis import given, settings
+
+from feed import pipeline, recipe, traces
+from feed.services import inspect
+from feed.tests import world
+from feed.tests.chunks import Case, cases
+from finishd.lib import keys
+from finishd.lib.redis import store
+from finishd.testing.api import get_feed, walk_feed
+
+
+@settings(deadline=None)
+@given(cases())
+def test_any_chunk_is_made_again_from_its_trace(case: Case) -> None:
+    chunk = case.planned()
+    again, kept = traces.replay(traces.pack(case.inputs, case.facts, chunk))
+    assert again == chunk
+    assert kept["recipe"] == recipe.VERSION
+    assert kept["chunk"]["drops"] == chunk.drops
+
+
+@given(cases())
+def test_a_trace_is_the_same_bytes_whatever_the_order_of_sets(case: Case) -> None:
+    chunk = case.planned()
+    raw = traces.pack(case.inputs, case.facts, chunk)
+    body = orjson.loads(raw)
+    for name in ("finished", "seen", "taken", "lately"):
+        assert body["inputs"][name] == sorted(getattr(case.inputs, name))
+
+
+def kept_traces(uid: str, session: str) -> list[bytes]:
+    """In order of their chunks."""
+    pattern = keys.TRACE.of(viewer=uid, session=session, chunk="*")
+    names = sorted(store().scan_iter(match=pattern), key=lambda name: int(name.rpartition(b":")[2]))
+    return [cast(bytes, store().get(name)) for name in names]
+
+
+@pytest.fixture
+def _people() -> None:
+    world.catalogue(600)
+    world.build()
+    world.choose("ama", "Drama", "Comedy")
+    world.befriend("ama", range(100, 140))
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.usefixtures("_people")
+@pytest.mark.parametrize("feed", ["for_you", "trending"])
+def test_what_was_served_is_recomputed_from_the_traces_slot_by_slot(feed: str, settings: Any) -> None:
+    settings.FEED_TRACE_PERCENT = 100
+    get_feed("ama", limit=30)  # another session before it: what was served lately counts too
+    pages = walk_feed("ama", feed_type=feed, limit=100, pages=4, refresh="true")
+    served = [
+        (item["id"], item["source"], item["reason"], item["score"]) for page in pages for item in page["feed"]
+    ]
+    planned = []
+    for raw in kept_traces("ama", pages[0]["meta"]["session"]):
+        chunk, trace = traces.replay(raw)
+        assert orjson.loads(orjson.dumps(chunk)) == trace["chunk"]
+        planned += [(slot.id, slot.source, slot.reason, slot.score) for slot in chunk.slots]
+    assert len(served) == 400
+    assert planned[: len(served)] == served
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.usefixtures("_people")
+def test_without_the_sample_no_trace_is_kept(settings: Any) -> None:
+    settings.FEED_TRACE_PERCENT = 0
+    walk_feed("ama", limit=100, pages=4)
+    assert not list(store().scan_iter(match="trace:*"))
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.usefixtures("_people")
+def test_a_preview_always_keeps_its_trace_and_touches_no_session(settings: Any) -> None:
+    settings.FEED_TRACE_PERCENT = 0
+    before = get_feed("ama", limit=10)
+    view = inspect.preview("ama", "for_you", now=int(world.NOW.timestamp()))
+    (raw,) = kept_traces("ama", view.session)
+    chunk, _ = traces.replay(raw)
+    assert [slot.id for slot in chunk.slots] == [slot.item for slot in view.slots]
+    assert len(chunk.slots) == recipe.CHUNK
+    assert get_feed("ama", limit=10)["feed"] == before["feed"]
+    assert pipeline.chunk_seed(view.session, 0) == view.receipts[0]["seed"]

@@ -1,0 +1,129 @@
+"""Real processes beside the test's own, on the same Redis and the same test database."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from django.conf import settings
+from django.db import connection
+
+from finishd.run.guard import Guard, signal_group
+from finishd.run.ports import free_port
+from finishd.testing.api import token_of
+
+START_SECONDS = 60
+
+
+class Web:
+    """One web server with one process, as production runs several of."""
+
+    def __init__(self, port: int) -> None:
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+
+    def up(self) -> bool:
+        try:
+            return self._client.get("/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def get(self, path: str, uid: str, **query: Any) -> httpx.Response:
+        return self._client.get(path, params=query, headers={"Authorization": f"Bearer {token_of(uid)}"})
+
+    def feed(self, uid: str, **query: Any) -> dict[str, Any]:
+        """A page of the feed; asserts that it is one."""
+        answer = self.get("/api/v1/feed", uid, **query)
+        assert answer.status_code == 200, answer.text
+        page: dict[str, Any] = answer.json()
+        return page
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Processes:
+    """Starts them; what it started ends with it, whatever happens."""
+
+    def __init__(self, directory: Path) -> None:
+        self._log = directory / "processes.log"
+        self._guard = Guard()
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._webs: list[Web] = []
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Run `python <arguments>`; `environment` comes on top of the test's own."""
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=settings.BASE_DIR,
+                env=_environment(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._guard.add(process.pid)
+        self._started.append(process)
+        return process
+
+    def web(self, **environment: str) -> Web:
+        """A web server that answers, with the threads that production gives a process."""
+        port = free_port()
+        options = ["--workers", "1", "--threads", "8", "--worker-class", "gthread", "--no-control-socket"]
+        self.start("-m", "gunicorn", "finishd.wsgi", "--bind", f"127.0.0.1:{port}", *options, **environment)
+        web = Web(port)
+        self._webs.append(web)
+        self.wait_for(web.up)
+        return web
+
+    def worker(self, **environment: str) -> "subprocess.Popen[bytes]":
+        """A Celery worker for all queues; it may still be starting."""
+        queues = ["--queues", "default,content,indexes", "--concurrency", "1", "--loglevel", "info"]
+        return self.start("-m", "celery", "-A", "finishd", "worker", *queues, **environment)
+
+    def manage(self, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
+        return self.start("manage.py", *arguments, **environment)
+
+    def wait_for(self, condition: Callable[[], bool], *, seconds: float = START_SECONDS) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, self.output[-3000:]
+            time.sleep(0.02)
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text() if self._log.exists() else ""
+
+    def close(self) -> None:
+        for web in self._webs:
+            web.close()
+        for process in self._started:
+            if process.poll() is None:
+                signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+        self._guard.close()
+
+
+@contextmanager
+def processes(directory: Path) -> Iterator[Processes]:
+    started = Processes(directory)
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+def _environment(changes: dict[str, str]) -> dict[str, str]:
+    """The test's own, with the database that tests write to; patient, since the machine is busy testing."""
+    name = str(connection.settings_dict["NAME"])
+    url = f"sqlite:///{name}"
+    if connection.vendor != "sqlite":
+        url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+    return {**os.environ, "DATABASE_URL": url, "REDIS_TIMEOUT": "2", **changes}

@@ -1,0 +1,106 @@
+"""The documents speak of what is there: files, links, commands, keys, filters and tests."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import get_commands
+
+from feed import filters
+from feed.pipeline import FEEDS
+from feed.sources import SOURCES
+from finishd import docs
+
+ROOT = Path(settings.BASE_DIR)
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+DOCUMENTS = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+    *ROOT.glob("docs/**/*.md"),
+]
+FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir()}
+
+each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def _code(text: str) -> Iterator[str]:
+    """What is set as code: fenced blocks, then spans in the prose around them."""
+    fenced = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+    yield from fenced.findall(text)
+    yield from re.findall(r"`([^`\n]+)`", fenced.sub("", text))
+
+
+def _anchors(path: Path) -> set[str]:
+    """The fragments of a document's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def _first_column(heading: str) -> set[str]:
+    """What the table under a heading of ARCHITECTURE.md names in its first column, in code."""
+    text = docs.ARCHITECTURE.read_text(encoding="utf-8")
+    section = text.partition(f"\n### {heading}\n")[2].partition("\n#")[0]
+    return set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))
+
+
+def _is_there(named: str) -> bool:
+    bare = named.rstrip("/.")
+    return (ROOT / bare).exists() or any(ROOT.glob(bare)) or (ROOT / f"{bare}.py").exists()
+
+
+def test_the_table_of_keys_is_what_the_code_declares() -> None:
+    text = docs.ARCHITECTURE.read_text(encoding="utf-8")
+    assert text == docs.renewed(text), "`.venv/bin/python -m finishd.docs` renews it"
+
+
+def test_every_filter_and_source_is_described() -> None:
+    by_id = {f.name for feed in FEEDS.values() for f in feed.id_filters}
+    by_facts = {f.name for feed in FEEDS.values() for f in feed.facts_filters}
+    assert _first_column("Filters") == by_id | by_facts | {filters.UNPUBLISHED}
+    assert _first_column("Sources") == set(SOURCES)
+
+
+@each_document
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        file, _, fragment = target.partition("#")
+        there = path.parent / file if file else path
+        assert there.exists(), target
+        assert not fragment or fragment in _anchors(there), target
+
+
+@each_document
+def test_commands_exist(path: Path) -> None:
+    code = "\n".join(_code(path.read_text(encoding="utf-8")))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z][a-z-]+)", code)) <= targets
+    assert set(re.findall(r"manage\.py ([a-z]\w+)", code)) <= set(get_commands())
+
+
+@each_document
+def test_files_and_tests_that_are_named_exist(path: Path) -> None:
+    code = "\n".join(_code(path.read_text(encoding="utf-8")))
+    for named, test in re.findall(r"(?<![\w/.-])([\w.-]+/[\w./*-]*)(?:::(\w+))?", code):
+        if named.partition("/")[0] not in FOLDERS:
+            continue
+        assert _is_there(named), named
+        if test:
+            assert re.search(rf"def {test}\b", (ROOT / named).read_text(encoding="utf-8")), test
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.name)
+def test_a_decision_is_short_and_in_the_list(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 60
+    assert text.startswith(f"# {path.name[:4]}: ")
+    assert re.findall(r"^## (Context|Decision|Rejected)$", text, re.MULTILINE) == [
+        "Context",
+        "Decision",
+        "Rejected",
+    ]
+    assert f"(decisions/{path.name})" in (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    assert [path.name[:4] for path in DECISIONS] == [f"{n:04d}" for n in range(1, len(DECISIONS) + 1)]

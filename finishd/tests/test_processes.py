@@ -1,0 +1,172 @@
+"""Several real web processes on one Redis and one database: what no single process can show."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import pytest
+
+from content.models import Item
+from content.services import items
+from feed.tests import world
+from finishd.lib import keys
+from finishd.lib.redis import store
+from finishd.run.embedded_redis import RedisServer
+from finishd.testing.api import ids_of
+from finishd.testing.processes import Processes, Web, processes
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def webs(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Web, Web]]:
+    """Two servers for all tests of this file; they keep nothing of theirs, so neither notices."""
+    with processes(tmp_path_factory.mktemp("webs")) as started:
+        yield started.web(), started.web()
+
+
+def at_once(calls: list[Callable[[], Json]]) -> list[Json]:
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def walk(webs: tuple[Web, Web], uid: str, **query: Any) -> list[Json]:
+    """Page by page, each from the other process."""
+    pages = [webs[0].feed(uid, **query)]
+    while pages[-1]["meta"]["hasMore"]:
+        pages.append(webs[len(pages) % 2].feed(uid, cursor=pages[-1]["meta"]["cursor"], **query))
+    return pages
+
+
+def test_two_processes_serve_one_session_in_turns(webs: tuple[Web, Web]) -> None:
+    everything = world.catalogue(450)
+    world.build()
+    world.choose("ama", "Drama")
+    world.befriend("ama", range(100, 140))
+    pages = walk(webs, "ama", limit=40)
+    assert Counter(ids_of(*pages)) == Counter(everything)
+    assert len({page["meta"]["session"] for page in pages}) == 1
+    assert not [page for page in pages if page["meta"]["planRebuilt"] or page["meta"]["degraded"]]
+
+
+@pytest.mark.parametrize("uids", [("ama", "kofi"), pytest.param(tuple("abcdefghij"), marks=pytest.mark.slow)])
+def test_first_requests_at_once_begin_one_session(webs: tuple[Web, Web], uids: tuple[str, ...]) -> None:
+    world.catalogue(300)
+    world.build()
+    for uid in uids:
+        pages = at_once([partial(webs[n % 2].feed, uid, limit=20) for n in range(10)])
+        assert len({page["meta"]["session"] for page in pages}) == 1
+        assert all(page["feed"] == pages[0]["feed"] for page in pages)
+        assert len(ids_of(pages[0])) == 20
+        assert len(list(store().scan_iter(match=keys.PLAN.of(viewer=uid, session="*")))) == 1
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(8, marks=pytest.mark.slow)])
+def test_extensions_at_once_give_one_result(webs: tuple[Web, Web], times: int) -> None:
+    everything = world.catalogue(500)
+    world.build()
+    for _ in range(times):
+        pages = [webs[0].feed("ama", limit=100, refresh="true")]
+        while pages[-1]["meta"]["hasMore"]:
+            cursor = pages[-1]["meta"]["cursor"]
+            same = at_once([partial(webs[n % 2].feed, "ama", limit=100, cursor=cursor) for n in range(8)])
+            assert all(page["feed"] == same[0]["feed"] for page in same)
+            assert not [page for page in same if page["meta"]["planRebuilt"]]
+            pages.append(same[0])
+        assert Counter(ids_of(*pages)) == Counter(everything)
+
+
+def test_what_one_process_unpublishes_no_other_shows_again(webs: tuple[Web, Web]) -> None:
+    world.catalogue(100)
+    world.build()
+    first = webs[0].feed("ama", limit=20)
+    gone = set(ids_of(first)[::4])
+    items.set_status(sorted(gone), Item.Status.DRAFT, now=world.NOW)
+    for web in webs:
+        page = web.feed("ama", limit=20)
+        assert page["meta"]["session"] == first["meta"]["session"]
+        assert not gone & set(ids_of(page))
+        assert len(page["feed"]) == 20
+
+
+def test_choices_made_in_one_process_count_at_once_in_the_other(webs: tuple[Web, Web]) -> None:
+    world.catalogue(100)
+    world.build()
+    before = [web.feed("ama")["meta"]["session"] for web in webs]
+    world.choose("ama", "Comedy")
+    after = [web.feed("ama")["meta"]["session"] for web in webs]
+    assert len(set(before)) == len(set(after)) == 1
+    assert before != after
+
+
+def test_without_redis_every_process_says_when_to_come_back_and_recovers_by_itself(
+    webs: tuple[Web, Web], redis_server: RedisServer
+) -> None:
+    world.catalogue(60)
+    world.build()
+    assert [len(web.feed("ama")["feed"]) for web in webs] == [10, 10]
+    redis_server.stop()
+    for web in webs:
+        for _ in range(8):  # more than its breaker needs
+            assert_away(web)
+    redis_server.start()
+    deadline = time.monotonic() + 10
+    while not all(web.get("/api/v1/feed", "ama").status_code == 200 for web in webs):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    # This Redis came back empty: the indexes are not there yet, the page is.
+    page = webs[0].feed("ama", refresh="true")
+    assert page["meta"]["degraded"] == ["indexes"]
+    assert len(page["feed"]) == 10
+
+
+def assert_away(web: Web) -> None:
+    began = time.monotonic()
+    answer = web.get("/api/v1/feed", "ama")
+    assert time.monotonic() - began < 2
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) >= 1
+    body = answer.json()
+    assert (body["error"], body["statusCode"], body["code"]) == (True, 503, "unavailable")
+    assert body["message"]
+
+
+def test_a_redis_that_hangs_costs_one_time_out_and_then_nothing(
+    redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    world.catalogue(30)
+    world.build()
+    with processes(tmp_path_factory.mktemp("hangs")) as started:
+        web = started.web(REDIS_TIMEOUT="0.15")
+        started.wait_for(lambda: web.get("/api/v1/feed", "ama").status_code == 200)
+        redis_server.pause()
+        for _ in range(8):
+            assert_away(web)
+        began = time.monotonic()
+        assert_away(web)  # the breaker is open: nobody waits for the time-out
+        assert time.monotonic() - began < 0.15
+        redis_server.resume()
+        started.wait_for(lambda: web.get("/api/v1/feed", "ama").status_code == 200, seconds=10)
+
+
+def test_without_a_broker_the_feed_is_served_and_nobody_waits_for_it(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    world.catalogue(60)
+    with processes(tmp_path_factory.mktemp("brokerless")) as started:
+        web = started.web(CELERY_BROKER_URL="redis://127.0.0.1:1/0")
+        assert_degraded_but_full(web, started)
+
+
+def assert_degraded_but_full(web: Web, started: Processes) -> None:
+    for _ in range(3):
+        began = time.monotonic()
+        page = web.feed("ama", limit=20, refresh="true")
+        assert time.monotonic() - began < 5
+        assert len(page["feed"]) == 20, started.output
+        assert page["meta"]["degraded"] == ["indexes"]
