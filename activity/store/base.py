@@ -34,7 +34,7 @@ class ActivityStore(Protocol):
         """Those of up to 1,000 people whom the store knows. 1 call, a document each."""
 
     def save_preferences(self, uid: str, preferences: Preferences) -> Profile:
-        """Store what is not None; versions rise only if something changed. 1 call, 1 document."""
+        """Store what is not None; versions rise only if something changed. 1 call, 2 documents at most."""
 
     def save_name(self, uid: str, name: str | None, picture: str | None) -> Profile:
         """What the token says of a person. None leaves the stored value. 1 call, 1 document."""

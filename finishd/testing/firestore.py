@@ -11,7 +11,6 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -142,7 +141,7 @@ def firestore_host(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def firestore(
     firestore_host: str, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> Generator[Database, None, None]:
+) -> Database:
     """An empty database of this process's own, where its Firestore store and those of its children go."""
     name = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     database = Database(firestore_host, settings.FIREBASE_PROJECT_ID, name)
@@ -154,8 +153,7 @@ def firestore(
         60.0,
     )  # two busy cores, an emulator among them
     database.empty()
-    yield database
-    database.empty()
+    return database
 
 
 def _start(config: pytest.Config) -> Emulator:

@@ -29,12 +29,12 @@ from google.api_core.exceptions import (
 )
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import GoogleAuthError
-from google.cloud.firestore_v1 import DocumentReference, WriteBatch
+from google.cloud.firestore_v1 import DocumentReference, Query, WriteBatch
 from google.cloud.firestore_v1.aggregation import AggregationQuery
 from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
 
 from activity.store.firestore.client import client, put_aside
-from activity.store.firestore.layout import Queryable, Snapshot
+from activity.store.firestore.layout import Snapshot
 from activity.store.meter import metered
 from activity.types import Document, StoreUnavailable
 
@@ -102,12 +102,12 @@ def read(refs: Sequence[DocumentReference], *, fields: Sequence[str] | None = No
     return [by_path[ref.path] for ref in refs]
 
 
-def find(query: Queryable) -> list[Snapshot]:
+def find(query: Query) -> list[Snapshot]:
     """What a query matches. 1 RPC."""
     return _answer(lambda timeout: list(query.stream(retry=_ONCE, timeout=timeout)))
 
 
-def count(query: Queryable) -> int:
+def count(query: Query) -> int:
     """How many documents a query matches. 1 RPC, billed as a document per 1,000."""
     counting = AggregationQuery(query).count()
     answer: Any = _answer(lambda timeout: counting.get(retry=_ONCE, timeout=timeout))

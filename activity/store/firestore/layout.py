@@ -23,7 +23,6 @@ from google.cloud.firestore_v1 import CollectionReference, DocumentReference, Do
 from activity.store.firestore.client import client
 
 Snapshot: TypeAlias = DocumentSnapshot[DocumentReference]
-Queryable: TypeAlias = Query | CollectionReference
 
 # Jobs are read by `due`, which only grows: unsharded, its index would take 500 writes a second at most.
 SHARDS: Final = 16

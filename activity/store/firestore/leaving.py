@@ -5,14 +5,14 @@ from typing import Any, Final
 
 import orjson
 from google.cloud import firestore
-from google.cloud.firestore_v1 import DocumentReference
+from google.cloud.firestore_v1 import DocumentReference, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from activity.store.firestore import calls, layout
 from activity.store.firestore.calls import Write, call, long_call
 from activity.store.firestore.changes import Change, settle
 from activity.store.firestore.follows import followers_of, following_of
-from activity.store.firestore.layout import Queryable, Snapshot
+from activity.store.firestore.layout import Snapshot
 from activity.store.meter import note_documents
 from activity.types import Document
 
@@ -59,7 +59,7 @@ class Leaving:
         return {name: number for name, number in counts.items() if number}
 
     @call
-    def _page(self, query: Queryable, last: Snapshot | None) -> list[Snapshot]:
+    def _page(self, query: Query, last: Snapshot | None) -> list[Snapshot]:
         page = calls.find((query.start_after(last) if last else query).limit(_BATCH))
         note_documents(len(page))
         return page
@@ -71,11 +71,11 @@ class Leaving:
         return there
 
 
-def _theirs(uid: str) -> list[tuple[str, Queryable]]:
+def _theirs(uid: str) -> list[tuple[str, Query]]:
     """(collection, documents of or about the person that nobody else's document counts)."""
     return [
-        ("activities", layout.activities(uid)),
-        ("timelines", layout.rows(uid)),
+        ("activities", Query(layout.activities(uid))),
+        ("timelines", Query(layout.rows(uid))),
         ("timelines", layout.all_rows().where(filter=FieldFilter("actor", "==", uid))),
         ("jobs", layout.jobs().where(filter=FieldFilter("people", "array_contains", uid))),
         ("follows", following_of(uid)),
@@ -86,7 +86,7 @@ def _single(uid: str) -> list[DocumentReference]:
     return [layout.seen(uid), layout.preferences(uid), layout.person(uid)]
 
 
-def _naming(field: str, uid: str) -> Queryable:
+def _naming(field: str, uid: str) -> Query:
     return layout.people().where(filter=FieldFilter(field, "array_contains", uid))
 
 

@@ -43,7 +43,7 @@ class Timelines:
 
     @long_call
     def trim_timeline(self, uid: str, *, keep: int, limit: int = 500) -> int:
-        rows = layout.rows(uid)
+        rows = Query(layout.rows(uid))
         there = calls.count(rows)
         note_documents(1)
         surplus = min(there - keep, limit)

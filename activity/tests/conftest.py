@@ -1,0 +1,29 @@
+"""The activity store, in each of its implementations."""
+
+from typing import Final
+
+import pytest
+
+from activity.store.base import ActivityStore
+from activity.store.firestore import FirestoreStore
+from activity.store.orm import OrmStore
+
+_MADE: Final[dict[str, type[ActivityStore]]] = {"orm": OrmStore, "firestore": FirestoreStore}
+
+
+@pytest.fixture(params=[pytest.param("orm", marks=pytest.mark.django_db), "firestore"])
+def store(request: pytest.FixtureRequest) -> ActivityStore:
+    """An empty store of one kind: what a test says of it is said of every kind."""
+    return _of(request)
+
+
+@pytest.fixture(params=[pytest.param("orm", marks=pytest.mark.django_db(transaction=True)), "firestore"])
+def shared_store(request: pytest.FixtureRequest) -> ActivityStore:
+    """As `store`, for tests that use it from several threads."""
+    return _of(request)
+
+
+def _of(request: pytest.FixtureRequest) -> ActivityStore:
+    if request.param == "firestore":
+        request.getfixturevalue("firestore")
+    return _MADE[request.param]()

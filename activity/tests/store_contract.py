@@ -1,0 +1,50 @@
+"""What the tests of the store's contract share: a moment, a deadline, and things people do."""
+
+from activity.store.base import ActivityStore
+from activity.types import Job, Recorded, Relation, TimelineRow
+
+NOW = 1_700_000_000
+DUE = NOW + 30.0
+
+LIKED = Relation(favorite=True)
+FINISHED = Relation(status="finished")
+NOTHING = Relation()
+
+# Uids and titles that would break a path, an id or a pattern made of them carelessly. All are different people.
+HOSTILE = [
+    "a/b",
+    "a%2Fb",
+    "/",
+    ".",
+    "..",
+    "__id__",
+    "__",
+    "%5F_id__",
+    "{}",
+    "a|b",
+    "~",
+    "a b",
+    "'; --",
+    "né",
+    "👩‍👩‍👧" * 16,
+    "/" * 128,
+    "👻" * 128,
+    "x" * 128,
+]
+
+
+def do(store: ActivityStore, uid: str, title: str, relation: Relation, *, at: float = NOW) -> Recorded:
+    return store.record(uid, title, relation, now=at, due=at + 30)
+
+
+def follow(store: ActivityStore, uid: str, *targets: str, at: float = NOW) -> None:
+    for number, target in enumerate(targets):
+        store.follow(uid, target, now=at + number, due=DUE)
+
+
+def row(actor: str, title: str, *, at: int = NOW) -> TimelineRow:
+    return TimelineRow(actor, title, at, favorite=True, actor_name=actor.title())
+
+
+def identities(jobs: list[Job]) -> set[tuple[str, str, str]]:
+    return {(job.kind, job.subject, job.target) for job in jobs}

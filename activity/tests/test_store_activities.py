@@ -1,0 +1,138 @@
+"""Contract of the activity store: what people did to titles, and how far it was delivered."""
+
+import pytest
+
+from activity.store.base import ActivityStore
+from activity.tests.store_contract import DUE, FINISHED, LIKED, NOTHING, NOW, do
+from activity.types import FINISHED_KEPT, Activity, Ledger, Relation
+
+
+def known(activity: Activity | None) -> Activity:
+    assert activity is not None
+    return activity
+
+
+class TestRecording:
+    def test_what_was_said_is_kept_whole(self, store: ActivityStore) -> None:
+        relation = Relation(status="watching", favorite=True, rating=4)
+        recorded = store.record(
+            "ama", "movie:1", relation, now=NOW + 0.5, due=DUE, source="friend", liking={"drama": 1.5}
+        )
+        assert recorded.changed
+        assert recorded.activity == Activity(
+            "ama",
+            "movie:1",
+            relation,
+            at=NOW,
+            version=1,
+            recorded_at=NOW + 0.5,
+            source="friend",
+            liking={"drama": 1.5},
+        )
+        assert store.activity("ama", "movie:1") == recorded.activity
+        assert store.profile("ama") == recorded.profile
+
+    def test_it_leaves_a_job_of_its_version(self, store: ActivityStore) -> None:
+        for version, relation in enumerate((LIKED, FINISHED, NOTHING), start=1):
+            assert do(store, "ama", "movie:1", relation).activity.version == version
+            job = store.job("deliver", "ama", "movie:1")
+            assert job is not None
+            assert (job.version, job.due) == (version, DUE)
+
+    def test_a_repeat_changes_nothing_and_leaves_nothing(self, store: ActivityStore) -> None:
+        first = do(store, "ama", "movie:1", LIKED)
+        job = store.job("deliver", "ama", "movie:1")
+        assert job is not None
+        assert store.finish(job)
+        again = do(store, "ama", "movie:1", LIKED, at=NOW + 60)
+        assert not again.changed
+        assert (again.activity, again.profile) == (first.activity, first.profile)
+        assert store.job("deliver", "ama", "movie:1") is None
+
+    def test_taking_back_what_was_never_said_is_nothing(self, store: ActivityStore) -> None:
+        recorded = do(store, "ama", "movie:1", NOTHING)
+        assert not recorded.changed
+        assert recorded.activity.version == 0
+        assert store.activity("ama", "movie:1") is None
+        assert store.jobs_due(now=DUE + 60) == []
+
+    def test_a_rating_alone_does_not_move_it_in_time(self, store: ActivityStore) -> None:
+        do(store, "ama", "movie:1", LIKED, at=NOW)
+        rated = do(store, "ama", "movie:1", Relation(favorite=True, rating=5), at=NOW + 60)
+        assert (rated.activity.at, rated.activity.version) == (NOW, 2)
+        unrated = do(store, "ama", "movie:1", LIKED, at=NOW + 70)
+        assert (unrated.activity.at, unrated.activity.version) == (NOW, 3)
+        moved = do(store, "ama", "movie:1", FINISHED, at=NOW + 80)
+        assert (moved.activity.at, moved.activity.version) == (NOW + 80, 4)
+
+    def test_said_anew_after_an_undo_it_is_new(self, store: ActivityStore) -> None:
+        do(store, "ama", "movie:1", Relation(rating=3), at=NOW)
+        do(store, "ama", "movie:1", NOTHING, at=NOW + 10)
+        assert do(store, "ama", "movie:1", Relation(rating=3), at=NOW + 20).activity.at == NOW + 20
+
+    def test_a_change_empties_the_ledger(self, store: ActivityStore) -> None:
+        do(store, "ama", "movie:1", LIKED)
+        store.keep_ledger("ama", "movie:1", 1, Ledger(10, 5, "kofi", NOW, NOW))
+        assert do(store, "ama", "movie:1", FINISHED).activity.ledger == Ledger()
+        assert known(store.activity("ama", "movie:1")).ledger == Ledger()
+
+
+class TestThePerson:
+    def test_likings_come_and_go_with_the_deed(self, store: ActivityStore) -> None:
+        def record(liking: dict[str, float], relation: Relation) -> dict[str, float]:
+            kept = store.record("ama", "movie:1", relation, now=NOW, due=DUE, liking=liking)
+            return dict(kept.profile.affinities)
+
+        assert record({"drama": 3.0, "__odd__": 1.0, "a.b": 1.0}, LIKED) == {
+            "drama": 0.5,
+            "__odd__": 0.25,
+            "a.b": 0.25,
+        }
+        assert record({"comedy": 1.0}, FINISHED) == {"comedy": 0.25}
+        assert record({}, NOTHING) == {}
+
+    def test_finished_titles_follow_the_status(self, store: ActivityStore) -> None:
+        do(store, "ama", "movie:1", FINISHED)
+        assert do(store, "ama", "movie:2", FINISHED).profile.finished == {"movie:1", "movie:2"}
+        assert do(store, "ama", "movie:1", LIKED).profile.finished == {"movie:2"}
+
+    def test_the_newest_finished_titles_are_kept(
+        self, store: ActivityStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for module in ("orm", "firestore"):
+            monkeypatch.setattr(f"activity.store.{module}.activities.FINISHED_KEPT", 3)
+        for number in range(5):
+            profile = do(store, "ama", f"movie:{number}", FINISHED).profile
+        assert profile.finished == {"movie:2", "movie:3", "movie:4"}
+        assert FINISHED_KEPT == 5_000
+
+    def test_their_newest_deed_is_dated_and_their_version_rises(self, store: ActivityStore) -> None:
+        assert do(store, "ama", "movie:1", LIKED, at=NOW + 60).profile.version == 1
+        profile = do(store, "ama", "movie:2", LIKED, at=NOW).profile
+        assert (profile.active_at, profile.choice_version) == (NOW + 60, 0)
+
+
+class TestReading:
+    def test_the_newest_come_first_without_the_undone(self, store: ActivityStore) -> None:
+        for number in range(5):
+            do(store, "ama", f"movie:{number}", LIKED, at=NOW + number)
+        do(store, "ama", "movie:3", NOTHING, at=NOW + 10)
+        do(store, "kofi", "movie:9", LIKED, at=NOW + 20)
+        titles = [activity.title for activity in store.activities("ama")]
+        assert titles == ["movie:4", "movie:2", "movie:1", "movie:0"]
+        assert [a.title for a in store.activities("ama", limit=2)] == ["movie:4", "movie:2"]
+        undone = known(store.activity("ama", "movie:3"))
+        assert undone.relation.empty
+        assert undone.version == 2
+
+
+class TestLedger:
+    def test_it_is_kept_for_the_version_it_is_about(self, store: ActivityStore) -> None:
+        do(store, "ama", "movie:1", LIKED)
+        ledger = Ledger(1_000, 500, "kofi", NOW + 0.25, NOW + 1.5)
+        assert store.keep_ledger("ama", "movie:1", 1, ledger)
+        assert known(store.activity("ama", "movie:1")).ledger == ledger
+        do(store, "ama", "movie:1", NOTHING)
+        assert not store.keep_ledger("ama", "movie:1", 1, ledger)
+        assert not store.keep_ledger("ama", "movie:2", 1, ledger)
+        assert known(store.activity("ama", "movie:1")).ledger == Ledger()

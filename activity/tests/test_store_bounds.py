@@ -1,0 +1,192 @@
+"""Contract of the activity store: what calls cost, names that hurt, and threads that meet."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise, permutations
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from activity.store.base import ActivityStore
+from activity.store.meter import count_calls
+from activity.tests.store_contract import DUE, HOSTILE, LIKED, NOTHING, NOW, do, follow, row
+from activity.types import Job, Ledger, Preferences, Relation
+
+PEOPLE = [f"p{n}" for n in range(20)]
+Use = Callable[[ActivityStore], Any]
+
+# Method → a use of it, and the most documents that its docstring allows for that use.
+COSTS: dict[str, tuple[Use, int]] = {
+    "profile": (lambda s: s.profile("ama"), 1),
+    "profiles": (lambda s: s.profiles(PEOPLE), 20),
+    "save_preferences": (lambda s: s.save_preferences("ama", Preferences(genres=("new",), movies=[])), 2),
+    "save_name": (lambda s: s.save_name("ama", "New", None), 1),
+    "set_block": (lambda s: s.set_block("ama", "p1", blocked=True, due=DUE), 6),
+    "set_reach": (lambda s: s.set_reach("ama", "rising", due=DUE), 2),
+    "tell_pulled": (lambda s: s.tell_pulled(PEOPLE, "ama", pulled=True), 20),
+    "seen": (lambda s: s.seen("ama"), 1),
+    "add_seen": (lambda s: s.add_seen("ama", {"b": NOW}), 1),
+    "record": (lambda s: do(s, "ama", "movie:1", NOTHING), 3),
+    "activity": (lambda s: s.activity("ama", "movie:1"), 1),
+    "activities": (lambda s: s.activities("ama", limit=5), 5),
+    "keep_ledger": (lambda s: s.keep_ledger("ama", "movie:1", 1, Ledger()), 1),
+    "follow": (lambda s: s.follow("ama", "new", now=NOW, due=DUE), 3),
+    "unfollow": (lambda s: s.unfollow("ama", "p1", due=DUE), 3),
+    "followers": (lambda s: s.followers("ama", limit=5), 5),
+    "follower_edges": (lambda s: s.follower_edges("ama", offset=2, limit=3), 5),
+    "following_edges": (lambda s: s.following_edges("ama", offset=2, limit=3), 5),
+    "follower_count": (lambda s: s.follower_count("ama"), 1),
+    "following_count": (lambda s: s.following_count("ama"), 1),
+    "edges": (lambda s: s.edges([("ama", uid) for uid in PEOPLE]), 20),
+    "timeline": (lambda s: s.timeline("ama", limit=5), 5),
+    "put_rows": (lambda s: s.put_rows([(uid, row("ama", "movie:1")) for uid in PEOPLE]), 20),
+    "drop_rows": (lambda s: s.drop_rows([(uid, "ama", "movie:1") for uid in PEOPLE]), 20),
+    "rows_from": (lambda s: s.rows_from("ama", "p1", limit=5), 5),
+    "jobs_due": (lambda s: s.jobs_due(now=DUE, limit=5), 5),
+    "job": (lambda s: s.job("deliver", "ama", "movie:1"), 1),
+    "put_job": (lambda s: s.put_job(Job("rebuild", "ama")), 1),
+    "postpone": (lambda s: s.postpone(Job("deliver", "ama", "movie:1", 1), due=DUE), 1),
+    "finish": (lambda s: s.finish(Job("deliver", "ama", "movie:1", 1)), 1),
+}
+
+
+def furnish(store: ActivityStore) -> None:
+    follow(store, "ama", *PEOPLE)
+    for number, uid in enumerate(PEOPLE):
+        follow(store, uid, "ama")
+        do(store, "ama", f"movie:{number}", LIKED)
+    store.put_rows([("ama", row("p1", f"movie:{n}", at=NOW + n)) for n in range(20)])
+    store.add_seen("ama", {"a": NOW})
+
+
+class TestCosts:
+    def test_every_method_but_those_of_leaving_and_trimming_is_priced(self) -> None:
+        methods = {name for name in vars(ActivityStore) if not name.startswith("_")}
+        assert methods - set(COSTS) == {"trim_timeline", "export", "erase", "traces"}
+
+    def test_each_is_one_call_with_no_more_documents_than_promised(self, store: ActivityStore) -> None:
+        furnish(store)
+        for name, (use, most) in COSTS.items():
+            with count_calls() as tally:
+                use(store)
+            assert tally.calls == [name]
+            assert 0 < tally.documents <= most, name
+
+    def test_a_cold_feed_load_reads_102_documents(self, store: ActivityStore) -> None:
+        furnish(store)
+        store.put_rows([("ama", row("p1", f"movie:{n}", at=NOW + n)) for n in range(150)])
+        with count_calls() as tally:
+            store.profile("ama")
+            store.timeline("ama")
+            store.seen("ama")
+        assert (len(tally.calls), tally.documents) == (3, 102)
+
+
+class TestHostileNames:
+    def test_all_of_them_are_different_people(self, store: ActivityStore) -> None:
+        for uid in HOSTILE:
+            store.save_name(uid, f"I am {uid}", None)
+            store.add_seen(uid, {uid: NOW})
+        for uid in HOSTILE:
+            profile = store.profile(uid)
+            assert profile is not None
+            assert (profile.uid, profile.name, profile.version) == (uid, f"I am {uid}", 1)
+            assert store.seen(uid) == {uid: NOW}
+
+    def test_all_of_them_are_different_titles(self, store: ActivityStore) -> None:
+        titles = [title[:80] for title in HOSTILE]
+        for number, title in enumerate(titles):
+            do(store, "ama", title, LIKED, at=NOW + number)
+            store.put_rows([("kofi", row("ama", title, at=NOW + number))])
+        assert [a.title for a in store.activities("ama")] == titles[::-1]
+        assert [r.title for r in store.timeline("kofi")] == titles[::-1]
+        store.drop_rows([("kofi", "ama", title) for title in titles])
+        assert store.timeline("kofi") == []
+
+    def test_pairs_of_them_are_not_mixed_up(self, store: ActivityStore) -> None:
+        pairs = [*pairwise(HOSTILE), ("a|b", "c"), ("a", "b|c")]
+        for follower, followee in pairs:
+            assert store.follow(follower, followee, now=NOW, due=DUE)[1]
+        assert store.edges(list(permutations({*HOSTILE, "a", "c", "b|c"}, 2))) == set(pairs)
+        for follower, followee in pairs:
+            assert followee in [edge.uid for edge in store.following_edges(follower)]
+            assert store.job("backfill", follower, followee) is not None
+
+
+class TestThreads:
+    """Two or more at once: nobody's change is lost, nothing is counted twice."""
+
+    def _all_at_once(self, uses: list[Callable[[], Any]]) -> list[Any]:
+        barrier = Barrier(len(uses))
+
+        def run(use: Callable[[], Any]) -> Any:
+            barrier.wait(timeout=10)
+            try:
+                return use()
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(len(uses)) as pool:
+            return list(pool.map(run, uses))
+
+    def test_following_different_people(self, shared_store: ActivityStore) -> None:
+        self._all_at_once(
+            [lambda n=n: shared_store.follow("ama", f"p{n}", now=NOW, due=DUE) for n in range(6)]  # type: ignore[misc]
+        )
+        profile = shared_store.profile("ama")
+        assert profile is not None
+        assert (profile.following, profile.version) == (6, 6)
+        assert shared_store.following_count("ama") == 6
+
+    def test_following_the_same_person(self, shared_store: ActivityStore) -> None:
+        answers = self._all_at_once([lambda: shared_store.follow("ama", "kofi", now=NOW, due=DUE)] * 4)
+        assert sorted(new for _, new in answers) == [False, False, False, True]
+        profile = shared_store.profile("ama")
+        assert profile is not None
+        assert (profile.following, shared_store.follower_count("kofi")) == (1, 1)
+
+    def test_saying_different_things_of_one_title(self, shared_store: ActivityStore) -> None:
+        def say(rating: int) -> Any:
+            return do(shared_store, "ama", "movie:1", Relation(rating=rating))
+
+        answers = self._all_at_once([lambda r=r: say(r) for r in range(1, 6)])  # type: ignore[misc]
+        assert sorted(answer.activity.version for answer in answers) == [1, 2, 3, 4, 5]
+        last = max(answers, key=lambda answer: answer.activity.version)
+        assert shared_store.activity("ama", "movie:1") == last.activity
+        job = shared_store.job("deliver", "ama", "movie:1")
+        assert job is not None
+        assert job.version == 5
+
+    def test_blocking_each_other(self, shared_store: ActivityStore) -> None:
+        follow(shared_store, "ama", "kofi")
+        self._all_at_once(
+            [
+                lambda: shared_store.set_block("ama", "kofi", blocked=True, due=DUE),
+                lambda: shared_store.set_block("kofi", "ama", blocked=True, due=DUE),
+            ]
+        )
+        for uid, other in (("ama", "kofi"), ("kofi", "ama")):
+            profile = shared_store.profile(uid)
+            assert profile is not None
+            assert (profile.unwanted, profile.following) == (frozenset({other}), 0)
+
+    @pytest.mark.parametrize("erased", ["ama", "kofi"])
+    def test_leaving_while_others_follow(self, shared_store: ActivityStore, erased: str) -> None:
+        follow(shared_store, "ama", "kofi", "esi")
+        follow(shared_store, "kofi", "ama")
+        self._all_at_once(
+            [
+                lambda: shared_store.erase(erased),
+                lambda: shared_store.unfollow("ama", "kofi", due=DUE),
+                lambda: shared_store.unfollow("kofi", "ama", due=DUE),
+            ]
+        )
+        while shared_store.erase(erased):
+            pass
+        assert shared_store.traces(erased) == {}
+        for uid in {"ama", "kofi"} - {erased}:
+            profile = shared_store.profile(uid)
+            assert profile is not None
+            assert profile.following == shared_store.following_count(uid)

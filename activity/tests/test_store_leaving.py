@@ -1,0 +1,106 @@
+"""Contract of the activity store: what is kept of a person can be handed over, and goes when they go."""
+
+import pytest
+
+from activity.store.base import ActivityStore
+from activity.tests.store_contract import DUE, FINISHED, HOSTILE, LIKED, NOTHING, NOW, do, follow, row
+from activity.types import Job, Preferences
+
+
+def settle_in(store: ActivityStore, uid: str, *, friends: list[str], fans: list[str], foe: str) -> None:
+    """Let `uid` have something in every corner of the store."""
+    store.save_preferences(uid, Preferences(genres=("drama",), movies=[{"id": 1, "title": "One"}]))
+    store.save_name(uid, "Somebody", None)
+    store.add_seen(uid, {"item-1": NOW})
+    for number, relation in enumerate((LIKED, FINISHED)):
+        do(store, uid, f"movie:{number}", relation)
+    do(store, uid, "movie:1", NOTHING)
+    follow(store, uid, *friends)
+    for fan in fans:
+        follow(store, fan, uid)
+    store.put_rows([(fan, row(uid, "movie:0")) for fan in fans])
+    store.put_rows([(uid, row(friend, "movie:5")) for friend in friends])
+    store.tell_pulled(fans, uid, pulled=True)
+    store.set_block(uid, foe, blocked=True, due=DUE)
+    store.set_block(foe, uid, blocked=True, due=DUE)
+    store.put_job(Job("rebuild", uid, due=DUE))
+
+
+def erase(store: ActivityStore, uid: str, *, limit: int) -> list[int]:
+    """Erase until nothing is left; how many went each time."""
+    rounds = []
+    while gone := store.erase(uid, limit=limit):
+        rounds.append(gone)
+        assert len(rounds) < 1_000
+    return rounds
+
+
+class TestErasing:
+    @pytest.mark.parametrize("limit", [3, 500])
+    def test_nothing_names_them_any_more(self, store: ActivityStore, limit: int) -> None:
+        settle_in(store, "ama", friends=["kofi", "esi"], fans=["kofi", "yaw"], foe="foe")
+        before = store.traces("ama")
+        assert {"people", "seen", "activities", "follows", "timelines", "jobs", "lists"} <= set(before)
+        rounds = erase(store, "ama", limit=limit)
+        assert len(rounds) >= 1
+        assert store.traces("ama") == {}
+        assert list(store.export("ama")) == []
+        assert store.profile("ama") is None
+        assert store.seen("ama") == {}
+        assert store.erase("ama") == 0
+
+    def test_others_keep_what_is_theirs_and_their_counts_are_right(self, store: ActivityStore) -> None:
+        settle_in(store, "ama", friends=["kofi", "esi"], fans=["kofi", "yaw"], foe="foe")
+        follow(store, "kofi", "esi")
+        store.put_rows([("kofi", row("esi", "movie:3"))])
+        do(store, "kofi", "movie:0", LIKED)
+        erase(store, "ama", limit=500)
+        kofi, foe = store.profile("kofi"), store.profile("foe")
+        assert kofi is not None
+        assert foe is not None
+        assert (kofi.following, kofi.pulled, store.following_count("kofi")) == (1, (), 1)
+        assert store.follower_count("esi") == 1
+        assert foe.unwanted == frozenset()
+        assert [r.actor for r in store.timeline("kofi")] == ["esi"]
+        assert [a.title for a in store.activities("kofi")] == ["movie:0"]
+
+    def test_profiles_of_others_are_newer_after_it(self, store: ActivityStore) -> None:
+        settle_in(store, "ama", friends=[], fans=["kofi"], foe="foe")
+        before = store.profiles(["kofi", "foe"])
+        erase(store, "ama", limit=500)
+        after = store.profiles(["kofi", "foe"])
+        assert all(after[uid].version > before[uid].version for uid in ("kofi", "foe"))
+
+    @pytest.mark.parametrize("uid", HOSTILE)
+    def test_whatever_they_are_called(self, store: ActivityStore, uid: str) -> None:
+        settle_in(store, uid, friends=["kofi"], fans=["kofi"], foe="foe")
+        settle_in(store, "ama", friends=["kofi"], fans=["kofi"], foe="foe")
+        erase(store, uid, limit=500)
+        assert store.traces(uid) == {}
+        assert store.traces("ama") != {}
+        assert store.follower_count("kofi") == 1
+
+    def test_a_stranger_leaves_at_once(self, store: ActivityStore) -> None:
+        assert store.erase("nobody") == 0
+        assert store.traces("nobody") == {}
+
+
+class TestExport:
+    def test_it_holds_everything_of_theirs_in_plain_values(self, store: ActivityStore) -> None:
+        settle_in(store, "ama", friends=["kofi", "esi"], fans=["yaw"], foe="foe")
+        settle_in(store, "kofi", friends=["esi"], fans=["yaw"], foe="foe")
+        export = list(store.export("ama"))
+        collections = [collection for collection, _ in export]
+        assert {"people", "seen", "activities", "follows", "timelines", "jobs"} <= set(collections)
+        assert collections.count("activities") == 2
+        assert collections.count("follows") == 3
+        assert collections.count("timelines") == 3
+        titles = [document["title"] for collection, document in export if collection == "activities"]
+        assert sorted(titles) == ["movie:0", "movie:1"]
+        assert all("ama" in str(document) for _, document in export)
+        assert not any(isinstance(value, bytes) for _, document in export for value in document.values())
+
+    def test_it_goes_on_behind_a_full_batch(self, store: ActivityStore) -> None:
+        store.put_rows([("ama", row("kofi", f"movie:{n}")) for n in range(503)])
+        export = list(store.export("ama"))
+        assert len({document["title"] for _, document in export}) == len(export) == 503

@@ -1,0 +1,146 @@
+"""Contract of the activity store: profiles, preferences, names, blocks, reach and seen history."""
+
+import pytest
+
+from activity.store.base import ActivityStore
+from activity.tests.store_contract import DUE, NOW, follow, identities
+from activity.types import BLOCKS_KEPT, SEEN_KEPT, LimitReached, Preferences, Profile
+
+
+class TestProfiles:
+    def test_a_stranger_has_none(self, store: ActivityStore) -> None:
+        assert store.profile("ama") is None
+        assert store.profiles(["ama", "kofi"]) == {}
+
+    def test_those_asked_for_and_known_are_found_at_once(self, store: ActivityStore) -> None:
+        for uid in ("ama", "kofi", "esi"):
+            store.save_name(uid, uid.title(), None)
+        found = store.profiles(["esi", "ama", "nobody"])
+        assert {uid: profile.name for uid, profile in found.items()} == {"ama": "Ama", "esi": "Esi"}
+        assert found["ama"] == store.profile("ama")
+
+    def test_a_thousand_are_read_in_one_call(self, store: ActivityStore) -> None:
+        store.save_name("p999", "Last", None)
+        assert set(store.profiles([f"p{n}" for n in range(1_000)])) == {"p999"}
+
+
+class TestPreferences:
+    def test_what_is_none_stays(self, store: ActivityStore) -> None:
+        first = store.save_preferences(
+            "ama", Preferences(genres=("drama", "comedy"), movies=[{"id": 1, "title": "A"}])
+        )
+        assert first == store.profile("ama")
+        assert first.genres == ("drama", "comedy")
+        after = store.save_preferences("ama", Preferences(providers=[{"providerId": 8, "providerName": "N"}]))
+        assert after.genres == ("drama", "comedy")
+        kept = [document for _, document in store.export("ama")]
+        assert "'providerId': 8" in str(kept)
+        assert "'id': 1" in str(kept)
+
+    def test_versions_rise_with_changes_only(self, store: ActivityStore) -> None:
+        genres = Preferences(genres=("drama",), shows=[{"id": 2, "title": "B"}])
+        first = store.save_preferences("ama", genres)
+        assert (first.version, first.choice_version) == (1, 1)
+        assert store.save_preferences("ama", genres) == first
+        shows = store.save_preferences("ama", Preferences(shows=[]))
+        assert (shows.version, shows.choice_version) == (2, 1)
+        none = store.save_preferences("ama", Preferences(genres=()))
+        assert (none.version, none.choice_version, none.genres) == (3, 2, ())
+
+
+class TestNames:
+    def test_a_name_is_kept_until_another_is_said(self, store: ActivityStore) -> None:
+        store.save_name("ama", "Ama", "https://example.com/ama.png")
+        profile = store.save_name("ama", None, None)
+        assert (profile.name, profile.picture, profile.version) == ("Ama", "https://example.com/ama.png", 1)
+        renamed = store.save_name("ama", "Ama B.", None)
+        assert (renamed.name, renamed.version, renamed.choice_version) == ("Ama B.", 2, 0)
+        assert renamed == store.profile("ama")
+
+
+class TestBlocks:
+    def test_both_profiles_say_so_and_both_choices_changed(self, store: ActivityStore) -> None:
+        mine, theirs = store.set_block("ama", "kofi", blocked=True, due=DUE)
+        assert (mine.uid, mine.unwanted) == ("ama", frozenset({"kofi"}))
+        assert (theirs.uid, theirs.unwanted) == ("kofi", frozenset({"ama"}))
+        assert (mine.choice_version, theirs.choice_version) == (1, 1)
+        assert (store.profile("ama"), store.profile("kofi")) == (mine, theirs)
+
+    def test_a_repeat_changes_nothing(self, store: ActivityStore) -> None:
+        first = store.set_block("ama", "kofi", blocked=True, due=DUE)
+        assert store.set_block("ama", "kofi", blocked=True, due=DUE) == first
+
+    def test_it_ends_follows_both_ways_and_leaves_both_purges(self, store: ActivityStore) -> None:
+        follow(store, "ama", "kofi", "esi")
+        follow(store, "kofi", "ama")
+        mine, theirs = store.set_block("ama", "kofi", blocked=True, due=DUE)
+        assert (mine.following, theirs.following) == (1, 0)
+        assert store.edges([("ama", "kofi"), ("kofi", "ama"), ("ama", "esi")]) == {("ama", "esi")}
+        for profile, other in ((mine, "kofi"), (theirs, "ama")):
+            job = store.job("purge", profile.uid, other)
+            assert job is not None
+            assert (job.version, job.due) == (profile.version, DUE)
+
+    def test_unblocking_takes_back_only_ones_own(self, store: ActivityStore) -> None:
+        store.set_block("ama", "kofi", blocked=True, due=DUE)
+        store.set_block("kofi", "ama", blocked=True, due=DUE)
+        mine, theirs = store.set_block("ama", "kofi", blocked=False, due=DUE)
+        assert (mine.unwanted, theirs.unwanted) == (frozenset({"kofi"}), frozenset({"ama"}))
+        mine, theirs = store.set_block("kofi", "ama", blocked=False, due=DUE)
+        assert mine.unwanted == theirs.unwanted == set()
+
+    def test_there_is_a_documented_cap(self, store: ActivityStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in ("orm", "firestore"):
+            monkeypatch.setattr(f"activity.store.{module}.people.BLOCKS_KEPT", 3)
+        for number in range(3):
+            store.set_block("ama", f"p{number}", blocked=True, due=DUE)
+        with pytest.raises(LimitReached, match=r"3 blocked|blocked people"):
+            store.set_block("ama", "kofi", blocked=True, due=DUE)
+        assert store.profile("kofi") in (None, Profile("kofi"))
+        assert BLOCKS_KEPT == 1_000
+
+
+class TestReach:
+    @pytest.mark.parametrize("reach", ["rising", "sinking"])
+    def test_on_the_way_it_leaves_a_cross_job(self, store: ActivityStore, reach: str) -> None:
+        profile = store.set_reach("ama", reach, due=DUE)  # type: ignore[arg-type]
+        assert (profile.reach, profile.version, profile.choice_version) == (reach, 1, 0)
+        assert identities(store.jobs_due(now=DUE)) == {("cross", "ama", "")}
+
+    def test_where_it_arrives_it_leaves_none(self, store: ActivityStore) -> None:
+        assert store.set_reach("ama", "pulled", due=DUE).reach == "pulled"
+        assert store.jobs_due(now=DUE) == []
+        assert store.set_reach("ama", "pulled", due=DUE) == store.profile("ama")
+
+    def test_viewers_are_told_once(self, store: ActivityStore) -> None:
+        for uid in ("ama", "esi"):
+            store.save_name(uid, uid, None)
+        for _ in range(2):
+            store.tell_pulled(["ama", "esi", "nobody"], "star", pulled=True)
+        store.tell_pulled(["ama"], "comet", pulled=True)
+        ama, esi = store.profiles(["ama", "esi"]).values()
+        assert (ama.pulled, ama.version) == (("star", "comet"), 3)
+        assert (esi.pulled, esi.version) == (("star",), 2)
+        for _ in range(2):
+            store.tell_pulled(["ama", "esi"], "star", pulled=False)
+        ama, esi = store.profiles(["ama", "esi"]).values()
+        assert (ama.pulled, ama.version, esi.pulled, esi.version) == (("comet",), 4, (), 3)
+        assert store.profile("nobody") is None
+
+
+class TestSeen:
+    def test_nothing_was_seen_by_a_stranger(self, store: ActivityStore) -> None:
+        assert store.seen("ama") == {}
+
+    def test_the_later_sight_stays(self, store: ActivityStore) -> None:
+        store.add_seen("ama", {"a": NOW, "b": NOW})
+        store.add_seen("ama", {"a": NOW - 5, "b": NOW + 5, "": NOW, "__x__": NOW, "a.b`": NOW})
+        assert store.seen("ama") == {"a": NOW, "b": NOW + 5, "": NOW, "__x__": NOW, "a.b`": NOW}
+
+    def test_the_newest_are_kept(self, store: ActivityStore) -> None:
+        store.add_seen("ama", {f"tmdb_movie_{n}_youtube_{n:011d}": NOW + n for n in range(SEEN_KEPT)})
+        store.add_seen("ama", {"newer": NOW + SEEN_KEPT, "older": NOW - 1})
+        seen = store.seen("ama")
+        assert len(seen) == SEEN_KEPT
+        assert seen["newer"] == NOW + SEEN_KEPT
+        assert min(seen.values()) == NOW + 1
