@@ -54,10 +54,10 @@ DEFAULT_GENRES: Final = ("drama", "comedy", "action")  # of a viewer who picked 
 class Weights:
     """What each signal (0 to 1; boost -1 to 1) adds to a candidate's score."""
 
-    rank: float = 0.30
-    popularity: float = 0.15
-    recency: float = 0.10
-    affinity: float = 0.25
+    rank: float = 0.45
+    popularity: float = 0.10
+    recency: float = 0.05
+    affinity: float = 0.20
     social: float = 0.20
     boost: float = 0.25
 

@@ -133,9 +133,9 @@ def test_each_friend_halves_what_is_missing() -> None:
 def test_a_score_is_the_weighted_sum_of_its_signals() -> None:
     item = facts("i", popularity=500, released=TODAY + 1, published_at=NOW, genres=("drama",), boost=-4)
     score = ranking.score(item, rank=0.9, supporters=2, taste={"drama": 0.8}, now=NOW)
-    # 0.30 * 0.9 + 0.15 * 1 + 0.10 * 1 + 0.25 * 0.8 + 0.20 * 0.75 + 0.25 * -0.4
-    # = 0.27   + 0.15     + 0.10     + 0.20       + 0.15        - 0.10
-    assert score == 0.77
+    # 0.45 * 0.9 + 0.10 * 1 + 0.05 * 1 + 0.20 * 0.8 + 0.20 * 0.75 + 0.25 * -0.4
+    # = 0.405  + 0.10     + 0.05     + 0.16       + 0.15        - 0.10
+    assert score == 0.765
 
 
 def test_an_index_score_by_hand() -> None:
