@@ -1,6 +1,7 @@
 """A small catalogue, its indexes, and people with tastes and friends, through the services that production calls."""
 
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from activity.services import preferences, timelines
 from activity.types import TimelineRow
@@ -9,6 +10,8 @@ from content.services import cards, genres
 from content.types import title_key
 from feed.models import IndexBuild
 from feed.services import builds
+from finishd.lib import keys
+from finishd.lib.redis import store as redis
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 GENRES = ("Drama", "Comedy", "Thriller", "Science Fiction", "Documentary")
@@ -66,3 +69,17 @@ def befriend(uid: str, numbers: range, *, actor: str = "kofi", name: str = "Kofi
         if n % 10 != 9
     ]
     timelines.deliver(uid, rows)
+
+
+def undeclared() -> list[str]:
+    """What is wrong with any live Redis key: of no declared family, of another type, or not as short-lived."""
+    wrong = []
+    raw: Any
+    for raw in redis().scan_iter():
+        name, kind = raw.decode(), cast(Any, redis().type(raw)).decode()
+        family = next((key for key in keys.declared() if key.matches(name)), None)
+        if family is None or family.kind != kind:
+            wrong.append(f"{name} ({kind}) is no {family.kind if family else 'key we know'}")
+        elif family.ttl is not None and not 0 < redis().ttl(raw) <= family.ttl:
+            wrong.append(f"{name} lives {redis().ttl(raw)} s, not {family.ttl}")
+    return wrong

@@ -87,6 +87,7 @@ BROKER_QUEUES = tuple(
     for queue in ("default", "content", "indexes")
 )
 BROKER_BINDINGS = Key("_kombu.binding.<queue>", "set", "celery", "one per queue")
+BROKER_BINDINGS_KEPT = Key("_kombu.binding_permanent.<queue>", "set", "celery", "one per queue")
 BROKER_UNACKED = Key("unacked", "hash", "celery", "tasks in flight")
 BROKER_UNACKED_INDEX = Key("unacked_index", "zset", "celery", "tasks in flight")
 BROKER_UNACKED_MUTEX = Key("unacked_mutex", "string", "celery", "one", 5 * MINUTE)
