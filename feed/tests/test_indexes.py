@@ -397,6 +397,7 @@ class TestHealing:
         began = time.monotonic()
         started.wait_for(lambda: get_feed("ama", refresh="true")["meta"]["degraded"] == [], seconds=20)
         assert time.monotonic() - began < 10
+        assert world.undeclared() == []
 
     def test_a_thousand_requests_ask_for_one_rebuild(self) -> None:
         world.catalogue(20)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from activity import hot
 from activity.services import edges, names, people, preferences, presence, profiles
@@ -12,6 +13,7 @@ from content.services import cards, genres
 from content.types import title_key
 from feed.models import IndexBuild
 from feed.services import builds
+from finishd.lib import keys
 from finishd.lib.redis import store as redis
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -87,3 +89,17 @@ def finish(uid: str, titles: Sequence[str]) -> None:
     for title in titles:
         profile = store().record(uid, title, Relation("finished"), now=0, due=0).profile
     profiles.write(profile)
+
+
+def undeclared() -> list[str]:
+    """What is wrong with any live Redis key: of no declared family, of another type, or not as short-lived."""
+    wrong = []
+    raw: Any
+    for raw in redis().scan_iter():
+        name, kind = raw.decode(), cast(Any, redis().type(raw)).decode()
+        family = next((key for key in keys.declared() if key.matches(name)), None)
+        if family is None or family.kind != kind:
+            wrong.append(f"{name} ({kind}) is no {family.kind if family else 'key we know'}")
+        elif family.ttl is not None and not 0 < redis().ttl(raw) <= family.ttl:
+            wrong.append(f"{name} lives {redis().ttl(raw)} s, not {family.ttl}")
+    return wrong

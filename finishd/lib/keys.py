@@ -71,7 +71,7 @@ TIMELINE_LOAD = Key("loading:{<viewer>}", "string", "activity", "one while a tim
 REBUILDING = Key("rebuilding:{<viewer>}", "string", "activity", "one while a timeline is rebuilt", 2 * MINUTE)
 ACTIVE = Key("active:{<viewer>}", "string", "activity", "one per viewer of the last 30 days", 30 * DAY)
 RECENT = Key("recent:{<viewer>}", "zset", "activity", "100 rows; many-follower accounts only", 1 * DAY)
-NAME = Key("name:<viewer>", "string", "activity", "one per person whom somebody follows (CACHE_URL)", 7 * DAY)
+NAME = Key("name:{<viewer>}", "string", "activity", "one per person whom somebody follows (CACHE_URL)", 7 * DAY)
 
 # --- feed (REDIS_URL) ---
 INDEX = Key("idx:<generation>:<name>", "zset", "feed", "20,000 items; the last four generations")
@@ -90,9 +90,10 @@ AUTH_KEYS = Key("auth:jwks:<project>", "string", "auth", "one key set", 1 * DAY)
 # --- not ours, but in the same Redis where CELERY_BROKER_URL names it ---
 BROKER_QUEUES = tuple(
     Key(queue, "list", "celery", "tasks that wait for a worker")
-    for queue in ("default", "content", "indexes")
+    for queue in ("fanout", "default", "content", "indexes")
 )
 BROKER_BINDINGS = Key("_kombu.binding.<queue>", "set", "celery", "one per queue")
+BROKER_BINDINGS_KEPT = Key("_kombu.binding_permanent.<queue>", "set", "celery", "one per queue")
 BROKER_UNACKED = Key("unacked", "hash", "celery", "tasks in flight")
 BROKER_UNACKED_INDEX = Key("unacked_index", "zset", "celery", "tasks in flight")
 BROKER_UNACKED_MUTEX = Key("unacked_mutex", "string", "celery", "one", 5 * MINUTE)

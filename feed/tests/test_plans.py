@@ -1,0 +1,314 @@
+"""How long sessions, plans and what was served last, and what a walk through them may never do."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from content.models import Item
+from content.services import items
+from feed import indexes, plans, recipe
+from feed.cursor import Cursor
+from feed.plans import HEAD_FOR, KEPT_FOR, LONGEST, Draft, Header, Pointer
+from feed.services import feeds
+from feed.services.feeds import Page, Query
+from feed.tests import world
+from feed.types import Slot
+from finishd.lib import keys
+from finishd.lib.keys import MINUTE
+from finishd.lib.redis import store
+from finishd.testing.api import client_of, get_feed, ids_of, walk_feed
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+START = 1_795_000_000.0
+
+
+def page(*, at: float = 0, cursor: Cursor | None = None, limit: int = 10, uid: str = "ama") -> Page:
+    """A page `at` seconds after START."""
+    return feeds.page(Query(uid, "for_you", limit, START + at, time.monotonic() + 5, cursor))
+
+
+def items_of(*pages: Page) -> list[str]:
+    return [entry.item for page in pages for entry in page.entries]
+
+
+def plan_keys(session: str, uid: str = "ama") -> list[str]:
+    return [keys.PLAN.of(viewer=uid, session=session), keys.SLOTS.of(viewer=uid, session=session)]
+
+
+def lives(session: str) -> int:
+    """Seconds that the plan has left; its two keys go together."""
+    plan, slots = (int(store().ttl(name)) for name in plan_keys(session))
+    assert abs(plan - slots) <= 1
+    return plan
+
+
+def age(session: str, left: int) -> None:
+    """Let time pass until the plan has `left` seconds."""
+    for name in plan_keys(session):
+        store().expire(name, left)
+
+
+class TestLifetimes:
+    @pytest.fixture(autouse=True)
+    def _catalogue(self) -> None:
+        world.catalogue(120)
+        world.build()
+
+    def test_the_head_answers_for_ten_minutes_from_its_start(self) -> None:
+        first = page()
+        assert page(at=HEAD_FOR - 1).session == first.session
+        assert items_of(page(at=HEAD_FOR - 1)) == items_of(first)
+        assert page(at=HEAD_FOR).session != first.session
+
+    def test_session_and_plan_begin_with_ten_minutes(self) -> None:
+        first = page()
+        assert 590 < lives(first.session) <= KEPT_FOR == 10 * MINUTE
+        pointer = int(store().ttl(keys.SESSION.of(viewer="ama", feed="for_you")))
+        assert 590 < pointer <= HEAD_FOR == 10 * MINUTE
+
+    def test_reading_the_head_again_keeps_nothing_alive(self) -> None:
+        first = page()
+        age(first.session, 100)
+        assert page().session == first.session
+        assert lives(first.session) <= 100
+
+    def test_reading_through_the_cursor_does(self) -> None:
+        first = page()
+        age(first.session, 100)
+        page(at=500, cursor=first.cursor)
+        assert 590 < lives(first.session) <= 600
+
+    def test_but_not_beyond_two_hours_from_the_start(self) -> None:
+        first = page()
+        page(at=LONGEST - 30, cursor=first.cursor)
+        assert lives(first.session) <= 30
+        page(at=LONGEST + 30, cursor=first.cursor)
+        assert lives(first.session) <= 30
+
+    def test_a_forgotten_pointer_begins_a_session_and_leaves_the_old_one_to_its_cursor(self) -> None:
+        first = page()
+        store().delete(keys.SESSION.of(viewer="ama", feed="for_you"))
+        assert page().session != first.session
+        second = page(cursor=first.cursor)
+        assert (second.session, second.rebuilt) == (first.session, False)
+
+    def test_a_plan_made_again_counts_its_two_hours_anew(self) -> None:
+        first = page()
+        store().delete(*plan_keys(first.session))
+        again = page(at=LONGEST + 60, cursor=first.cursor)
+        assert again.rebuilt
+        page(at=LONGEST + 120, cursor=again.cursor)
+        assert 590 < lives(first.session) <= 600
+
+    def test_what_was_served_is_remembered_newest_first_for_a_day_and_capped(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert plans.SERVED_KEPT == 2_000
+        monkeypatch.setattr(plans, "SERVED_KEPT", 25)
+        pages = [page()]
+        for _ in range(3):
+            pages.append(page(cursor=pages[-1].cursor))
+        served = store().lrange(keys.SERVED.of(viewer="ama"), 0, -1)
+        newest = [f"{pages[0].session} {item}".encode() for item in reversed(items_of(*pages))]
+        assert served == newest[:25]
+        assert 0 < store().ttl(keys.SERVED.of(viewer="ama")) <= 24 * 3600
+
+    def test_a_page_that_is_read_again_is_remembered_once(self) -> None:
+        first = page()
+        for _ in range(3):
+            page()
+            page(cursor=first.cursor)
+        served = store().lrange(keys.SERVED.of(viewer="ama"), 0, -1)
+        assert len(served) == len(set(served)) == 20
+
+
+def draft(session: str, *ids: str, start: int = 0, degraded: tuple[str, ...] = ()) -> Draft:
+    header = Header(session, "for_you", int(START), 1, degraded)
+    return Draft(header, start, [Slot(i, "trending", "Trending now", 0.5) for i in ids], False, ())
+
+
+def pointer(session: str) -> Pointer:
+    return Pointer(session, int(START), 0)
+
+
+class TestClaims:
+    """Each is one script: of two at once the second finds the first one's work."""
+
+    def test_the_first_plan_of_a_session_wins(self) -> None:
+        one, two = draft("one", "a", "b"), draft("two", "c")
+        assert plans.claim_new("ama", one, seen=None, pointer=pointer("one"), mark=1) is None
+        assert plans.claim_new("ama", two, seen=None, pointer=pointer("two"), mark=1) == pointer("one")
+        assert plans.read("ama", "two", start=0, count=10, mark=0, ttl=0) is None
+        # Who has seen the winner may follow it.
+        assert plans.claim_new("ama", two, seen=pointer("one"), pointer=pointer("two"), mark=1) is None
+
+    def test_a_plan_is_made_again_only_where_it_is_gone(self) -> None:
+        assert plans.claim_again("ama", draft("one", "a"), unmarked=(), mark=1)
+        assert not plans.claim_again("ama", draft("one", "b"), unmarked=(), mark=1)
+        view = plans.read("ama", "one", start=0, count=10, mark=0, ttl=0)
+        assert view is not None
+        assert [item for item, _ in view.slots] == ["a"]
+
+    def test_a_chunk_is_appended_only_to_the_plan_that_was_read(self) -> None:
+        plans.claim_again("ama", draft("one", "a", "b"), unmarked=(), mark=0)
+        more = draft("one", "c", start=2)
+        gone = replace(more, header=replace(more.header, session="gone"))
+        assert plans.append("ama", gone, length=0, start=0, count=10, mark=0) is None
+        for _ in range(2):
+            view = plans.append("ama", more, length=2, start=0, count=10, mark=0)
+            assert view is not None
+            assert ([item for item, _ in view.slots], view.stop) == (["a", "b", "c"], 3)
+
+    def test_one_viewers_sessions_are_not_anothers(self) -> None:
+        plans.claim_new("ama", draft("one", "a"), seen=None, pointer=pointer("one"), mark=1)
+        assert plans.claim_new("am", draft("one", "b"), seen=None, pointer=pointer("one"), mark=1) is None
+        view = plans.read("ama", "one", start=0, count=10, mark=0, ttl=0)
+        assert view is not None
+        assert [item for item, _ in view.slots] == ["a"]
+
+    def test_what_staff_look_at_is_not_touched_by_looking(self) -> None:
+        plans.claim_new("ama", draft("one", "a", "b"), seen=None, pointer=pointer("one"), mark=0)
+        age("one", 100)
+        stored = plans.whole("ama", "one", count=1)
+        assert stored is not None
+        assert (stored.length, [slot.id for slot in stored.slots]) == (2, ["a"])
+        assert lives("one") <= 100
+        assert not store().exists(keys.SERVED.of(viewer="ama"))
+        assert plans.whole("ama", "another", count=1) is None
+
+
+class TestStandIns:
+    """Items that took the places of vanished ones are served too, wherever that is remembered."""
+
+    def test_none_comes_again_in_a_later_chunk_of_a_plan_that_was_made_again(self) -> None:
+        everything = world.catalogue(450)
+        world.build()
+        session = get_feed("ama", limit=1)["meta"]["session"]
+        planned = planned_for("ama", session)
+        items.set_status(planned[1:9], Item.Status.DRAFT, now=world.NOW)
+        pages = [get_feed("ama", limit=10)]
+        assert ids_of(*pages) == [planned[0], *planned[9:18]]
+        store().delete(*plan_keys(session))
+        while pages[-1]["meta"]["hasMore"]:
+            pages.append(get_feed("ama", limit=50, cursor=pages[-1]["meta"]["cursor"]))
+        assert Counter(ids_of(*pages)) == Counter(set(everything) - set(planned[1:9]))
+
+    def test_many_of_them_do_not_make_a_cursor_too_long(self) -> None:
+        Item.objects.bulk_create(
+            [
+                Item(
+                    id=f"{n:03d}-{'x' * 60}",
+                    title=f"Long {n}",
+                    content_type="clip",
+                    status=Item.Status.PUBLISHED,
+                    published_at=world.NOW,
+                    title_key=f"item:{n:03d}",
+                    popularity=400.0 - n,
+                )
+                for n in range(400)
+            ]
+        )
+        build = world.build()
+        everything = [item for item, _ in indexes.head(build.pk, "trending", 1_000)]
+        session = get_feed("ama", feed_type="trending", limit=1)["meta"]["session"]
+        items.set_status(everything[2:151], Item.Status.DRAFT, now=world.NOW)
+        first = get_feed("ama", feed_type="trending", limit=100)
+        assert ids_of(first) == [*everything[:2], *everything[151:249]]
+        # Forty of them stood beyond what the page had marked; forty ids of 64 characters fit in no cursor.
+        assert len(first["meta"]["cursor"]) < 1_000
+        store().delete(*plan_keys(session))
+        second = get_feed("ama", feed_type="trending", limit=100, cursor=first["meta"]["cursor"])
+        assert second["meta"]["planRebuilt"]
+        assert ids_of(second) == everything[249:349]
+
+
+def planned_for(uid: str, session: str) -> list[str]:
+    stored = plans.whole(uid, session, count=1_000)
+    assert stored is not None
+    return [slot.id for slot in stored.slots]
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["read", "read", "lose the plan", "withdraw", "again"]), st.integers(1, 40)),
+    max_size=12,
+)
+
+
+@pytest.fixture
+def _shelf() -> Iterator[None]:
+    world.catalogue(430)
+    world.build()
+    yield
+    assert world.undeclared() == []
+
+
+@pytest.mark.usefixtures("_shelf")
+def test_whatever_happens_between_pages_a_walk_repeats_nothing_and_leaves_nothing_out() -> None:
+    walkers = iter(f"walker-{n}" for n in range(10_000))
+
+    @settings(max_examples=25, deadline=None)
+    @given(steps)
+    def walk(steps: list[tuple[str, int]]) -> None:
+        uid = next(walkers)
+        pages = [get_feed(uid, limit=10)]
+        session = pages[0]["meta"]["session"]
+        withdrawn: set[str] = set()
+        for step, number in [*steps, *[("read", 100)] * 6]:
+            cursor = pages[-1]["meta"]["cursor"]
+            if step == "lose the plan":
+                store().delete(*plan_keys(session, uid))
+            elif step == "withdraw":
+                withdrawn |= withdraw(uid, session, ahead=len(ids_of(*pages)), number=number % 15)
+            elif cursor is not None:
+                pages.append(get_feed(uid, limit=number, cursor=cursor))
+                if step == "again":
+                    assert ids_of(get_feed(uid, limit=number, cursor=cursor)) == ids_of(pages[-1])
+        walked = Counter(ids_of(*pages))
+        everything = set(Item.objects.values_list("id", flat=True))
+        assert not [item for item, times in walked.items() if times > 1]
+        assert everything - withdrawn <= set(walked)
+        assert pages[-1]["meta"]["hasMore"] is False
+        items.set_status(sorted(withdrawn), Item.Status.PUBLISHED, now=world.NOW)
+
+    walk()
+
+
+def withdraw(uid: str, session: str, *, ahead: int, number: int) -> set[str]:
+    """Unpublish some of what is planned and not yet shown."""
+    stored = plans.whole(uid, session, count=1_000)
+    if stored is None:
+        return set()
+    coming = [slot.id for slot in stored.slots][max(ahead - stored.base, 0) :][:number]
+    items.set_status(coming, Item.Status.DRAFT, now=world.NOW)
+    return set(coming)
+
+
+def test_after_a_busy_run_every_key_is_declared_and_bounded(settings: Any) -> None:
+    settings.FEED_TRACE_PERCENT = 100
+    world.catalogue(450)
+    get_feed("ama")  # without an index: a task is queued
+    world.build()
+    for uid in ("ama", "kofi", "{mei} of 100% :*?"):
+        world.choose(uid, "Drama", "Comedy")
+        world.befriend(uid, range(100, 120))
+        walk_feed(uid, limit=90, refresh="true")
+        walk_feed(uid, limit=50, feed_type="trending")
+    client_of("ama").post("/api/v1/social/block", {"target_uid": "kofi", "action": "block"})
+    get_feed("ama", limit=10)
+    assert world.undeclared() == []
+    live = [bytes(raw).decode() for raw in store().scan_iter()]
+    used = {key for key in keys.declared() if any(map(key.matches, live))}
+    ours = {key for key in keys.declared() if key.owner in {"content", "activity", "feed"}}
+    assert ours - used <= {keys.INDEX_LOCK}
+
+
+def test_declared_bounds_are_those_of_the_code() -> None:
+    assert (keys.PLAN.ttl, keys.SLOTS.ttl, keys.SESSION.ttl) == (KEPT_FOR, KEPT_FOR, HEAD_FOR)
+    assert recipe.PLAN_LIMIT == 10 * recipe.CHUNK == plans.SERVED_KEPT == 2_000

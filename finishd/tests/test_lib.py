@@ -1,0 +1,364 @@
+"""The bottom layer: the breaker, the one way to Redis, and the spelling of its keys."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from feed.tests import world
+from finishd.lib import keys
+from finishd.lib.breaker import Breaker, BreakerOpen
+from finishd.lib.redis import UNAVAILABLE, Lua, count_waits, store
+from finishd.run.embedded_redis import RedisServer
+from finishd.testing.api import ids_of, walk_feed
+
+
+class Down(Exception):
+    """What the breaker counts."""
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class BreakerMachine(RuleBasedStateMachine):
+    """Calls that begin and end in any order, slow ones among them, while time passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.breaker = Breaker("part", counts=(Down,), failures=3, open_seconds=2.0, clock=self.clock)
+        self.running: list[AbstractContextManager[None]] = []
+        self.probe: AbstractContextManager[None] | None = None
+
+    @rule()
+    def begin(self) -> None:
+        before = self.breaker.state
+        call = self.breaker.guard()
+        if before == "open" or self.probe:
+            with pytest.raises(BreakerOpen) as refused:
+                call.__enter__()
+            assert 0 <= refused.value.retry_after <= 2.0
+            return
+        call.__enter__()
+        self.running.append(call)
+        if before == "half-open":
+            self.probe = call
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), fails=st.booleans())
+    def end(self, data: st.DataObject, fails: bool) -> None:
+        call = data.draw(st.sampled_from(self.running))
+        before = self.breaker.state
+        self.running.remove(call)
+        if fails:
+            assert not call.__exit__(Down, Down(), None)  # it goes on up
+        else:
+            call.__exit__(None, None, None)
+        if call is self.probe:
+            self.probe = None
+            assert self.breaker.state == ("open" if fails else "closed")
+        elif before != "closed":
+            assert self.breaker.state == before, "only the probe decides"
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 2.0]))
+    def wait(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    def teardown(self) -> None:
+        """Whatever was, a part that answers again closes it within its time."""
+        for call in self.running:
+            call.__exit__(None, None, None)
+        self.clock.now += 2.0
+        with self.breaker.guard():
+            pass
+        assert self.breaker.state == "closed"
+
+
+TestBreakerAlways = BreakerMachine.TestCase
+
+
+class TestBreaker:
+    def breaker(self, clock: Clock, failures: int = 3) -> Breaker:
+        return Breaker("part", counts=(Down,), failures=failures, open_seconds=2.0, clock=clock)
+
+    def fail(self, breaker: Breaker) -> None:
+        with pytest.raises(Down), breaker.guard():
+            raise Down
+
+    def test_opens_after_failures_in_a_row_and_fails_at_once(self) -> None:
+        clock = Clock()
+        breaker = self.breaker(clock)
+        self.fail(breaker)
+        self.fail(breaker)
+        with breaker.guard():
+            pass  # in a row, not in all
+        for _ in range(3):
+            assert breaker.state == "closed"
+            self.fail(breaker)
+        assert breaker.state == "open"
+        clock.now = 0.5
+        with pytest.raises(BreakerOpen) as refused, breaker.guard():
+            pytest.fail("the call was made")
+        assert refused.value.retry_after == 1.5
+
+    def test_a_failed_probe_opens_it_again_and_a_good_one_closes_it(self) -> None:
+        clock = Clock()
+        breaker = self.breaker(clock)
+        for _ in range(3):
+            self.fail(breaker)
+        states = [breaker.state]
+        clock.now = 2.0
+        states.append(breaker.state)
+        self.fail(breaker)
+        states.append(breaker.state)
+        clock.now = 4.0
+        with breaker.guard():
+            pass
+        assert [*states, breaker.state] == ["open", "half-open", "open", "closed"]
+
+    def test_an_error_that_it_does_not_count_is_an_answer(self) -> None:
+        breaker = self.breaker(Clock())
+        for _ in range(10):
+            self.fail(breaker)
+            with pytest.raises(ValueError, match="no"), breaker.guard():
+                raise ValueError("no")
+        assert breaker.state == "closed"
+
+    def test_a_slow_call_holds_up_nobody(self) -> None:
+        breaker = Breaker("part", counts=(Down,))
+        inside, leave = threading.Event(), threading.Event()
+
+        def slow() -> None:
+            with breaker.guard():
+                inside.set()
+                leave.wait(10)
+
+        thread = threading.Thread(target=slow)
+        thread.start()
+        try:
+            assert inside.wait(10)
+            began = time.monotonic()
+            for _ in range(100):
+                self.fail(breaker)
+                with breaker.guard():
+                    pass
+            assert time.monotonic() - began < 1
+        finally:
+            leave.set()
+            thread.join()
+
+    def test_of_many_threads_at_once_one_probes(self) -> None:
+        clock = Clock()
+        breaker = self.breaker(clock, failures=1)
+        self.fail(breaker)
+        clock.now = 2.0
+        start, made = threading.Barrier(16), []
+
+        def call() -> None:
+            start.wait(10)
+            try:
+                with breaker.guard():
+                    made.append(1)
+                    time.sleep(0.2)
+            except BreakerOpen:
+                pass
+
+        threads = [threading.Thread(target=call) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert made == [1]
+        assert breaker.state == "closed"
+
+
+@pytest.fixture
+def server(redis_server: RedisServer) -> Iterator[RedisServer]:
+    """A Redis to break; afterwards this process's breaker is closed again, for the next test."""
+    yield redis_server
+    redis_server.resume()
+    redis_server.start()
+    deadline = time.monotonic() + 10
+    while not answers():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def answers() -> bool:
+    try:
+        return bool(store().ping())
+    except UNAVAILABLE:
+        return False
+
+
+def ask_in_a_pipeline() -> None:
+    pipe = store().pipeline()
+    pipe.get("anything")
+    pipe.execute()
+
+
+class TestRedis:
+    def test_a_hanging_server_costs_its_time_out_until_the_breaker_opens(self, server: RedisServer) -> None:
+        server.pause()
+        for _ in range(5):
+            began = time.monotonic()
+            with pytest.raises(RedisTimeoutError):
+                store().get("anything")
+            assert time.monotonic() - began < 0.15 + 0.5
+        began = time.monotonic()
+        with pytest.raises(BreakerOpen):
+            store().get("anything")
+        with pytest.raises(BreakerOpen):
+            ask_in_a_pipeline()
+        assert time.monotonic() - began < 0.15  # both together
+        server.resume()
+        time.sleep(2)
+        assert store().get("anything") is None
+
+    def test_nothing_is_silently_sent_twice(self, server: RedisServer) -> None:
+        store().ping()
+        server.pause()
+        with pytest.raises(RedisTimeoutError):
+            store().incr("counted")
+        server.resume()
+        assert int(store().incr("counted")) == 2  # the one that nobody waited for, and this one
+
+    def test_a_stopped_server_is_refused_at_once_and_found_again(self, server: RedisServer) -> None:
+        store().set("key", "value")
+        server.stop()
+        with pytest.raises(RedisConnectionError):  # no time-out
+            store().get("key")
+        server.start()
+        assert store().get("key") is None
+
+    def test_a_mistake_of_ours_is_no_outage(self, server: RedisServer) -> None:
+        store().set("key", "value")
+        for _ in range(10):
+            with pytest.raises(ResponseError):
+                store().lpush("key", 1)
+        assert store().get("key") == b"value"
+
+    def test_a_pipeline_of_nothing_waits_for_nobody(self, server: RedisServer) -> None:
+        server.stop()
+        with count_waits() as waits:
+            assert store().pipeline().execute() == []
+        assert waits == []
+
+    def test_waits_are_counted_for_the_thread_that_asks(self) -> None:
+        with count_waits() as waits:
+            store().set("a", 1)
+            pipe = store().pipeline()
+            pipe.get("a")
+            pipe.get("b")
+            pipe.execute()
+            other = threading.Thread(target=lambda: store().get("a"))
+            other.start()
+            other.join()
+        store().get("a")
+        assert waits == ["SET", "pipeline of 2"]
+
+
+class TestScripts:
+    ECHO = Lua("return {KEYS[1], ARGV[1]}")
+
+    def test_one_wait_and_one_more_where_the_server_forgot_it(self) -> None:
+        store().script_flush()
+        for expected in (2, 1, 1):
+            with count_waits() as waits:
+                assert self.ECHO.run(store(), keys=["k"], args=["v"]) == [b"k", b"v"]
+            assert len(waits) == expected
+        store().script_flush()
+        assert self.ECHO.run(store(), keys=["k"], args=["v"]) == [b"k", b"v"]
+
+    def test_it_runs_in_a_pipeline_on_a_server_that_forgot_it(self) -> None:
+        for _ in range(2):
+            store().script_flush()
+            pipe = store().pipeline()
+            self.ECHO.run(pipe, keys=["k"], args=["v"])
+            pipe.set("after", 1)
+            assert pipe.execute() == [[b"k", b"v"], True]
+
+    @pytest.mark.django_db(transaction=True, serialized_rollback=True)
+    def test_a_session_survives_a_server_that_forgets_all_scripts(self) -> None:
+        everything = world.catalogue(60)
+        world.build()
+        pages = walk_feed("ama", limit=20, pages=2)
+        store().script_flush()
+        rest = walk_feed("ama", limit=20, cursor=pages[-1]["meta"]["cursor"])
+        assert sorted(ids_of(*pages, *rest)) == everything
+
+
+# What a token's `sub` may be: printable, at most 128 characters.
+uids = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs"]), min_size=1, max_size=128) | st.text(
+    "{}: *?[]%<>~/\\ä😀", min_size=1, max_size=40
+)
+
+
+def slot_part(name: str) -> str:
+    """The part of a key that a cluster hashes: between the first brace and the next one that closes."""
+    found = re.search(r"\{([^}]+)\}", name)
+    return found[1] if found else name
+
+
+class TestKeys:
+    OF_A_VIEWER = [key for key in keys.declared() if "<viewer>" in key.pattern]
+
+    @given(uids)
+    def test_a_viewers_keys_share_one_hash_tag_whatever_the_uid(self, uid: str) -> None:
+        names = [key.of(viewer=uid, session="s1", feed="for_you", chunk=0) for key in self.OF_A_VIEWER]
+        assert {slot_part(name) for name in names} == {keys.tag(uid)}
+        assert all(name.isascii() and not re.search(r"\s", name) for name in names)
+        assert all(name.count("{") == name.count("}") == 1 for name in names)
+
+    @given(uids, uids)
+    def test_no_two_viewers_share_a_key(self, one: str, other: str) -> None:
+        assert (one == other) == (keys.PROFILE.of(viewer=one) == keys.PROFILE.of(viewer=other))
+        assert (one == other) == (
+            keys.PLAN.of(viewer=one, session="s") == keys.PLAN.of(viewer=other, session="s")
+        )
+
+    @given(uids)
+    def test_a_key_is_known_for_what_it_is_and_nothing_else(self, uid: str) -> None:
+        values: dict[str, str | int] = {
+            "viewer": uid,
+            "session": "5e551011",
+            "feed": "for_you",
+            "chunk": 200,
+            "item": "dQw4w9WgXcQ",
+            "title": "movie:603",
+            "generation": 12,
+            "name": "genre:drama",
+            "project": "finishd",
+            "queue": "indexes",
+            "worker": "celery@host",
+        }
+        for key in keys.declared():
+            name = key.of(**values)
+            assert [other for other in keys.declared() if other.matches(name)] == [key]
+
+    def test_what_is_harmless_stays_readable(self) -> None:
+        assert keys.SERVED.of(viewer="Ama.O-1_2@finishd") == "served:{Ama.O-1_2@finishd}"
+        assert keys.SERVED.of(viewer="{ama} o") == "served:{%7Bama%7D%20o}"
+
+    @pytest.mark.django_db(transaction=True, serialized_rollback=True)
+    @pytest.mark.parametrize("uid", ["}{", "{ama}:for_you", "a m a", "ama*", "%7B", "😀" * 128])
+    def test_a_hostile_uid_has_a_feed_like_anybody(self, uid: str) -> None:
+        everything = world.catalogue(30)
+        world.build()
+        world.choose(uid, "Drama")
+        assert sorted(ids_of(*walk_feed(uid, limit=12))) == everything
+        assert world.undeclared() == []
