@@ -5,7 +5,6 @@ import random
 import socket
 from contextlib import closing
 
-
 # Below what Linux (from 32768) and macOS (from 49152) give to outgoing connections: a server that is stopped
 # for a moment finds its port free again.
 _SERVERS = range(20_000, 32_000)
