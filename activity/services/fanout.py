@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Final
 
 from activity import hot
-from activity.services import names, presence, reach, timelines
+from activity.services import lag, names, presence, reach, timelines
 from activity.store import store
 from activity.types import Activity, Job, Ledger, Relation
 
@@ -53,6 +53,7 @@ def chunk(uid: str, title: str, version: int, *, now: float) -> bool:
     store().keep_ledger(uid, title, version, done)
     if len(followers) < CHUNK:
         _finish(activity, job)
+        lag.note(activity, now=now)
         return False
     store().postpone(job, due=now + DUE_AFTER)
     return True
