@@ -5,14 +5,17 @@ Whatever is sent here has a job in the store; beat queues it again when it is du
 
 import logging
 from functools import partial
+from typing import Final
 
 from celery import current_app
 from django.db import transaction
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 from activity.types import JobKind
 
 logger = logging.getLogger(__name__)
+
+QUEUE: Final = "fanout"  # as CELERY_TASK_ROUTES says
 
 
 def after_commit(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
@@ -25,3 +28,12 @@ def send(kind: JobKind, subject: str, target: str = "", version: int = 0) -> Non
         current_app.send_task(f"activity.tasks.{kind}", args=[subject, target, version])
     except OperationalError:
         logger.warning("no broker: a %s job waits for it", kind)
+
+
+def backlog() -> int:
+    """How many messages wait for a worker. Raises kombu's OperationalError."""
+    with current_app.connection_or_acquire() as connection:
+        try:
+            return int(connection.default_channel.queue_declare(QUEUE, passive=True).message_count)
+        except ChannelError:  # an empty queue does not exist
+            return 0

@@ -4,9 +4,12 @@ A member is `<actor>NUL<title>`, its score is `at · 64 + deeds`: what was done 
 favourite 1, rating 3) rides in the low bits, so that setting a row is one blind ZADD whatever it
 was before. Times stay exact: 2³¹ · 64 is far below 2⁵³.
 
-A timeline is loaded when its key exists; the empty member keeps an empty one alive. Nobody
-writes to one that is not loaded, but every write cancels a load under way (it may have read the
-store a moment too early), and the loader then reads again.
+A timeline is loaded when its key exists. The empty member keeps an empty one alive, and its score is
+the timeline's floor: rows below it are not kept here, because older ones were cut off (the newest rows
+are read from the store, CAP are kept). So a timeline holds every row of its viewer from its floor on.
+
+Nobody writes to a timeline that is not loaded, but every write cancels a load under way (it may have
+read the store a moment too early), and the loader then reads again.
 """
 
 import secrets
@@ -22,34 +25,53 @@ CAP: Final = 400
 LOAD_TRIES: Final = 3
 _STATUS_CODES: Final = (None, *STATUSES)
 
-# KEYS: timeline, load of each viewer. ARGV: cap, member, score (empty: remove). Answers the places (from 1)
-# of timelines that lost their oldest row to the cap.
-_DELIVER = Lua("""
-local full = {}
+# Sets a row of a loaded timeline, unless it lies below the floor; cuts the oldest ones off, raising the floor.
+_SET = """
+local function set(timeline, score, member)
+  if tonumber(score) < tonumber(redis.call('ZSCORE', timeline, '')) then
+    redis.call('ZREM', timeline, member)
+  else
+    redis.call('ZADD', timeline, score, member)
+  end
+end
+local function cut(timeline, cap)
+  local surplus = redis.call('ZCARD', timeline) - 1 - tonumber(cap)
+  if surplus > 0 then
+    local last = redis.call('ZRANGE', timeline, surplus, surplus, 'WITHSCORES')
+    redis.call('ZREMRANGEBYRANK', timeline, 1, surplus)
+    redis.call('ZADD', timeline, last[2], '')
+  end
+end
+"""
+
+# KEYS: timeline, load of each viewer. ARGV: cap, member, score (empty: remove).
+_DELIVER = Lua(
+    _SET
+    + """
 for i = 1, #KEYS, 2 do
   redis.call('DEL', KEYS[i + 1])
   if ARGV[3] == '' then
     redis.call('ZREM', KEYS[i], ARGV[2])
   elseif redis.call('EXISTS', KEYS[i]) == 1 then
-    redis.call('ZADD', KEYS[i], ARGV[3], ARGV[2])
-    if redis.call('ZREMRANGEBYRANK', KEYS[i], 0, -(tonumber(ARGV[1]) + 1)) > 0 then
-      full[#full + 1] = (i + 1) / 2
-    end
+    set(KEYS[i], ARGV[3], ARGV[2])
+    cut(KEYS[i], ARGV[1])
   end
 end
-return full
-""")
+"""
+)
 
 # KEYS: timeline, load. ARGV: cap, number of rows, member, score …, members to remove …
-_MERGE = Lua("""
+_MERGE = Lua(
+    _SET
+    + """
 redis.call('DEL', KEYS[2])
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 0 then return end
 local rows = tonumber(ARGV[2])
-for i = 3, 2 + 2 * rows, 2 do redis.call('ZADD', KEYS[1], ARGV[i + 1], ARGV[i]) end
+for i = 3, 2 + 2 * rows, 2 do set(KEYS[1], ARGV[i + 1], ARGV[i]) end
 for i = 3 + 2 * rows, #ARGV do redis.call('ZREM', KEYS[1], ARGV[i]) end
-redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -(tonumber(ARGV[1]) + 1))
-return 1
-""")
+cut(KEYS[1], ARGV[1])
+"""
+)
 
 # KEYS: timeline, load. ARGV: token, ttl, member, score … Keeps what was loaded unless a write came between.
 _LOADED = Lua("""
@@ -86,14 +108,12 @@ def taken(raw: Sequence[tuple[bytes, float]]) -> list[TimelineRow] | None:
     return [_row(member, score) for member, score in raw if member]
 
 
-def deliver(viewers: Sequence[str], row: TimelineRow, relation: Relation) -> list[str]:
-    """Set (or, for an empty relation, remove) a row on every loaded timeline; whose were full. One script call."""
-    if not viewers:
-        return []
-    names = [name for viewer in viewers for name in (key(viewer), _load_key(viewer))]
-    score = "" if relation.empty else _score(row)
-    full = _DELIVER.run(redis(), keys=names, args=[CAP, _member(row.actor, row.title), score])
-    return [viewers[place - 1] for place in full]
+def deliver(viewers: Sequence[str], row: TimelineRow, relation: Relation) -> None:
+    """Set (or, for an empty relation, remove) a row on every loaded timeline. One script call."""
+    if viewers:
+        names = [name for viewer in viewers for name in (key(viewer), _load_key(viewer))]
+        score = "" if relation.empty else _score(row)
+        _DELIVER.run(redis(), keys=names, args=[CAP, _member(row.actor, row.title), score])
 
 
 def merge(viewer: str, rows: Sequence[TimelineRow], *, without: Sequence[tuple[str, str]] = ()) -> None:
@@ -110,24 +130,37 @@ def purge(viewer: str, actor: str) -> None:
     _PURGE.run(redis(), keys=[key(viewer), _load_key(viewer)], args=[f"{actor}\0"])
 
 
-def load(viewer: str, read: Callable[[], list[TimelineRow]]) -> list[TimelineRow]:
-    """Read from the store and keep it hot; a write that comes between is not lost: the store is read again.
+def purge_all(viewers: Sequence[str], actor: str) -> None:
+    """`purge` for many viewers. Cost: 2 waits."""
+    pipe = redis().pipeline()
+    for viewer in viewers:
+        _PURGE.run(pipe, keys=[key(viewer), _load_key(viewer)], args=[f"{actor}\0"])
+    pipe.execute()
 
-    After LOAD_TRIES the rows are answered without being kept. Cost: 2 waits and 1 store call a try.
+
+def forget(viewer: str) -> None:
+    """Unload a timeline; the next reader loads it. Cost: 1 wait."""
+    redis().delete(key(viewer), _load_key(viewer))
+
+
+def load(viewer: str, read: Callable[[], list[TimelineRow]], *, limit: int) -> list[TimelineRow]:
+    """Read the newest `limit` rows from the store and keep them hot.
+
+    A write that comes between is not lost: the store is read again, and after LOAD_TRIES the rows are
+    answered without being kept. Cost: 2 waits and 1 store call a try.
     """
     rows: list[TimelineRow] = []
     for _ in range(LOAD_TRIES):
         token = secrets.token_hex(8)
         redis().set(_load_key(viewer), token, ex=keys.TIMELINE_LOAD.ttl)
         rows = read()
-        if keep(viewer, token, rows):
+        if _keep(viewer, token, rows, floor=rows[-1].at * 64 if len(rows) >= limit else 0):
             break
     return rows
 
 
-def keep(viewer: str, token: str, rows: Sequence[TimelineRow]) -> bool:
-    """Keep loaded rows unless something was written since the token was set."""
-    args: list[Any] = [token, keys.TIMELINE.ttl, "", 0]
+def _keep(viewer: str, token: str, rows: Sequence[TimelineRow], *, floor: int) -> bool:
+    args: list[Any] = [token, keys.TIMELINE.ttl, "", floor]
     for row in rows:
         args += [_member(row.actor, row.title), _score(row)]
     return bool(_LOADED.run(redis(), keys=[key(viewer), _load_key(viewer)], args=args))

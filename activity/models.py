@@ -152,10 +152,14 @@ class Job(models.Model):
     target = models.CharField(max_length=UID_LENGTH, blank=True, default="")
     version = models.PositiveIntegerField(default=0)
     due = models.FloatField()
+    first_due = models.FloatField(default=0.0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "subject", "target"], name="job_once")]
-        indexes = [models.Index(fields=["due"], name="job_due")]
+        indexes = [
+            models.Index(fields=["due"], name="job_due"),
+            models.Index(fields=["first_due"], name="job_first_due"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject} {self.target}"

@@ -1,5 +1,6 @@
 """What activity tells other apps of people: plain values, no models."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -9,11 +10,18 @@ UID_LENGTH: Final = 128
 STATUSES: Final = ("watching", "watchlist", "finished")
 SOURCES: Final = ("search", "recommendation", "friend", "community")
 NAMELESS: Final = "Someone you follow"
+NAME_LENGTH: Final = 200
+PICTURE_LENGTH: Final = 1_000
+_UID: Final = re.compile(rf"[!-.0-z|~]{{1,{UID_LENGTH}}}")
 
 
 def is_uid(text: str) -> bool:
-    """Whether this can be somebody's uid: 1 to 128 characters, all printable, none of them blank."""
-    return 0 < len(text) <= UID_LENGTH and text.isprintable() and not any(map(str.isspace, text))
+    """Whether this can be the uid of somebody to follow: 1 to 128 printable ASCII characters without blanks.
+
+    Firebase makes letters and digits, apps that make their own may add more; slashes, braces and mere dots
+    are left to paths.
+    """
+    return _UID.fullmatch(text) is not None and text not in {".", ".."}
 
 
 # Bounds of what is kept of one person.
@@ -30,6 +38,10 @@ class StoreUnavailable(Exception):
     """The activity store gave no answer; to be tried again after `retry_after` seconds."""
 
     retry_after = 5.0
+
+
+class Blocked(ValueError):
+    """There is a block between these two people."""
 
 
 class LimitReached(ValueError):
@@ -154,16 +166,18 @@ class TimelineEntry:
         return self.supporters[0].at
 
 
-JobKind = Literal["deliver", "backfill", "purge", "rebuild", "cross"]
+JobKind = Literal["deliver", "settle", "backfill", "purge", "rebuild", "cross"]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """Work that a change left to do, kept until it is done: `subject` acts upon `target`.
 
-    deliver: subject's activity on the title `target`; backfill, purge: `target`'s deeds to, from the
+    deliver: subject's activity on the title `target`; settle: the same once more, when no delivery of an
+    older version can still be writing; backfill, purge: `target`'s deeds to, from the
     timeline of `subject`; rebuild: the timeline of `subject`; cross: the reach of `subject`.
-    `due` is epoch seconds: not finished by then, beat queues it again.
+    `due` is epoch seconds: not finished by then, beat queues it again. `first_due` is the due it was left
+    with, which no postponing moves: the store fills it in, and it does not count in comparisons.
     """
 
     kind: JobKind
@@ -171,6 +185,7 @@ class Job:
     target: str = ""
     version: int = 0
     due: float = 0.0
+    first_due: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

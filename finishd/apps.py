@@ -6,4 +6,6 @@ class FinishdConfig(AppConfig):
     verbose_name = "Finishd"
 
     def ready(self) -> None:
-        from finishd import checks  # noqa: F401, PLC0415  (registers the system checks)
+        from finishd import checks, metering  # noqa: F401, PLC0415  (checks registers the system checks)
+
+        metering.connect()

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from activity.services import lag
 from feed.services import indexes
 from finishd.celery import app
 from finishd.lib import redis, wire
@@ -48,12 +49,13 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """200 when every part is good, else 503; which part is what stands in the body, why in the log.
 
-    `{"status": "ready"|"not_ready", "parts": {name: {"status": "ok"|…, "latencyMs", …}}}`.
+    `{"status": "ready"|"not_ready", "parts": {name: {"status": "ok"|…, "latencyMs", …}}}`. `deliveries` is there
+    for people to look at (`late`: slower than `lag.LATE_AFTER`, 60 s): feeds are served however late it is.
     """
     started = time.monotonic()
     pending = {name: probe.start() for name, probe in PROBES.items()}
     parts = {name: _report(name, future, started) for name, future in pending.items()}
-    good = all(part["status"] == "ok" for part in parts.values())
+    good = all(part["status"] == "ok" for name, part in parts.items() if name not in INFORMATIVE)
     return _json({"status": "ready" if good else "not_ready", "parts": parts}, 200 if good else 503)
 
 
@@ -134,13 +136,29 @@ def _indexes() -> Facts:
     return facts
 
 
+def _deliveries() -> Facts:
+    try:
+        now = lag.measure(now=time.time())
+    finally:
+        connection.close()
+    return {
+        "lagP50Seconds": now.p50,
+        "lagP99Seconds": now.p99,
+        "oldestSeconds": round(now.oldest, 3),
+        "waiting": sum(now.waiting.values()),
+        "late": now.late,
+    }
+
+
 PROBES = {
     "sql": Probe(_sql),
     "redis": Probe(_store),
     "cache": Probe(_cache),
     "broker": Probe(_broker),
     "indexes": Probe(_indexes),
+    "deliveries": Probe(_deliveries),
 }
+INFORMATIVE = frozenset({"deliveries"})
 
 
 def _json(document: Facts, status: int) -> HttpResponse:

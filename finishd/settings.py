@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "finishd.errors.ApiErrors",  # outermost: it gives the errors of all others their shape
+    "finishd.metering.Metered",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -204,6 +205,9 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_RENDERER_CLASSES": ["finishd.lib.wire.JSONRenderer"],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+# --- Watching ------------------------------------------------------------------------------------
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without one, /metrics is for staff only
 
 # --- Time, language, static ----------------------------------------------------------------------
 TIME_ZONE = "UTC"

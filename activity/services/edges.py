@@ -3,7 +3,7 @@
 Both look at the edge as it is now, so a follow and an unfollow that race end in what came last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from activity import hot
@@ -22,22 +22,27 @@ SECOND_PURGE_AFTER: Final = 25.0
 def sync(viewer: str, actor: str, *, newest: int = BACKFILLED) -> bool:
     """Bring the viewer's rows of `actor` in line with the edge between them; whether there is one.
 
-    Idempotent. Cost: 3 store calls and 1-2 waits a look, two looks if nothing moves meanwhile.
+    Rows that are there already and older than the `newest` activities stay unless they were undone.
+    Idempotent. Cost: 3 store calls and 1-2 waits a look, two looks if nothing moves meanwhile, and a call for
+    each older row. Raises RuntimeError if nothing holds still.
     """
     pair = (viewer, actor)
-    before: list[Activity] = []
-    for attempt in range(SYNC_TRIES):
+    before: Mapping[str, int] | None = None
+    for _ in range(SYNC_TRIES):
         if not store().edges([pair]):
             purge(viewer, actor)
-            # Followed again while we purged: look once more.
+            # Followed again while we purged: begin anew.
             if not store().edges([pair]):
                 return False
+            before = None
             continue
         activities = store().activities(actor, limit=newest)
-        if attempt and activities == before:
+        versions = {activity.title: activity.version for activity in activities}
+        if versions == before:
             return True
-        _fill(viewer, actor, activities, gone=_titles(before) - _titles(activities))
-        before = activities
+        _fill(viewer, actor, activities)
+        _drop_undone(viewer, actor, current=versions)
+        before = versions
     raise RuntimeError(f"what {actor} does keeps changing under its backfill")
 
 
@@ -45,7 +50,8 @@ def purge(viewer: str, actor: str) -> None:
     """Take all of a person's rows off the viewer's timeline. Idempotent. Cost: 2 store calls a page, 1 wait."""
     while True:
         titles = store().rows_from(viewer, actor, limit=PAGE)
-        store().drop_rows([(viewer, actor, title) for title in titles])
+        if titles:
+            store().drop_rows([(viewer, actor, title) for title in titles])
         if len(titles) < PAGE:
             break
     hot.purge(viewer, actor)
@@ -59,35 +65,22 @@ def finish(job: Job, *, linked: bool, now: float, again: bool) -> None:
         store().finish(job)
 
 
-def drop_undone(viewer: str, actor: str) -> None:
-    """Take off rows whose activity was undone while nobody pushed for this account.
+def _fill(viewer: str, actor: str, activities: Sequence[Activity]) -> None:
+    if activities:
+        name = names.known([actor])[actor]
+        rows = [timelines.row_of(activity, name) for activity in activities]
+        store().put_rows([(viewer, row) for row in rows])
+        hot.merge(viewer, rows)
 
-    Cost: 2 store calls, and one for each row beyond the newest.
-    """
-    there = store().rows_from(viewer, actor, limit=PAGE)
-    current = _titles(store().activities(actor, limit=BACKFILLED))
+
+def _drop_undone(viewer: str, actor: str, *, current: Mapping[str, int]) -> None:
+    """Take off rows whose activity was undone while nobody was told: killed half-way, idle, not pushed."""
     undone = []
-    for title in there:
+    for title in store().rows_from(viewer, actor, limit=PAGE):
         if title not in current:
             activity = store().activity(actor, title)
             if activity is None or activity.relation.empty:
                 undone.append(title)
-    _drop(viewer, actor, undone)
-
-
-def _fill(viewer: str, actor: str, activities: Sequence[Activity], *, gone: set[str]) -> None:
-    name = names.of([actor])[actor]
-    rows = [timelines.row_of(activity, name) for activity in activities]
-    store().put_rows([(viewer, row) for row in rows])
-    hot.merge(viewer, rows)
-    _drop(viewer, actor, sorted(gone))
-
-
-def _drop(viewer: str, actor: str, titles: Sequence[str]) -> None:
-    if titles:
-        store().drop_rows([(viewer, actor, title) for title in titles])
-        hot.merge(viewer, (), without=[(actor, title) for title in titles])
-
-
-def _titles(activities: Sequence[Activity]) -> set[str]:
-    return {activity.title for activity in activities}
+    if undone:
+        store().drop_rows([(viewer, actor, title) for title in undone])
+        hot.merge(viewer, (), without=[(actor, title) for title in undone])

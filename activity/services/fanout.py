@@ -1,9 +1,12 @@
 """Delivering an activity to its followers' timelines: chunk by chunk, idempotent, resumable.
 
-A chunk writes the activity's *current* state, whatever version it was queued for, and
-looks again after it wrote: if the activity or a follow changed meanwhile it mends what it
-wrote. So an undo, unfollow or block that overtakes a delivery wins, and a chunk that a
-killed worker left half done is simply done again.
+A chunk writes the activity's state and looks again after it wrote: if the activity or a follow changed
+meanwhile it mends what it wrote. So an undo, unfollow or block that overtakes a delivery wins. Where the
+next chunk begins is in the ledger, so that a message lost, repeated or killed half-way moves nothing.
+
+One hole is left, a chunk killed between its write and its second look, and no message to do it again:
+hence a second pass over the followers for whatever replaced an older version, once no chunk of that
+one can still be running.
 """
 
 from collections.abc import Sequence
@@ -12,43 +15,64 @@ from hashlib import blake2b
 from typing import Final
 
 from activity import hot
-from activity.services import names, presence, reach, timelines
+from activity.services import lag, names, presence, reach, timelines
 from activity.store import store
-from activity.types import Activity, Job, Ledger
+from activity.types import Activity, Job, Ledger, Relation
 
 CHUNK: Final = 500
 DUE_AFTER: Final = 20.0  # seconds after which beat queues unfinished work again
+# A chunk that began before a change is over by then: it is longer than a task may run.
+OVER_AFTER: Final = 25.0
 SETTLE_TRIES: Final = 5
 ROWS_KEPT: Final = 400
-TRIM_EVERY: Final = 64  # one in so many deliveries to a full timeline sweeps its surplus rows
+TRIM_EVERY: Final = 512  # one in so many deliveries sweeps its timeline's surplus rows
 
 
-def chunk(uid: str, title: str, version: int, *, cursor: str, now: float) -> str | None:
-    """Deliver to the next CHUNK followers behind `cursor`; the next cursor, None when there is nothing more to do.
+def chunk(uid: str, title: str, version: int, *, now: float) -> bool:
+    """Deliver this version to the next CHUNK followers; whether there are more.
 
-    Cost: about 6 store calls and 3 waits, whatever the chunk. Raises StoreUnavailable; doing it again is safe.
+    Cost: about 7 store calls and 4 waits, whatever the chunk. Raises StoreUnavailable; doing it again is safe.
     """
+    job = Job("deliver", uid, title, version)
     activity = store().activity(uid, title)
-    if activity is None:
+    if activity is None or activity.version != version:
+        store().finish(job)  # a newer version has a job of its own
+        return False
+    ledger = activity.ledger
+    if ledger.first_at is None:
+        ledger = Ledger(followers=store().follower_count(uid), first_at=now, last_at=now)
+        if reach.pulls(uid, ledger.followers, now=now):
+            store().keep_ledger(uid, title, version, ledger)
+            _finish(activity, job)
+            return False
+    followers = store().followers(uid, after=ledger.cursor, limit=CHUNK)
+    settle(activity, presence.awake(followers))
+    done = replace(ledger, delivered=ledger.delivered + len(followers), last_at=now)
+    if followers:
+        done = replace(done, cursor=followers[-1])
+    store().keep_ledger(uid, title, version, done)
+    if len(followers) < CHUNK:
+        _finish(activity, job)
+        lag.note(activity, now=now)
+        return False
+    store().postpone(job, due=now + DUE_AFTER)
+    return True
+
+
+def second_pass(uid: str, title: str, version: int, *, cursor: str, now: float) -> str | None:
+    """One chunk of it, behind `cursor`; the next cursor, None at the end. Cost: about 5 store calls, 3 waits."""
+    job = Job("settle", uid, title, version)
+    activity = store().activity(uid, title)
+    if activity is None or reach.refresh_pulled(uid):
+        store().finish(job)
         return None
-    newest = activity.version == version
-    if newest and not cursor:
-        activity = _opened(activity, now=now)
-        if reach.pulls(uid, activity.ledger.followers, now=now):
-            _finish(activity)
-            return None
     followers = store().followers(uid, after=cursor, limit=CHUNK)
     settle(activity, presence.awake(followers))
-    more = len(followers) == CHUNK
-    if newest:
-        done = activity.ledger.delivered + len(followers)
-        ledger = replace(
-            activity.ledger, delivered=done, cursor=followers[-1] if followers else cursor, last_at=now
-        )
-        newest = store().keep_ledger(uid, title, version, ledger)
-    if newest and not more:
-        _finish(activity)
-    return followers[-1] if newest and more else None
+    if len(followers) < CHUNK:
+        store().finish(job)
+        return None
+    store().postpone(job, due=now + DUE_AFTER)
+    return followers[-1]
 
 
 def settle(activity: Activity, viewers: Sequence[str]) -> None:
@@ -56,17 +80,17 @@ def settle(activity: Activity, viewers: Sequence[str]) -> None:
 
     Raises RuntimeError if it will not hold still; the task is then tried again.
     """
+    if not viewers:
+        return
     for _ in range(SETTLE_TRIES):
-        if not viewers:
-            return
         _write(activity, viewers)
         linked = store().edges([(viewer, activity.uid) for viewer in viewers])
         gone = [viewer for viewer in viewers if (viewer, activity.uid) not in linked]
         if gone:
-            _write(replace(activity, relation=type(activity.relation)()), gone)
+            _write(_undone(activity), gone)
         current = store().activity(activity.uid, activity.title)
         if current is None:
-            _write(replace(activity, relation=type(activity.relation)()), viewers)
+            _write(_undone(activity), viewers)
             return
         if current.version == activity.version:
             return
@@ -76,23 +100,26 @@ def settle(activity: Activity, viewers: Sequence[str]) -> None:
 
 def _write(activity: Activity, viewers: Sequence[str]) -> None:
     """Durable rows first, then the hot copies: a loader that misses the one is cancelled by the other."""
-    row = timelines.row_of(activity, names.of([activity.uid])[activity.uid])
+    row = timelines.row_of(activity, names.known([activity.uid])[activity.uid])
     if activity.relation.empty:
         store().drop_rows([(viewer, activity.uid, activity.title) for viewer in viewers])
     else:
         store().put_rows([(viewer, row) for viewer in viewers])
-    for viewer in hot.deliver(viewers, row, activity.relation):
+    hot.deliver(viewers, row, activity.relation)
+    for viewer in viewers:
         if _lot(viewer, activity) == 0:
             store().trim_timeline(viewer, keep=ROWS_KEPT)
 
 
-def _opened(activity: Activity, *, now: float) -> Activity:
-    ledger = Ledger(followers=store().follower_count(activity.uid), first_at=now, last_at=now)
-    return replace(activity, ledger=ledger)
+def _undone(activity: Activity) -> Activity:
+    return replace(activity, relation=Relation())
 
 
-def _finish(activity: Activity) -> None:
-    store().finish(Job("deliver", activity.uid, activity.title, activity.version))
+def _finish(activity: Activity, job: Job) -> None:
+    if activity.version > 1:
+        due = activity.recorded_at + OVER_AFTER
+        store().put_job(Job("settle", activity.uid, activity.title, activity.version, due))
+    store().finish(job)
 
 
 def _lot(viewer: str, activity: Activity) -> int:

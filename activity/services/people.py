@@ -2,6 +2,7 @@
 
 from activity.services import names, profiles
 from activity.store import store
+from activity.types import NAME_LENGTH, PICTURE_LENGTH
 
 
 def greet(uid: str, name: str | None, picture: str | None) -> None:
@@ -9,9 +10,11 @@ def greet(uid: str, name: str | None, picture: str | None) -> None:
 
     Cost: 1 wait; for a change 1 store call and 2 waits more. Raises StoreUnavailable.
     """
+    name = name[:NAME_LENGTH] if name else None
+    picture = picture if picture and len(picture) <= PICTURE_LENGTH else None
     if name is None and picture is None:
         return
-    known_name, known_picture = names.of([uid])[uid]
+    known_name, known_picture = names.known([uid])[uid]
     if (name or known_name, picture or known_picture) != (known_name, known_picture):
         profile = store().save_name(uid, name, picture)
         profiles.write(profile)

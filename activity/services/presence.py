@@ -20,6 +20,11 @@ def mark(uid: str) -> None:
     redis().set(key(uid), 1, ex=keys.ACTIVE.ttl)
 
 
+def here(uid: str) -> bool:
+    """Whether they were here lately; they are now. Cost: 1 wait."""
+    return redis().getex(key(uid), ex=keys.ACTIVE.ttl) is not None
+
+
 def queue_state(pipe: Any, uid: str) -> None:
     """Queue two reads for `state`: here lately (which counts as being here), timeline being rebuilt."""
     pipe.getex(key(uid), ex=keys.ACTIVE.ttl)

@@ -33,7 +33,7 @@ def take(uid: str, raw: bytes | None) -> Profile:
     Cost: none when warm; cold 1 store call (1 document) and 1 wait. Raises StoreUnavailable.
     """
     if raw is not None:
-        return _unpacked(uid, raw)
+        return unpacked(uid, raw)
     profile = store().profile(uid) or Profile(uid)
     write(profile)
     return profile
@@ -81,7 +81,8 @@ def _packed(profile: Profile) -> bytes:
     )
 
 
-def _unpacked(uid: str, raw: bytes) -> Profile:
+def unpacked(uid: str, raw: bytes) -> Profile:
+    """A profile as Redis holds it."""
     body: dict[str, Any] = orjson.loads(raw.partition(b"|")[2])
     return Profile(
         uid=uid,

@@ -16,12 +16,14 @@ from activity.types import Profile, Reach
 DUE_AFTER: Final = 30.0
 TOLD_AT_ONCE: Final = 500
 FILLED_AT_ONCE: Final = 20
+TELL_TRIES: Final = 5
 
 
 def pulls(uid: str, followers: int, *, now: float) -> bool:
     """Whether a new activity of this person is left to their followers' plans; may start a crossing.
 
-    Cost: 1 store call, on a crossing 2 calls more.
+    Their profile is written through as well, in case nobody lived to do so after the change.
+    Cost: 1 store call and 1 wait; on a crossing a call more, for an account that is pulled 2 calls and 1 wait.
     """
     profile = store().profile(uid) or Profile(uid)
     wanted: Reach | None = None
@@ -31,15 +33,25 @@ def pulls(uid: str, followers: int, *, now: float) -> bool:
         wanted = "sinking"
     if wanted is not None:
         profile = store().set_reach(uid, wanted, due=now)
+    profiles.write(profile)
     if profile.reach != "pushed":
         timelines.refresh_recent(uid)
     return profile.reach == "pulled"
 
 
-def cross(uid: str, *, cursor: str, now: float) -> str | None:
+def refresh_pulled(uid: str) -> bool:
+    """Whether this account is pulled only; its list is made anew then, and on its way up or down."""
+    profile = store().profile(uid) or Profile(uid)
+    if profile.reach != "pushed":
+        timelines.refresh_recent(uid)
+    return profile.reach == "pulled"
+
+
+def cross(uid: str, *, direction: str, cursor: str, now: float) -> tuple[Reach, str] | None:
     """One chunk of a crossing: tell followers to pull, or fill their timelines and tell them to stop.
 
-    The next cursor, None when the crossing is over. Idempotent; a new crossing the other way takes over.
+    The direction and the next cursor, None when the crossing is over. `direction` is empty at the start; a
+    chain of another one than the account's, which it outlived, ends. Idempotent.
     """
     profile = store().profile(uid)
     job = store().job("cross", uid)
@@ -47,28 +59,48 @@ def cross(uid: str, *, cursor: str, now: float) -> str | None:
         if job is not None:
             store().finish(job)
         return None
+    if direction not in {"", profile.reach}:
+        return None
     rising = profile.reach == "rising"
+    if rising and not cursor:
+        timelines.refresh_recent(uid)  # it may be there since the last time, and old
     size = TOLD_AT_ONCE if rising else FILLED_AT_ONCE
     followers = store().followers(uid, after=cursor, limit=size)
-    if not rising:
-        for viewer in followers:
-            edges.sync(viewer, uid)
-            edges.drop_undone(viewer, uid)
-    if followers:
-        store().tell_pulled(followers, uid, pulled=rising)
-        profiles.refresh(followers)
+    _told(uid, followers, rising=rising)
     if len(followers) == size:
         store().postpone(job, due=now + DUE_AFTER)
-        return followers[-1]
+        return profile.reach, followers[-1]
     store().set_reach(uid, "pulled" if rising else "pushed", due=now)
     store().finish(job)
     return None
 
 
-def tell_follower(viewer: str, target: str) -> Profile | None:
-    """A new follower of a pulled account pulls it too; their profile then. Cost: 1 store call, else 3."""
-    profile = store().profile(target)
-    if profile is None or profile.reach not in {"rising", "pulled"}:
-        return None
-    store().tell_pulled([viewer], target, pulled=True)
-    return store().profile(viewer)
+def tell(viewer: Profile, actor: str) -> Profile:
+    """Make a viewer's list of accounts to pull agree with the edge to this one and with how it travels.
+
+    Their profile then. Cost: 1 store call for an account that is pushed to everybody, else 2, and 2 for a change.
+    """
+    for _ in range(TELL_TRIES):
+        target = store().profile(actor)
+        pulled = target is not None and target.reach in {"rising", "pulled"}
+        wanted = pulled and bool(store().edges([(viewer.uid, actor)]))
+        if (actor in viewer.pulled) == wanted:
+            return viewer
+        store().tell_pulled([viewer.uid], actor, pulled=wanted)
+        viewer = store().profile(viewer.uid) or viewer
+    raise RuntimeError(f"the reach of {actor} keeps changing")
+
+
+def _told(uid: str, followers: list[str], *, rising: bool) -> None:
+    if not followers:
+        return
+    if not rising:
+        for viewer in followers:
+            edges.sync(viewer, uid)
+    store().tell_pulled(followers, uid, pulled=rising)
+    if rising:
+        linked = store().edges([(viewer, uid) for viewer in followers])
+        gone = [viewer for viewer in followers if (viewer, uid) not in linked]
+        if gone:
+            store().tell_pulled(gone, uid, pulled=False)
+    profiles.refresh(followers)

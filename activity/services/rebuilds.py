@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from activity import dispatch
+from activity import dispatch, hot
 from activity.services import edges, presence
 from activity.store import store
 from activity.types import Job, Profile
@@ -13,6 +13,8 @@ from finishd.lib.redis import store as redis
 FOLLOWEES: Final = 200  # most recently active of those they follow
 NEWEST: Final = 20  # activities of each
 FOLLOWS_READ: Final = 1_000
+ROWS_KEPT: Final = 400
+PAGE: Final = 500
 JOB_DUE_AFTER: Final = 60.0
 
 
@@ -23,18 +25,25 @@ def under_way(profile: Profile, answers: Sequence[Any], *, now: float) -> bool:
     return rebuilding if here else returned(profile, now=now)
 
 
+def arrive(profile: Profile, *, now: float) -> None:
+    """They did something: as `under_way` for those who come without looking at a feed first. Cost: 1 wait more."""
+    if not presence.here(profile.uid):
+        returned(profile, now=now)
+
+
 def returned(profile: Profile, *, now: float) -> bool:
     """They were away: mark them as here and have their timeline rebuilt; False if they follow nobody.
 
-    The mark comes first: a delivery that still skips them finds its activity read by the rebuild.
+    The job comes before the mark, so that nobody is marked whose timeline nobody rebuilds, and the mark before
+    the rebuild: a delivery that still skips them finds its activity read by it.
     Cost: 1 wait, and for a rebuild 1 store call, 1 wait more and a message.
     """
-    presence.mark(profile.uid)
     if profile.following == 0:
+        presence.mark(profile.uid)
         return False
-    name = presence.rebuilding_key(profile.uid)
-    if redis().set(name, 1, nx=True, ex=keys.REBUILDING.ttl):
-        store().put_job(Job("rebuild", profile.uid, due=now + JOB_DUE_AFTER))
+    store().put_job(Job("rebuild", profile.uid, due=now + JOB_DUE_AFTER))
+    presence.mark(profile.uid)
+    if redis().set(presence.rebuilding_key(profile.uid), 1, nx=True, ex=keys.REBUILDING.ttl):
         dispatch.after_commit("rebuild", profile.uid)
     return True
 
@@ -42,16 +51,32 @@ def returned(profile: Profile, *, now: float) -> bool:
 def rebuild(uid: str) -> int:
     """Deliver what the people they follow did while they were away; how many people that were.
 
-    Cost: 2 store calls and 5 or so a followee. Raises StoreUnavailable; doing it again is safe.
+    What was there goes first: nobody told it of undone activities. Whoever is active from here on is among those
+    read below, so a delivery that this removes comes back. Cost: 3 store calls a page of old rows, 3 more and 7 or
+    so a followee. Raises StoreUnavailable; doing it again is safe, and does nothing once it is done.
     """
+    job = Job("rebuild", uid)
+    latest: list[Profile] = []
     try:
-        followed = [edge.uid for edge in store().following_edges(uid, limit=FOLLOWS_READ)]
-        people = store().profiles(followed)
-        latest = sorted(people.values(), key=lambda p: (-p.active_at, p.uid))[:FOLLOWEES]
-        for person in latest:
-            edges.sync(uid, person.uid, newest=NEWEST)
-        store().trim_timeline(uid, keep=400)
+        if store().job("rebuild", uid) is not None:
+            _empty(uid)
+            followed = [edge.uid for edge in store().following_edges(uid, limit=FOLLOWS_READ)]
+            people = store().profiles(followed)
+            latest = sorted(people.values(), key=lambda p: (-p.active_at, p.uid))[:FOLLOWEES]
+            for person in latest:
+                edges.sync(uid, person.uid, newest=NEWEST)
+            store().trim_timeline(uid, keep=ROWS_KEPT)
+            store().finish(job)
     finally:
         redis().delete(presence.rebuilding_key(uid))
-    store().finish(Job("rebuild", uid))
     return len(latest)
+
+
+def _empty(uid: str) -> None:
+    while True:
+        rows = store().timeline(uid, limit=PAGE)
+        if rows:
+            store().drop_rows([(uid, row.actor, row.title) for row in rows])
+        if len(rows) < PAGE:
+            break
+    hot.forget(uid)

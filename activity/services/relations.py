@@ -3,7 +3,7 @@
 from typing import Final
 
 from activity import dispatch
-from activity.services import presence, profiles
+from activity.services import profiles, rebuilds
 from activity.store import store
 from activity.types import Recorded, Relation
 from content.services import genres
@@ -37,7 +37,7 @@ def state(uid: str, title: str, relation: Relation, *, source: str | None, now: 
     if recorded.changed:
         profiles.write(recorded.profile)
         dispatch.after_commit("deliver", uid, title, recorded.activity.version)
-    presence.mark(uid)
+    rebuilds.arrive(recorded.profile, now=now)
     return recorded
 
 

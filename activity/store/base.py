@@ -97,7 +97,8 @@ class ActivityStore(Protocol):
     def follow(self, uid: str, target: str, *, now: float, due: float) -> tuple[Profile, bool]:
         """Add an edge and a backfill job (or change nothing); whether it was new.
 
-        1 call, 3 documents. Raises LimitReached past FOLLOWS_KEPT.
+        1 call, 3 documents. Raises Blocked where one of the two blocked the other, LimitReached past
+        FOLLOWS_KEPT.
         """
 
     def unfollow(self, uid: str, target: str, *, due: float) -> tuple[Profile, bool]:
@@ -142,6 +143,9 @@ class ActivityStore(Protocol):
 
     def jobs_due(self, *, now: float, limit: int = 100) -> list[Job]:
         """Jobs whose `due` has passed, oldest first as far as shards allow. 1 call a shard, `limit` documents."""
+
+    def jobs_waiting(self, *, limit: int = 100) -> list[Job]:
+        """All jobs, due or not, in the order of their `first_due`. 1 call, `limit` documents at most."""
 
     def job(self, kind: str, subject: str, target: str = "") -> Job | None:
         """1 call, 1 document."""

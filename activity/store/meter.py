@@ -29,13 +29,16 @@ _tally: ContextVar[Tally | None] = ContextVar("store_tally", default=None)
 
 @contextmanager
 def count_calls() -> Iterator[Tally]:
-    """Count this thread's store calls within the block."""
-    tally = Tally()
+    """Count this thread's store calls within the block. What an inner block counts, an outer one does, too."""
+    tally, outer = Tally(), _tally.get()
     token = _tally.set(tally)
     try:
         yield tally
     finally:
         _tally.reset(token)
+        if outer is not None:
+            outer.calls += tally.calls
+            outer.documents += tally.documents
 
 
 def note_documents(number: int) -> None:

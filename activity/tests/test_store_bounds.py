@@ -45,6 +45,7 @@ COSTS: dict[str, tuple[Use, int]] = {
     "drop_rows": (lambda s: s.drop_rows([(uid, "ama", "movie:1") for uid in PEOPLE]), 20),
     "rows_from": (lambda s: s.rows_from("ama", "p1", limit=5), 5),
     "jobs_due": (lambda s: s.jobs_due(now=DUE, limit=5), 5),
+    "jobs_waiting": (lambda s: s.jobs_waiting(limit=5), 5),
     "job": (lambda s: s.job("deliver", "ama", "movie:1"), 1),
     "put_job": (lambda s: s.put_job(Job("rebuild", "ama")), 1),
     "postpone": (lambda s: s.postpone(Job("deliver", "ama", "movie:1", 1), due=DUE), 1),

@@ -78,6 +78,16 @@ class TestJobs:
         assert store.jobs_due(now=NOW) == jobs[::-1]
         assert len(store.jobs_due(now=NOW + 1)) == 41
 
+    def test_all_that_wait_come_in_the_order_they_were_left(self, store: ActivityStore) -> None:
+        jobs = [Job("rebuild", f"p{n}", due=NOW + n) for n in range(20)]
+        for job in jobs:
+            store.put_job(job)
+        store.postpone(jobs[0], due=NOW + 100)
+        waiting = store.jobs_waiting()
+        assert [job.subject for job in waiting] == [job.subject for job in jobs]
+        assert [(job.due, job.first_due) for job in waiting[:2]] == [(NOW + 100, NOW), (NOW + 1, NOW + 1)]
+        assert store.jobs_waiting(limit=3) == waiting[:3]
+
     def test_a_job_is_one_for_its_kind_subject_and_target(self, store: ActivityStore) -> None:
         store.put_job(Job("purge", "ama", "kofi", 1, NOW))
         store.put_job(Job("purge", "ama", "esi", 1, NOW))

@@ -167,7 +167,7 @@ class TestFriends:
     def test_a_timeline_longer_than_one_look_is_read_on(self) -> None:
         world.catalogue(160)
         rows = [row("kofi", title=f"movie:{1_000 + n}", at=NOW - n, favorite=True) for n in range(160)]
-        assert hot.load("ama", lambda: [r for r in rows if not r.title.endswith("9")])
+        assert hot.load("ama", lambda: [r for r in rows if not r.title.endswith("9")], limit=400)
         first = pool_of("ama", recipe.FRIENDS)
         assert (len(first.candidates), first.exhausted) == (100, False)
         deeper = pool_of("ama", recipe.FRIENDS, depth=100)

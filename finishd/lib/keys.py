@@ -47,6 +47,10 @@ class Key:
             name = name.replace(f"<{variable}>", tag(value) if variable == "viewer" else value)
         return name
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return self._names
+
     def matches(self, name: str) -> bool:
         parts = re.split(r"<\w+>", self.pattern)
         return re.fullmatch(".+".join(re.escape(part) for part in parts), name, re.DOTALL) is not None
@@ -71,6 +75,8 @@ TIMELINE_LOAD = Key("loading:{<viewer>}", "string", "activity", "one while a tim
 REBUILDING = Key("rebuilding:{<viewer>}", "string", "activity", "one while a timeline is rebuilt", 2 * MINUTE)
 ACTIVE = Key("active:{<viewer>}", "string", "activity", "one per viewer of the last 30 days", 30 * DAY)
 RECENT = Key("recent:{<viewer>}", "zset", "activity", "100 rows; many-follower accounts only", 1 * DAY)
+LEAVING = Key("leaving:{<viewer>}", "set", "activity", "followers of a person who is erased", 1 * DAY)
+DELIVERED = Key("delivered", "list", "activity", "newest 2,000 finished deliveries")
 NAME = Key("name:{<viewer>}", "string", "activity", "one per person whom somebody follows (CACHE_URL)", 7 * DAY)
 
 # --- feed (REDIS_URL) ---
@@ -83,6 +89,9 @@ PLAN = Key("plan:{<viewer>}:<session>", "hash", "feed", "receipts of ten chunks"
 SLOTS = Key("slots:{<viewer>}:<session>", "list", "feed", "2,000 slots", 10 * MINUTE)
 SERVED = Key("served:{<viewer>}", "list", "feed", "newest 2,000 items served", 1 * DAY)
 TRACE = Key("trace:{<viewer>}:<session>:<chunk>", "string", "feed", "sampled plans", 1 * DAY)
+
+# --- metrics (REDIS_URL) ---
+STORE_CALLS = Key("store-calls", "hash", "finishd", "two fields per endpoint and task")
 
 # --- auth (CACHE_URL) ---
 AUTH_KEYS = Key("auth:jwks:<project>", "string", "auth", "one key set", 1 * DAY)

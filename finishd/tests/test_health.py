@@ -15,7 +15,7 @@ from feed.services import builds
 from finishd.lib.redis import count_waits
 from finishd.run.embedded_redis import RedisServer
 
-PARTS = ["sql", "redis", "cache", "broker", "indexes"]
+PARTS = ["sql", "redis", "cache", "broker", "indexes", "deliveries"]
 
 
 def ready() -> tuple[int, dict[str, Any]]:

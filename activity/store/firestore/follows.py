@@ -11,7 +11,7 @@ from activity.store.firestore.calls import call, long_call
 from activity.store.firestore.changes import Change, settle
 from activity.store.firestore.jobs import leave_job
 from activity.store.meter import note_documents
-from activity.types import FOLLOWS_KEPT, Edge, LimitReached, Profile
+from activity.types import FOLLOWS_KEPT, Blocked, Edge, LimitReached, Profile
 
 
 class Follows:
@@ -25,6 +25,8 @@ class Follows:
             before = person.of(uid, there)
             if edge.exists:
                 return before.profile, False
+            if target in (*before.blocked, *before.blocked_by):
+                raise Blocked("There is a block between you and this person.")
             if before.following >= FOLLOWS_KEPT:
                 raise LimitReached(f"more than {FOLLOWS_KEPT} follows")
             change.put(ref, {"follower": uid, "followee": target, "at": now})

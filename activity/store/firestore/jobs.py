@@ -1,4 +1,4 @@
-"""Work left to do. The index that finds what is due is spread over `layout.SHARDS`."""
+"""Work left to do. The indexes that find what is due and what waits are spread over `layout.SHARDS`."""
 
 from typing import Final
 
@@ -13,14 +13,21 @@ from activity.types import Document, Job, JobKind
 
 # Kinds whose target is a person, as the subject always is.
 _TOWARDS: Final = frozenset({"backfill", "purge"})
+_EVERYWHERE: Final = FieldFilter("shard", "in", list(range(layout.SHARDS)))
 
 
 class Jobs:
     @call
     def jobs_due(self, *, now: float, limit: int = 100) -> list[Job]:
-        everywhere = FieldFilter("shard", "in", list(range(layout.SHARDS)))
         past = FieldFilter("due", "<=", now)
-        query = layout.jobs().where(filter=everywhere).where(filter=past).order_by("due").limit(limit)
+        query = layout.jobs().where(filter=_EVERYWHERE).where(filter=past).order_by("due").limit(limit)
+        found = [_job(there) for there in calls.find(query)]
+        note_documents(len(found))
+        return found
+
+    @call
+    def jobs_waiting(self, *, limit: int = 100) -> list[Job]:
+        query = layout.jobs().where(filter=_EVERYWHERE).order_by("first_due").limit(limit)
         found = [_job(there) for there in calls.find(query)]
         note_documents(len(found))
         return found
@@ -80,6 +87,7 @@ def _document(job: Job) -> Document:
         "target": job.target,
         "version": job.version,
         "due": job.due,
+        "first_due": job.due,
         "shard": layout.shard(job.kind, job.subject, job.target),
         "people": [job.subject, job.target] if job.kind in _TOWARDS else [job.subject],
     }
@@ -87,4 +95,11 @@ def _document(job: Job) -> Document:
 
 def _job(there: Snapshot) -> Job:
     fields = there.to_dict() or {}
-    return Job(fields["kind"], fields["subject"], fields["target"], fields["version"], fields["due"])
+    return Job(
+        fields["kind"],
+        fields["subject"],
+        fields["target"],
+        fields["version"],
+        fields["due"],
+        fields["first_due"],
+    )

@@ -48,10 +48,10 @@ def changing(uid: str) -> Iterator[Person]:
 def leave_job(kind: JobKind, subject: str, target: str = "", *, version: int = 0, due: float) -> None:
     """Within a change's transaction: what is left to do after it. A newer one takes an older one's place."""
     JobRow.objects.bulk_create(
-        [JobRow(kind=kind, subject=subject, target=target, version=version, due=due)],
+        [JobRow(kind=kind, subject=subject, target=target, version=version, due=due, first_due=due)],
         update_conflicts=True,
         unique_fields=["kind", "subject", "target"],
-        update_fields=["version", "due"],
+        update_fields=["version", "due", "first_due"],
     )
 
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from activity.models import Follow
 from activity.store.meter import note_documents
 from activity.store.orm.calls import call, changing, leave_job, profile_of
-from activity.types import FOLLOWS_KEPT, Edge, LimitReached, Profile
+from activity.types import FOLLOWS_KEPT, Blocked, Edge, LimitReached, Profile
 
 
 class Follows:
@@ -20,6 +20,8 @@ class Follows:
         with transaction.atomic(), changing(uid) as person:
             new = not Follow.objects.filter(follower=uid, followee=target).exists()
             if new:
+                if target in person.blocked or target in person.blocked_by:
+                    raise Blocked("There is a block between you and this person.")
                 if person.following >= FOLLOWS_KEPT:
                     raise LimitReached(f"more than {FOLLOWS_KEPT} follows")
                 Follow.objects.create(follower=uid, followee=target, at=now)

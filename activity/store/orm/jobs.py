@@ -14,6 +14,12 @@ class Jobs:
         return found
 
     @call
+    def jobs_waiting(self, *, limit: int = 100) -> list[Job]:
+        found = [_job(row) for row in Row.objects.order_by("first_due", "pk")[:limit]]
+        note_documents(len(found))
+        return found
+
+    @call
     def job(self, kind: str, subject: str, target: str = "") -> Job | None:
         note_documents(1)
         row = Row.objects.filter(kind=kind, subject=subject, target=target).first()
@@ -40,4 +46,4 @@ def _same(job: Job):  # type: ignore[no-untyped-def]
 
 
 def _job(row: Row) -> Job:
-    return Job(row.kind, row.subject, row.target, row.version, row.due)  # type: ignore[arg-type]
+    return Job(row.kind, row.subject, row.target, row.version, row.due, row.first_due)  # type: ignore[arg-type]

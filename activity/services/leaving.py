@@ -1,0 +1,100 @@
+"""What activity does when a person leaves, and what it hands over of them.
+
+The store is erased in batches. Before its edges go, the person's followers (and whoever is in
+a block with them) are noted in Redis, since copies of theirs may name the person; when the
+durable rows are gone, those copies follow, chunk by chunk. Every step may be repeated.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, cast
+
+from activity import hot
+from activity.services import profiles
+from activity.store import store
+from activity.types import Document
+from finishd.lib import keys
+from finishd.lib.naming import Naming
+from finishd.lib.redis import cards, unlink
+from finishd.lib.redis import store as redis
+
+CHUNK: Final = 500
+_OWN: Final = (
+    keys.PROFILE,
+    keys.SEEN,
+    keys.TIMELINE,
+    keys.TIMELINE_LOAD,
+    keys.REBUILDING,
+    keys.ACTIVE,
+    keys.RECENT,
+)
+
+
+def gather(uid: str) -> None:
+    """Note whose copies may name the person, for `others`. Cost: 1 store call and 1 wait for 500 followers."""
+    profile = store().profile(uid)
+    _note(uid, sorted(profile.unwanted) if profile else [])
+    cursor = ""
+    while followers := store().followers(uid, after=cursor, limit=CHUNK):
+        _note(uid, followers)
+        cursor = followers[-1]
+
+
+def others(uid: str) -> Iterator[list[str]]:
+    """Chunks of those whom `gather` noted; one is struck off when the next is asked for."""
+    name = keys.LEAVING.of(viewer=uid)
+    while chunk := cast("list[bytes]", redis().srandmember(name, CHUNK)):
+        yield [other.decode() for other in chunk]
+        redis().srem(name, *chunk)
+
+
+def forget(uid: str, *, until: float) -> bool:
+    """Erase what the store keeps of a person, and their own keys; False if `until` (monotonic seconds) came first.
+
+    Cost: 1 store call for 500 documents, 2 waits. Raises StoreUnavailable; doing it again is safe.
+    """
+    while store().erase(uid, limit=CHUNK):
+        if time.monotonic() > until:
+            return False
+    unlink(redis(), [family.of(viewer=uid) for family in _OWN])
+    unlink(cards(), [keys.NAME.of(viewer=uid)])
+    return True
+
+
+def forget_among(uid: str, people: Sequence[str]) -> None:
+    """Take the person off the hot timelines and profiles of up to 500 others. Cost: 3 waits."""
+    hot.purge_all(people, uid)
+    unlink(redis(), [keys.PROFILE.of(viewer=other) for other in people])
+
+
+def export(uid: str) -> Iterator[tuple[str, Document]]:
+    """(collection, document) of what is kept of a person, but for what is not theirs to know: who blocked them.
+
+    Jobs are left out: they are on their way, and theirs are about others as well.
+    """
+    for collection, document in store().export(uid):
+        if collection != "jobs":
+            yield collection, {name: value for name, value in document.items() if name != "blocked_by"}
+
+
+def _note(uid: str, people: Sequence[str]) -> None:
+    if not people:
+        return
+    name = keys.LEAVING.of(viewer=uid)
+    pipe = redis().pipeline()
+    pipe.sadd(name, *people)
+    pipe.expire(name, keys.LEAVING.ttl or 0)
+    pipe.execute()
+
+
+def _in_profile(uid: str, raw: Any) -> bool:
+    profile = profiles.unpacked("", raw)
+    return uid in profile.unwanted or uid in profile.pulled
+
+
+def _in_timeline(uid: str, members: Sequence[bytes]) -> bool:
+    start = f"{uid}\0".encode()
+    return any(member.startswith(start) for member in members)
+
+
+NAMING: Final = (Naming(keys.PROFILE, _in_profile), Naming(keys.TIMELINE, _in_timeline))

@@ -1,0 +1,216 @@
+"""The Firestore store on a network that fails: bounded calls, no call around the wrapper, safe forks."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import ServiceUnavailable
+
+from activity.store import meter
+from activity.store.base import ActivityStore
+from activity.store.firestore import FirestoreStore, layout
+from activity.store.firestore import calls as firestore_calls
+from activity.store.firestore.client import client
+from activity.tests.firestore_wire import Line, Recorder
+from activity.tests.store_contract import DUE, HOSTILE, LIKED, NOW, do, row
+from activity.tests.test_store_bounds import COSTS, PEOPLE, furnish
+from activity.types import StoreUnavailable, TimelineRow
+from finishd.lib.breaker import Breaker
+from finishd.testing.firestore import Database
+
+Use = Callable[[ActivityStore], Any]
+
+USES: dict[str, Use] = {name: use for name, (use, _) in COSTS.items()} | {
+    "trim_timeline": lambda s: s.trim_timeline("ama", keep=2),
+    "export": lambda s: list(s.export("ama")),
+    "traces": lambda s: s.traces("ama"),
+    "erase": lambda s: s.erase("ama"),
+}
+LONG = {"profiles", "tell_pulled", "edges", "put_rows", "drop_rows", "trim_timeline", "erase", "traces"}
+
+
+@pytest.fixture(autouse=True)
+def _own_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that never opens: each method is to meet the failure itself."""
+    monkeypatch.setattr(meter, "breaker", Breaker("test", counts=(StoreUnavailable,), failures=1_000_000))
+
+
+@pytest.fixture
+def rpcs(firestore: Database, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    lib = client()
+    recorder = Recorder(lib._firestore_api)
+    monkeypatch.setattr(lib, "_firestore_api_internal", recorder)
+    return recorder
+
+
+@pytest.fixture
+def line(firestore: Database, monkeypatch: pytest.MonkeyPatch) -> Generator[Line, None, None]:
+    """An open line to the emulator, which the store uses."""
+    made = Line(firestore.host)
+    made.switch("open")
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", made.host)
+    yield made
+    made.switch("cut")
+
+
+class TestTheWrapper:
+    def test_every_rpc_of_every_method_has_a_deadline_and_no_retries_but_ours(self, rpcs: Recorder) -> None:
+        store = FirestoreStore()
+        furnish(store)
+        assert set(USES) == {name for name in vars(ActivityStore) if not name.startswith("_")}
+        for name, use in USES.items():
+            rpcs.made.clear()
+            use(store)
+            assert rpcs.made, name
+            for rpc in rpcs.made:
+                assert 0 < rpc.arguments["timeout"] <= 15.0, (name, rpc.name)
+                assert rpc.arguments["retry"] is firestore_calls._ONCE, (name, rpc.name)
+
+    @pytest.mark.parametrize(
+        ("use", "made"),
+        [
+            (lambda s: s.profile("ama"), ["batch_get_documents"]),
+            (lambda s: s.seen("ama"), ["batch_get_documents"]),
+            (lambda s: s.timeline("ama"), ["run_query"]),
+            (lambda s: s.jobs_due(now=DUE), ["run_query"]),
+            (lambda s: do(s, "ama", "movie:1", LIKED), ["batch_get_documents", "commit"]),
+            (lambda s: s.follow("ama", "kofi", now=NOW, due=DUE), ["batch_get_documents", "commit"]),
+            (lambda s: s.unfollow("ama", "kofi", due=DUE), ["batch_get_documents"]),
+            (lambda s: s.follower_count("ama"), ["run_aggregation_query"]),
+            (lambda s: s.put_rows([(f"p{n}", row("a", "t")) for n in range(500)]), ["batch_write"]),
+            (lambda s: s.put_rows([(f"p{n}", row("a", "t")) for n in range(501)]), ["batch_write"] * 2),
+            (lambda s: s.put_rows([("ama", row("a", "t"))] * 3), ["batch_write"]),
+            (lambda s: s.put_rows([]), []),
+        ],
+    )
+    def test_what_a_call_asks_of_the_network(self, rpcs: Recorder, use: Use, made: list[str]) -> None:
+        use(FirestoreStore())
+        assert rpcs.names == made
+
+    def test_a_bulk_of_large_rows_is_split_before_a_request_is_refused(self, rpcs: Recorder) -> None:
+        large = TimelineRow("kofi", "movie:1", NOW, actor_name="👻" * 200, actor_picture="👻" * 3_000)
+        FirestoreStore().put_rows([(f"p{n}", large) for n in range(1_000)])
+        assert 4 < len(rpcs.made) < 10
+        assert FirestoreStore().timeline("p999") == [large]
+
+    def test_what_firestore_refuses_for_good_is_no_outage(self, firestore: Database) -> None:
+        with pytest.raises(Exception, match=r"(?i)size|bytes|exceed") as refused:
+            FirestoreStore().save_name("ama", "x" * 1_100_000, None)
+        assert not isinstance(refused.value, StoreUnavailable)
+
+
+class TestADeadServer:
+    """Closed: refused at once. Silent: connections are accepted and never answered."""
+
+    @pytest.mark.parametrize("state", ["cut", "silent"])
+    def test_every_method_says_so_within_its_deadline(self, line: Line, state: Any, settings: Any) -> None:
+        settings.FIRESTORE_TIMEOUT, settings.FIRESTORE_DEADLINE = 0.1, 0.25
+        line.switch(state)
+
+        def attempt(name: str) -> float:
+            started = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                USES[name](FirestoreStore())
+            return time.monotonic() - started
+
+        with ThreadPoolExecutor(len(USES)) as pool:
+            took = dict(zip(USES, pool.map(attempt, USES), strict=True))
+        for name, seconds in took.items():
+            allowed = settings.FIRESTORE_DEADLINE * (firestore_calls.LONG if name in LONG else 1)
+            assert seconds < allowed + 2.0, (
+                f"{name}: {seconds:.2f} s"
+            )  # what 36 threads on busy cores may add
+
+    @pytest.mark.parametrize("state", ["cut", "silent"])
+    def test_one_that_comes_back_is_found_within_seconds(self, line: Line, state: Any, settings: Any) -> None:
+        store = FirestoreStore()
+        store.save_name("ama", "Ama", None)
+        settings.FIRESTORE_TIMEOUT, settings.FIRESTORE_DEADLINE = 0.2, 0.4
+        line.switch(state)
+        down_until = time.monotonic() + 6  # by then gRPC itself would wait for three seconds more
+        while time.monotonic() < down_until:
+            with pytest.raises(StoreUnavailable):
+                store.profile("ama")
+            time.sleep(0.1)
+        line.switch("open")
+        back = time.monotonic()
+        settings.FIRESTORE_TIMEOUT, settings.FIRESTORE_DEADLINE = 1.5, 4.0
+        profile = store.profile("ama")
+        assert profile is not None
+        assert time.monotonic() - back < 2
+
+    def test_a_change_whose_answer_was_lost_is_not_made_twice(self, rpcs: Recorder) -> None:
+        """The commit arrives, its answer does not, and the store tries again."""
+        store, lost = FirestoreStore(), ServiceUnavailable("lost on the way back")
+        answer = rpcs._api.commit
+
+        def losing(**kwargs: Any) -> Any:
+            rpcs._api.commit = answer
+            answer(**kwargs)
+            raise lost
+
+        rpcs._api.commit = losing
+        profile, _ = store.follow("ama", "kofi", now=NOW, due=DUE)
+        assert rpcs.names.count("commit") == 2
+        assert (profile.following, profile.version, store.following_count("ama")) == (1, 1, 1)
+        assert store.job("backfill", "ama", "kofi") is not None
+
+
+class TestProcesses:
+    def test_children_of_a_process_that_has_only_imported_it_use_clients_of_their_own(
+        self, firestore: Database
+    ) -> None:
+        script = """
+            import os, threading
+            import django
+            django.setup()
+            from activity.store import store
+            from activity.store.firestore import client
+            kept = store()
+            assert client._clients == {} and threading.active_count() == 1
+            children = []
+            for number in range(3):
+                if (pid := os.fork()) == 0:
+                    kept.follow("ama", f"p{number}", now=1.0, due=2.0)
+                    os._exit(0 if len(client._clients) == 1 else 1)
+                children.append(pid)
+            assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0, 0]
+            assert client._clients == {}
+            print(kept.profile("ama").following)
+        """
+        environment = {"ACTIVITY_STORE": "firestore", "DJANGO_SETTINGS_MODULE": "finishd.settings"}
+        ran = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ran.returncode, ran.stdout.strip()) == (0, "3"), ran.stderr
+
+
+class TestIds:
+    def test_each_name_has_one_that_firestore_takes(self) -> None:
+        ids = {layout.identity(*parts) for a in HOSTILE for parts in ((a,), *((a, b) for b in HOSTILE))}
+        assert len(ids) == len(HOSTILE) * (len(HOSTILE) + 1)
+        for made in ids:
+            assert 0 < len(made.encode()) <= 1_500
+            assert "/" not in made
+            assert made not in {".", ".."}
+            assert not (made.startswith("__") and made.endswith("__"))
+
+    def test_one_too_long_is_hashed(self) -> None:
+        assert layout.identity("x" * 1_400) == "x" * 1_400
+        assert len(layout.identity("x" * 1_401)) == 65
+        assert layout.identity("x" * 1_401) != layout.identity("x" * 1_402)
+
+    def test_jobs_are_spread_over_all_shards(self) -> None:
+        shards = {layout.shard("deliver", uid, f"movie:{n}") for uid in PEOPLE for n in range(10)}
+        assert shards == set(range(layout.SHARDS))

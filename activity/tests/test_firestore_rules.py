@@ -1,0 +1,128 @@
+"""firestore.rules, as the emulator evaluates them for a phone: with its person's token, without the server's."""
+
+import base64
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from activity.store.firestore import FirestoreStore, layout
+from activity.tests.store_contract import LIKED, do, follow, row
+from activity.types import Preferences
+from finishd.testing.firestore import Database
+
+ALLOWED, DENIED = 200, 403
+
+
+class Phone:
+    """Firestore's REST API with a token that only the emulator takes; without `uid`, nobody is signed in."""
+
+    def __init__(self, database: Database, uid: str | None) -> None:
+        headers = {"Authorization": f"Bearer {_token(database.project, uid)}"} if uid else {}
+        self._documents = f"http://{database.host}/v1/{database.documents}"
+        self._http = httpx.Client(headers=headers, timeout=30)
+
+    def get(self, path: str) -> int:
+        with self._http as http:
+            return http.get(self._documents + path).status_code
+
+    def write(self, method: str, path: str) -> int:
+        body = {"fields": {"uid": {"stringValue": "ama"}, "following": {"integerValue": "7"}}}
+        sent = None if method == "DELETE" else body
+        with self._http as http:
+            return http.request(method, self._documents + path, json=sent).status_code
+
+    def query_all_rows(self) -> int:
+        every = {"structuredQuery": {"from": [{"collectionId": "rows", "allDescendants": True}]}}
+        with self._http as http:
+            return http.post(f"{self._documents}:runQuery", json=every).status_code
+
+
+def _token(project: str, uid: str) -> str:
+    now = int(time.time())
+    claims = {
+        "sub": uid,
+        "user_id": uid,
+        "aud": project,
+        "iss": f"https://securetoken.google.com/{project}",
+        "iat": now,
+        "exp": now + 600,
+    }
+    parts = [base64.urlsafe_b64encode(orjson.dumps(part)) for part in ({"alg": "none", "typ": "JWT"}, claims)]
+    return ".".join(part.rstrip(b"=").decode() for part in parts) + "."
+
+
+@pytest.fixture
+def ruled(firestore: Database, settings: Any) -> Database:
+    """Ama, Kofi and the odd a/b live under the rules that are shipped.
+
+    The emulator has rules a project, and applies them to its default database only.
+    """
+    database = Database(firestore.host, f"{firestore.project}-rules-{firestore.name}", "(default)")
+    settings.FIREBASE_PROJECT_ID, settings.FIRESTORE_DATABASE = database.project, database.name
+    database.empty()
+    database.load_rules(Path(settings.BASE_DIR, "firestore.rules").read_text())
+    store = FirestoreStore()
+    for uid in ("ama", "kofi", "a/b"):
+        store.save_preferences(uid, Preferences(genres=("drama",), movies=[]))
+        store.add_seen(uid, {"item": 1})
+        follow(store, uid, "esi")
+        do(store, uid, "movie:1", LIKED)
+        store.put_rows([(uid, row("esi", "movie:1"))])
+    return database
+
+
+def test_a_person_reads_their_profile_and_timeline(ruled: Database) -> None:
+    assert Phone(ruled, "ama").get("/people/ama") == ALLOWED
+    assert Phone(ruled, "ama").get("/timelines/ama/rows") == ALLOWED
+    assert Phone(ruled, "ama").get("/timelines/ama/rows/esi%7Cmovie:1") == ALLOWED
+
+
+@pytest.mark.parametrize("uid", ["kofi", None])
+@pytest.mark.parametrize("path", ["/people/ama", "/timelines/ama/rows", "/timelines/ama/rows/esi%7Cmovie:1"])
+def test_nobody_else_does(ruled: Database, path: str, uid: str | None) -> None:
+    assert Phone(ruled, uid).get(path) == DENIED
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/people",
+        "/people/ama/activities",
+        "/people/ama/activities/movie:1",
+        "/preferences/ama",
+        "/seen/ama",
+        "/follows",
+        "/follows/ama%7Cesi",
+        "/jobs",
+        "/jobs/deliver%7Cama%7Cmovie:1",
+        "/elsewhere/ama",
+    ],
+)
+def test_the_rest_is_the_servers(ruled: Database, path: str) -> None:
+    assert Phone(ruled, "ama").get(path) == DENIED
+
+
+def test_timelines_are_not_searched_across_people(ruled: Database) -> None:
+    assert Phone(ruled, "ama").query_all_rows() == DENIED
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    "path", ["/people/ama", "/people/new", "/timelines/ama/rows/esi%7Cmovie:1", "/follows/ama%7Ckofi"]
+)
+def test_nobody_but_the_server_writes(ruled: Database, method: str, path: str) -> None:
+    assert Phone(ruled, "ama").write(method, path) == DENIED
+    profile = FirestoreStore().profile("ama")
+    assert profile is not None
+    assert profile.following == 1
+
+
+def test_an_escaped_id_is_nobodys_uid(ruled: Database) -> None:
+    escaped: Any = layout.identity("a/b")
+    assert escaped == "a%2Fb"
+    assert Phone(ruled, escaped).get("/people/a%252Fb") == DENIED
+    assert Phone(ruled, escaped).get("/timelines/a%252Fb/rows") == DENIED

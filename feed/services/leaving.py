@@ -1,0 +1,70 @@
+"""What feed does when a person leaves: their sessions, plans and served list go, and plans of others that may
+name them end.
+
+A plan names a friend in a reason ("Ama liked this") by what they are called, and in the following feed by uid
+too. So the current sessions of those who followed the person end; their next page is planned anew, as after any
+lost plan. A plan of an older session, only reachable through a cursor, goes if it holds the uid; a bare name in a
+reason may stand there until it expires, two hours after its session began at the latest.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, cast
+
+import orjson
+
+from feed.pipeline import FEEDS
+from feed.plans import Pointer
+from finishd.lib import keys
+from finishd.lib.naming import Naming
+from finishd.lib.redis import store as redis
+from finishd.lib.redis import unlink
+
+
+def forget(uid: str, *, until: float) -> bool:
+    """End the person's sessions and drop what they were served. Cost: 3 waits. Plans of older sessions and traces
+    lie under keys that only a scan finds."""
+    end_sessions([uid])
+    unlink(redis(), [keys.SERVED.of(viewer=uid)])
+    return True
+
+
+def forget_among(uid: str, people: Sequence[str]) -> None:
+    """End the sessions of up to 500 people whose plans may name the person. Cost: 2 waits."""
+    end_sessions(people)
+
+
+def end_sessions(people: Sequence[str]) -> None:
+    """Drop the session pointers of people, and the plans that they point to. Cost: 2 waits."""
+    pointers = [(uid, keys.SESSION.of(viewer=uid, feed=feed)) for uid in people for feed in FEEDS]
+    pipe = redis().pipeline()
+    for _, name in pointers:
+        pipe.get(name)
+    gone: list[str] = []
+    for (uid, name), raw in zip(pointers, pipe.execute(), strict=True):
+        if (pointer := Pointer.unpacked(raw)) is not None:
+            gone.append(name)
+            gone += [family.of(viewer=uid, session=pointer.session) for family in (keys.PLAN, keys.SLOTS)]
+    unlink(redis(), gone)
+
+
+def export(uid: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the person was lately served, newest first: it is in Redis only. Cost: 1 wait."""
+    for entry in cast("list[bytes]", redis().lrange(keys.SERVED.of(viewer=uid), 0, -1)):
+        session, _, item = entry.decode().partition(" ")
+        yield "served", {"session": session, "item": item}
+
+
+def _in_slots(uid: str, slots: Sequence[bytes]) -> bool:
+    return any(_uid_field(uid) in slot for slot in slots)
+
+
+def _in_trace(uid: str, trace: bytes) -> bool:
+    return _uid_field(uid) in trace
+
+
+def _uid_field(uid: str) -> bytes:
+    """How a friend stands in JSON that orjson wrote."""
+    return b'"uid":' + orjson.dumps(uid)
+
+
+NAMING: Final = (Naming(keys.SLOTS, _in_slots, along=keys.PLAN), Naming(keys.TRACE, _in_trace))

@@ -1,0 +1,35 @@
+"""`manage.py export_user UID`: what a person asked to see."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from finishd import people
+from finishd.auth.tokens import valid_uid
+
+
+class Command(BaseCommand):
+    help = "Write all that is kept of UID as one JSON document, to standard output or a file."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("uid", help="whose data, as their tokens name them")
+        parser.add_argument("--output", type=Path, help="a file that is not there yet")
+
+    def handle(self, *args: Any, uid: str, output: Path | None, **options: Any) -> None:
+        if not valid_uid(uid):
+            raise CommandError("UID is 1 to 128 printable characters.")
+        pieces = people.export(uid, now=timezone.now().isoformat(timespec="seconds"))
+        if output is None:
+            for piece in pieces:
+                self.stdout.write(piece.decode(), ending="")
+            return
+        try:
+            with output.open("xb") as file:
+                output.chmod(0o600)
+                file.writelines(pieces)
+        except OSError as error:
+            raise CommandError(f"{output} cannot be written: {error.strerror}.") from error
+        self.stderr.write(f"{output}: {output.stat().st_size:,} bytes")

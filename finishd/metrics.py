@@ -1,0 +1,120 @@
+"""/metrics: what Prometheus reads, measured at the moment it asks.
+
+Nothing is kept in this process: the next scrape may reach another one.
+"""
+
+import hmac
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from activity.services import lag, metering
+from feed.services import indexes
+
+logger = logging.getLogger(__name__)
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text format, for staff and for who bears METRICS_TOKEN.
+
+    Without a METRICS_TOKEN in the environment there is nothing here for anybody but staff (404).
+    """
+    if not _is_staff(request.user) and not _bears_token(request):
+        if not settings.METRICS_TOKEN:
+            raise Http404
+        return HttpResponse("A token is needed.\n", status=401, headers={"WWW-Authenticate": "Bearer"})
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Measured())
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return HttpResponse(encode(registry), content_type=content_type)
+
+
+class Measured(Collector):
+    """Asks each part; one that gives no answer is left out, and `finishd_part_up` says so."""
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("finishd_part_up", "Whether a part could be measured.", labels=["part"])
+        for name, measure in _PARTS.items():
+            try:
+                found = list(measure())
+            except Exception:
+                logger.warning("metrics: %s could not be measured", name, exc_info=True)
+                up.add_metric([name], 0)
+            else:
+                up.add_metric([name], 1)
+                yield from found
+        yield up
+
+
+def _deliveries() -> Iterator[Metric]:
+    now = lag.measure(now=time.time())
+    took = GaugeMetricFamily(
+        "finishd_delivery_lag_seconds",
+        "From a deed to the last follower's timeline, of deliveries finished in the last hour.",
+        labels=["quantile"],
+    )
+    for quantile, seconds in (("0.5", now.p50), ("0.99", now.p99)):
+        if seconds is not None:
+            took.add_metric([quantile], seconds)
+    yield took
+    yield GaugeMetricFamily(
+        "finishd_deliveries_finished", "Deliveries finished in the last hour, the newest 2,000.", now.finished
+    )
+    yield GaugeMetricFamily(
+        "finishd_delivery_oldest_seconds", "Age of the oldest delivery under way.", now.oldest
+    )
+    waiting = GaugeMetricFamily(
+        "finishd_jobs_waiting", "Unfinished jobs, the oldest 100 of all kinds.", labels=["kind"]
+    )
+    for kind, number in sorted(now.waiting.items()):
+        waiting.add_metric([kind], number)
+    yield waiting
+
+
+def _store_calls() -> Iterator[Metric]:
+    totals = metering.totals()
+    for kind, text in (
+        (metering.CALLS, "Calls of the activity store, by endpoint or task."),
+        (metering.DOCUMENTS, "Documents read or written in the activity store, by endpoint or task."),
+    ):
+        family = CounterMetricFamily(f"finishd_store_{kind}", text, labels=["by"])
+        for label, total in totals[kind].items():
+            family.add_metric([label], total)
+        yield family
+
+
+def _indexes() -> Iterator[Metric]:
+    status = indexes.status(now=time.time())
+    if status.age_seconds is not None:
+        yield GaugeMetricFamily("finishd_index_age_seconds", "Since the last rebuild.", status.age_seconds)
+
+
+_PARTS: Final[dict[str, Callable[[], Iterator[Metric]]]] = {
+    "deliveries": _deliveries,
+    "store_calls": _store_calls,
+    "indexes": _indexes,
+}
+
+
+def _is_staff(user: AbstractBaseUser | AnonymousUser) -> bool:
+    return user.is_active and bool(getattr(user, "is_staff", False))
+
+
+def _bears_token(request: HttpRequest) -> bool:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    wanted: str = settings.METRICS_TOKEN
+    same = hmac.compare_digest(token.strip().encode(), wanted.encode())
+    return bool(wanted) and scheme.lower() == "bearer" and same

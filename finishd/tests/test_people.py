@@ -1,0 +1,368 @@
+"""A person leaves: nothing names them any more, others keep what is theirs, whatever happens meanwhile."""
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db import connections
+from django.db.models import CharField, JSONField, TextField
+from django.utils import timezone
+
+from activity import hot, tasks
+from activity.services import follows, history, leaving, people, presence, profiles, relations
+from activity.store import store
+from activity.types import Relation
+from feed.tests import world
+from finishd import erasures
+from finishd import people as whole
+from finishd.lib import keys
+from finishd.lib.redis import store as redis
+from finishd.models import Erasure
+from finishd.tasks import erase as erase_task
+from finishd.testing.api import get_feed
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+LIKED = Relation(favorite=True)
+HOSTILE = ["a/b", "{}", "*", "a|b", "%", "[a-z]", "né", "👻" * 128, "' OR 1=1 --", "AMA", "am", "drama"]
+
+
+def deliver_everything() -> None:
+    """Do what workers would, until no job is left but those that wait for their second time."""
+    for _ in range(3):
+        for job in store().jobs_due(now=math.inf, limit=1_000):
+            getattr(tasks, job.kind).apply(args=[job.subject, job.target, job.version], throw=True)
+
+
+def make_busy(uid: str, *, fan: str = "kofi", friend: str = "esi", foe: str = "yaw") -> None:
+    """Let somebody do all that can be done, and others things with them, by the services that the phone's calls
+    reach; their feeds were looked at."""
+    now = time.time()
+    for name in (uid, fan, friend, foe):
+        people.greet(name, f"{name[:20]}'s name", f"https://pictures.example/{name[:20]}.jpg")
+        world.choose(name, "Drama", "Comedy")
+    follows.follow(uid, friend, now=now)
+    follows.follow(fan, uid, now=now)
+    follows.follow(fan, friend, now=now)
+    follows.follow(foe, uid, now=now)
+    for number in range(6):
+        relations.state(uid, f"movie:{1_000 + number}", LIKED, source="search", now=now)
+        relations.state(friend, f"movie:{1_010 + number}", LIKED, source=None, now=now)
+    relations.state(uid, "movie:1006", Relation("finished", rating=5), source=None, now=now)
+    relations.state(uid, "movie:1000", Relation(), source=None, now=now)
+    deliver_everything()
+    follows.block(uid, foe, now=now)
+    history.add(uid, {"film-0001": int(now)})
+    deliver_everything()
+
+
+def look(*uids: str) -> None:
+    """Open both feeds, so that there are sessions, plans, traces and served lists."""
+    for uid in uids:
+        for feed in ("for_you", "following"):
+            page = get_feed(uid, feed_type=feed, limit=5)
+            if page["meta"]["cursor"]:
+                get_feed(uid, feed_type=feed, limit=5, cursor=page["meta"]["cursor"])
+
+
+@pytest.fixture
+def catalogue(settings: Any) -> None:
+    settings.FEED_TRACE_PERCENT = 100
+    world.catalogue(60)
+    world.build()
+
+
+def erase(uid: str) -> None:
+    assert whole.erase(uid, until=math.inf)
+
+
+@pytest.mark.usefixtures("catalogue")
+class TestErasing:
+    def test_nothing_names_a_busy_person_any_more(self) -> None:
+        make_busy("ama")
+        look("ama", "kofi", "esi")
+        store().tell_pulled(["kofi"], "ama", pulled=True)
+        profiles.refresh(["kofi"])
+        before = whole.traces("ama")
+        assert {
+            "store: people", "store: activities", "store: follows", "store: timelines", "store: seen",
+            "store: lists", "sql: activity.activity.uid", "sql: activity.person.uid", "sql: activity.person.blocked_by",
+            "sql: activity.person.pulled", "redis: profile:{<viewer>} of others",
+            "redis: profile:{<viewer>}", "redis: timeline:{<viewer>}", "redis: timeline:{<viewer>} of others",
+            "redis: session:{<viewer>}:<feed>", "redis: plan:{<viewer>}:<session>", "redis: served:{<viewer>}",
+            "redis: slots:{<viewer>}:<session>", "redis: slots:{<viewer>}:<session> of others",
+            "redis: trace:{<viewer>}:<session>:<chunk>", "redis: trace:{<viewer>}:<session>:<chunk> of others",
+            "redis: name:<viewer>", "redis: active:{<viewer>}",
+        } <= set(before)  # fmt: skip
+        erase("ama")
+        assert whole.traces("ama") == {}
+        assert list(whole.export("ama", now="now")) == [
+            b'{"uid":"ama","exportedAt":"now","documents":[',
+            b"]}\n",
+        ]
+
+    def test_others_keep_what_is_theirs_and_their_counts_are_right(self) -> None:
+        make_busy("ama")
+        look("ama", "kofi")
+        erase("ama")
+        assert follows.stats("kofi") == (0, 1)
+        assert follows.stats("esi") == (1, 0)
+        kofi, yaw = store().profile("kofi"), store().profile("yaw")
+        assert kofi is not None
+        assert yaw is not None
+        assert (kofi.following, kofi.genres) == (1, ("drama", "comedy"))
+        assert yaw.unwanted == frozenset()
+        assert {row.actor for row in store().timeline("kofi")} == {"esi"}
+        assert len(store().activities("esi")) == 6
+        page = get_feed("kofi", feed_type="following", limit=20)
+        assert {entry["friend"]["uid"] for entry in page["feed"]} == {"esi"}
+
+    def test_a_followers_feed_says_nothing_of_them_at_once_also_behind_a_cursor(self) -> None:
+        make_busy("ama")
+        page = get_feed("kofi", limit=5)
+        named = "ama's name"
+        assert any(named in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
+        erase("ama")
+        following = get_feed("kofi", limit=40, cursor=page["meta"]["cursor"])
+        assert following["meta"]["planRebuilt"]
+        assert not any(named in item["reason"] for item in following["feed"])
+        assert not any(named in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
+        assert any("esi's name" in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
+
+    def test_a_second_time_finds_nothing_and_harms_nobody(self) -> None:
+        make_busy("ama")
+        erase("ama")
+        before = whole.traces("kofi")
+        erase("ama")
+        erase("nobody at all")
+        assert whole.traces("kofi") == before
+
+    @pytest.mark.parametrize("uid", HOSTILE)
+    def test_whatever_they_are_called(self, uid: str) -> None:
+        make_busy("ama")
+        make_busy(uid)
+        look("ama", uid, "kofi")
+        before = {place: n for place, n in whole.traces("ama").items() if place.startswith("store")}
+        erase(uid)
+        assert whole.traces(uid) == {}
+        after = {place: n for place, n in whole.traces("ama").items() if place.startswith("store")}
+        assert after == before
+
+    def test_copies_that_no_edge_leads_to_go_as_well(self) -> None:
+        make_busy("ama")
+        look("kofi")
+        store().unfollow("kofi", "ama", due=0)  # the process died before it told Redis and the workers
+        assert any(row.actor == "ama" for row in hot.taken(_hot("kofi")) or [])
+        erase("ama")
+        assert whole.traces("ama") == {}
+
+    def test_it_goes_on_where_it_stopped(self) -> None:
+        make_busy("ama")
+        for _ in range(3):
+            assert not whole.erase("ama", until=0.0)  # in the past: a batch, and no more
+            if not store().traces("ama"):
+                break
+        erase("ama")
+        assert whole.traces("ama") == {}
+
+    def test_people_who_go_on_writing_are_gone_after_a_last_time(self) -> None:
+        make_busy("ama")
+        stop = threading.Event()
+        failures: list[Exception] = []
+
+        def phone(step: Callable[[int], object]) -> None:
+            number = 0
+            try:
+                while not stop.is_set():
+                    number += 1
+                    step(number)
+                    time.sleep(0.01)
+            except Exception as reason:
+                failures.append(reason)
+            finally:
+                connections.close_all()
+
+        def like(number: int) -> None:
+            relation = LIKED if number % 2 else Relation()
+            relations.state("ama", f"movie:{1_020 + number % 5}", relation, source=None, now=time.time())
+
+        def turn(number: int) -> None:
+            change = follows.follow if number % 2 else follows.unfollow
+            change("kofi", "ama", now=time.time())
+
+        phones = [
+            threading.Thread(target=phone, args=(step,)) for step in (like, turn, lambda n: look("ama"))
+        ]
+        for thread in phones:
+            thread.start()
+        for _ in range(5):
+            erase("ama")
+        stop.set()
+        for thread in phones:
+            thread.join()
+        deliver_everything()
+        assert failures == []
+        erase("ama")
+        assert whole.traces("ama") == {}
+        assert follows.stats("kofi") == (0, 1)
+        kofi = store().profile("kofi")
+        assert kofi is not None
+        assert kofi.following == 1
+
+    def test_hundreds_of_followers_lose_them_from_their_hot_timelines(self) -> None:
+        now = time.time()
+        relations.state("ama", "movie:1001", LIKED, source=None, now=now)
+        fans = [f"fan-{number}" for number in range(leaving.CHUNK + 20)]
+        for fan in fans:
+            store().follow(fan, "ama", now=now, due=now)
+            presence.mark(fan)
+            hot.load(fan, list, limit=100)
+        deliver_everything()
+        assert all(hot.taken(_hot(fan)) for fan in fans[:3] + fans[-3:])
+        erase("ama")
+        assert not any(hot.taken(_hot(fan)) for fan in fans)
+        assert not redis().exists(keys.LEAVING.of(viewer="ama"))
+        assert whole.traces("ama") == {}
+
+
+def _hot(uid: str) -> Any:
+    return redis().zrange(hot.key(uid), 0, -1, desc=True, withscores=True)
+
+
+class TestVerifier:
+    def test_every_text_column_of_people_is_looked_at_or_known_to_hold_no_uid(self) -> None:
+        for model in apps.get_app_config("activity").get_models():
+            texts = {
+                field.name
+                for field in model._meta.concrete_fields
+                if isinstance(field, CharField | TextField | JSONField)
+            }
+            looked_at = {field.name for field in whole.uid_columns(model)}
+            assert texts - looked_at <= whole.HOLDS_NO_UID
+            assert all("uid" not in name for name in texts - looked_at)
+            assert all(
+                getattr(model._meta.get_field(name), "max_length", None) == 128
+                or isinstance(model._meta.get_field(name), JSONField)
+                for name in looked_at
+            )
+
+    def test_it_tells_people_apart_whose_uids_are_alike(self) -> None:
+        now = time.time()
+        for uid in ("ama", "AMA", "am"):
+            follows.block("kofi", uid, now=now)
+        assert whole.traces("ama")["sql: activity.person.blocked"] == 1
+        assert whole.traces("a") == {}
+
+    def test_it_changes_nothing(self) -> None:
+        relations.state("ama", "movie:1", LIKED, source=None, now=time.time())
+        before = {key: redis().pttl(key) > 0 for key in redis().keys("*ama*")}
+        whole.traces("ama")
+        assert {key: redis().pttl(key) > 0 for key in redis().keys("*ama*")} == before
+
+
+class TestRequests:
+    def test_it_is_done_after_a_second_look_and_forgets_the_uid(self) -> None:
+        relations.state("ama", "movie:1", LIKED, source=None, now=time.time())
+        now = timezone.now()
+        request = erasures.ask("ama", now=now)
+        assert redis().llen("default") == 1
+        erase_task.apply(args=[request.pk], throw=True)
+        request.refresh_from_db()
+        assert (request.uid, request.done_at, request.left) == ("ama", None, {})
+        assert request.erased_at is not None
+        assert whole.traces("ama") == {}
+        relations.state("ama", "movie:2", LIKED, source=None, now=time.time())  # a phone that has a token yet
+        later = now + erasures.SECOND_LOOK_AFTER + timedelta(minutes=1)
+        assert erasures.resume(now=now + timedelta(minutes=20)) == 0
+        assert erasures.resume(now=later) == 1
+        assert erasures.carry_out(request.pk, now=later, until=math.inf)
+        request.refresh_from_db()
+        assert (request.uid, request.done_at, request.left) == ("", later, {})
+        assert whole.traces("ama") == {}
+        assert erasures.resume(now=later + timedelta(days=1)) == 0
+
+    def test_asking_twice_is_asking_once_and_again_later_is_new(self) -> None:
+        now = timezone.now()
+        first = erasures.ask("ama", now=now)
+        assert erasures.ask("ama", now=now).pk == first.pk
+        Erasure.objects.filter(pk=first.pk).update(done_at=now, uid="")
+        assert erasures.ask("ama", now=now).pk != first.pk
+
+    def test_a_request_whose_message_was_lost_is_taken_up_by_beat(self) -> None:
+        now = timezone.now()
+        erasures.ask("ama", now=now)
+        redis().flushall()
+        assert erasures.resume(now=now + timedelta(minutes=11)) == 1
+        assert redis().llen("default") == 1
+
+    def test_more_than_a_stretch_goes_on_in_another_message(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("finishd.tasks.ERASED_FOR", -1.0)
+        relations.state("ama", "movie:1", LIKED, source=None, now=time.time())
+        request = erasures.ask("ama", now=timezone.now())
+        redis().delete("default")
+        erase_task.apply(args=[request.pk], throw=True)
+        assert redis().llen("default") == 1
+
+    @pytest.mark.parametrize("uid", ["", "x" * 129, "a\0b", "a\nb"])
+    def test_nobody_is_called_that(self, uid: str) -> None:
+        with pytest.raises(ValueError, match="128 printable"):
+            erasures.ask(uid, now=timezone.now())
+        for command in ("erase_user", "export_user"):
+            with pytest.raises(CommandError, match="128 printable"):
+                call_command(command, uid)
+        assert not Erasure.objects.exists()
+
+
+class TestCommands:
+    def test_it_asks_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        relations.state("ama", "movie:1", LIKED, source=None, now=time.time())
+        monkeypatch.setattr("builtins.input", lambda prompt: "no")
+        with pytest.raises(CommandError, match="Nothing was erased"):
+            call_command("erase_user", "ama", stdout=StringIO())
+        assert store().profile("ama") is not None
+        monkeypatch.setattr("builtins.input", lambda prompt: "ama")
+        out = StringIO()
+        call_command("erase_user", "ama", stdout=out)
+        assert "Nothing names ama any more" in out.getvalue()
+        assert whole.traces("ama") == {}
+        assert Erasure.objects.get().erased_at is not None
+
+    def test_of_a_stranger_it_says_that_there_is_nothing(self) -> None:
+        out = StringIO()
+        call_command("erase_user", "nobody", "--yes", stdout=out)
+        assert out.getvalue() == "Nothing is kept of nobody.\n"
+
+    @pytest.mark.usefixtures("catalogue")
+    def test_an_export_is_one_json_document_of_what_was_put_in(self, tmp_path: Path) -> None:
+        make_busy("ama")
+        look("ama")
+        out = StringIO()
+        call_command("export_user", "ama", stdout=out)
+        document = json.loads(out.getvalue())
+        assert document["uid"] == "ama"
+        by_collection: dict[str, list[dict[str, Any]]] = {}
+        for entry in document["documents"]:
+            by_collection.setdefault(entry["collection"], []).append(entry["document"])
+        assert {"people", "activities", "follows", "timelines", "seen", "served"} == set(by_collection)
+        (person,) = by_collection["people"]
+        assert person["name"] == "ama's name"
+        assert "yaw" in json.dumps(person["blocked"])
+        assert "blocked_by" not in person
+        assert {a["title"] for a in by_collection["activities"]} >= {"movie:1001", "movie:1006"}
+        served = {entry["item"] for entry in by_collection["served"]}
+        assert {item["id"] for item in get_feed("ama", limit=5)["feed"]} <= served
+        file = tmp_path / "ama.json"
+        call_command("export_user", "ama", output=file, stderr=StringIO())
+        assert json.loads(file.read_text()).keys() == document.keys()
+        assert file.stat().st_mode & 0o077 == 0
+        with pytest.raises(CommandError, match="cannot be written"):
+            call_command("export_user", "ama", output=file)
