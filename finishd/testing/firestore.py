@@ -139,9 +139,7 @@ def firestore_host(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def firestore(
-    firestore_host: str, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> Database:
+def firestore(firestore_host: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Database:
     """An empty database of this process's own, where its Firestore store and those of its children go."""
     name = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     database = Database(firestore_host, settings.FIREBASE_PROJECT_ID, name)
