@@ -130,7 +130,7 @@ def _attempt(known: Known, what: Build, depth: int, *, wider: int) -> Built:
         feed=what.feed,
         session=what.session,
         start=what.start,
-        size=min(recipe.CHUNK, recipe.PLAN_LIMIT - what.start),
+        size=min(pipeline.FEEDS[what.feed].chunk, recipe.PLAN_LIMIT - what.start),
         now=what.now,
         pools=pools,
         taste=sources.taste_of(known.viewer),

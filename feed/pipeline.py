@@ -18,7 +18,7 @@ class Feed:
     """A feed type: its sources, in the order in which they own what several find, and what each is due.
 
     `personal` feeds are ranked for the viewer, shuffled in tiers and diversified. A `fresh` one begins a
-    new session with every request that has no cursor.
+    new session with every request that has no cursor. `chunk` is how many slots are planned at once.
     """
 
     sources: tuple[str, ...]
@@ -28,6 +28,7 @@ class Feed:
     facts_filters: tuple[filters.FactsFilter, ...]
     personal: bool
     fresh: bool = False
+    chunk: int = recipe.CHUNK
 
 
 FEEDS: Final[Mapping[str, Feed]] = {
@@ -57,6 +58,7 @@ FEEDS: Final[Mapping[str, Feed]] = {
         facts_filters=(),
         personal=False,
         fresh=True,
+        chunk=recipe.FETCHED[recipe.FOLLOWING],  # all of it: what comes later belongs to the next session
     ),
 }
 

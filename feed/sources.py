@@ -213,12 +213,18 @@ def _take_following(request: Request, answers: Sequence[Any]) -> Pool:
     entries = timelines.take(request.viewer, answers)[: recipe.FETCHED[recipe.FOLLOWING]]
     standing = titles.items_of([entry.title for entry in entries])
     shown = [entry for entry in entries if standing[entry.title]]
-    called = timelines.named(shown, most=recipe.FRIENDS_SHOWN)
+    called = names.of(row.actor for entry in shown for row in _spoken_of(entry))
     candidates = tuple(
         Candidate(standing[entry.title][0], 1.0, _told(entry, called), social=_social(entry, called))
         for entry in shown
     )
     return Pool(recipe.FOLLOWING, candidates)
+
+
+def _spoken_of(entry: TimelineEntry) -> list[TimelineRow]:
+    """Whom the item names: the supporters that it lists, and whoever names its reason, who may be an older one."""
+    backing = _recommending(entry)
+    return [*entry.supporters[: recipe.FRIENDS_SHOWN], *([_naming(backing)] if backing else [])]
 
 
 def _told(entry: TimelineEntry, called: Mapping[str, Name]) -> str:

@@ -1,6 +1,6 @@
 """A viewer's own timeline: what the people they follow did, grouped by title."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -87,11 +87,6 @@ def refresh_recent(actor: str) -> None:
         _set_recent(actor, rows, only_if_missing=False)
         before = rows
     raise RuntimeError(f"what {actor} does keeps changing under its list")
-
-
-def named(entries: Sequence[TimelineEntry], *, most: int) -> Mapping[str, names.Name]:
-    """Names of the first `most` supporters of each entry. Cost: 1 wait, see names.of."""
-    return names.of(row.actor for entry in entries for row in entry.supporters[:most])
 
 
 def _load(uid: str) -> list[TimelineRow]:

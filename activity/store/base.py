@@ -142,7 +142,7 @@ class ActivityStore(Protocol):
     # --- jobs ---
 
     def jobs_due(self, *, now: float, limit: int = 100) -> list[Job]:
-        """Jobs whose `due` has passed, oldest first as far as shards allow. 1 call a shard, `limit` documents."""
+        """Jobs whose `due` has passed, oldest first. 1 call, `limit` documents at most."""
 
     def jobs_waiting(self, *, limit: int = 100) -> list[Job]:
         """All jobs, due or not, in the order of their `first_due`. 1 call, `limit` documents at most."""

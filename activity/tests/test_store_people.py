@@ -118,12 +118,12 @@ class TestReach:
         for _ in range(2):
             store.tell_pulled(["ama", "esi", "nobody"], "star", pulled=True)
         store.tell_pulled(["ama"], "comet", pulled=True)
-        ama, esi = store.profiles(["ama", "esi"]).values()
+        ama, esi = map(store.profiles(["ama", "esi"]).__getitem__, ("ama", "esi"))
         assert (ama.pulled, ama.version) == (("star", "comet"), 3)
         assert (esi.pulled, esi.version) == (("star",), 2)
         for _ in range(2):
             store.tell_pulled(["ama", "esi"], "star", pulled=False)
-        ama, esi = store.profiles(["ama", "esi"]).values()
+        ama, esi = map(store.profiles(["ama", "esi"]).__getitem__, ("ama", "esi"))
         assert (ama.pulled, ama.version, esi.pulled, esi.version) == (("comet",), 4, (), 3)
         assert store.profile("nobody") is None
 

@@ -1,0 +1,111 @@
+"""The application's own activity store, each kind in turn, and what its workers were sent."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from celery import current_app
+
+from activity.store import IMPLEMENTATIONS, store
+from activity.store.base import ActivityStore
+from activity.store.meter import breaker
+from activity.types import StoreUnavailable
+
+
+@pytest.fixture(params=sorted(IMPLEMENTATIONS, reverse=True))
+def people_store(request: pytest.FixtureRequest, settings: Any) -> Iterator[ActivityStore]:
+    """The store that services use, empty; use with a database that commits."""
+    if request.param == "firestore":
+        request.getfixturevalue("firestore")
+    settings.ACTIVITY_STORE = request.param
+    store.cache_clear()
+    yield store()
+    store.cache_clear()
+
+
+@pytest.fixture
+def people_store_down(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """A switch: `people_store_down.undo()` brings the store back."""
+
+    def away(*_: Any, **__: Any) -> None:
+        raise StoreUnavailable("switched off")
+
+    for name in (name for name in dir(store()) if not name.startswith("_")):
+        monkeypatch.setattr(type(store()), name, away)
+    yield monkeypatch
+    monkeypatch.undo()
+    with breaker.guard():  # it counts no failure of ours
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a worker would be told."""
+
+    task: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+@dataclass
+class Messages:
+    """What was sent to the workers, for the test to deliver: in any order, twice, or never."""
+
+    waiting: list[Message] = field(default_factory=list)
+
+    def run(self, message: Message) -> None:
+        """Do it, here and now."""
+        current_app.tasks[message.task](*message.args, **message.kwargs)
+
+    def run_all(self, *, most: int = 10_000) -> int:
+        """In the order sent, with those that they send; how many ran."""
+        for ran in range(most):
+            if not self.waiting:
+                return ran
+            self.run(self.waiting.pop(0))
+        raise AssertionError("the messages do not end")
+
+    def pick(self, rng: random.Random) -> Message:
+        return self.waiting.pop(rng.randrange(len(self.waiting)))
+
+    def of(self, kind: str) -> list[Message]:
+        return [message for message in self.waiting if message.task == f"activity.tasks.{kind}"]
+
+
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> Messages:
+    """Keeps messages to activity's tasks from the broker; all others go there."""
+    sent = Messages()
+    send_on = current_app.send_task
+
+    def send_task(name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+        if not name.startswith("activity.tasks."):
+            return send_on(name, args, kwargs, **options)
+        sent.waiting.append(Message(name, tuple(args or ()), dict(kwargs or {})))
+        return None
+
+    monkeypatch.setattr(current_app._get_current_object(), "send_task", send_task)
+    return sent
+
+
+class Clock:
+    """Stands in for the `time` module of the tasks."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time that tasks read, standing still until the test moves it."""
+    stood = Clock(1_795_000_000.0)
+    monkeypatch.setattr("activity.tasks.time", stood)
+    return stood

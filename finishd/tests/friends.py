@@ -1,0 +1,380 @@
+"""Thirty people who like, undo, follow and block at random, beside a model that is plain Python.
+
+The application runs as in production but for three things that belong to chance here: when (and how often,
+and whether) a message reaches a worker; what happens between any two calls of the activity store; and when
+a worker is killed. Time stands still until `quiet`, so a second pass comes after whatever it must outlive.
+"""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from activity import hot
+from activity.services import fanout, follows, people, presence, profiles, rebuilds, relations, timelines
+from activity.store import store
+from activity.types import Profile, Relation, TimelineEntry, TimelineRow
+from content.models import Item
+from content.services import items
+from feed import recipe, sources
+from feed.tests import world
+from finishd.lib.redis import store as redis
+from finishd.testing.people import Clock, Message, Messages
+
+Deed = tuple[int, str | None, bool, int | None]  # at, status, favourite, rating
+Pair = tuple[str, str]
+RELATIONS = (
+    Relation(favorite=True),
+    Relation("finished"),
+    Relation("watching"),
+    Relation("watchlist"),
+    Relation(rating=5),
+    Relation(rating=1),
+    Relation("finished", True, 4),
+)
+
+
+class Killed(BaseException):
+    """A worker's process ends here."""
+
+
+@dataclass
+class Chances:
+    """How likely things are: between two store calls of a task that others act, or that it is killed;
+    that a message is lost, or comes twice."""
+
+    others: float = 0.04
+    killed: float = 0.01
+    lost: float = 0.05
+    twice: float = 0.05
+    # relate, undo, follow, unfollow, block, unblock, publish
+    acts: tuple[int, ...] = (40, 12, 25, 10, 3, 3, 4)
+
+
+class Model:
+    """What must be true, in the fewest words."""
+
+    def __init__(self) -> None:
+        self.follows: set[Pair] = set()
+        self.blocks: set[Pair] = set()
+        self.deeds: dict[Pair, tuple[Relation, int]] = {}
+        self.published: set[str] = set()
+
+    def state(self, uid: str, title: str, relation: Relation, now: int) -> None:
+        before, at = self.deeds.get((uid, title), (Relation(), 0))
+        if relation == before:
+            return
+        only_rated = (relation.status, relation.favorite) == (before.status, before.favorite)
+        self.deeds[uid, title] = relation, at if only_rated and not before.empty else now
+
+    def apart(self, one: str, other: str) -> bool:
+        return (one, other) in self.blocks or (other, one) in self.blocks
+
+    def timeline(self, viewer: str) -> dict[Pair, Deed]:
+        """(actor, title) → deed, of all whom the viewer follows."""
+        return {
+            (actor, title): (at, relation.status, relation.favorite, relation.rating)
+            for (actor, title), (relation, at) in self.deeds.items()
+            if (viewer, actor) in self.follows and not relation.empty
+        }
+
+    def entries(self, viewer: str) -> list[tuple[str, list[str]]]:
+        """(title, supporters newest first), newest first."""
+        rows: dict[str, list[tuple[int, str]]] = {}
+        for (actor, title), (at, *_) in self.timeline(viewer).items():
+            rows.setdefault(title, []).append((-at, actor))
+        grouped = [(title, sorted(supporters)) for title, supporters in rows.items()]
+        grouped.sort(key=lambda entry: (entry[1][0][0], entry[0]))
+        return [(title, [actor for _, actor in supporters]) for title, supporters in grouped]
+
+
+class World:
+    """The people, the model, and chance."""
+
+    def __init__(
+        self, seed: int, messages: Messages, clock: Clock, *, people: int, titles: int, chances: Chances
+    ) -> None:
+        self.rng = random.Random(seed)
+        self.model = Model()
+        self.messages, self.clock, self.chances = messages, clock, chances
+        self.uids = [f"person-{number:02}" for number in range(people)]
+        self.film = {f"movie:{1_000 + n}": f"film-{n:04}" for n in range(titles) if n % 10 != 9}
+        self.titles = sorted(self.film)
+        self.away: set[str] = set()
+        self.steps = 0
+        self._nested = 0
+        self._in_task = False
+
+    def begin(self) -> None:
+        world.catalogue(len(self.titles) + 10)
+        self.model.published = set(self.titles)
+        for uid in self.uids:
+            people_greeted(uid)
+            presence.mark(uid)
+
+    # --- what may happen ---
+
+    def step(self) -> None:
+        """One thing that somebody does, then perhaps a message."""
+        self.steps += 1
+        self.clock.now += self.rng.choice([0, 0, 0.3, 1])
+        self.act()
+        while self.messages.waiting and self.rng.random() < 0.55:
+            self.deliver()
+        if self.rng.random() < 0.05:
+            self.look()
+        if self.rng.random() < 0.01:
+            self.clock.now += 31
+            self.sweep()
+
+    def act(self) -> None:
+        kinds = (self.relate, self.undo, self.follow, self.unfollow, self.block, self.unblock, self.publish)
+        (kind,) = self.rng.choices(kinds, weights=self.chances.acts)
+        kind(*self.rng.sample(self.uids, 2))
+        if self.rng.random() < 0.02:
+            self.leave()
+
+    def relate(self, uid: str, _: str) -> None:
+        title, relation = self.rng.choice(self.titles), self.rng.choice(RELATIONS)
+        if self.rng.random() < 0.3 and (uid, title) in self.model.deeds:  # another rating of the same
+            before = self.model.deeds[uid, title][0]
+            relation = Relation(before.status, before.favorite, self.rng.choice([None, 1, 2, 3, 4, 5]))
+        self._state(uid, title, relation)
+
+    def undo(self, uid: str, _: str) -> None:
+        mine = [title for (who, title), (relation, _) in self.model.deeds.items() if who == uid]
+        if mine:
+            self._state(uid, self.rng.choice(mine), Relation())
+
+    def follow(self, uid: str, target: str) -> None:
+        self.away.discard(uid)
+        try:
+            follows.follow(uid, target, now=self.clock.now)
+        except ValueError:
+            assert self.model.apart(uid, target)
+        else:
+            self.model.follows.add((uid, target))
+
+    def unfollow(self, uid: str, target: str) -> None:
+        if mine := sorted(pair for pair in self.model.follows if pair[0] == uid):
+            _, target = self.rng.choice(mine)
+        assert follows.unfollow(uid, target, now=self.clock.now) == bool(mine)
+        self.model.follows.discard((uid, target))
+
+    def block(self, uid: str, target: str) -> None:
+        follows.block(uid, target, now=self.clock.now)
+        self.model.blocks.add((uid, target))
+        self.model.follows -= {(uid, target), (target, uid)}
+
+    def unblock(self, uid: str, target: str) -> None:
+        if mine := sorted(pair for pair in self.model.blocks if pair[0] == uid):
+            _, target = self.rng.choice(mine)
+        follows.unblock(uid, target, now=self.clock.now)
+        self.model.blocks.discard((uid, target))
+
+    def publish(self, *_: str) -> None:
+        title = self.rng.choice(self.titles)
+        status = Item.Status.DRAFT if title in self.model.published else Item.Status.PUBLISHED
+        every = list(Item.objects.filter(title_key=title).values_list("id", flat=True))
+        items.set_status(every, status, now=world.NOW)
+        self.model.published ^= {title}
+
+    def leave(self) -> None:
+        """Somebody is not seen for thirty days: what Redis knew of them has expired."""
+        uid = self.rng.choice(self.uids)
+        redis().delete(presence.key(uid), hot.key(uid))
+        self.away.add(uid)
+
+    def look(self) -> None:
+        """A plan is made, or a timeline has expired and is loaded."""
+        uid = self.rng.choice(self.uids)
+        if self.rng.random() < 0.3:
+            redis().delete(hot.key(uid))
+        with self._task():
+            self._here(uid)
+            visible(profiles.read(uid))
+
+    # --- the workers ---
+
+    def deliver(self) -> None:
+        message = self.messages.pick(self.rng)
+        if self.rng.random() < self.chances.twice:
+            self.messages.waiting.append(message)
+        if self.rng.random() < self.chances.lost:
+            return
+        try:
+            with self._task():
+                self.messages.run(message)
+        except Killed:
+            if self.rng.random() < 0.5:
+                self.messages.waiting.append(message)
+        except RuntimeError:  # it would not hold still; the worker gave up
+            pass
+
+    def sweep(self) -> None:
+        self.messages.run(Message("activity.tasks.sweep", (), {}))
+
+    def between(self) -> None:
+        """Called before and after every call of the store."""
+        if not self._in_task or self._nested > 2:
+            return
+        if self.rng.random() < self.chances.killed:
+            raise Killed
+        if self.rng.random() < self.chances.others:
+            self._nested += 1
+            try:
+                if self.messages.waiting and self.rng.random() < 0.6:
+                    self.deliver()
+                else:
+                    with self._task(False):
+                        self.act()
+            finally:
+                self._nested -= 1
+
+    def quiet(self) -> None:
+        """Everybody returns, and all that is left to do is done."""
+        calm, self.chances = self.chances, Chances(0, 0, 0, 0, ())
+        for uid in sorted(self.away):
+            self._here(uid)
+        for round_number in itertools.count():
+            while self.messages.waiting:
+                self.deliver()
+            if not store().jobs_due(now=self.clock.now + 1e6, limit=1):
+                break
+            assert round_number < 50, store().jobs_due(now=self.clock.now + 1e6)
+            self.clock.now += 31
+            self.sweep()
+        self.chances = calm
+
+    def _state(self, uid: str, title: str, relation: Relation) -> None:
+        self.away.discard(uid)
+        relations.state(uid, title, relation, source=None, now=self.clock.now)
+        self.model.state(uid, title, relation, int(self.clock.now))
+
+    def _here(self, uid: str) -> None:
+        rebuilds.arrive(profiles.read(uid), now=self.clock.now)
+        self.away.discard(uid)
+
+    @contextmanager
+    def _task(self, running: bool = True) -> Iterator[None]:
+        before, self._in_task = self._in_task, running
+        try:
+            yield
+        finally:
+            self._in_task = before
+
+    # --- what must be true when all is quiet ---
+
+    def check(self) -> None:
+        for uid in self.uids:
+            profile = profiles.read(uid)
+            assert profile == (store().profile(uid) or Profile(uid)), uid
+            assert profile.following == sum(1 for follower, _ in self.model.follows if follower == uid)
+            truth = self.model.timeline(uid)
+            pushed = {pair: deed for pair, deed in truth.items() if pair[0] not in profile.pulled}
+            self._check_rows(uid, profile, pushed)
+            self._check_visible(uid, profile, truth, pushed)
+
+    def _check_rows(self, uid: str, profile: Profile, pushed: dict[Pair, Deed]) -> None:
+        """The hot copy as it is, the durable rows, and a hot copy loaded now."""
+        capped = len(pushed) > fanout.ROWS_KEPT
+        durable = [row for row in store().timeline(uid, limit=5_000) if row.actor not in profile.pulled]
+        newest = sorted(pushed.items(), key=lambda row: (-row[1][0], row[0]))
+        for rows in (hot_rows(uid), loaded_rows(uid)):
+            if rows is not None:
+                check_hot({k: v for k, v in deeds(rows).items() if k[0] not in profile.pulled}, pushed)
+        assert deeds(durable).items() <= pushed.items(), (uid, deeds(durable).items() - pushed.items())
+        if capped:
+            read = timelines.ROWS_LOADED
+            assert list(deeds(durable).items())[:read] == newest[:read], uid
+        else:
+            assert list(deeds(durable).items()) == newest, (uid, pushed.items() ^ deeds(durable).items())
+
+    def _check_visible(
+        self, uid: str, profile: Profile, truth: dict[Pair, Deed], pushed: dict[Pair, Deed]
+    ) -> None:
+        """What sources show, if nothing is beyond a bound."""
+        if len(pushed) >= timelines.ROWS_LOADED or len(profile.pulled) > 20:
+            return
+        expected = self.model.entries(uid)
+        entries = visible(profile)
+        assert [(e.title, [row.actor for row in e.supporters]) for e in entries] == expected, uid
+        shown = [(title, who) for title, who in expected if title in self.model.published]
+        following = self._pool(profile, recipe.FOLLOWING)
+        assert [
+            (candidate.id, [friend["uid"] for friend in candidate.social["friends"]])
+            for candidate in following
+        ] == [(self.film[title], who[:20]) for title, who in shown], uid
+        backed = {
+            self.film[title] for title, who in shown if any(recommends(truth[actor, title]) for actor in who)
+        }
+        assert {candidate.id for candidate in self._pool(profile, recipe.FRIENDS)} == backed, uid
+
+    def _pool(self, profile: Profile, name: str) -> Any:
+        request = sources.Request(profile, None, 0, int(self.clock.now), float("inf"))
+        pipe = redis().pipeline()
+        sources.SOURCES[name].ask(request, pipe)
+        pool = sources.fetch(name, request, pipe.execute())
+        assert pool.error is None
+        return pool.candidates
+
+
+def people_greeted(uid: str) -> None:
+    people.greet(uid, uid.title(), None)
+
+
+def visible(profile: Profile) -> list[TimelineEntry]:
+    """The timeline as a plan reads it."""
+    pipe = redis().pipeline()
+    timelines.queue_read(pipe, profile)
+    return timelines.take(profile, pipe.execute())
+
+
+def hot_rows(uid: str) -> list[TimelineRow] | None:
+    return hot.taken(redis().zrange(hot.key(uid), 0, -1, desc=True, withscores=True))
+
+
+def loaded_rows(uid: str) -> list[TimelineRow] | None:
+    hot.forget(uid)
+    visible(Profile(uid))
+    return hot_rows(uid)
+
+
+def deeds(rows: list[TimelineRow]) -> dict[Pair, Deed]:
+    return {(row.actor, row.title): (row.at, row.status, row.favorite, row.rating) for row in rows}
+
+
+def check_hot(rows: dict[Pair, Deed], truth: dict[Pair, Deed]) -> None:
+    """Nothing but the truth, at most CAP of it, and nothing newer than the oldest is missing."""
+    assert rows.items() <= truth.items(), rows.items() - truth.items()
+    assert len(rows) <= hot.CAP
+    oldest = min((at for at, *_ in rows.values()), default=0)
+    missing = {pair for pair, (at, *_) in truth.items() if at > oldest} - rows.keys()
+    assert not missing if rows else not truth, missing
+
+
+def recommends(deed: Deed) -> bool:
+    _, status, favorite, rating = deed
+    if rating is not None and rating <= recipe.LOW_RATING:
+        return favorite
+    return favorite or rating is not None or status is not None
+
+
+class Interleaved:
+    """The real store, with something that may happen before and after each of its calls."""
+
+    def __init__(self, real: Any, between: Callable[[], None]) -> None:
+        self._real, self._between = real, between
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._real, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._between()
+            answer = method(*args, **kwargs)
+            self._between()
+            return answer
+
+        return call

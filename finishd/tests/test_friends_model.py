@@ -1,0 +1,115 @@
+"""Timelines equal a model's after any sequence of deeds, whatever workers, broker and chance do."""
+
+from typing import Any
+
+import pytest
+
+from activity import store as stores
+from activity.services import follows, relations
+from activity.store.base import ActivityStore
+from activity.types import Relation
+from finishd.testing.people import Clock, Messages
+from finishd.tests.friends import Chances, Interleaved, World
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+LIMITS = pytest.mark.parametrize("push_limit", [10_000, 9], ids=["all-pushed", "some-pulled"])
+
+
+@pytest.fixture
+def made_of(
+    people_store: ActivityStore,
+    messages: Messages,
+    clock: Clock,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    """Makes a world whose services reach the store through a door where others come between."""
+
+    def make(seed: int, *, titles: int = 12, push_limit: int = 10_000, **chances: Any) -> World:
+        settings.FANOUT_PUSH_LIMIT = push_limit
+        made = World(seed, messages, clock, people=30, titles=titles, chances=Chances(**chances))
+        stores.store.cache_clear()
+        monkeypatch.setattr(f"{__name__}._between", lambda: Interleaved(people_store, made.between))
+        monkeypatch.setitem(stores.IMPLEMENTATIONS, "between", f"{__name__}._between")
+        settings.ACTIVITY_STORE = "between"
+        made.begin()
+        return made
+
+    return make
+
+
+def _between() -> Any:
+    """Replaced by `made_of`."""
+
+
+def run(made: World, *, steps: int, quiet_every: int) -> None:
+    while made.steps < steps:
+        made.step()
+        if made.steps % quiet_every == 0:
+            made.quiet()
+            made.check()
+    made.quiet()
+    made.check()
+
+
+def share(people_store: ActivityStore, steps: int) -> int:
+    """How many of so many steps: the emulator takes a hundred times as long for each."""
+    return steps if "Orm" in type(people_store).__name__ else steps // 15
+
+
+@LIMITS
+def test_timelines_equal_the_model(people_store: ActivityStore, made_of: Any, push_limit: int) -> None:
+    run(made_of(1, push_limit=push_limit), steps=share(people_store, 450), quiet_every=150)
+
+
+def test_at_the_cap_nothing_newer_than_the_oldest_is_missing(
+    people_store: ActivityStore, made_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_bounds(monkeypatch)
+    made = made_of(2, titles=40, acts=(60, 2, 30, 0, 0, 0, 0))
+    run(made, steps=share(people_store, 250), quiet_every=125)
+
+
+@pytest.mark.gauntlet
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("seed", range(10, 14))
+@LIMITS
+def test_timelines_equal_the_model_for_long(
+    people_store: ActivityStore, made_of: Any, push_limit: int, seed: int
+) -> None:
+    run(made_of(seed, push_limit=push_limit), steps=share(people_store, 3_000), quiet_every=200)
+
+
+@pytest.mark.gauntlet
+@pytest.mark.timeout(3_600)
+def test_at_the_cap_for_long(
+    people_store: ActivityStore, made_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_bounds(monkeypatch)
+    made = made_of(20, titles=60, acts=(60, 1, 30, 0, 0, 0, 0))
+    run(made, steps=share(people_store, 3_000), quiet_every=200)
+
+
+def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, bound in {
+        "hot.CAP": 40,
+        "services.timelines.ROWS_LOADED": 25,
+        "services.fanout.ROWS_KEPT": 80,
+        "services.fanout.TRIM_EVERY": 4,
+        "services.rebuilds.ROWS_KEPT": 80,
+    }.items():
+        monkeypatch.setattr(f"activity.{name}", bound)
+
+
+def test_the_model_would_notice(made_of: Any) -> None:
+    """Otherwise it proves nothing: a deed that reaches nobody, and one that stays, are found."""
+    made = made_of(3)
+    follows.follow(made.uids[0], made.uids[1], now=made.clock.now)
+    made.model.follows.add((made.uids[0], made.uids[1]))
+    relations.state(made.uids[1], made.titles[0], Relation("finished"), source=None, now=made.clock.now)
+    made.quiet()
+    with pytest.raises(AssertionError):
+        made.check()
+    made.model.state(made.uids[1], made.titles[0], Relation("finished"), int(made.clock.now))
+    made.check()
