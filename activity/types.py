@@ -28,6 +28,9 @@ def is_uid(text: str) -> bool:
 SEEN_KEPT: Final = 5_000
 FINISHED_KEPT: Final = 5_000
 BLOCKS_KEPT: Final = 1_000
+BLOCKED_BY_KEPT: Final = (
+    10_000  # newest; beyond it a block still ends follows, and holds on the blocker's side
+)
 FOLLOWS_KEPT: Final = 100_000
 PULLED_READ: Final = 20  # many-follower accounts that one viewer's plans merge
 

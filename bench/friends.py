@@ -152,7 +152,7 @@ def timeline_bytes() -> int:
         TimelineRow(f"a-friend-of-28-characters-{n:02d}"[:28], f"movie:{600_000 + n}", 1_795_000_000 - n, "finished")
         for n in range(hot.CAP)
     ]
-    hot.load("a-full-viewer", lambda: rows)
+    hot.load("a-full-viewer", lambda: rows, limit=hot.CAP)
     return redis().memory_usage(hot.key("a-full-viewer")) or 0
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from activity.store import lists
 from activity.store.base import ActivityStore
 from activity.tests.store_contract import DUE, NOW, follow, identities
 from activity.types import BLOCKS_KEPT, SEEN_KEPT, LimitReached, Preferences, Profile
@@ -90,14 +91,22 @@ class TestBlocks:
         assert mine.unwanted == theirs.unwanted == set()
 
     def test_there_is_a_documented_cap(self, store: ActivityStore, monkeypatch: pytest.MonkeyPatch) -> None:
-        for module in ("orm", "firestore"):
-            monkeypatch.setattr(f"activity.store.{module}.people.BLOCKS_KEPT", 3)
+        monkeypatch.setattr(lists, "BLOCKS_KEPT", 3)
         for number in range(3):
             store.set_block("ama", f"p{number}", blocked=True, due=DUE)
         with pytest.raises(LimitReached, match=r"3 blocked|blocked people"):
             store.set_block("ama", "kofi", blocked=True, due=DUE)
         assert store.profile("kofi") in (None, Profile("kofi"))
         assert BLOCKS_KEPT == 1_000
+
+    def test_however_many_block_somebody_one_more_can(
+        self, store: ActivityStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lists, "BLOCKED_BY_KEPT", 2)
+        for number in range(3):
+            blocker, blockee = store.set_block(f"p{number}", "ama", blocked=True, due=DUE)
+            assert blocker.unwanted == {"ama"}
+        assert blockee.unwanted == {"p1", "p2"}
 
 
 class TestReach:

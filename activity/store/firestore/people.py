@@ -7,6 +7,7 @@ from typing import Final
 import orjson
 from google.cloud import firestore
 
+from activity.store import lists
 from activity.store.firestore import calls, layout, person
 from activity.store.firestore.calls import Write, call, long_call
 from activity.store.firestore.changes import Change, settle
@@ -14,7 +15,7 @@ from activity.store.firestore.jobs import leave_job
 from activity.store.firestore.layout import Snapshot
 from activity.store.firestore.person import Person
 from activity.store.meter import note_documents
-from activity.types import BLOCKS_KEPT, SEEN_KEPT, LimitReached, Preferences, Profile, Reach
+from activity.types import SEEN_KEPT, Preferences, Profile, Reach
 
 SEEN_BYTES: Final = 900_000  # of a document's 1 MiB
 _PREFERENCES: Final = ("providers", "movies", "shows")
@@ -77,8 +78,10 @@ class People:
             ]
             mine, theirs, following, followed = change.read(*refs)
             one, other = person.of(uid, mine), person.of(target, theirs)
-            blocker = replace(one, blocked=_edited(one.blocked, target, present=blocked))
-            blockee = replace(other, blocked_by=_edited(other.blocked_by, uid, present=blocked))
+            blocker = replace(one, blocked=tuple(lists.blocked(one.blocked, target, present=blocked)))
+            blockee = replace(
+                other, blocked_by=tuple(lists.blocked_by(other.blocked_by, uid, present=blocked))
+            )
             if blocked:
                 blocker = _parted(change, blocker, target, following, due=due)
                 blockee = _parted(change, blockee, uid, followed, due=due)
@@ -139,16 +142,6 @@ def _parted(change: Change, one: Person, other: str, edge: Snapshot, *, due: flo
         return one
     change.drop(edge)
     return replace(one, following=one.following - 1, pulled=tuple(u for u in one.pulled if u != other))
-
-
-def _edited(people: tuple[str, ...], uid: str, *, present: bool) -> tuple[str, ...]:
-    if present == (uid in people):
-        return people
-    if not present:
-        return tuple(u for u in people if u != uid)
-    if len(people) >= BLOCKS_KEPT:
-        raise LimitReached(f"more than {BLOCKS_KEPT} blocked people")
-    return (*people, uid)
 
 
 def _items(raw: bytes | None) -> dict[str, int]:

@@ -6,9 +6,10 @@ from django.db import transaction
 from django.db.models import F
 
 from activity.models import Follow, Person, SeenHistory
+from activity.store import lists
 from activity.store.meter import note_documents
 from activity.store.orm.calls import call, changing, leave_job, profile_of
-from activity.types import BLOCKS_KEPT, SEEN_KEPT, LimitReached, Preferences, Profile, Reach
+from activity.types import SEEN_KEPT, Preferences, Profile, Reach
 
 
 class People:
@@ -49,8 +50,8 @@ class People:
         first, second = sorted((uid, target))
         with transaction.atomic(), changing(first) as one, changing(second) as other:
             blocker, blockee = (one, other) if first == uid else (other, one)
-            blocker.blocked = _edited(blocker.blocked, target, present=blocked)
-            blockee.blocked_by = _edited(blockee.blocked_by, uid, present=blocked)
+            blocker.blocked = lists.blocked(blocker.blocked, target, present=blocked)
+            blockee.blocked_by = lists.blocked_by(blockee.blocked_by, uid, present=blocked)
             if blocked:
                 _part(blocker, blockee, due=due)
                 _part(blockee, blocker, due=due)
@@ -103,12 +104,3 @@ def _part(person: Person, other: Person, *, due: float) -> None:
     person.following -= gone
     person.pulled = [uid for uid in person.pulled if uid != other.uid]
     leave_job("purge", person.uid, other.uid, version=person.version + 1, due=due)
-
-
-def _edited(people: list[str], uid: str, *, present: bool) -> list[str]:
-    rest = [p for p in people if p != uid]
-    if not present:
-        return rest
-    if len(rest) >= BLOCKS_KEPT:
-        raise LimitReached(f"more than {BLOCKS_KEPT} blocked people")
-    return people if uid in people else [*rest, uid]
