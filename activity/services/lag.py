@@ -57,7 +57,7 @@ def measure(*, now: float) -> Lag:
         p50=_percentile(took, 50),
         p99=_percentile(took, 99),
         oldest=max(now - min(begun, default=now), 0.0),
-        waiting=Counter(job.kind for job in jobs),
+        waiting=dict(sorted(Counter(job.kind for job in jobs).items())),
     )
 
 

@@ -40,7 +40,7 @@ def deliver_everything() -> None:
     """Do what workers would, until no job is left but those that wait for their second time."""
     for _ in range(3):
         for job in store().jobs_due(now=math.inf, limit=1_000):
-            getattr(tasks, job.kind).apply(args=[job.subject, job.target, job.version], throw=True)
+            getattr(tasks, job.kind).apply(args=(job.subject, job.target, job.version), throw=True)
 
 
 def make_busy(uid: str, *, fan: str = "kofi", friend: str = "esi", foe: str = "yaw") -> None:
@@ -275,7 +275,7 @@ class TestRequests:
         now = timezone.now()
         request = erasures.ask("ama", now=now)
         assert redis().llen("default") == 1
-        erase_task.apply(args=[request.pk], throw=True)
+        erase_task.apply(args=(request.pk,), throw=True)
         request.refresh_from_db()
         assert (request.uid, request.done_at, request.left) == ("ama", None, {})
         assert request.erased_at is not None
@@ -309,7 +309,7 @@ class TestRequests:
         relations.state("ama", "movie:1", LIKED, source=None, now=time.time())
         request = erasures.ask("ama", now=timezone.now())
         redis().delete("default")
-        erase_task.apply(args=[request.pk], throw=True)
+        erase_task.apply(args=(request.pk,), throw=True)
         assert redis().llen("default") == 1
 
     @pytest.mark.parametrize("uid", ["", "x" * 129, "a\0b", "a\nb"])
