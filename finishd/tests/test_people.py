@@ -204,11 +204,13 @@ class TestErasing:
         ]
         for thread in phones:
             thread.start()
-        for _ in range(5):
-            erase("ama")
-        stop.set()
-        for thread in phones:
-            thread.join()
+        try:
+            for _ in range(5):
+                erase("ama")
+        finally:
+            stop.set()
+            for thread in phones:
+                thread.join()
         deliver_everything()
         assert failures == []
         erase("ama")
