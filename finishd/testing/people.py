@@ -11,6 +11,8 @@ from celery import current_app
 from activity.store import IMPLEMENTATIONS, store
 from activity.store.base import ActivityStore
 from activity.types import StoreUnavailable
+from finishd.lib.redis import cards
+from finishd.lib.redis import store as redis
 
 
 @pytest.fixture(params=sorted(IMPLEMENTATIONS, reverse=True))
@@ -86,6 +88,20 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> Messages:
 
     monkeypatch.setattr(current_app._get_current_object(), "send_task", send_task)
     return sent
+
+
+@pytest.fixture
+def patient_redis() -> Iterator[None]:
+    """For tests that are long, on a machine that does other things too: a wait may take seconds."""
+    pools = {client.connection_pool for client in (redis(), cards())}
+    before = [dict(pool.connection_kwargs) for pool in pools]
+    for pool in pools:
+        pool.connection_kwargs.update(socket_timeout=10, socket_connect_timeout=10)
+        pool.disconnect()
+    yield
+    for pool, kwargs in zip(pools, before, strict=True):
+        pool.connection_kwargs.update(kwargs)
+        pool.disconnect()
 
 
 class Clock:
