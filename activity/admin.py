@@ -29,11 +29,11 @@ COUNTED = 10_000
 QUEUED_AT_ONCE = 500
 
 
-class Bounded(Paginator):
+class Bounded(Paginator):  # type: ignore[type-arg]
     """Counts no further than COUNTED: who looks for one in millions searches for it."""
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         rows: Any = self.object_list
         return int(rows.order_by()[:COUNTED].count())
 
@@ -112,11 +112,11 @@ class ActivityAdmin(LookOnly):
 
     @display(
         description="delivery",
-        label={"delivered": "success", "under way": "info", "not begun": "warning"},
+        label={"delivered": "success", "under way": "info", "no delivery": "warning"},
     )
     def delivery(self, activity: Activity) -> str:
         if activity.last_at is None:
-            return "not begun"
+            return "no delivery"
         return "delivered" if activity.delivered >= activity.followers else "under way"
 
     @display(description="followers reached")

@@ -52,7 +52,7 @@ class TestLooking:
         assert page.context["lag"].finished == 1
         assert "10.0 s" in text
         assert "1 of 1" in text
-        assert "not begun" in text
+        assert "no delivery" in text
         assert "99 of 100 within" in text
 
     def test_people_are_found_by_their_uid_and_by_nothing_less(self, staff: Client) -> None:
