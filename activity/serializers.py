@@ -1,6 +1,6 @@
 """The shapes of what the phone says of its person."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -55,6 +55,12 @@ class UidField(serializers.Field):  # type: ignore[type-arg]
         return value
 
 
+class Choice(serializers.ChoiceField):
+    """DRF's, without a repetition of what was sent, however long."""
+
+    default_error_messages: ClassVar = {"invalid_choice": "This is not a valid choice."}
+
+
 class ProviderSerializer(serializers.Serializer[None]):
     providerId = serializers.IntegerField(min_value=0, max_value=MAX_INT)
     providerName = serializers.CharField(max_length=200, allow_blank=True)
@@ -91,7 +97,7 @@ class PreferencesAnswer(serializers.Serializer[None]):
 
 class BlockSerializer(serializers.Serializer[None]):
     target_uid = UidField()
-    action = serializers.ChoiceField(choices=["block", "unblock"])
+    action = Choice(choices=["block", "unblock"])
 
 
 class BlockAnswer(serializers.Serializer[None]):
@@ -104,13 +110,13 @@ class RelationSerializer(serializers.Serializer[None]):
     """A person's whole relation to a title: an absent key is null or false."""
 
     title_id = TmdbRef()
-    media_type = serializers.ChoiceField(choices=MEDIA_TYPES)
+    media_type = Choice(choices=MEDIA_TYPES)
     title = serializers.CharField(max_length=300, required=False, allow_blank=True, allow_null=True)
     poster_path = serializers.CharField(max_length=300, required=False, allow_blank=True, allow_null=True)
-    status = serializers.ChoiceField(choices=STATUSES, required=False, allow_null=True, default=None)
+    status = Choice(choices=STATUSES, required=False, allow_null=True, default=None)
     is_favorite = serializers.BooleanField(default=False)
     rating = serializers.IntegerField(min_value=1, max_value=5, required=False, allow_null=True, default=None)
-    source = serializers.ChoiceField(  # type: ignore[assignment]
+    source = Choice(  # type: ignore[assignment]
         choices=SOURCES, required=False, allow_null=True, default=None
     )
 
@@ -126,7 +132,7 @@ class RelationAnswer(serializers.Serializer[None]):
 
 class FollowSerializer(serializers.Serializer[None]):
     target_uid = UidField()
-    action = serializers.ChoiceField(choices=["follow", "unfollow"])
+    action = Choice(choices=["follow", "unfollow"])
 
 
 class FollowAnswer(serializers.Serializer[None]):

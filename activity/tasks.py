@@ -80,14 +80,15 @@ def sweep(**_: Any) -> int:
         jobs = store().jobs_due(now=now, limit=SWEPT)
         for job in jobs:
             store().postpone(job, due=now + SWEPT_DUE_AFTER)
-            _requeue(job)
+            requeue(job)
         queued += len(jobs)
         if len(jobs) < SWEPT or time.monotonic() > began + SWEEP_SECONDS:
             break
     return queued
 
 
-def _requeue(job: Job) -> None:
+def requeue(job: Job) -> None:
+    """Queue a job's task again, for the sweep and for staff."""
     if job.kind == "purge":
         purge.delay(job.subject, job.target, job.version, again=True)
     else:

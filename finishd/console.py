@@ -1,14 +1,24 @@
 """How the admin presents itself: unfold's settings, as finishd.settings takes them."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse_lazy
 
 
-def _link(title: str, icon: str, view: str, permission: str, **options: Any) -> dict[str, Any]:
+def _link(
+    title: str,
+    icon: str,
+    view: str,
+    permission: str,
+    *,
+    if_: Callable[[], bool] = lambda: True,
+    **options: Any,
+) -> dict[str, Any]:
     def allowed(request: HttpRequest) -> bool:
-        return request.user.has_perm(permission)
+        return if_() and request.user.has_perm(permission)
 
     return {
         "title": title,
@@ -17,6 +27,11 @@ def _link(title: str, icon: str, view: str, permission: str, **options: Any) -> 
         "permission": allowed,
         **options,
     }
+
+
+def _in_sql() -> bool:
+    """Whether the tables of the activity store are where people are."""
+    return bool(settings.ACTIVITY_STORE == "orm")
 
 
 def _is_indexes(request: HttpRequest) -> bool:
@@ -61,6 +76,32 @@ UNFOLD: dict[str, Any] = {
                         active=_is_indexes,
                     ),
                     _link("A viewer's plan", "playlist_play", "feed_plan", "feed.view_plan"),
+                ],
+            },
+            {
+                "title": "People",
+                "items": [
+                    _link(
+                        "People", "group", "activity_person_changelist", "activity.view_person", if_=_in_sql
+                    ),
+                    _link(
+                        "Activities",
+                        "favorite",
+                        "activity_activity_changelist",
+                        "activity.view_activity",
+                        if_=_in_sql,
+                    ),
+                    _link(
+                        "Follows", "share", "activity_follow_changelist", "activity.view_follow", if_=_in_sql
+                    ),
+                    _link(
+                        "Jobs waiting",
+                        "pending_actions",
+                        "activity_job_changelist",
+                        "activity.view_job",
+                        if_=_in_sql,
+                    ),
+                    _link("Erasures", "person_remove", "finishd_erasure_changelist", "finishd.view_erasure"),
                 ],
             },
             {

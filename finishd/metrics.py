@@ -63,7 +63,7 @@ def _deliveries() -> Iterator[Metric]:
     now = lag.measure(now=time.time())
     took = GaugeMetricFamily(
         "finishd_delivery_lag_seconds",
-        "From a deed to the last follower's timeline, of deliveries finished in the last hour.",
+        "From a deed to its last chunk of followers, of deliveries finished in the last hour.",
         labels=["quantile"],
     )
     for quantile, seconds in (("0.5", now.p50), ("0.99", now.p99)):

@@ -21,7 +21,7 @@ LATE_AFTER: Final = 60.0  # seconds; a delivery that takes longer than this dese
 @dataclass(frozen=True, slots=True)
 class Lag:
     """Of the last hour's finished deliveries (the newest 2,000 of them) how many seconds half of them and 99 in a
-    hundred took at most, from the deed to the last follower's chunk; None when there were none. `oldest` is the
+    hundred took at most, from the deed to the last chunk of followers; None when there were none. `oldest` is the
     age in seconds of the oldest delivery still under way; `waiting` counts unfinished jobs by kind, the oldest
     100 of all.
     """
@@ -57,7 +57,7 @@ def measure(*, now: float) -> Lag:
         p50=_percentile(took, 50),
         p99=_percentile(took, 99),
         oldest=max(now - min(begun, default=now), 0.0),
-        waiting=Counter(job.kind for job in jobs),
+        waiting=dict(sorted(Counter(job.kind for job in jobs).items())),
     )
 
 

@@ -10,8 +10,9 @@ from celery import current_app
 
 from activity.store import IMPLEMENTATIONS, store
 from activity.store.base import ActivityStore
-from activity.store.meter import breaker
 from activity.types import StoreUnavailable
+from finishd.lib.redis import cards
+from finishd.lib.redis import store as redis
 
 
 @pytest.fixture(params=sorted(IMPLEMENTATIONS, reverse=True))
@@ -26,18 +27,17 @@ def people_store(request: pytest.FixtureRequest, settings: Any) -> Iterator[Acti
 
 
 @pytest.fixture
-def people_store_down(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """A switch: `people_store_down.undo()` brings the store back."""
+def people_store_down() -> Iterator[pytest.MonkeyPatch]:
+    """The store fails from here on; `people_store_down.undo()` brings it back."""
+    patch = pytest.MonkeyPatch()
 
     def away(*_: Any, **__: Any) -> None:
         raise StoreUnavailable("switched off")
 
     for name in (name for name in dir(store()) if not name.startswith("_")):
-        monkeypatch.setattr(type(store()), name, away)
-    yield monkeypatch
-    monkeypatch.undo()
-    with breaker.guard():  # it counts no failure of ours
-        pass
+        patch.setattr(type(store()), name, away)
+    yield patch
+    patch.undo()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,20 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> Messages:
 
     monkeypatch.setattr(current_app._get_current_object(), "send_task", send_task)
     return sent
+
+
+@pytest.fixture
+def patient_redis() -> Iterator[None]:
+    """For tests that are long, on a machine that does other things too: a wait may take seconds."""
+    pools = {client.connection_pool for client in (redis(), cards())}
+    before = [dict(pool.connection_kwargs) for pool in pools]
+    for pool in pools:
+        pool.connection_kwargs.update(socket_timeout=10, socket_connect_timeout=10)
+        pool.disconnect()
+    yield
+    for pool, kwargs in zip(pools, before, strict=True):
+        pool.connection_kwargs.update(kwargs)
+        pool.disconnect()
 
 
 class Clock:

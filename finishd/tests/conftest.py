@@ -1,5 +1,5 @@
 """Fixtures of the whole-system tests."""
 
-from finishd.testing.people import clock, messages, people_store, people_store_down
+from finishd.testing.people import clock, messages, patient_redis, people_store, people_store_down
 
-__all__ = ["clock", "messages", "people_store", "people_store_down"]
+__all__ = ["clock", "messages", "patient_redis", "people_store", "people_store_down"]

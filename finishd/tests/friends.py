@@ -8,7 +8,7 @@ a worker is killed. Time stands still until `quiet`, so a second pass comes afte
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,7 +192,7 @@ class World:
         uid = self.rng.choice(self.uids)
         if self.rng.random() < 0.3:
             redis().delete(hot.key(uid))
-        with self._task():
+        with suppress(Killed), self._task():
             self._here(uid)
             visible(profiles.read(uid))
 

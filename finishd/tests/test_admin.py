@@ -90,6 +90,8 @@ def pages() -> list[str]:
         reverse("admin:content_genre_changelist"),
         reverse("admin:content_genre_change", args=[genre.pk]),
         reverse("admin:content_genre_delete", args=[genre.pk]),
+        *(reverse(f"admin:activity_{name}_changelist") for name in ("person", "activity", "follow", "job")),
+        reverse("admin:finishd_erasure_changelist"),
         INDEXES,
         reverse("admin:feed_indexbuild_change", args=[IndexBuild.objects.get().pk]),
         reverse("admin:feed_index", args=["trending"]),
@@ -152,8 +154,8 @@ class TestDashboard:
         self, staff: Client, built: IndexBuild, django_assert_max_num_queries: Callable[[int], Any]
     ) -> None:
         genres.resolve("Space Opera")
-        # Session, user; statuses, dirty cards, genres to review; the last actions of this user.
-        with django_assert_max_num_queries(6):
+        # Session, user; statuses, dirty cards, genres to review; waiting jobs; the last actions of this user.
+        with django_assert_max_num_queries(7):
             response = staff.get(reverse("admin:index"))
         tiles = {tile.title: tile for tile in response.context["tiles"]}
         assert tiles["Published items"].value == "12"
@@ -260,6 +262,7 @@ class TestSchedule:
         [
             ("content.migrations.0004_schedule", "content.tasks.sweep_cards"),
             ("feed.migrations.0002_schedule", "feed.tasks.rebuild_indexes"),
+            ("finishd.migrations.0002_schedule", "finishd.tasks.resume_erasures"),
         ],
     )
     def test_an_entry_is_made_once_and_what_staff_change_stays(self, migration: str, task: str) -> None:

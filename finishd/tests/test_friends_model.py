@@ -11,7 +11,10 @@ from activity.types import Relation
 from finishd.testing.people import Clock, Messages
 from finishd.tests.friends import Chances, Interleaved, World
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.usefixtures("patient_redis"),
+]
 
 LIMITS = pytest.mark.parametrize("push_limit", [10_000, 9], ids=["all-pushed", "some-pulled"])
 

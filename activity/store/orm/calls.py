@@ -33,8 +33,10 @@ def call(method: Callable[P, R]) -> Callable[P, R]:
 @contextmanager
 def changing(uid: str) -> Iterator[Person]:
     """A person's row, locked and made if need be; saved with higher versions if the block changed it."""
-    Person.objects.get_or_create(uid=uid)
-    person = Person.objects.select_for_update().get(uid=uid)
+    person = None
+    while person is None:  # they may be erased between the two
+        Person.objects.get_or_create(uid=uid)
+        person = Person.objects.select_for_update().filter(uid=uid).first()
     before, chosen_before = _state(person), _choices(person)
     yield person
     if _state(person) == before:

@@ -78,10 +78,13 @@ class Leaving:
 def _unfollowed(uid: str, limit: int) -> int:
     """Edges of both directions; a follower's count and list of pulled accounts follow."""
     edges = list(Follow.objects.filter(Q(follower=uid) | Q(followee=uid)).order_by("pk")[:limit])
-    for edge in edges:
+    # In one order, as whoever locks several people does. An edge counts for whoever deletes it: its follower
+    # may be ending it, too.
+    for edge in sorted(edges, key=lambda edge: edge.follower):
         if edge.followee == uid:
             with changing(edge.follower) as follower:
-                follower.following -= 1
+                gone, _ = Follow.objects.filter(pk=edge.pk).delete()
+                follower.following -= gone
                 follower.pulled = [p for p in follower.pulled if p != uid]
     Follow.objects.filter(pk__in=[edge.pk for edge in edges]).delete()
     return len(edges)
@@ -92,9 +95,11 @@ def _forget(uid: str) -> int:
     person = Person.objects.filter(uid=uid).first()
     if person is None or Follow.objects.filter(Q(follower=uid) | Q(followee=uid)).exists():
         return 0
-    for other in sorted({*person.blocked, *person.blocked_by}):
+    for other in sorted({uid, *person.blocked, *person.blocked_by}):
         with changing(other) as theirs:
             theirs.blocked = [u for u in theirs.blocked if u != uid]
             theirs.blocked_by = [u for u in theirs.blocked_by if u != uid]
-    person.delete()
+    # Locked by now. A block that came in before is struck off the next time.
+    left = Person.objects.filter(uid=uid, blocked=person.blocked, blocked_by=person.blocked_by)
+    left.delete()
     return 1

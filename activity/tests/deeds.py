@@ -1,0 +1,101 @@
+"""What the tests of deliveries share: things people do, and what a viewer's timeline then holds."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from activity import hot
+from activity.services import follows, presence, profiles, relations, timelines
+from activity.store import store
+from activity.types import Relation, TimelineRow
+from finishd.lib.redis import store as redis
+from finishd.testing.people import Message, Messages
+
+NOW = 1_795_000_000.0
+FILM = "movie:1000"
+LIKED = Relation(favorite=True)
+NOTHING = Relation()
+
+
+class Killed(BaseException):
+    """A worker's process ends here."""
+
+
+def state(uid: str, title: str = FILM, relation: Relation = LIKED, *, now: float = NOW) -> bool:
+    return relations.state(uid, title, relation, source=None, now=now).changed
+
+
+def follow(uid: str, *targets: str, now: float = NOW) -> None:
+    for target in targets:
+        follows.follow(uid, target, now=now)
+
+
+def friends(messages: Messages, *uids: str, of: str = "kofi") -> None:
+    """Let these people be here and follow one, with nothing left to do."""
+    for uid in uids:
+        presence.mark(uid)
+        follow(uid, of)
+    messages.run_all()
+    assert left() == set()
+
+
+def left() -> set[tuple[str, str]]:
+    """Jobs that are not done: (kind, subject)."""
+    return {(job.kind, job.subject) for job in store().jobs_due(now=NOW * 2, limit=1_000)}
+
+
+def durable(viewer: str) -> list[str]:
+    """Titles on the timeline in the store, by actor."""
+    return [f"{row.actor} {row.title}" for row in store().timeline(viewer, limit=1_000)]
+
+
+def kept_hot(viewer: str) -> list[str] | None:
+    rows = hot.taken(redis().zrange(hot.key(viewer), 0, -1, desc=True, withscores=True))
+    return None if rows is None else [f"{row.actor} {row.title}" for row in rows]
+
+
+def seen(viewer: str) -> list[TimelineRow]:
+    """What a plan reads, loading it if need be."""
+    profile = profiles.read(viewer)
+    pipe = redis().pipeline()
+    timelines.queue_read(pipe, profile)
+    entries = timelines.take(profile, pipe.execute())
+    return [row for entry in entries for row in entry.supporters]
+
+
+def shown(viewer: str) -> list[str]:
+    return [f"{row.actor} {row.title}" for row in seen(viewer)]
+
+
+def everywhere(viewer: str) -> list[str]:
+    """The timeline as plans see it, the same from the store, from Redis, and loaded anew."""
+    rows = shown(viewer)
+    assert sorted(rows) == sorted(durable(viewer))
+    assert sorted(rows) == sorted(kept_hot(viewer) or [])
+    hot.forget(viewer)
+    assert shown(viewer) == rows
+    return rows
+
+
+def sweep(messages: Messages) -> None:
+    messages.run(Message("activity.tasks.sweep", (), {}))
+
+
+def meanwhile(patch: pytest.MonkeyPatch, method: str, act: Callable[[], Any], *, time: int = 1) -> None:
+    """Let something happen right after the store answered this call for the `time`th time, once."""
+    real = getattr(type(store()), method)
+    calls = [0]
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        answer = real(*args, **kwargs)
+        calls[0] += 1
+        if calls[0] == time:
+            act()
+        return answer
+
+    patch.setattr(type(store()), method, call)
+
+
+def die() -> None:
+    raise Killed

@@ -1,0 +1,126 @@
+"""People in the admin: everything to see, nothing to change, bounded whatever the number."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from activity import admin
+from activity.models import Activity, Follow, Job, Person
+from activity.services import fanout, follows, people, relations
+from activity.types import Relation
+from finishd.lib import redis as redis_module
+from finishd.lib.redis import store as redis
+from finishd.run.embedded_redis import RedisServer
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+PEOPLE = reverse("admin:activity_person_changelist")
+ACTIVITIES = reverse("admin:activity_activity_changelist")
+FOLLOWS = reverse("admin:activity_follow_changelist")
+JOBS = reverse("admin:activity_job_changelist")
+PAGES = [PEOPLE, ACTIVITIES, FOLLOWS, JOBS]
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("staff"))
+    return client
+
+
+@pytest.fixture
+def busy() -> None:
+    """Kofi liked two films, one of them was delivered to Ama ten seconds later."""
+    now = time.time()
+    people.greet("kofi", "Kofi", None)
+    follows.follow("ama", "kofi", now=now - 20)
+    for title in ("movie:1", "movie:2"):
+        recorded = relations.state("kofi", title, Relation(favorite=True), source=None, now=now - 10)
+    fanout.chunk("kofi", "movie:2", recorded.activity.version, now=now)
+    redis().delete("fanout")
+
+
+@pytest.mark.usefixtures("busy")
+class TestLooking:
+    def test_activities_show_how_far_their_delivery_is(self, staff: Client) -> None:
+        page = staff.get(ACTIVITIES)
+        text = page.content.decode()
+        assert page.context["lag"].finished == 1
+        assert "10.0 s" in text
+        assert "1 of 1" in text
+        assert "no delivery" in text
+        assert "99 of 100 within" in text
+
+    def test_people_are_found_by_their_uid_and_by_nothing_less(self, staff: Client) -> None:
+        assert b"Kofi" in staff.get(PEOPLE, {"q": "kofi"}).content
+        assert staff.get(PEOPLE, {"q": "kof"}).context["cl"].result_count == 0
+        assert staff.get(PEOPLE, {"q": "a/b {} %' \0 👻"}).status_code in {200, 400}
+
+    def test_jobs_stand_with_the_oldest_first(self, staff: Client) -> None:
+        jobs = list(staff.get(JOBS).context["cl"].result_list)
+        assert [job.kind for job in jobs] == ["backfill", "deliver"]
+
+    @pytest.mark.parametrize("page", PAGES)
+    def test_the_number_of_queries_does_not_rise_with_the_number_of_rows(
+        self, staff: Client, page: str, django_assert_max_num_queries: Callable[[int], Any]
+    ) -> None:
+        Person.objects.bulk_create(Person(uid=f"person-{n}") for n in range(60))
+        Activity.objects.bulk_create(Activity(uid="ama", title=f"movie:{n}", at=n) for n in range(60))
+        Follow.objects.bulk_create(Follow(follower=f"person-{n}", followee="ama", at=n) for n in range(60))
+        Job.objects.bulk_create(Job(kind="cross", subject=f"person-{n}", due=n) for n in range(60))
+        # Session, user, rows counted and read; for activities the jobs that wait.
+        with django_assert_max_num_queries(6):
+            assert len(staff.get(page).context["cl"].result_list) == 50
+
+    def test_counts_are_bounded(self, staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(admin, "COUNTED", 10)
+        Person.objects.bulk_create(Person(uid=f"person-{n}") for n in range(60))
+        assert staff.get(PEOPLE).context["cl"].result_count == 10
+
+    @pytest.mark.parametrize("page", PAGES)
+    def test_nobody_changes_anything(self, staff: Client, page: str) -> None:
+        first = staff.get(page).context["cl"].result_list[0]
+        name = first._meta.model_name
+        assert staff.get(reverse(f"admin:activity_{name}_add")).status_code == 403
+        change = reverse(f"admin:activity_{name}_change", args=[first.pk])
+        assert staff.get(change).status_code == 200
+        assert staff.post(change, {}).status_code == 403
+        delete = reverse(f"admin:activity_{name}_delete", args=[first.pk])
+        assert staff.post(delete, {"post": "yes"}).status_code == 403
+
+    def test_who_may_see_jobs_only_sees_jobs_only_and_queues_none(self, client: Client) -> None:
+        user = User.objects.create_user("looker", is_staff=True)
+        user.user_permissions.add(Permission.objects.get(codename="view_job"))
+        client.force_login(user)
+        assert client.get(JOBS).status_code == 200
+        assert client.get(ACTIVITIES).status_code == 403
+        again = {"action": "queue_again", "_selected_action": [Job.objects.first().pk]}  # type: ignore[union-attr]
+        client.post(JOBS, again)
+        assert redis().llen("fanout") == 0
+
+    def test_with_another_store_there_is_nothing_to_see(self, staff: Client, settings: Any) -> None:
+        settings.ACTIVITY_STORE = "firestore"
+        for page in PAGES:
+            assert staff.get(page).status_code == 403
+
+
+@pytest.mark.usefixtures("busy")
+class TestQueueAgain:
+    def test_chosen_jobs_are_queued(self, staff: Client) -> None:
+        again = {"action": "queue_again", "_selected_action": [job.pk for job in Job.objects.all()]}
+        page = staff.post(JOBS, again, follow=True)
+        assert b"2 jobs queued again." in page.content
+        assert redis().llen("fanout") == 2
+
+    def test_without_a_broker_it_says_so(self, staff: Client, redis_server: RedisServer) -> None:
+        again = {"action": "queue_again", "_selected_action": [job.pk for job in Job.objects.all()]}
+        redis_server.stop()
+        page = staff.post(JOBS, again, follow=True)
+        assert b"The broker gives no answer" in page.content
+        assert b"how far deliveries are cannot be shown" in staff.get(ACTIVITIES).content
+        redis_server.start()
+        redis_module._breakers.clear()

@@ -1,0 +1,216 @@
+"""What no phone should send: refused in the one shape, nothing stored, nobody troubled."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from activity.services import presence
+from activity.store import store
+from activity.types import is_uid
+from finishd.testing.api import client_of
+from finishd.testing.people import Messages
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.usefixtures("people_store"),
+]
+
+LONG = "x" * 1_000_000
+ODD: dict[str, Any] = {
+    "null": None,
+    "true": True,
+    "a number": 17,
+    "a fraction": 1.5,
+    "a huge number": 10**18,
+    "below zero": -1,
+    "a list": ["a"],
+    "an object": {"a": "b"},
+    "empty": "",
+    "a blank": " ",
+    "a NUL": "a\0b",
+    "an emoji": "👻",
+    "a control": "a\x1bb",
+    "a megabyte": LONG,
+}
+# Absent or as the phone sends it, and still right.
+ABSURD_UIDS = [
+    "",
+    " ",
+    "/",
+    "a/b",
+    "..",
+    ".",
+    "{}",
+    "{a}",
+    "a b",
+    "a\0b",
+    "👻",
+    "é",
+    "x" * 129,
+    "x" * 1_500,
+    LONG,
+]
+SYNC = ("/api/v1/user-titles/sync", {"title_id": "603", "media_type": "movie", "is_favorite": True})
+FOLLOW = ("/api/v1/social/follow", {"target_uid": "kofi", "action": "follow"})
+BLOCK = ("/api/v1/social/block", {"target_uid": "kofi", "action": "block"})
+PREFERENCES = ("/api/v1/user/preferences/sync", {"selectedGenres": ["drama"]})
+# field → which of the odd values are right in it
+TAKEN: dict[str, set[str]] = {
+    "title_id": {"a number"},
+    "media_type": set(),
+    "title": {
+        "null",
+        "a number",
+        "a fraction",
+        "a huge number",
+        "below zero",
+        "empty",
+        "a blank",
+        "an emoji",
+        "a control",
+    },
+    "poster_path": {
+        "null",
+        "a number",
+        "a fraction",
+        "a huge number",
+        "below zero",
+        "empty",
+        "a blank",
+        "an emoji",
+        "a control",
+    },
+    "status": {"null"},
+    "is_favorite": {"true"},
+    "rating": {"null"},
+    "source": {"null"},
+    "target_uid": set(),
+    "action": set(),
+    "selectedGenres": {"a list"},
+    "selectedGenreIds": set(),
+    "streamingProviders": set(),
+    "selectedMovies": set(),
+    "selectedShows": set(),
+}
+FIELDS = [
+    *((SYNC, name) for name in ("title_id", "media_type", "title", "poster_path", "status")),
+    *((SYNC, name) for name in ("is_favorite", "rating", "source")),
+    *((request, name) for request in (FOLLOW, BLOCK) for name in ("target_uid", "action")),
+    *((PREFERENCES, name) for name in ("selectedGenres", "selectedGenreIds", "streamingProviders")),
+    *((PREFERENCES, name) for name in ("selectedMovies", "selectedShows")),
+]
+
+
+def assert_refused(answer: Any, *, status: int = 400) -> None:
+    assert answer.status_code == status, answer.content[:300]
+    body = answer.json()
+    assert body["error"] is True
+    assert body["statusCode"] == status
+    assert body["message"]
+    assert len(answer.content) < 2_000
+
+
+def assert_nothing_stored(messages: Messages) -> None:
+    assert messages.waiting == []
+    assert store().activities("ama") == []
+    assert store().jobs_due(now=3e9) == []
+    profile = store().profile("ama")
+    assert profile is None or (profile.following, profile.genres, profile.unwanted) == (0, (), frozenset())
+
+
+@pytest.fixture(autouse=True)
+def _here(messages: Messages) -> None:
+    presence.mark("ama")
+
+
+@pytest.mark.parametrize(
+    ("request_", "name"), FIELDS, ids=[f"{r[0].rpartition('/')[0][-14:]}-{name}" for r, name in FIELDS]
+)
+def test_every_field_refuses_what_is_not_its_own(
+    messages: Messages, request_: tuple[str, dict[str, Any]], name: str
+) -> None:
+    path, body = request_
+    for odd, value in ODD.items():
+        if odd not in TAKEN[name]:
+            answer = client_of("ama").post(path, {**body, name: value})
+            assert answer.status_code == 400, (odd, answer.content[:300])
+            assert_refused(answer)
+    assert_nothing_stored(messages)
+
+
+@pytest.mark.parametrize(
+    ("request_", "missing"),
+    [
+        *((SYNC, name) for name in ("title_id", "media_type")),
+        *((request, name) for request in (FOLLOW, BLOCK) for name in ("target_uid", "action")),
+    ],
+)
+def test_what_is_needed_may_not_be_missing(
+    messages: Messages, request_: tuple[str, dict[str, Any]], missing: str
+) -> None:
+    path, body = request_
+    assert_refused(client_of("ama").post(path, {k: v for k, v in body.items() if k != missing}))
+    assert_nothing_stored(messages)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"17",
+        b"{",
+        b"\xff",
+        b'{"a": NaN}',
+        b'{"target_uid": "\\ud800", "action": "follow"}',
+    ],
+)
+@pytest.mark.parametrize("path", [SYNC[0], FOLLOW[0], BLOCK[0]])
+def test_bodies_that_are_no_objects(messages: Messages, path: str, body: bytes) -> None:
+    assert_refused(client_of("ama").post(path, data=body, content_type="application/json"))
+    assert_nothing_stored(messages)
+
+
+@pytest.mark.parametrize("bad", [0, -1, 6, 2.5, "five", 10**18, [], {}, True])
+def test_ratings_are_one_to_five(messages: Messages, bad: Any) -> None:
+    assert_refused(client_of("ama").post(SYNC[0], {**SYNC[1], "rating": bad}))
+    assert_nothing_stored(messages)
+
+
+@pytest.mark.parametrize("uid", ABSURD_UIDS, ids=lambda uid: ascii(uid[:8]) + str(len(uid)))
+class TestAbsurdUids:
+    @pytest.mark.parametrize("request_", [FOLLOW, BLOCK], ids=["follow", "block"])
+    def test_nobody_is_called_so_in_a_body(
+        self, messages: Messages, request_: tuple[str, dict[str, Any]], uid: str
+    ) -> None:
+        assert not is_uid(uid)
+        assert_refused(client_of("ama").post(request_[0], {**request_[1], "target_uid": uid}))
+        assert_nothing_stored(messages)
+
+    @pytest.mark.parametrize("path", ["followers", "following", "stats", "mutuals"])
+    def test_nor_in_a_path(self, path: str, uid: str) -> None:
+        answer = client_of("ama").get(f"/api/v1/social/{path}/{quote(uid[:20_000], safe='')}")
+        # A path cannot hold a slash or nothing at all: that is no address of ours.
+        assert_refused(answer, status=404 if "/" in uid or not uid else 400)
+
+
+@pytest.mark.parametrize("path", ["followers", "following"])
+@pytest.mark.parametrize(
+    "query",
+    [{"limit": bad} for bad in ("0", "101", "-1", "x", "1.5", "9" * 30, "👻", "1\0")]
+    + [{"offset": bad} for bad in ("-1", "10001", "x", "9" * 30)],
+)
+def test_lists_refuse_absurd_windows(path: str, query: dict[str, str]) -> None:
+    assert_refused(client_of("ama").get(f"/api/v1/social/{path}/kofi", query))
+
+
+@pytest.mark.parametrize("path", ["/api/v1/social/followers/kofi", FOLLOW[0], SYNC[0], BLOCK[0]])
+def test_nobody_without_a_token(path: str) -> None:
+    from rest_framework.test import APIClient  # noqa: PLC0415
+
+    answer = APIClient().get(path) if "followers" in path else APIClient().post(path, {})
+    assert_refused(answer, status=401)
+    assert answer["WWW-Authenticate"] == "Bearer"

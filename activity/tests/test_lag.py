@@ -1,0 +1,78 @@
+"""How far deliveries are behind: measured from deed to last follower, over all workers."""
+
+import time
+
+import pytest
+
+from activity.services import fanout, follows, lag, presence, relations
+from activity.store import store
+from activity.types import Activity, Relation
+from finishd.lib import keys
+from finishd.lib.redis import count_waits
+from finishd.lib.redis import store as redis
+
+pytestmark = pytest.mark.django_db
+
+NOW = 1_800_000_000.0
+
+
+def deed(recorded_at: float) -> Activity:
+    return Activity("kofi", "movie:1", Relation(favorite=True), int(recorded_at), 1, recorded_at)
+
+
+def test_without_deliveries_there_is_no_lag() -> None:
+    found = lag.measure(now=NOW)
+    assert (found.finished, found.p50, found.p99, found.oldest, found.waiting) == (0, None, None, 0.0, {})
+    assert not found.late
+
+
+def test_percentiles_are_those_of_the_last_hours_deliveries() -> None:
+    for seconds in range(1, 201):
+        lag.note(deed(NOW - seconds), now=NOW)
+    lag.note(deed(NOW - 9_000), now=NOW - 4_000)  # finished more than an hour ago
+    found = lag.measure(now=NOW)
+    assert (found.finished, found.p50, found.p99) == (200, 100.0, 198.0)
+    assert found.late
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lag, "KEPT", 5)
+    for seconds in range(9):
+        lag.note(deed(NOW - seconds), now=NOW)
+    assert redis().llen(keys.DELIVERED.of()) == 5
+
+
+def test_a_delivery_is_measured_from_the_deed_to_its_last_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout, "CHUNK", 2)
+    for fan in ("ama", "esi", "yaw"):
+        follows.follow(fan, "kofi", now=NOW)
+    recorded = relations.state("kofi", "movie:1", Relation(favorite=True), source=None, now=NOW)
+    version = recorded.activity.version
+    assert fanout.chunk("kofi", "movie:1", version, now=NOW + 1)
+    assert lag.measure(now=NOW + 2).finished == 0
+    assert not fanout.chunk("kofi", "movie:1", version, now=NOW + 3)
+    found = lag.measure(now=NOW + 4)
+    assert (found.finished, found.p50) == (1, 3.0)
+
+
+def test_the_oldest_delivery_under_way_ages_however_often_it_is_postponed() -> None:
+    relations.state("kofi", "movie:1", Relation(favorite=True), source=None, now=NOW)
+    relations.state("kofi", "movie:2", Relation(favorite=True), source=None, now=NOW + 50)
+    for job in store().jobs_waiting():
+        store().postpone(job, due=NOW + 500)
+    found = lag.measure(now=NOW + 70)
+    assert (found.oldest, found.waiting, found.late) == (70.0, {"deliver": 2}, True)
+    assert [job.target for job in store().jobs_waiting(limit=1)] == ["movie:1"]
+
+
+def test_a_repeated_change_of_mind_begins_anew() -> None:
+    relations.state("kofi", "movie:1", Relation(favorite=True), source=None, now=NOW)
+    relations.state("kofi", "movie:1", Relation(), source=None, now=NOW + 50)
+    assert lag.measure(now=NOW + 60).oldest == 10.0
+
+
+def test_it_costs_one_wait_and_one_call() -> None:
+    presence.mark("ama")
+    with count_waits() as waits:
+        lag.measure(now=time.time())
+    assert len(waits) == 1

@@ -1,0 +1,555 @@
+"""Two things at once, step by step: whatever overtakes whatever, timelines end as things are."""
+
+import threading
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.db import connection
+
+from activity import hot, tasks
+from activity.services import edges, fanout, follows, people, presence, profiles, rebuilds
+from activity.store import store
+from activity.tests.deeds import (
+    FILM,
+    LIKED,
+    NOTHING,
+    NOW,
+    Killed,
+    die,
+    durable,
+    everywhere,
+    follow,
+    friends,
+    kept_hot,
+    left,
+    meanwhile,
+    seen,
+    shown,
+    state,
+    sweep,
+)
+from activity.types import Relation, StoreUnavailable
+from finishd.lib.redis import store as redis
+from finishd.testing.people import Clock, Messages
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.usefixtures("people_store"),
+]
+
+LIKES_IT = [f"kofi {FILM}"]
+
+
+def later(messages: Messages, clock: Clock) -> None:
+    """All that beat and workers do in the next minutes."""
+    for _ in range(6):
+        clock.now += 31
+        sweep(messages)
+        messages.run_all()
+    assert left() == set()
+
+
+def undo(messages: Messages) -> None:
+    """Kofi takes it back, and that is delivered before anything else goes on."""
+    state("kofi", relation=NOTHING)
+    while waiting := messages.of("deliver"):
+        messages.waiting.remove(waiting[0])
+        messages.run(waiting[0])
+
+
+def unfollow(messages: Messages) -> None:
+    follows.unfollow("ama", "kofi", now=NOW)
+    for message in messages.of("purge"):
+        messages.waiting.remove(message)
+        messages.run(message)
+
+
+class TestColdLoads:
+    @pytest.mark.usefixtures("clock")
+    def test_a_delivery_during_a_load_is_not_lost(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        friends(messages, "ama")
+        hot.forget("ama")
+        state("kofi")
+        meanwhile(monkeypatch, "timeline", messages.run_all)
+        assert shown("ama") == LIKES_IT
+        assert kept_hot("ama") == LIKES_IT
+
+    @pytest.mark.usefixtures("clock")
+    def test_an_undo_during_a_load_is_not_lost(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        friends(messages, "ama")
+        state("kofi")
+        messages.run_all()
+        hot.forget("ama")
+        meanwhile(monkeypatch, "timeline", lambda: undo(messages))
+        assert shown("ama") == []
+        assert kept_hot("ama") == []
+
+    @pytest.mark.usefixtures("clock")
+    def test_a_load_that_is_always_overtaken_answers_without_keeping(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        friends(messages, "ama")
+        hot.forget("ama")
+        for time in range(1, hot.LOAD_TRIES + 1):
+            meanwhile(monkeypatch, "timeline", lambda: hot.purge("ama", "nobody"), time=time)
+        assert shown("ama") == []
+        assert kept_hot("ama") is None
+
+    @pytest.mark.usefixtures("clock")
+    def test_threads_that_load_while_others_deliver(self, messages: Messages) -> None:
+        viewers = ["ama", "mei", "zuri"]
+        friends(messages, *viewers)
+        ended = threading.Event()
+        failures: list[BaseException] = []
+
+        def load() -> None:
+            try:
+                while not ended.is_set():
+                    for viewer in viewers:
+                        hot.forget(viewer)
+                        shown(viewer)
+            except BaseException as failure:
+                failures.append(failure)
+            finally:
+                connection.close()
+
+        loaders = [threading.Thread(target=load) for _ in range(2)]
+        for loader in loaders:
+            loader.start()
+        for number in range(40):
+            state("kofi", f"movie:{number}", now=NOW + number)
+            if number % 4 == 3:
+                state("kofi", f"movie:{number - 2}", NOTHING, now=NOW + number)
+            messages.run_all()
+        ended.set()
+        for loader in loaders:
+            loader.join()
+        assert not failures
+        expected = [f"kofi movie:{n}" for n in reversed(range(40)) if n % 4 != 1]
+        for viewer in viewers:
+            assert shown(viewer) == durable(viewer) == expected
+
+
+class TestDeliveries:
+    @pytest.mark.parametrize("moment", ["activity", "followers", "put_rows", "edges"])
+    def test_an_undo_that_overtakes_a_delivery_wins(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        friends(messages, "ama", "mei")
+        state("kofi")
+        meanwhile(monkeypatch, moment, lambda: undo(messages))
+        messages.run_all()
+        assert everywhere("ama") == everywhere("mei") == []
+        later(messages, clock)
+        assert everywhere("ama") == []
+
+    def test_it_wins_although_the_worker_is_killed_before_its_second_look_and_the_broker_forgets(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        friends(messages, "ama")
+        state("kofi")
+        (delivery,) = messages.of("deliver")
+        meanwhile(monkeypatch, "activity", lambda: undo(messages))
+        meanwhile(monkeypatch, "put_rows", die)
+        with pytest.raises(Killed):
+            messages.run(delivery)
+        assert durable("ama") == LIKES_IT  # the second look was all that could have known
+        messages.waiting.clear()
+        later(messages, clock)
+        assert everywhere("ama") == []
+
+    @pytest.mark.parametrize("moment", ["followers", "put_rows"])
+    def test_an_unfollow_that_overtakes_a_delivery_wins(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        friends(messages, "ama", "mei")
+        state("kofi")
+        meanwhile(monkeypatch, moment, lambda: unfollow(messages))
+        messages.run_all()
+        assert everywhere("ama") == []
+        assert everywhere("mei") == LIKES_IT
+        later(messages, clock)
+        assert everywhere("ama") == []
+
+    def test_what_a_killed_delivery_leaves_after_an_unfollow_goes_with_the_second_purge(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        friends(messages, "ama")
+        state("kofi")
+        (delivery,) = messages.of("deliver")
+        meanwhile(monkeypatch, "followers", lambda: unfollow(messages))
+        meanwhile(monkeypatch, "put_rows", die)
+        with pytest.raises(Killed):
+            messages.run(delivery)
+        assert durable("ama") == LIKES_IT
+        messages.waiting.clear()
+        later(messages, clock)
+        assert everywhere("ama") == []
+
+    def test_a_block_that_overtakes_a_delivery_wins(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        friends(messages, "ama", "mei")
+        state("kofi")
+        meanwhile(monkeypatch, "followers", lambda: follows.block("kofi", "ama", now=NOW))
+        messages.run_all()
+        assert everywhere("ama") == []
+        later(messages, clock)
+        assert everywhere("ama") == []
+        assert everywhere("mei") == LIKES_IT
+
+    @pytest.mark.parametrize("newcomer", ["aba", "zuri"])
+    def test_somebody_who_follows_during_a_fan_out_gets_it(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, newcomer: str
+    ) -> None:
+        monkeypatch.setattr(fanout, "CHUNK", 1)
+        friends(messages, "ama", "mei", "yaa")
+        presence.mark(newcomer)
+        state("kofi")
+        meanwhile(monkeypatch, "followers", lambda: follow(newcomer, "kofi"), time=2)
+        messages.run_all()
+        for viewer in ("ama", "mei", "yaa", newcomer):
+            assert everywhere(viewer) == LIKES_IT
+
+    def test_the_same_chunk_twice_at_once_is_one_delivery(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fanout, "CHUNK", 2)
+        friends(messages, "ama", "mei", "yaa")
+        state("kofi")
+        (delivery,) = messages.of("deliver")
+        meanwhile(monkeypatch, "put_rows", lambda: messages.run(delivery))
+        messages.run_all()
+        for viewer in ("ama", "mei", "yaa"):
+            assert everywhere(viewer) == LIKES_IT
+        activity = store().activity("kofi", FILM)
+        assert activity is not None
+        assert (activity.ledger.followers, activity.ledger.delivered) == (3, 3)
+        assert left() == set()
+
+    def test_a_lost_message_is_made_up_for_where_it_stopped(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fanout, "CHUNK", 1)
+        friends(messages, "ama", "mei", "yaa")
+        state("kofi")
+        messages.run(messages.waiting.pop())
+        messages.waiting.clear()
+        assert (durable("ama"), durable("mei")) == (LIKES_IT, [])
+        clock.now += 21
+        sweep(messages)
+        written: list[int] = []
+        real = type(store()).put_rows
+        monkeypatch.setattr(
+            type(store()), "put_rows", lambda self, rows: (written.append(len(rows)), real(self, rows))
+        )
+        messages.run_all()
+        assert everywhere("mei") == everywhere("yaa") == LIKES_IT
+        assert sum(written) == 2
+        assert left() == set()
+
+    def test_a_message_of_an_older_version_does_nothing(self, messages: Messages) -> None:
+        friends(messages, "ama")
+        state("kofi")
+        (old,) = messages.waiting
+        state("kofi", relation=Relation("finished"), now=NOW + 5)
+        messages.waiting.remove(old)
+        messages.run_all()
+        before = store().activity("kofi", FILM)
+        messages.run(old)
+        assert store().activity("kofi", FILM) == before
+        assert [row.status for row in seen("ama")] == ["finished"]
+
+    @pytest.mark.usefixtures("clock")
+    def test_an_activity_that_will_not_hold_still_is_tried_again_later(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        friends(messages, "ama")
+        state("kofi")
+        (delivery,) = messages.waiting
+        for time in range(1, 2 * fanout.SETTLE_TRIES, 1):
+            rating = 1 + time % 5
+            meanwhile(
+                monkeypatch,
+                "edges",
+                lambda rating=rating: state("kofi", relation=Relation(rating=rating)),
+                time=time,
+            )
+        with pytest.raises(RuntimeError, match="keeps changing"):
+            messages.run(delivery)
+        monkeypatch.undo()
+
+
+class TestBackfills:
+    @pytest.mark.parametrize("moment", ["edges", "activities", "put_rows"])
+    def test_an_undo_during_a_backfill_wins(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        state("kofi")
+        messages.run_all()
+        presence.mark("ama")
+        follow("ama", "kofi")
+        meanwhile(monkeypatch, moment, lambda: undo(messages))
+        messages.run_all()
+        assert everywhere("ama") == []
+        later(messages, clock)
+
+    def test_a_killed_backfill_leaves_nothing_that_was_undone(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        state("kofi")
+        state("kofi", "movie:2")
+        messages.run_all()
+        presence.mark("ama")
+        follow("ama", "kofi")
+        (backfill,) = messages.waiting
+        meanwhile(monkeypatch, "activities", lambda: undo(messages))
+        meanwhile(monkeypatch, "put_rows", die)
+        with pytest.raises(Killed):
+            messages.run(backfill)
+        assert sorted(durable("ama")) == ["kofi movie:1000", "kofi movie:2"]
+        messages.waiting.clear()
+        later(messages, clock)
+        assert everywhere("ama") == ["kofi movie:2"]
+
+    def test_deliveries_elsewhere_do_not_keep_a_backfill_from_ending(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A ledger that moves is no change of what was done."""
+        monkeypatch.setattr(fanout, "CHUNK", 1)
+        friends(messages, *[f"viewer-{n}" for n in range(12)])
+        state("kofi")
+        presence.mark("ama")
+        follow("ama", "kofi")
+        (delivery,), (backfill,) = messages.of("deliver"), messages.of("backfill")
+        messages.waiting.clear()
+        for time in range(1, 12):
+            meanwhile(monkeypatch, "activities", lambda: messages.run(delivery), time=time)
+        messages.run(backfill)
+        assert everywhere("ama") == LIKES_IT
+
+    @pytest.mark.parametrize("moment", ["edges", "put_rows", "rows_from"])
+    def test_an_unfollow_during_a_backfill_wins(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        state("kofi")
+        messages.run_all()
+        presence.mark("ama")
+        follow("ama", "kofi")
+        meanwhile(monkeypatch, moment, lambda: unfollow(messages))
+        messages.run_all()
+        assert everywhere("ama") == []
+        later(messages, clock)
+        assert everywhere("ama") == []
+
+    @pytest.mark.parametrize("moment", ["edges", "rows_from", "drop_rows"])
+    def test_following_again_during_a_purge_wins(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        friends(messages, "ama")
+        state("kofi")
+        messages.run_all()
+        store().unfollow("ama", "kofi", due=NOW)
+
+        def again() -> None:
+            follow("ama", "kofi")
+            messages.run_all()
+
+        meanwhile(monkeypatch, moment, again)
+        tasks.purge("ama", "kofi", store().profile("ama").version)  # type: ignore[union-attr]
+        assert everywhere("ama") == LIKES_IT
+        later(messages, clock)
+        assert everywhere("ama") == LIKES_IT
+
+    @pytest.mark.parametrize("moment", ["profile", "follow"])
+    def test_a_block_beside_a_follow_ends_it(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        presence.mark("ama")
+        profiles.read("ama")
+        state("kofi")
+        messages.run_all()
+        meanwhile(
+            monkeypatch,
+            "follow" if moment == "follow" else "put_job",
+            lambda: follows.block("kofi", "ama", now=NOW),
+        )
+        if moment == "profile":  # the follow's own look at the profile is older than the block
+            follows.block("kofi", "ama", now=NOW)
+            redis().set(
+                profiles.key("ama"),
+                b'0|{"name":null,"picture":null,"genres":[],"affinities":{},'
+                b'"finished":[],"unwanted":[],"pulled":[],"following":0,"reach":"pushed",'
+                b'"active_at":0,"choice_version":0,"version":0}',
+            )
+            with pytest.raises(ValueError, match="block"):
+                follow("ama", "kofi")
+        else:
+            follow("ama", "kofi")
+        messages.run_all()
+        later(messages, clock)
+        assert store().edges([("ama", "kofi")]) == set()
+        assert everywhere("ama") == []
+
+
+class TestRebuilds:
+    def test_the_marker_goes_even_if_the_rebuild_fails_and_a_later_one_is_right(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        friends(messages, "ama")
+        state("kofi")
+        messages.run_all()
+        redis().delete(presence.key("ama"), hot.key("ama"))
+        assert rebuilds.returned(profiles.read("ama"), now=NOW)
+        assert redis().exists(presence.rebuilding_key("ama"))
+        with monkeypatch.context() as patch:
+            meanwhile(patch, "profiles", _fail)
+            with pytest.raises(StoreUnavailable):
+                messages.run(messages.waiting.pop())
+        assert not redis().exists(presence.rebuilding_key("ama"))
+        assert left() == {("rebuild", "ama")}
+        later(messages, clock)
+        assert everywhere("ama") == LIKES_IT
+
+    @pytest.mark.parametrize("moment", ["timeline", "drop_rows", "following_edges", "profiles", "activities"])
+    def test_a_delivery_during_a_rebuild_is_not_lost(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        friends(messages, "ama")
+        state("kofi", "movie:1", now=NOW - 10)
+        messages.run_all()
+        redis().delete(presence.key("ama"), hot.key("ama"))
+        rebuilds.returned(profiles.read("ama"), now=NOW)
+        (rebuild,) = messages.waiting
+        messages.waiting.clear()
+
+        def like() -> None:
+            state("kofi")
+            messages.run_all()
+
+        meanwhile(monkeypatch, moment, like)
+        messages.run(rebuild)
+        assert everywhere("ama") == [*LIKES_IT, "kofi movie:1"]
+        later(messages, clock)
+
+    def test_nobody_is_marked_as_here_whose_timeline_nobody_rebuilds(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        friends(messages, "ama")
+        profile = profiles.read("ama")
+        redis().delete(presence.key("ama"))
+        monkeypatch.setattr(type(store()), "put_job", lambda *_: _fail())
+        with pytest.raises(StoreUnavailable):
+            rebuilds.returned(profile, now=NOW)
+        assert not redis().exists(presence.key("ama"))
+
+
+class TestTasks:
+    def test_no_chunk_outlives_the_second_look_that_makes_up_for_it(self) -> None:
+        bound = min(edges.SECOND_PURGE_AFTER, fanout.OVER_AFTER)
+        for name in ("deliver", "settle", "backfill", "purge", "cross"):
+            task = current_app.tasks[f"activity.tasks.{name}"]
+            assert task.soft_time_limit < task.time_limit < bound, name
+
+    def test_a_task_gives_up_after_three_more_tries_and_leaves_the_rest_to_the_sweep(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        friends(messages, "ama")
+        state("kofi")
+        messages.waiting.clear()
+        tries: list[int] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(type(store()), "followers", lambda *_, **__: (tries.append(1), _fail()))
+            outcome = tasks.deliver.apply(("kofi", FILM, 1))
+        assert isinstance(outcome.result, StoreUnavailable)
+        assert len(tries) == 4
+        later(messages, clock)
+        assert everywhere("ama") == LIKES_IT
+
+    def test_a_sweep_adds_nothing_to_a_long_queue(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        friends(messages, "ama")
+        state("kofi")
+        messages.waiting.clear()
+        clock.now += 60
+        redis().rpush("fanout", *range(tasks.BACKLOG))
+        sweep(messages)
+        assert messages.waiting == []
+        redis().delete("fanout")
+        sweep(messages)
+        assert len(messages.waiting) == 1
+
+    def test_more_due_jobs_than_one_look_takes_are_swept(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tasks, "SWEPT", 5)
+        friends(messages, "ama")
+        for number in range(23):
+            state("kofi", f"movie:{number}")
+        messages.waiting.clear()
+        clock.now += 60
+        sweep(messages)
+        assert len(messages.waiting) == 23
+
+
+class TestWriteThrough:
+    def test_a_profile_that_a_dying_process_did_not_write_is_written_by_the_delivery(
+        self, messages: Messages
+    ) -> None:
+        profiles.read("kofi")
+        store().record("kofi", FILM, Relation("finished"), now=NOW, due=NOW)
+        assert profiles.read("kofi").finished == frozenset()
+        tasks.deliver("kofi", FILM, 1)
+        assert profiles.read("kofi").finished == {FILM}
+
+    def test_so_is_one_after_a_follow_an_unfollow_and_a_block(self, messages: Messages) -> None:
+        profiles.read("ama")
+        store().follow("ama", "kofi", now=NOW, due=NOW)
+        tasks.backfill("ama", "kofi")
+        assert profiles.read("ama").following == 1
+        store().set_block("kofi", "ama", blocked=True, due=NOW)
+        tasks.purge("ama", "kofi")
+        tasks.purge("kofi", "ama")
+        assert profiles.read("ama").unwanted == {"kofi"}
+        assert profiles.read("kofi").unwanted == {"ama"}
+
+    def test_an_older_name_on_a_row_does_not_replace_a_newer_one(self, messages: Messages) -> None:
+        people.greet("kofi", "Kofi", None)
+        friends(messages, "ama")
+        state("kofi", relation=LIKED)
+        messages.run_all()
+        people.greet("kofi", "Kofi Mensah", None)
+        hot.forget("ama")
+        shown("ama")
+        from activity.services import names  # noqa: PLC0415
+
+        assert names.of(["kofi"])["kofi"] == ("Kofi Mensah", None)
+
+    def test_the_newest_name_on_rows_is_taken_and_a_missing_one_is_not(self, messages: Messages) -> None:
+        from activity.services import names  # noqa: PLC0415
+
+        friends(messages, "ama")
+        friends(messages, "ama", of="mei")
+        state("mei", "movie:9")
+        people.greet("kofi", "Kofi", None)
+        state("kofi", "movie:1", now=NOW - 5)
+        messages.run_all()
+        people.greet("kofi", "Kofi Mensah", None)
+        state("kofi", "movie:2")
+        messages.run_all()
+        assert {row.actor_name for row in store().timeline("ama")} == {"Kofi", "Kofi Mensah", None}
+        redis().flushdb()
+        shown("ama")
+        assert names.of(["kofi"])["kofi"][0] == "Kofi Mensah"
+        people.greet("mei", "Mei", None)
+        assert names.of(["mei"])["mei"][0] == "Mei"
+
+
+def _fail() -> Any:
+    raise StoreUnavailable("away")

@@ -1,0 +1,341 @@
+"""What friends do, as the feed shows it: to those who were away, and of those whom very many follow."""
+
+from typing import Any
+
+import pytest
+
+from activity import hot
+from activity.services import follows, people, presence, profiles, reach, rebuilds, relations, timelines
+from activity.store import store
+from activity.store.meter import count_calls
+from activity.types import Relation
+from feed.tests import world
+from finishd.lib import keys
+from finishd.lib.redis import count_waits
+from finishd.lib.redis import store as redis
+from finishd.testing.api import client_of, get_feed, ids_of
+from finishd.testing.people import Clock, Message, Messages
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.usefixtures("people_store", "clock"),
+]
+LIKED = Relation(favorite=True)
+SWEEP = Message("activity.tasks.sweep", (), {})
+
+
+@pytest.fixture(autouse=True)
+def _catalogue() -> None:
+    world.catalogue(60)
+    world.build()
+
+
+def like(uid: str, number: int, relation: Relation = LIKED, *, now: float | None = None) -> None:
+    now = world.NOW.timestamp() - 60 * number if now is None else now
+    relations.state(uid, f"movie:{1_000 + number}", relation, source=None, now=now)
+
+
+def befriend(messages: Messages, *viewers: str, of: str = "kofi") -> None:
+    people.greet(of, of.title(), None)
+    for viewer in viewers:
+        presence.mark(viewer)
+        follows.follow(viewer, of, now=0)
+    messages.run_all()
+
+
+def later(messages: Messages, clock: Clock) -> None:
+    for _ in range(4):
+        clock.now += 31
+        messages.run(SWEEP)
+        messages.run_all()
+
+
+def told(uid: str, feed: str = "following") -> dict[str, str]:
+    """Item → reason, of what the friends' part of a new session shows."""
+    page = get_feed(uid, feed_type=feed, limit=100, refresh="true")
+    assert not page["meta"]["degraded"]
+    return {i["id"]: i["reason"] for i in page["feed"] if i["source"] in ("friends", "following")}
+
+
+def forget_sessions(uid: str) -> None:
+    """As if a minute had gone by for what is kept so long only."""
+    for feed in ("for_you", "following"):
+        redis().delete(keys.SESSION.of(viewer=uid, feed=feed))
+
+
+class TestWhoWasAway:
+    @pytest.fixture(autouse=True)
+    def _ama_leaves(self, messages: Messages) -> None:
+        befriend(messages, "ama")
+        like("kofi", 1)
+        messages.run_all()
+        redis().delete(presence.key("ama"), hot.key("ama"))
+
+    def test_nothing_is_pushed_to_them(self, messages: Messages) -> None:
+        like("kofi", 2)
+        messages.run_all()
+        assert [row.title for row in store().timeline("ama")] == ["movie:1001"]
+
+    @pytest.mark.parametrize("feed", ["for_you", "following"])
+    def test_when_they_return_the_page_says_so_and_lives_a_minute_at_most(
+        self, messages: Messages, feed: str
+    ) -> None:
+        like("kofi", 1, Relation())
+        like("kofi", 2)
+        messages.run_all()
+        page = get_feed("ama", feed_type=feed, limit=40)
+        assert page["meta"]["degraded"] == ["timeline_rebuilding"]
+        session = page["meta"]["session"]
+        for name in (
+            keys.PLAN.of(viewer="ama", session=session),
+            keys.SLOTS.of(viewer="ama", session=session),
+            keys.SESSION.of(viewer="ama", feed=feed),
+        ):
+            assert 0 < redis().ttl(name) <= 60, name
+        assert [m.task for m in messages.waiting] == ["activity.tasks.rebuild"]
+        forget_sessions("ama")
+        assert get_feed("ama", feed_type=feed)["meta"]["degraded"] == ["timeline_rebuilding"]
+        assert len(messages.waiting) == 1
+        messages.run_all()
+        forget_sessions("ama")
+        again = get_feed("ama", feed_type=feed, limit=40)
+        assert again["meta"]["degraded"] == []
+        assert {i["id"] for i in again["feed"] if i["source"] in ("friends", "following")} == {"film-0002"}
+
+    @pytest.mark.parametrize("deed", ["like", "follow"])
+    def test_they_may_return_by_doing_something(self, messages: Messages, deed: str) -> None:
+        like("kofi", 1, Relation())
+        like("kofi", 2)
+        messages.run_all()
+        if deed == "like":
+            like("ama", 9)
+        else:
+            follows.follow("ama", "mei", now=0)
+        assert len(messages.of("rebuild")) == 1
+        assert get_feed("ama", feed_type="following")["meta"]["degraded"] == ["timeline_rebuilding"]
+        messages.run_all()
+        assert told("ama") == {"film-0002": "Kofi liked this"}
+
+    def test_a_lost_rebuild_is_made_up_for(self, messages: Messages, clock: Clock) -> None:
+        like("kofi", 2)
+        get_feed("ama")
+        messages.waiting.clear()
+        clock.now = 2_000_000_000
+        messages.run(SWEEP)
+        messages.run_all()
+        assert sorted(told("ama")) == ["film-0001", "film-0002"]
+
+    def test_it_is_bounded(self, messages: Messages, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(rebuilds, "FOLLOWEES", 2)
+        monkeypatch.setattr(rebuilds, "NEWEST", 3)
+        follows.follow("ama", "mei", now=0)
+        follows.follow("ama", "zuri", now=0)
+        messages.run_all()
+        redis().delete(presence.key("ama"), hot.key("ama"))
+        for number in range(8):
+            like("mei", 10 + number, now=2_000_000_000 + number)
+            like("zuri", 20 + number, now=2_000_000_100 + number)
+        get_feed("ama")
+        messages.run_all()
+        assert sorted(row.title for row in store().timeline("ama")) == [
+            *(f"movie:{1_010 + n}" for n in (5, 6, 7)),
+            *(f"movie:{1_020 + n}" for n in (5, 6, 7)),
+        ]
+
+    def test_a_repeated_rebuild_does_nothing(self, messages: Messages) -> None:
+        get_feed("ama")
+        (rebuild,) = messages.waiting
+        messages.run_all()
+        with count_calls() as spent:
+            messages.run(rebuild)
+        assert spent.calls == ["job"]
+
+    def test_who_follows_nobody_has_nothing_to_rebuild(self, messages: Messages) -> None:
+        assert get_feed("yaa")["meta"]["degraded"] == []
+        assert messages.waiting == []
+
+
+class TestVeryManyFollowers:
+    VIEWERS = ("ama", "mei", "yaa", "zuri", "abena")
+
+    @pytest.fixture(autouse=True)
+    def _limit(self, settings: Any, messages: Messages) -> None:
+        settings.FANOUT_PUSH_LIMIT = 4
+        befriend(messages, *self.VIEWERS)
+
+    def rise(self, messages: Messages) -> None:
+        like("kofi", 1)
+        messages.run_all()
+        messages.run(SWEEP)
+        messages.run_all()
+        assert reach_of("kofi") == "pulled"
+
+    def test_on_the_way_up_nothing_is_lost_and_nothing_twice(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reach, "TOLD_AT_ONCE", 2)
+        like("kofi", 1)
+        messages.run_all()
+        assert reach_of("kofi") == "rising"
+        messages.run(SWEEP)
+        for number in range(2, 9):
+            for viewer in self.VIEWERS:
+                assert len(told(viewer)) == number - 1, viewer
+            if messages.waiting:
+                messages.run(messages.waiting.pop())
+            like("kofi", number)
+            for message in messages.of("deliver"):
+                messages.waiting.remove(message)
+                messages.run(message)
+        assert reach_of("kofi") == "pulled"
+        for viewer in self.VIEWERS:
+            assert set(told(viewer).values()) == {"Kofi liked this"}
+
+    def test_an_account_that_is_pulled_is_not_pushed(self, messages: Messages) -> None:
+        self.rise(messages)
+        before = store().timeline("ama")
+        like("kofi", 2)
+        with count_calls() as spent:
+            messages.run_all()
+        assert store().timeline("ama") == before
+        assert "put_rows" not in spent.calls
+        assert sorted(told("ama")) == ["film-0001", "film-0002"]
+        assert told("ama", "for_you") == told("ama")
+
+    def test_what_it_takes_back_vanishes(self, messages: Messages) -> None:
+        self.rise(messages)
+        like("kofi", 2)
+        messages.run_all()
+        like("kofi", 1, Relation())
+        messages.run_all()
+        assert list(told("ama")) == ["film-0002"]
+
+    def test_who_stops_following_it_sees_nothing_of_it(self, messages: Messages) -> None:
+        self.rise(messages)
+        follows.unfollow("ama", "kofi", now=0)
+        assert told("ama") == {}
+        messages.run_all()
+        assert told("ama") == {}
+        assert profiles.read("ama").pulled == ()
+
+    def test_who_follows_it_now_sees_it_at_once(self, messages: Messages) -> None:
+        self.rise(messages)
+        presence.mark("esi")
+        follows.follow("esi", "kofi", now=0)
+        assert told("esi") == {"film-0001": "Kofi liked this"}
+
+    def test_a_follow_whose_process_died_pulls_it_too(self, messages: Messages) -> None:
+        self.rise(messages)
+        presence.mark("esi")
+        store().follow("esi", "kofi", now=0, due=0)
+        messages.run(SWEEP)
+        messages.run_all()
+        assert profiles.read("esi").pulled == ("kofi",)
+
+    def test_on_the_way_down_nothing_is_lost_and_nothing_twice(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reach, "FILLED_AT_ONCE", 1)
+        self.rise(messages)
+        for number in (2, 3):
+            like("kofi", number)
+        like("kofi", 1, Relation())
+        messages.run_all()
+        for viewer in ("abena", "zuri"):
+            follows.unfollow(viewer, "kofi", now=0)
+        messages.run_all()
+        like("kofi", 4)  # three are fewer than 80 % of four
+        messages.run_all()
+        assert reach_of("kofi") == "sinking"
+        messages.run(SWEEP)
+        shown = ["film-0002", "film-0003", "film-0004"]
+        while messages.waiting:
+            messages.run(messages.waiting.pop())
+            for viewer in self.VIEWERS[:3]:
+                assert sorted(told(viewer)) == shown, viewer
+        assert reach_of("kofi") == "pushed"
+        for viewer in self.VIEWERS[:3]:
+            assert profiles.read(viewer).pulled == ()
+            assert len(store().timeline(viewer)) == 3
+        like("kofi", 5)
+        like("kofi", 2, Relation())
+        messages.run_all()
+        later(messages, clock)
+        assert sorted(told("ama")) == ["film-0003", "film-0004", "film-0005"]
+
+    def test_an_unfollow_while_followers_are_told_wins(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        like("kofi", 1)
+        messages.run_all()
+        real = type(store()).followers
+        done: list[bool] = []
+
+        def followers(*args: Any, **kwargs: Any) -> list[str]:
+            found = real(*args, **kwargs)
+            if not done:
+                done.append(follows.unfollow("ama", "kofi", now=0))
+            return found
+
+        monkeypatch.setattr(type(store()), "followers", followers)
+        messages.run(SWEEP)
+        messages.run(messages.of("cross")[0])
+        assert done == [True]
+        assert profiles.read("ama").pulled == ()
+        assert told("ama") == {}
+
+    def test_a_chain_that_outlived_its_crossing_does_not_take_part_in_the_next(
+        self, messages: Messages
+    ) -> None:
+        self.rise(messages)
+        store().set_reach("kofi", "sinking", due=0)
+        assert reach.cross("kofi", direction="rising", cursor="mei", now=0) is None
+        assert reach_of("kofi") == "sinking"
+        assert store().job("cross", "kofi") is not None
+
+    def test_a_plan_merges_twenty_of_them_at_most_and_waits_no_longer(self, messages: Messages) -> None:
+        self.rise(messages)
+        told("ama")
+        with count_waits() as alone:
+            get_feed("ama", limit=10, refresh="true")
+        for number in range(timelines.PULLED_READ + 1):
+            star = f"star-{number:02}"
+            people.greet(star, star.title(), None)
+            like(star, 10 + number if number % 10 != 9 else 40)
+            follows.follow("ama", star, now=0)
+            messages.run_all()
+            store().set_reach(star, "rising", due=0)
+            messages.run(SWEEP)
+            messages.run_all()
+        assert len(profiles.read("ama").pulled) == timelines.PULLED_READ + 2
+        told("ama", "for_you")
+        with count_waits() as waits, count_calls() as spent:
+            page = get_feed("ama", limit=100, refresh="true")
+        supporters = {i["reason"].split(" ")[0] for i in page["feed"] if i["source"] == "friends"}
+        assert len(supporters) <= timelines.PULLED_READ
+        assert "Star-19" not in supporters
+        assert "Star-20" not in supporters
+        # Their lists come with the viewer's own timeline, in one pipeline.
+        assert len(waits) == len(alone)
+        assert spent.calls == []
+
+
+def reach_of(uid: str) -> str:
+    profile = store().profile(uid)
+    assert profile is not None
+    return profile.reach
+
+
+def test_finished_titles_leave_the_viewers_own_feed_and_stay_in_what_friends_did(messages: Messages) -> None:
+    befriend(messages, "ama")
+    like("kofi", 1)
+    like("kofi", 2)
+    messages.run_all()
+    answer = client_of("ama").post(
+        "/api/v1/user-titles/sync", {"title_id": "1001", "media_type": "movie", "status": "finished"}
+    )
+    assert answer.status_code == 200
+    page = get_feed("ama", limit=100, refresh="true")
+    assert "film-0001" not in ids_of(page)
+    assert "film-0002" in ids_of(page)
+    assert set(told("ama")) == {"film-0001", "film-0002"}

@@ -1,0 +1,134 @@
+"""/metrics: for staff and Prometheus only, right whichever process answers, and never a failure."""
+
+import time
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+
+from activity.services import fanout, follows, metering, relations
+from activity.store import store
+from activity.store.meter import count_calls
+from activity.tasks import backfill
+from activity.types import Relation
+from feed.tests import world
+from finishd.lib import redis as redis_module
+from finishd.lib.redis import count_waits
+from finishd.run.embedded_redis import RedisServer
+from finishd.testing.api import client_of, token_of
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+TOKEN = "a-token-for-prometheus"
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+@pytest.fixture(autouse=True)
+def _start_from_nothing(settings: Any) -> None:
+    """What other tests of this process spent is not ours."""
+    settings.METRICS_TOKEN = TOKEN
+    metering._pending.clear()
+
+
+def scrape() -> Samples:
+    answer = Client().get("/metrics", HTTP_AUTHORIZATION=f"Bearer {TOKEN}")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.content.decode())
+        for sample in family.samples
+    }
+
+
+class TestAccess:
+    @pytest.mark.parametrize("given", ["", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", TOKEN, "Bearer né"])
+    def test_without_the_token_it_is_a_401(self, given: str) -> None:
+        answer = Client().get("/metrics", HTTP_AUTHORIZATION=given)
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert b"finishd_" not in answer.content
+
+    @pytest.mark.parametrize("given", ["", "Bearer ", "Bearer x"])
+    def test_where_no_token_is_set_there_is_nothing(self, settings: Any, given: str) -> None:
+        settings.METRICS_TOKEN = ""
+        assert Client().get("/metrics", HTTP_AUTHORIZATION=given).status_code == 404
+
+    def test_staff_look_by_their_session_and_others_do_not(self, client: Client) -> None:
+        client.force_login(User.objects.create_user("somebody"))
+        assert client.get("/metrics").status_code == 401
+        client.force_login(User.objects.create_user("staff", is_staff=True))
+        assert client.get("/metrics").status_code == 200
+
+    def test_a_phones_token_opens_nothing(self) -> None:
+        assert Client().get("/metrics", HTTP_AUTHORIZATION=f"Bearer {token_of('ama')}").status_code == 401
+
+    def test_it_is_only_read(self) -> None:
+        assert Client().post("/metrics", HTTP_AUTHORIZATION=f"Bearer {TOKEN}").status_code == 405
+
+
+class TestMeasures:
+    def test_deliveries_and_what_waits(self) -> None:
+        now = time.time()
+        follows.follow("ama", "kofi", now=now)
+        recorded = relations.state("kofi", "movie:1", Relation(favorite=True), source=None, now=now - 3)
+        fanout.chunk("kofi", "movie:1", recorded.activity.version, now=now)
+        relations.state("kofi", "movie:2", Relation(favorite=True), source=None, now=now - 9)
+        found = scrape()
+        assert found["finishd_delivery_lag_seconds", (("quantile", "0.99"),)] == pytest.approx(3, abs=0.01)
+        assert found["finishd_deliveries_finished", ()] == 1
+        assert 9 <= found["finishd_delivery_oldest_seconds", ()] < 30
+        assert found["finishd_jobs_waiting", (("kind", "deliver"),)] == 1
+        assert found["finishd_part_up", (("part", "deliveries"),)] == 1
+
+    def test_what_the_store_costs_by_endpoint_and_task(self) -> None:
+        client_of("ama").post("/api/v1/social/follow", {"target_uid": "kofi", "action": "follow"})
+        backfill.apply(args=("ama", "kofi"), throw=True)
+        found = scrape()
+        calls = {by: n for (name, by), n in found.items() if name == "finishd_store_calls_total"}
+        documents = {by: n for (name, by), n in found.items() if name == "finishd_store_documents_total"}
+        endpoint = (("by", "POST /api/v1/social/follow"),)
+        assert calls.get(endpoint, 0) >= 1, sorted(calls)
+        assert documents[endpoint] >= 3
+        assert calls[("by", "activity.tasks.backfill"),] >= 2
+        before = calls[endpoint]
+        client_of("ama").post("/api/v1/social/follow", {"target_uid": "esi", "action": "follow"})
+        assert scrape()["finishd_store_calls_total", endpoint] > before
+
+    def test_labels_are_routes_and_never_what_was_asked_for(self) -> None:
+        for uid in ("kofi", "esi", "yaw"):
+            client_of("ama").get(f"/api/v1/social/stats/{uid}")
+        client_of("ama").get("/api/v1/no/such/place")
+        labels = {dict(by)["by"] for name, by in scrape() if name == "finishd_store_calls_total"}
+        assert len([label for label in labels if "stats" in label]) == 1
+        assert not any("kofi" in label for label in labels)
+
+    def test_metering_costs_a_page_no_wait_and_hides_no_call_from_its_budget(self) -> None:
+        world.catalogue(30)
+        world.build()
+        client = client_of("ama")
+        metering._flushed_at = 0.0  # long ago: this request brings the sums to Redis
+        with count_waits() as waits, count_calls() as tally:
+            client.get("/api/v1/feed")
+        assert tally.calls
+        assert metering._pending == {}
+        assert not any("HINCRBY" in wait for wait in waits)
+
+    def test_without_redis_it_says_what_it_cannot_measure(self, redis_server: RedisServer) -> None:
+        redis_server.stop()
+        found = scrape()
+        assert found["finishd_part_up", (("part", "deliveries"),)] == 0
+        assert found["finishd_part_up", (("part", "store_calls"),)] == 0
+        redis_server.start()
+        redis_module._breakers.clear()
+        assert scrape()["finishd_part_up", (("part", "deliveries"),)] == 1
+
+    def test_sums_wait_for_redis_to_come_back(self, redis_server: RedisServer) -> None:
+        with metering.metered(["somewhere"]):
+            store().profile("ama")
+        redis_server.stop()
+        metering.flush(at_once=True)
+        redis_server.start()
+        redis_module._breakers.clear()
+        assert metering.totals()["calls"] == {"somewhere": 1}
