@@ -26,7 +26,9 @@ environ.Env.read_env(FINISHD_DATA / "run.env")
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:
-    raise ImproperlyConfigured("SECRET_KEY is not set. `make run` makes one; production takes it from its environment.")
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. `make run` makes one; production takes it from its environment."
+    )
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -151,7 +153,12 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 1800  # below the visibility timeout, or a task would run twice at once
 CELERY_TASK_SOFT_TIME_LIMIT = 1700
-CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {
+    "max_retries": 2,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.2,
+}
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"feed.tasks.*": {"queue": "indexes"}, "content.tasks.*": {"queue": "content"}}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
@@ -165,7 +172,9 @@ ACTIVITY_STORE = env.str("ACTIVITY_STORE", default="orm")
 FIREBASE_PROJECT_ID = env.str("FIREBASE_PROJECT_ID", default="")
 FIREBASE_KEYS_FILE = env.str("FIREBASE_KEYS_FILE", default="")  # a JWKS file; development only
 # Not from the environment: whoever chooses these keys chooses who is who.
-FIREBASE_KEYS_URL = "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
+FIREBASE_KEYS_URL = (
+    "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
+)
 
 # --- Feed ----------------------------------------------------------------------------------------
 FEED_TRACE_PERCENT = env.int("FEED_TRACE_PERCENT", default=1)  # plans that keep a full trace

@@ -6,156 +6,333 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Item',
+            name="Item",
             fields=[
-                ('id', models.CharField(max_length=64, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[^\\s\\x00-\\x1f\\x7f]{1,64}\\Z', 'An id has 1 to 64 characters and no blank.')])),
-                ('content_type', models.CharField(choices=[('trailer', 'trailer'), ('teaser', 'teaser'), ('clip', 'clip'), ('bts', 'bts'), ('interview', 'interview'), ('featurette', 'featurette'), ('short', 'short'), ('image', 'image'), ('community', 'community')], default='trailer', max_length=16)),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('published', 'Published'), ('archived', 'Archived')], default='draft', max_length=16)),
-                ('title', models.CharField(max_length=300)),
-                ('tmdb_id', models.PositiveIntegerField(blank=True, null=True)),
-                ('media_type', models.CharField(blank=True, choices=[('movie', 'movie'), ('tv', 'tv')], max_length=8, null=True)),
-                ('title_key', models.CharField(editable=False, max_length=80)),
-                ('overview', models.TextField(blank=True, null=True)),
-                ('poster_path', models.CharField(blank=True, max_length=300, null=True)),
-                ('backdrop_path', models.CharField(blank=True, max_length=300, null=True)),
-                ('youtube_key', models.CharField(blank=True, max_length=64, null=True)),
-                ('video_name', models.CharField(blank=True, max_length=300, null=True)),
-                ('video_type', models.CharField(blank=True, max_length=64, null=True)),
-                ('thumbnail_url', models.CharField(blank=True, max_length=1000, null=True)),
-                ('image_url', models.CharField(blank=True, max_length=1000, null=True)),
-                ('release_date', models.DateField(blank=True, null=True)),
-                ('channel_title', models.CharField(blank=True, max_length=200, null=True)),
-                ('description', models.TextField(blank=True, null=True)),
-                ('vote_average', models.FloatField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(10.0)])),
-                ('vote_count', models.PositiveIntegerField(default=0)),
-                ('popularity', models.FloatField(default=0.0, validators=[django.core.validators.MinValueValidator(0.0)])),
-                ('like_count', models.PositiveIntegerField(blank=True, editable=False, null=True)),
-                ('view_count', models.PositiveIntegerField(blank=True, editable=False, null=True)),
-                ('share_count', models.PositiveIntegerField(blank=True, editable=False, null=True)),
-                ('staff_boost', models.SmallIntegerField(default=0, help_text='-10 to 10: moves the item in every index at the next rebuild.', validators=[django.core.validators.MinValueValidator(-10), django.core.validators.MaxValueValidator(10)])),
-                ('hidden', models.BooleanField(default=False, help_text='Found by search, never planned into a feed.')),
-                ('published_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('version', models.PositiveBigIntegerField(default=1, editable=False)),
-                ('carded_version', models.PositiveBigIntegerField(default=0, editable=False)),
+                (
+                    "id",
+                    models.CharField(
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[^\\s\\x00-\\x1f\\x7f]{1,64}\\Z",
+                                "An id has 1 to 64 characters and no blank.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "content_type",
+                    models.CharField(
+                        choices=[
+                            ("trailer", "trailer"),
+                            ("teaser", "teaser"),
+                            ("clip", "clip"),
+                            ("bts", "bts"),
+                            ("interview", "interview"),
+                            ("featurette", "featurette"),
+                            ("short", "short"),
+                            ("image", "image"),
+                            ("community", "community"),
+                        ],
+                        default="trailer",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("published", "Published"), ("archived", "Archived")],
+                        default="draft",
+                        max_length=16,
+                    ),
+                ),
+                ("title", models.CharField(max_length=300)),
+                ("tmdb_id", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "media_type",
+                    models.CharField(
+                        blank=True, choices=[("movie", "movie"), ("tv", "tv")], max_length=8, null=True
+                    ),
+                ),
+                ("title_key", models.CharField(editable=False, max_length=80)),
+                ("overview", models.TextField(blank=True, null=True)),
+                ("poster_path", models.CharField(blank=True, max_length=300, null=True)),
+                ("backdrop_path", models.CharField(blank=True, max_length=300, null=True)),
+                ("youtube_key", models.CharField(blank=True, max_length=64, null=True)),
+                ("video_name", models.CharField(blank=True, max_length=300, null=True)),
+                ("video_type", models.CharField(blank=True, max_length=64, null=True)),
+                ("thumbnail_url", models.CharField(blank=True, max_length=1000, null=True)),
+                ("image_url", models.CharField(blank=True, max_length=1000, null=True)),
+                ("release_date", models.DateField(blank=True, null=True)),
+                ("channel_title", models.CharField(blank=True, max_length=200, null=True)),
+                ("description", models.TextField(blank=True, null=True)),
+                (
+                    "vote_average",
+                    models.FloatField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(0.0),
+                            django.core.validators.MaxValueValidator(10.0),
+                        ],
+                    ),
+                ),
+                ("vote_count", models.PositiveIntegerField(default=0)),
+                (
+                    "popularity",
+                    models.FloatField(
+                        default=0.0, validators=[django.core.validators.MinValueValidator(0.0)]
+                    ),
+                ),
+                ("like_count", models.PositiveIntegerField(blank=True, editable=False, null=True)),
+                ("view_count", models.PositiveIntegerField(blank=True, editable=False, null=True)),
+                ("share_count", models.PositiveIntegerField(blank=True, editable=False, null=True)),
+                (
+                    "staff_boost",
+                    models.SmallIntegerField(
+                        default=0,
+                        help_text="-10 to 10: moves the item in every index at the next rebuild.",
+                        validators=[
+                            django.core.validators.MinValueValidator(-10),
+                            django.core.validators.MaxValueValidator(10),
+                        ],
+                    ),
+                ),
+                (
+                    "hidden",
+                    models.BooleanField(
+                        default=False, help_text="Found by search, never planned into a feed."
+                    ),
+                ),
+                ("published_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("version", models.PositiveBigIntegerField(default=1, editable=False)),
+                ("carded_version", models.PositiveBigIntegerField(default=0, editable=False)),
             ],
         ),
         migrations.CreateModel(
-            name='Genre',
+            name="Genre",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=64, unique=True)),
-                ('name', models.CharField(max_length=64, unique=True)),
-                ('reviewed', models.BooleanField(db_index=True, default=False, help_text='Staff have seen it; unreviewed ones came in with an import.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=64, unique=True)),
+                ("name", models.CharField(max_length=64, unique=True)),
+                (
+                    "reviewed",
+                    models.BooleanField(
+                        db_index=True,
+                        default=False,
+                        help_text="Staff have seen it; unreviewed ones came in with an import.",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['name'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('slug', ''), _negated=True), name='genre_slug_not_empty'), models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='genre_name_not_empty')],
+                "ordering": ["name"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("slug", ""), _negated=True), name="genre_slug_not_empty"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("name", ""), _negated=True), name="genre_name_not_empty"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='GenreAlias',
+            name="GenreAlias",
             fields=[
-                ('key', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('genre', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='aliases', to='content.genre')),
+                ("key", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                (
+                    "genre",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="aliases",
+                        to="content.genre",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'genre aliases',
-                'ordering': ['key'],
+                "verbose_name_plural": "genre aliases",
+                "ordering": ["key"],
             },
         ),
         migrations.CreateModel(
-            name='GenreTmdbId',
+            name="GenreTmdbId",
             fields=[
-                ('tmdb_id', models.PositiveIntegerField(primary_key=True, serialize=False)),
-                ('genre', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tmdb_ids', to='content.genre')),
+                ("tmdb_id", models.PositiveIntegerField(primary_key=True, serialize=False)),
+                (
+                    "genre",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tmdb_ids",
+                        to="content.genre",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'TMDB genre id',
-                'ordering': ['tmdb_id'],
+                "verbose_name": "TMDB genre id",
+                "ordering": ["tmdb_id"],
             },
         ),
         migrations.CreateModel(
-            name='ItemGenre',
+            name="ItemGenre",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('genre', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='item_genres', to='content.genre')),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='item_genres', to='content.item')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "genre",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="item_genres",
+                        to="content.genre",
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="item_genres",
+                        to="content.item",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.AddField(
-            model_name='item',
-            name='genres',
-            field=models.ManyToManyField(related_name='items', through='content.ItemGenre', to='content.genre'),
+            model_name="item",
+            name="genres",
+            field=models.ManyToManyField(
+                related_name="items", through="content.ItemGenre", to="content.genre"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='itemgenre',
-            constraint=models.UniqueConstraint(fields=('item', 'genre'), name='item_genre_once'),
+            model_name="itemgenre",
+            constraint=models.UniqueConstraint(fields=("item", "genre"), name="item_genre_once"),
         ),
         migrations.AddIndex(
-            model_name='item',
-            index=models.Index(fields=['title_key', 'status'], name='item_title_status'),
+            model_name="item",
+            index=models.Index(fields=["title_key", "status"], name="item_title_status"),
         ),
         migrations.AddIndex(
-            model_name='item',
-            index=models.Index(fields=['status', '-popularity', 'id'], name='item_status_popularity'),
+            model_name="item",
+            index=models.Index(fields=["status", "-popularity", "id"], name="item_status_popularity"),
         ),
         migrations.AddIndex(
-            model_name='item',
-            index=models.Index(fields=['-updated_at'], name='item_updated'),
+            model_name="item",
+            index=models.Index(fields=["-updated_at"], name="item_updated"),
         ),
         migrations.AddIndex(
-            model_name='item',
-            index=models.Index(condition=models.Q(('carded_version__lt', models.F('version'))), fields=['id'], name='item_dirty'),
+            model_name="item",
+            index=models.Index(
+                condition=models.Q(("carded_version__lt", models.F("version"))),
+                fields=["id"],
+                name="item_dirty",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('id', ''), _negated=True), name='item_id_not_empty'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("id", ""), _negated=True), name="item_id_not_empty"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('title', ''), _negated=True), name='item_title_not_empty'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("title", ""), _negated=True), name="item_title_not_empty"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('content_type__in', ('trailer', 'teaser', 'clip', 'bts', 'interview', 'featurette', 'short', 'image', 'community'))), name='item_content_type_known'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "content_type__in",
+                        (
+                            "trailer",
+                            "teaser",
+                            "clip",
+                            "bts",
+                            "interview",
+                            "featurette",
+                            "short",
+                            "image",
+                            "community",
+                        ),
+                    )
+                ),
+                name="item_content_type_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('media_type__isnull', True), ('media_type__in', ('movie', 'tv')), _connector='OR'), name='item_media_type_known'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("media_type__isnull", True), ("media_type__in", ("movie", "tv")), _connector="OR"
+                ),
+                name="item_media_type_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'published', 'archived'])), name='item_status_known'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["draft", "published", "archived"])),
+                name="item_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('staff_boost__gte', -10), ('staff_boost__lte', 10)), name='item_boost_in_range'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("staff_boost__gte", -10), ("staff_boost__lte", 10)),
+                name="item_boost_in_range",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('popularity__gte', 0)), name='item_popularity_not_negative'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("popularity__gte", 0)), name="item_popularity_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('vote_average__isnull', True), models.Q(('vote_average__gte', 0), ('vote_average__lte', 10)), _connector='OR'), name='item_vote_average_in_range'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("vote_average__isnull", True),
+                    models.Q(("vote_average__gte", 0), ("vote_average__lte", 10)),
+                    _connector="OR",
+                ),
+                name="item_vote_average_in_range",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'published'), _negated=True), ('published_at__isnull', False), _connector='OR'), name='item_published_has_date'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "published"), _negated=True),
+                    ("published_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="item_published_has_date",
+            ),
         ),
     ]

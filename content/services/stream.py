@@ -19,7 +19,9 @@ def published(*, batch: int = BATCH) -> Iterator[list[Facts]]:
     """
     last = ""
     links = Prefetch("item_genres", ItemGenre.objects.select_related("genre"))
-    items = Item.objects.filter(status=Item.Status.PUBLISHED, hidden=False).prefetch_related(links).order_by("id")
+    items = (
+        Item.objects.filter(status=Item.Status.PUBLISHED, hidden=False).prefetch_related(links).order_by("id")
+    )
     while rows := list(items.filter(id__gt=last)[:batch]):
         yield [cards.facts(item) for item in rows]
         last = rows[-1].id
