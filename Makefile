@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer and a package index, nothing else. `make help` lists the targets.
 PYTHON ?= python3
 PY = .venv/bin/python
-PYTEST = $(PY) -m pytest --timeout 300
+PYTEST = $(PY) -m pytest
 WORKERS = -n auto --maxprocesses 4
 
 # Django's settings want these named; nothing that runs with them opens a connection.

@@ -17,7 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOG = VENV / "install.log"
+# What pip or uv says, and what it means.
 ADVICE = (
+    (
+        ("error: command", "Failed building wheel", "Failed to build", "compiler"),
+        "a package has no wheel for this machine and needs a C compiler (Debian: apt install gcc python3-dev)",
+    ),
+    (("No space left",), "the disk is full"),
     (
         (
             "NewConnectionError",
@@ -25,23 +31,22 @@ ADVICE = (
             "name resolution",
             "dns error",
             "Failed to fetch",
-            "Max retries",
+            "versions: none",
         ),
         "the package index cannot be reached; is there a network?",
     ),
-    (
-        ("error: command", "Failed building wheel", "Failed to build", "compiler"),
-        "a package has no wheel for this machine and needs a C compiler (Debian: apt install build-essential)",
-    ),
-    (("No space left",), "the disk is full"),
 )
 
 
 def main() -> None:
     use_a_new_enough_python()
     wanted = ROOT / "requirements" / f"{sys.argv[1]}.txt"
-    lock = os.open(wanted.parent, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    with wanted.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install_if_changed(wanted)
+
+
+def install_if_changed(wanted: Path) -> None:
     stamp = VENV / f"installed-{wanted.stem}"
     state = f"{hashlib.sha256(wanted.read_bytes()).hexdigest()} {sys.version}"
     if stamp.exists() and stamp.read_text() == state and works(PYTHON):

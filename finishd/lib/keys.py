@@ -103,6 +103,9 @@ BROKER_QUEUES = tuple(
 )
 BROKER_BINDINGS = Key("_kombu.binding.<queue>", "set", "celery", "one per queue")
 BROKER_BINDINGS_KEPT = Key("_kombu.binding_permanent.<queue>", "set", "celery", "one per queue")
+BROKER_BINDING_DEADLINES = Key(
+    "_kombu.binding_deadlines", "zset", "celery", "queues that expire: one per worker"
+)
 BROKER_UNACKED = Key("unacked", "hash", "celery", "tasks in flight")
 BROKER_UNACKED_INDEX = Key("unacked_index", "zset", "celery", "tasks in flight")
 BROKER_UNACKED_MUTEX = Key("unacked_mutex", "string", "celery", "one", 5 * MINUTE)

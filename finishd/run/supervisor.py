@@ -4,6 +4,7 @@ Whatever happens (a child ended, a signal came, a restart is due) becomes an eve
 main thread alone reads: nothing is decided in another thread or in a signal handler.
 """
 
+import math
 import queue
 import signal
 import threading
@@ -20,6 +21,7 @@ RESTARTS = 5  # in RESTART_WINDOW seconds; one more death, and everything stops
 RESTART_WINDOW = 60.0
 RESTART_DELAY = 1.0
 STOP_SECONDS = 10.0  # between asking and killing
+ECHO_SECONDS = 1.0  # make and `timeout` pass a signal on that the whole group got anyway
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -55,6 +57,7 @@ class Supervisor:
         self._restart_delay = restart_delay
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._children: list[Child] = []
+        self._interrupted_at = -math.inf
 
     def listen_to_signals(self) -> None:
         """From now on a signal ends the run in order. Main thread only."""
@@ -106,7 +109,7 @@ class Supervisor:
         deadline = time.monotonic() + STOP_SECONDS
         while any(child.alive for child in children) and time.monotonic() < deadline:
             try:
-                if isinstance(self._events.get(timeout=0.1), Signalled):
+                if self._is_impatient(self._events.get(timeout=0.1)):
                     break
             except queue.Empty:
                 continue
@@ -117,12 +120,16 @@ class Supervisor:
             child.process.wait()
             self._starter.forget(child)
 
+    def _is_impatient(self, event: Event) -> bool:
+        return isinstance(event, Signalled) and time.monotonic() > self._interrupted_at + ECHO_SECONDS
+
     def _ended(self, child: Child, code: int) -> None:
         self._events.put(Exited(child, code))
 
     def _handle(self, event: Event, *, step: Child | None = None) -> None:
         match event:
             case Signalled():
+                self._interrupted_at = time.monotonic()
                 raise Interrupted
             case RestartDue(child):
                 self._output.say("finishd", f"{child.program.name} is started again")
