@@ -9,7 +9,7 @@ from typing import Final
 
 from celery import current_app
 from django.db import transaction
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import ChannelError
 
 from activity.types import JobKind
 
@@ -26,8 +26,8 @@ def after_commit(kind: JobKind, subject: str, target: str = "", version: int = 0
 def send(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
     try:
         current_app.send_task(f"activity.tasks.{kind}", args=[subject, target, version])
-    except OperationalError:
-        logger.warning("no broker: a %s job waits for it", kind)
+    except Exception:  # whatever it is, what it was for is done, and its job says what is left
+        logger.warning("a message is not sent: a %s job waits", kind, exc_info=True)
 
 
 def backlog() -> int:

@@ -37,6 +37,9 @@ class Web:
     def get(self, path: str, uid: str, **query: Any) -> httpx.Response:
         return self._client.get(path, params=query, headers={"Authorization": f"Bearer {token_of(uid)}"})
 
+    def post(self, path: str, uid: str, **body: Any) -> httpx.Response:
+        return self._client.post(path, json=body, headers={"Authorization": f"Bearer {token_of(uid)}"})
+
     def feed(self, uid: str, **query: Any) -> dict[str, Any]:
         """A page of the feed; asserts that it is one."""
         answer = self.get("/api/v1/feed", uid, **query)
@@ -83,10 +86,16 @@ class Processes:
         self.wait_for(web.up)
         return web
 
-    def worker(self, **environment: str) -> "subprocess.Popen[bytes]":
-        """A Celery worker for all queues; it may still be starting."""
-        queues = ["--queues", "default,content,indexes", "--concurrency", "1", "--loglevel", "info"]
-        return self.start("-m", "celery", "-A", "finishd", "worker", *queues, **environment)
+    def worker(
+        self, queues: str = "default,content,indexes", **environment: str
+    ) -> "subprocess.Popen[bytes]":
+        """A Celery worker for these queues; it may still be starting."""
+        options = ["--queues", queues, "--concurrency", "1", "--loglevel", "info"]
+        return self.start("-m", "celery", "-A", "finishd", "worker", *options, **environment)
+
+    def beat(self, **environment: str) -> "subprocess.Popen[bytes]":
+        pidfile = f"--pidfile={self._log.parent / 'beat.pid'}"
+        return self.start("-m", "celery", "-A", "finishd", "beat", pidfile, **environment)
 
     def manage(self, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
         return self.start("manage.py", *arguments, **environment)

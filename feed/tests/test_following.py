@@ -1,0 +1,187 @@
+"""What the people whom a viewer follows did: its shape on the wire, its order, and its pages."""
+
+from typing import Any
+
+import pytest
+
+from activity import hot
+from activity.services import follows, people, presence, relations
+from activity.types import Relation, TimelineRow
+from content.models import Item
+from content.services import items
+from feed import recipe
+from feed.tests import world
+from finishd.testing.api import get_feed, ids_of, walk_feed
+from finishd.testing.people import Messages, messages
+
+__all__ = ["messages"]
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+NOW = int(world.NOW.timestamp())
+LIKED = Relation(favorite=True)
+
+
+@pytest.fixture(autouse=True)
+def _world(messages: Messages) -> None:
+    world.catalogue(80)
+    world.build()
+    presence.mark("ama")
+    for actor, name, picture in [
+        ("kofi", "Kofi", "https://pictures.example/kofi.jpg"),
+        ("mei", "Mei", None),
+        ("zuri", None, None),
+    ]:
+        people.greet(actor, name, picture)
+        follows.follow("ama", actor, now=NOW)
+    messages.run_all()
+
+
+def do(
+    messages: Messages, uid: str, number: int, relation: Relation = LIKED, *, ago: int | None = None
+) -> None:
+    ago = 60 * number if ago is None else ago
+    relations.state(uid, f"movie:{1_000 + number}", relation, source=None, now=NOW - ago)
+    messages.run_all()
+
+
+def following(**query: Any) -> dict[str, Any]:
+    return get_feed("ama", feed_type="following", **query)
+
+
+def test_an_item_says_who_did_what_and_when(messages: Messages) -> None:
+    do(messages, "kofi", 3, Relation("finished", True, 4), ago=90)
+    (item,) = following()["feed"]
+    assert (item["id"], item["type"], item["source"]) == ("film-0003", "social_activity", "following")
+    assert (item["status"], item["rating"], item["isFavorite"]) == ("finished", 4, True)
+    assert item["timestamp"] == "2026-11-23T11:58:30Z"
+    kofi = {"uid": "kofi", "username": "Kofi", "avatarUrl": "https://pictures.example/kofi.jpg"}
+    assert item["friend"] == kofi
+    assert item["friends"] == [kofi]
+    assert item["reason"] == "Kofi liked this"
+    assert (item["title"], item["contentType"], item["tmdbId"]) == ("Film 3", "trailer", 1_003)
+
+
+@pytest.mark.parametrize(
+    ("relation", "status", "reason"),
+    [
+        (Relation("watching"), "watching", "Kofi is watching this"),
+        (Relation("watchlist"), "watchlist", "Kofi wants to watch this"),
+        (Relation("finished"), "finished", "Kofi watched this"),
+        (Relation(favorite=True), "liked", "Kofi liked this"),
+        (Relation(rating=5), "rated", "Kofi liked this"),
+        (Relation(rating=1), "rated", "Kofi rated this"),
+        (Relation("finished", False, 2), "finished", "Kofi rated this"),
+    ],
+)
+def test_every_deed_has_its_words(messages: Messages, relation: Relation, status: str, reason: str) -> None:
+    do(messages, "kofi", 3, relation)
+    (item,) = following()["feed"]
+    assert (item["status"], item["reason"]) == (status, reason)
+
+
+def test_low_ratings_are_in_following_only(messages: Messages) -> None:
+    do(messages, "kofi", 70, Relation(rating=2))
+    do(messages, "kofi", 71, Relation(rating=3))
+    do(messages, "kofi", 72, Relation("finished", True, 1))
+    assert ids_of(following()) == ["film-0070", "film-0071", "film-0072"]
+    page = get_feed("ama", limit=100)
+    assert {i["id"] for i in page["feed"] if i["source"] == "friends"} == {"film-0071", "film-0072"}
+
+
+def test_one_item_a_title_newest_supporter_first(messages: Messages) -> None:
+    do(messages, "kofi", 3, ago=300)
+    do(messages, "kofi", 4, ago=200)
+    do(messages, "mei", 3, Relation("watching"), ago=100)
+    do(messages, "zuri", 3, ago=400)
+    first, second = following()["feed"]
+    assert (first["id"], second["id"]) == ("film-0003", "film-0004")
+    assert [friend["uid"] for friend in first["friends"]] == ["mei", "kofi", "zuri"]
+    assert (first["friend"]["uid"], first["status"]) == ("mei", "watching")
+    assert first["friends"][2]["username"] == "Someone you follow"
+    # Kofi's and Zuri's likes are stronger than watching; Kofi's is the newer one.
+    assert first["reason"] == "Kofi and 2 others liked this"
+
+
+def test_an_undo_takes_one_supporter_the_last_one_the_item(messages: Messages) -> None:
+    do(messages, "kofi", 3)
+    do(messages, "mei", 3)
+    do(messages, "mei", 3, Relation())
+    (item,) = following()["feed"]
+    assert [friend["uid"] for friend in item["friends"]] == ["kofi"]
+    do(messages, "kofi", 3, Relation())
+    assert following()["feed"] == []
+
+
+def test_twenty_friends_are_listed_and_an_older_one_may_still_name_the_reason(messages: Messages) -> None:
+    for number in range(25):
+        uid = f"friend-{number:02}"
+        people.greet(uid, f"Friend {number}", None)
+        follows.follow("ama", uid, now=NOW)
+        do(messages, uid, 3, LIKED if number == 24 else Relation("watchlist"), ago=number)
+    (item,) = following()["feed"]
+    assert [friend["uid"] for friend in item["friends"]] == [f"friend-{n:02}" for n in range(20)]
+    assert item["reason"] == "Friend 24 and 24 others liked this"
+
+
+def test_pages_are_cut_from_what_was_there_at_first(messages: Messages) -> None:
+    for number in range(20):
+        if number % 10 != 9:
+            do(messages, "kofi", number)
+    everything = [f"film-{n:04}" for n in range(20) if n % 10 != 9]
+    page = following(limit=6)
+    assert ids_of(page) == everything[:6]
+    # Liked again by somebody else, done for the first time, and taken back, between two pages.
+    do(messages, "mei", 10, ago=-6)
+    do(messages, "mei", 30, ago=-5)
+    do(messages, "kofi", 12, Relation())
+    rest = following(limit=100, cursor=page["meta"]["cursor"])
+    assert ids_of(rest) == everything[6:]
+    assert rest["meta"]["hasMore"] is False
+    fresh = ids_of(following(limit=100))
+    assert fresh[:2] == ["film-0010", "film-0030"]
+    assert "film-0012" not in fresh
+    assert len(fresh) == len(set(fresh)) == 18
+
+
+def test_the_whole_of_a_long_timeline_is_planned_at_once(messages: Messages) -> None:
+    world.catalogue(420, start=80)
+    numbers = [n for n in range(80, 500) if n % 10 != 9]
+    rows = [TimelineRow("kofi", f"movie:{1_000 + n}", NOW - n, favorite=True) for n in numbers]
+    hot.load("ama", lambda: rows, limit=1_000)
+    pages = [following(limit=100)]
+    do(messages, "zuri", 450, ago=-10)
+    while pages[-1]["meta"]["hasMore"]:
+        pages.append(following(limit=100, cursor=pages[-1]["meta"]["cursor"]))
+    assert ids_of(*pages) == [f"film-{n:04}" for n in numbers]
+    assert ids_of(following(limit=1)) == ["film-0450"]
+
+
+def test_an_unpublished_title_is_left_out_and_comes_back(messages: Messages) -> None:
+    do(messages, "kofi", 3)
+    do(messages, "kofi", 4)
+    items.set_status(["film-0003"], Item.Status.DRAFT, now=world.NOW)
+    assert ids_of(following()) == ["film-0004"]
+    items.set_status(["film-0003"], Item.Status.PUBLISHED, now=world.NOW)
+    assert ids_of(following()) == ["film-0003", "film-0004"]
+
+
+def test_somebody_who_follows_nobody_sees_nothing(messages: Messages) -> None:
+    page = get_feed("yaa", feed_type="following")
+    assert (page["feed"], page["meta"]["hasMore"], page["meta"]["cursor"]) == ([], False, None)
+
+
+def test_a_request_without_a_cursor_looks_anew(messages: Messages) -> None:
+    do(messages, "kofi", 3)
+    first = following()
+    do(messages, "kofi", 2, ago=0)
+    second = following()
+    assert first["meta"]["session"] != second["meta"]["session"]
+    assert ids_of(second) == ["film-0002", "film-0003"]
+
+
+def test_walking_it_ends(messages: Messages) -> None:
+    for number in range(8):
+        do(messages, "kofi", number)
+    pages = walk_feed("ama", feed_type="following", limit=3)
+    assert [len(page["feed"]) for page in pages] == [3, 3, 2]
+    assert recipe.FETCHED[recipe.FOLLOWING] == 400

@@ -1,0 +1,221 @@
+"""Workers killed again and again while they deliver, the broker once: a minute later every timeline is right."""
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from activity import hot
+from activity.models import Delivery, Follow, Person
+from activity.services import follows, presence, profiles, rebuilds, relations
+from activity.store import store
+from activity.types import Relation
+from finishd.run.embedded_redis import RedisServer, answers, command
+from finishd.run.guard import Guard, signal_group
+from finishd.run.ports import free_port
+from finishd.testing.processes import Processes, processes
+from finishd.tests.friends import deeds, visible
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.usefixtures("patient_redis"),
+    pytest.mark.timeout(600),
+]
+RIGHT_WITHIN = 60.0
+WORKERS = 2
+TITLES = [f"movie:{number}" for number in range(1, 25)]
+LIKED = Relation(favorite=True)
+
+
+class Broker:
+    """A Redis that keeps what it is told, as a broker should."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory, self._guard = directory, Guard()
+        self.port = free_port()
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            command(port=self.port, directory=self._directory, persistent=True),
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._guard.add(self._process.pid)
+        while not answers(self.port):
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._guard.remove(self._process.pid)
+
+    def close(self) -> None:
+        self.stop()
+        self._guard.close()
+
+
+class Fleet:
+    """Workers and beat, killed and started again; messages go to `broker`."""
+
+    def __init__(self, around: Processes, broker: str) -> None:
+        self._around, self._environment = around, {"CELERY_BROKER_URL": broker}
+        self.workers = [self._worker() for _ in range(WORKERS)]
+        around.beat(**self._environment)
+        around.wait_for(lambda: around.output.count("ready.") >= WORKERS, seconds=90)
+
+    def kill_one(self, rng: random.Random) -> None:
+        place = rng.randrange(WORKERS)
+        signal_group(self.workers[place].pid, signal.SIGKILL)
+        self.workers[place] = self._worker()
+
+    def _worker(self) -> "subprocess.Popen[bytes]":
+        return self._around.worker("fanout", **self._environment)
+
+
+class Crowd:
+    """Kofi's followers, what he does, and what each of them must see."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.liked: set[str] = set()
+        self.viewers = [f"viewer-{number:05}" for number in range(size)]
+        self.followers = set(self.viewers)
+        rows = [Follow(follower=viewer, followee="kofi", at=0) for viewer in self.viewers]
+        Follow.objects.bulk_create(rows, batch_size=500)
+        Person.objects.bulk_create([Person(uid=v, following=1) for v in self.viewers], batch_size=500)
+        for viewer in self.viewers:
+            presence.mark(viewer)
+
+    def act(self) -> None:
+        """He likes one or two, takes one back; somebody leaves, somebody is blocked."""
+        now = time.time()
+        for title in self.rng.sample(sorted(set(TITLES) - self.liked), 2):
+            relations.state("kofi", title, LIKED, source=None, now=now)
+            self.liked.add(title)
+        if len(self.liked) > 4:
+            title = self.rng.choice(sorted(self.liked))
+            relations.state("kofi", title, Relation(), source=None, now=now)
+            self.liked.discard(title)
+        for viewer in self.rng.sample(sorted(self.followers), 6):
+            if self.rng.random() < 0.5:
+                follows.unfollow(viewer, "kofi", now=now)
+            else:
+                follows.block("kofi", viewer, now=now)
+            self.followers.discard(viewer)
+        newcomer = f"newcomer-{self.rng.random()}"
+        follows.follow(newcomer, "kofi", now=now)
+        self.viewers.append(newcomer)
+        self.followers.add(newcomer)
+
+    def wrong(self, viewers: list[str]) -> list[str]:
+        """Those whose durable timeline is not what it must be."""
+        held: dict[str, set[str]] = {viewer: set() for viewer in viewers}
+        for viewer, title in Delivery.objects.values_list("viewer", "title"):
+            if viewer in held:
+                held[viewer].add(title)
+        return [v for v, titles in held.items() if titles != (self.liked if v in self.followers else set())]
+
+    def assert_seen(self, viewers: list[str]) -> None:
+        """As plans read it, from Redis and loaded anew."""
+        for viewer in viewers:
+            expected = {("kofi", title) for title in self.liked} if viewer in self.followers else set()
+            for _ in ("as it is", "loaded anew"):
+                profile = profiles.read(viewer)
+                rows = [row for entry in visible(profile) for row in entry.supporters]
+                assert deeds(rows).keys() == expected, viewer
+                hot.forget(viewer)
+
+    def sample(self, size: int) -> list[str]:
+        return self.rng.sample(self.viewers, size)
+
+
+@contextmanager
+def broker_of(kind: str, redis_server: RedisServer, directory: Path) -> Iterator[Broker | RedisServer]:
+    """A Redis of its own that keeps its messages, or the one for everything, which forgets all."""
+    if kind == "emptied":
+        yield redis_server
+        return
+    directory.mkdir()
+    broker = Broker(directory)
+    try:
+        yield broker
+    finally:
+        broker.close()
+
+
+def run(size: int, rounds: int, kind: str, redis_server: RedisServer, tmp_path: Path) -> None:
+    crowd = Crowd(size, seed=size)
+    with processes(tmp_path) as around, broker_of(kind, redis_server, tmp_path / "broker") as broker:
+        fleet = Fleet(around, broker.url)
+        with messages_to(broker.url):
+            for number in range(rounds):
+                for viewer in crowd.sample(20):  # some timelines are hot
+                    visible(profiles.read(viewer))
+                crowd.act()
+                time.sleep(crowd.rng.uniform(0.05, 0.8))
+                fleet.kill_one(crowd.rng)
+                if number == rounds // 2:
+                    broker.stop()
+                    broker.start()
+            restarted = time.monotonic()
+            watched = crowd.viewers
+            if kind == "emptied":
+                # Redis knows of nobody any more: whoever returns has their timeline rebuilt, the others wait.
+                watched = crowd.sample(min(size // 5, 300))
+                for viewer in watched:
+                    rebuilds.arrive(profiles.read(viewer), now=time.time())
+            while wrong := crowd.wrong(watched):
+                assert time.monotonic() < restarted + RIGHT_WITHIN, (len(wrong), wrong[:5], waiting(around))
+                time.sleep(0.5)
+            took = time.monotonic() - restarted
+            around.wait_for(lambda: not store().jobs_due(now=time.time() + 3_600), seconds=180)
+        assert crowd.wrong(watched) == []
+        crowd.assert_seen(random.Random(1).sample(watched, 60))
+    print(f"{size} followers, {kind} broker: right after {took:.1f} s")  # noqa: T201
+
+
+@contextmanager
+def messages_to(url: str) -> Iterator[None]:
+    """Let this process's messages go to another broker."""
+    from celery import current_app  # noqa: PLC0415
+
+    def point(at: str) -> None:
+        current_app.conf.broker_url = current_app.conf.broker_write_url = at
+        current_app._after_fork()  # forgets its connections
+
+    before = current_app.conf.broker_url
+    point(url)
+    try:
+        yield
+    finally:
+        point(before)
+
+
+def waiting(around: Processes) -> str:
+    jobs = store().jobs_due(now=time.time() + 3_600)
+    return f"{len(jobs)} jobs, {jobs[:3]}, {around.output[-1_500:]}"
+
+
+KINDS = pytest.mark.parametrize("kind", ["persistent", "emptied"])
+
+
+@pytest.mark.slow
+@KINDS
+def test_a_thousand_followers(kind: str, redis_server: RedisServer, tmp_path: Path) -> None:
+    run(1_000, 6, kind, redis_server, tmp_path)
+
+
+@pytest.mark.gauntlet
+@KINDS
+def test_five_thousand_followers(kind: str, redis_server: RedisServer, tmp_path: Path) -> None:
+    run(5_000, 12, kind, redis_server, tmp_path)
