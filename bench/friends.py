@@ -149,7 +149,9 @@ def timeline_bytes() -> int:
     from finishd.lib.redis import store as redis  # noqa: PLC0415
 
     rows = [
-        TimelineRow(f"a-friend-of-28-characters-{n:02d}"[:28], f"movie:{600_000 + n}", 1_795_000_000 - n, "finished")
+        TimelineRow(
+            f"a-friend-of-28-characters-{n:02d}"[:28], f"movie:{600_000 + n}", 1_795_000_000 - n, "finished"
+        )
         for n in range(hot.CAP)
     ]
     hot.load("a-full-viewer", lambda: rows, limit=hot.CAP)

@@ -127,7 +127,9 @@ def _in_json(rows: QuerySet[Any], column: str, uid: str) -> int:
     return sum(quoted in json.dumps(value) for value in rough.values_list(column, flat=True).iterator())
 
 
-def uid_columns(model: type[Model]) -> "list[CharField[Any, Any] | TextField[Any, Any] | JSONField[Any, Any]]":
+def uid_columns(
+    model: type[Model],
+) -> "list[CharField[Any, Any] | TextField[Any, Any] | JSONField[Any, Any]]":
     """The columns of a model that may hold a uid."""
     texts = [
         field for field in model._meta.concrete_fields if isinstance(field, CharField | TextField | JSONField)

@@ -77,7 +77,9 @@ ACTIVE = Key("active:{<viewer>}", "string", "activity", "one per viewer of the l
 RECENT = Key("recent:{<viewer>}", "zset", "activity", "100 rows; many-follower accounts only", 1 * DAY)
 LEAVING = Key("leaving:{<viewer>}", "set", "activity", "followers of a person who is erased", 1 * DAY)
 DELIVERED = Key("delivered", "list", "activity", "newest 2,000 finished deliveries")
-NAME = Key("name:{<viewer>}", "string", "activity", "one per person whom somebody follows (CACHE_URL)", 7 * DAY)
+NAME = Key(
+    "name:{<viewer>}", "string", "activity", "one per person whom somebody follows (CACHE_URL)", 7 * DAY
+)
 
 # --- feed (REDIS_URL) ---
 INDEX = Key("idx:<generation>:<name>", "zset", "feed", "20,000 items; the last four generations")
