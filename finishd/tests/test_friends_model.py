@@ -16,7 +16,9 @@ pytestmark = [
     pytest.mark.usefixtures("patient_redis"),
 ]
 
-LIMITS = pytest.mark.parametrize("push_limit", [10_000, 9], ids=["all-pushed", "some-pulled"])
+LIMITS = pytest.mark.parametrize(
+    "push_limit", [10_000, pytest.param(9, marks=pytest.mark.slow)], ids=["all-pushed", "some-pulled"]
+)
 
 
 @pytest.fixture
@@ -66,6 +68,7 @@ def test_timelines_equal_the_model(people_store: ActivityStore, made_of: Any, pu
     run(made_of(1, push_limit=push_limit), steps=share(people_store, 450), quiet_every=150)
 
 
+@pytest.mark.slow
 def test_at_the_cap_nothing_newer_than_the_oldest_is_missing(
     people_store: ActivityStore, made_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -247,6 +247,7 @@ class TestErasing:
         assert kofi is not None
         assert kofi.following == 1
 
+    @pytest.mark.slow
     def test_hundreds_of_followers_lose_them_from_their_hot_timelines(self) -> None:
         now = time.time()
         relations.state("ama", "movie:1001", LIKED, source=None, now=now)
