@@ -51,7 +51,8 @@ def durable(viewer: str) -> list[str]:
 
 
 def kept_hot(viewer: str) -> list[str] | None:
-    rows = hot.taken(redis().zrange(hot.key(viewer), 0, -1, desc=True, withscores=True))
+    raw: Any = redis().zrange(hot.key(viewer), 0, -1, desc=True, withscores=True)
+    rows = hot.taken(raw)
     return None if rows is None else [f"{row.actor} {row.title}" for row in rows]
 
 

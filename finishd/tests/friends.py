@@ -333,7 +333,8 @@ def visible(profile: Profile) -> list[TimelineEntry]:
 
 
 def hot_rows(uid: str) -> list[TimelineRow] | None:
-    return hot.taken(redis().zrange(hot.key(uid), 0, -1, desc=True, withscores=True))
+    raw: Any = redis().zrange(hot.key(uid), 0, -1, desc=True, withscores=True)
+    return hot.taken(raw)
 
 
 def loaded_rows(uid: str) -> list[TimelineRow] | None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -189,9 +190,11 @@ def messages_to(url: str) -> Iterator[None]:
     """Let this process's messages go to another broker."""
     from celery import current_app  # noqa: PLC0415
 
+    app: Any = current_app
+
     def point(at: str) -> None:
-        current_app.conf.broker_url = current_app.conf.broker_write_url = at
-        current_app._after_fork()  # forgets its connections
+        app.conf.broker_url = app.conf.broker_write_url = at
+        app._after_fork()  # forgets its connections
 
     before = current_app.conf.broker_url
     point(url)
