@@ -1,6 +1,7 @@
 """Two things at once, step by step: whatever overtakes whatever, timelines end as things are."""
 
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -245,9 +246,12 @@ class TestDeliveries:
         sweep(messages)
         written: list[int] = []
         real = type(store()).put_rows
-        monkeypatch.setattr(
-            type(store()), "put_rows", lambda self, rows: (written.append(len(rows)), real(self, rows))
-        )
+
+        def put_rows(self: Any, rows: Any) -> None:
+            written.append(len(rows))
+            real(self, rows)
+
+        monkeypatch.setattr(type(store()), "put_rows", put_rows)
         messages.run_all()
         assert everywhere("mei") == everywhere("yaa") == LIKES_IT
         assert sum(written) == 2
@@ -273,13 +277,8 @@ class TestDeliveries:
         state("kofi")
         (delivery,) = messages.waiting
         for time in range(1, 2 * fanout.SETTLE_TRIES, 1):
-            rating = 1 + time % 5
-            meanwhile(
-                monkeypatch,
-                "edges",
-                lambda rating=rating: state("kofi", relation=Relation(rating=rating)),
-                time=time,
-            )
+            rerate = partial(state, "kofi", relation=Relation(rating=1 + time % 5))
+            meanwhile(monkeypatch, "edges", rerate, time=time)
         with pytest.raises(RuntimeError, match="keeps changing"):
             messages.run(delivery)
         monkeypatch.undo()
@@ -454,7 +453,8 @@ class TestTasks:
         bound = min(edges.SECOND_PURGE_AFTER, fanout.OVER_AFTER)
         for name in ("deliver", "settle", "backfill", "purge", "cross"):
             task = current_app.tasks[f"activity.tasks.{name}"]
-            assert task.soft_time_limit < task.time_limit < bound, name
+            limits: Any = (task.soft_time_limit, task.time_limit)
+            assert limits[0] < limits[1] < bound, name
 
     def test_a_task_gives_up_after_three_more_tries_and_leaves_the_rest_to_the_sweep(
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
@@ -464,7 +464,12 @@ class TestTasks:
         messages.waiting.clear()
         tries: list[int] = []
         with monkeypatch.context() as patch:
-            patch.setattr(type(store()), "followers", lambda *_, **__: (tries.append(1), _fail()))
+
+            def followers(*_: Any, **__: Any) -> Any:
+                tries.append(1)
+                return _fail()
+
+            patch.setattr(type(store()), "followers", followers)
             outcome = tasks.deliver.apply(("kofi", FILM, 1))
         assert isinstance(outcome.result, StoreUnavailable)
         assert len(tries) == 4

@@ -333,7 +333,9 @@ def visible(profile: Profile) -> list[TimelineEntry]:
 
 
 def hot_rows(uid: str) -> list[TimelineRow] | None:
-    return hot.taken(redis().zrange(hot.key(uid), 0, -1, desc=True, withscores=True))
+    pipe = redis().pipeline()
+    hot.queue_read(pipe, hot.key(uid))
+    return hot.taken(pipe.execute()[0])
 
 
 def loaded_rows(uid: str) -> list[TimelineRow] | None:

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from activity import hot
-from activity.services import follows, people, presence, profiles, reach, rebuilds, relations, timelines
+from activity.services import follows, people, presence, profiles, reach, rebuilds, relations
 from activity.store import store
 from activity.store.meter import count_calls
-from activity.types import Relation
+from activity.types import PULLED_READ, Relation
 from feed.tests import world
 from finishd.lib import keys
 from finishd.lib.redis import count_waits
@@ -298,7 +298,7 @@ class TestVeryManyFollowers:
         told("ama")
         with count_waits() as alone:
             get_feed("ama", limit=10, refresh="true")
-        for number in range(timelines.PULLED_READ + 1):
+        for number in range(PULLED_READ + 1):
             star = f"star-{number:02}"
             people.greet(star, star.title(), None)
             like(star, 10 + number if number % 10 != 9 else 40)
@@ -307,12 +307,12 @@ class TestVeryManyFollowers:
             store().set_reach(star, "rising", due=0)
             messages.run(SWEEP)
             messages.run_all()
-        assert len(profiles.read("ama").pulled) == timelines.PULLED_READ + 2
+        assert len(profiles.read("ama").pulled) == PULLED_READ + 2
         told("ama", "for_you")
         with count_waits() as waits, count_calls() as spent:
             page = get_feed("ama", limit=100, refresh="true")
         supporters = {i["reason"].split(" ")[0] for i in page["feed"] if i["source"] == "friends"}
-        assert len(supporters) <= timelines.PULLED_READ
+        assert len(supporters) <= PULLED_READ
         assert "Star-19" not in supporters
         assert "Star-20" not in supporters
         # Their lists come with the viewer's own timeline, in one pipeline.
