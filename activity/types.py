@@ -34,6 +34,8 @@ BLOCKED_BY_KEPT: Final = (
 FOLLOWS_KEPT: Final = 100_000
 PULLED_READ: Final = 20  # many-follower accounts that one viewer's plans merge
 
+LIKINGS: Final = ("movies_liking", "shows_liking")
+
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
@@ -84,12 +86,24 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What a phone syncs; None leaves the stored value as it is."""
+    """What a phone syncs; None leaves the stored value as it is.
+
+    The likings are what the chosen titles add to the person's genres: they take the place of what those chosen
+    before added.
+    """
 
     genres: tuple[str, ...] | None = None
     providers: list[dict[str, object]] | None = None
     movies: list[dict[str, object]] | None = None
     shows: list[dict[str, object]] | None = None
+    movies_liking: Mapping[str, float] | None = None
+    shows_liking: Mapping[str, float] | None = None
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """What is kept besides genres, without what is left as it is."""
+        names = ("providers", "movies", "shows", *LIKINGS)
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from activity.services import profiles
+from activity.services import liking, profiles
 from activity.store import store
 from activity.types import Preferences, Profile
 from content.services import genres
+from content.types import title_key
 
 
 def sync(
@@ -19,7 +20,7 @@ def sync(
     """Keep what is not None; returns the profile and the genre names that nobody here knows.
 
     A phone may not invent genres (an import may): unknown ones are told, not kept.
-    Cost: 2 SQL for genres, 1 store call, 1 wait. Raises StoreUnavailable.
+    Cost: 2 SQL for genres, 2 waits for each kind of titles, 1 store call, 1 wait. Raises StoreUnavailable.
     """
     slugs: tuple[str, ...] | None = None
     unknown: list[str] = []
@@ -27,7 +28,21 @@ def sync(
         known = genres.find(genre_names)
         slugs = tuple(dict.fromkeys(known[n] for n in genre_names if n in known))
         unknown = [str(n) for n in genre_names if n not in known]
-    wanted = Preferences(genres=slugs, providers=providers, movies=movies, shows=shows)
+    wanted = Preferences(
+        genres=slugs,
+        providers=providers,
+        movies=movies,
+        shows=shows,
+        movies_liking=_liking("movie", movies),
+        shows_liking=_liking("tv", shows),
+    )
     profile = store().save_preferences(uid, wanted)
     profiles.write(profile)
     return profile, unknown
+
+
+def _liking(media_type: str, chosen: list[dict[str, object]] | None) -> dict[str, float] | None:
+    if chosen is None:
+        return None
+    keys = [title_key("", media_type, title["id"]) for title in chosen]  # type: ignore[arg-type]
+    return liking.of(keys, weight=liking.CHOSEN)

@@ -56,6 +56,8 @@ def cross(uid: str, *, direction: str, cursor: str, now: float) -> tuple[Reach, 
     profile = store().profile(uid)
     job = store().job("cross", uid)
     if profile is None or job is None or profile.reach not in {"rising", "sinking"}:
+        if profile is not None:
+            profiles.write(profile)
         if job is not None:
             store().finish(job)
         return None
@@ -70,7 +72,7 @@ def cross(uid: str, *, direction: str, cursor: str, now: float) -> tuple[Reach, 
     if len(followers) == size:
         store().postpone(job, due=now + DUE_AFTER)
         return profile.reach, followers[-1]
-    store().set_reach(uid, "pulled" if rising else "pushed", due=now)
+    profiles.write(store().set_reach(uid, "pulled" if rising else "pushed", due=now))
     store().finish(job)
     return None
 

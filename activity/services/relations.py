@@ -3,10 +3,9 @@
 from typing import Final
 
 from activity import dispatch
-from activity.services import profiles, rebuilds
+from activity.services import liking, profiles, rebuilds
 from activity.store import store
 from activity.types import Recorded, Relation
-from content.services import genres
 
 JOB_DUE_AFTER: Final = 20.0
 
@@ -14,14 +13,12 @@ JOB_DUE_AFTER: Final = 20.0
 # of one film in a genre that they love.
 _RATED: Final = {5: 1.0, 4: 0.75, 3: 0.25}
 _FAVORITE: Final = 1.0
-_CHOSEN: Final = 0.5
-_PLACES: Final = (1.0, 0.5, 0.33)  # of the primary genre, the second, the third
 
 
 def state(uid: str, title: str, relation: Relation, *, source: str | None, now: float) -> Recorded:
     """State somebody's whole relation to a title; a repeat changes and delivers nothing.
 
-    Cost: genres of the title 2 waits, 1 store call, 1 wait, and for a change one message to the workers.
+    Cost: genres of a title that is liked 2 waits, 1 store call, 1 wait, and for a change one message to the workers.
     Raises StoreUnavailable, and then nothing was kept.
     """
     weight = max(_RATED.get(relation.rating or 0, 0.0), _FAVORITE if relation.favorite else 0.0)
@@ -32,17 +29,10 @@ def state(uid: str, title: str, relation: Relation, *, source: str | None, now: 
         now=now,
         due=now + JOB_DUE_AFTER,
         source=source,
-        liking=_liking(title, weight),
+        liking=liking.of([title], weight=weight),
     )
     if recorded.changed:
         profiles.write(recorded.profile)
         dispatch.after_commit("deliver", uid, title, recorded.activity.version)
     rebuilds.arrive(recorded.profile, now=now)
     return recorded
-
-
-def _liking(title: str, weight: float) -> dict[str, float]:
-    if weight <= 0:
-        return {}
-    slugs = genres.of_title(title)
-    return {slug: round(weight * place, 4) for slug, place in zip(slugs, _PLACES, strict=False)}

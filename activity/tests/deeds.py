@@ -51,8 +51,9 @@ def durable(viewer: str) -> list[str]:
 
 
 def kept_hot(viewer: str) -> list[str] | None:
-    raw: Any = redis().zrange(hot.key(viewer), 0, -1, desc=True, withscores=True)
-    rows = hot.taken(raw)
+    pipe = redis().pipeline()
+    hot.queue_read(pipe, hot.key(viewer))
+    rows = hot.taken(pipe.execute()[0])
     return None if rows is None else [f"{row.actor} {row.title}" for row in rows]
 
 

@@ -229,6 +229,19 @@ class TestTitles:
         sync("ama")
         assert profiles.read("ama").affinities == {}
 
+    def test_titles_picked_at_the_start_count_half_and_give_way_to_others(self) -> None:
+        ItemFactory.create(id="matrix", media_type="movie", tmdb_id=603, genres=["Drama"])
+        ItemFactory.create(id="wire", media_type="tv", tmdb_id=603, genres=["Comedy"])
+        path, title = "/api/v1/user/preferences/sync", {"id": 603, "title": "One of them"}
+        ok(client_of("ama").post(path, {"selectedMovies": [title], "selectedShows": [title]}))
+        half = round(0.5 / 3.5, 4)
+        assert dict(profiles.read("ama").affinities) == {"drama": half, "comedy": half}
+        version = profiles.read("ama").version
+        ok(client_of("ama").post(path, {"selectedMovies": [title]}))
+        assert profiles.read("ama").version == version
+        ok(client_of("ama").post(path, {"selectedMovies": []}))
+        assert dict(profiles.read("ama").affinities) == {"comedy": half}
+
     def test_it_is_kept_for_a_title_that_nobody_knows_and_may_be_published_later(
         self, messages: Messages
     ) -> None:

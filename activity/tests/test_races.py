@@ -277,8 +277,8 @@ class TestDeliveries:
         state("kofi")
         (delivery,) = messages.waiting
         for time in range(1, 2 * fanout.SETTLE_TRIES, 1):
-            relation = Relation(rating=1 + time % 5)
-            meanwhile(monkeypatch, "edges", partial(state, "kofi", relation=relation), time=time)
+            rerate = partial(state, "kofi", relation=Relation(rating=1 + time % 5))
+            meanwhile(monkeypatch, "edges", rerate, time=time)
         with pytest.raises(RuntimeError, match="keeps changing"):
             messages.run(delivery)
         monkeypatch.undo()
@@ -453,7 +453,8 @@ class TestTasks:
         bound = min(edges.SECOND_PURGE_AFTER, fanout.OVER_AFTER)
         for name in ("deliver", "settle", "backfill", "purge", "cross"):
             task = current_app.tasks[f"activity.tasks.{name}"]
-            assert (task.soft_time_limit or bound) < (task.time_limit or bound) < bound, name
+            limits: Any = (task.soft_time_limit, task.time_limit)
+            assert limits[0] < limits[1] < bound, name
 
     def test_a_task_gives_up_after_three_more_tries_and_leaves_the_rest_to_the_sweep(
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
@@ -462,12 +463,12 @@ class TestTasks:
         state("kofi")
         messages.waiting.clear()
         tries: list[int] = []
-
-        def followers(*_: Any, **__: Any) -> None:
-            tries.append(1)
-            _fail()
-
         with monkeypatch.context() as patch:
+
+            def followers(*_: Any, **__: Any) -> Any:
+                tries.append(1)
+                return _fail()
+
             patch.setattr(type(store()), "followers", followers)
             outcome = tasks.deliver.apply(("kofi", FILM, 1))
         assert isinstance(outcome.result, StoreUnavailable)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from celery import current_app
 
 from activity.store import IMPLEMENTATIONS, store
 from activity.store.base import ActivityStore
 from activity.types import StoreUnavailable
+from finishd.celery import app
 from finishd.lib.redis import cards
 from finishd.lib.redis import store as redis
 
@@ -57,7 +57,7 @@ class Messages:
 
     def run(self, message: Message) -> None:
         """Do it, here and now."""
-        current_app.tasks[message.task](*message.args, **message.kwargs)
+        app.tasks[message.task](*message.args, **message.kwargs)
 
     def run_all(self, *, most: int = 10_000) -> int:
         """In the order sent, with those that they send; how many ran."""
@@ -78,7 +78,7 @@ class Messages:
 def messages(monkeypatch: pytest.MonkeyPatch) -> Messages:
     """Keeps messages to activity's tasks from the broker; all others go there."""
     sent = Messages()
-    send_on = current_app.send_task
+    send_on = app.send_task
 
     def send_task(name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         if not name.startswith("activity.tasks."):
@@ -86,8 +86,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> Messages:
         sent.waiting.append(Message(name, tuple(args or ()), dict(kwargs or {})))
         return None
 
-    app: Any = current_app  # a proxy: what it stands for is to be changed
-    monkeypatch.setattr(app._get_current_object(), "send_task", send_task)
+    monkeypatch.setattr(app, "send_task", send_task)
     return sent
 
 

@@ -333,8 +333,9 @@ def visible(profile: Profile) -> list[TimelineEntry]:
 
 
 def hot_rows(uid: str) -> list[TimelineRow] | None:
-    raw: Any = redis().zrange(hot.key(uid), 0, -1, desc=True, withscores=True)
-    return hot.taken(raw)
+    pipe = redis().pipeline()
+    hot.queue_read(pipe, hot.key(uid))
+    return hot.taken(pipe.execute()[0])
 
 
 def loaded_rows(uid: str) -> list[TimelineRow] | None:

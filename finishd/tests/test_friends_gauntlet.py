@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from activity.models import Delivery, Follow, Person
 from activity.services import follows, presence, profiles, rebuilds, relations
 from activity.store import store
 from activity.types import Relation
+from finishd.celery import app
 from finishd.run.embedded_redis import RedisServer, answers, command
 from finishd.run.guard import Guard, signal_group
 from finishd.run.ports import free_port
@@ -188,15 +188,12 @@ def run(size: int, rounds: int, kind: str, redis_server: RedisServer, tmp_path: 
 @contextmanager
 def messages_to(url: str) -> Iterator[None]:
     """Let this process's messages go to another broker."""
-    from celery import current_app  # noqa: PLC0415
-
-    app: Any = current_app
 
     def point(at: str) -> None:
-        app.conf.broker_url = app.conf.broker_write_url = at
-        app._after_fork()  # forgets its connections
+        app.conf.update(broker_url=at, broker_write_url=at)
+        app._after_fork()  # type: ignore[attr-defined]  # forgets its connections
 
-    before = current_app.conf.broker_url
+    before = app.conf.broker_url
     point(url)
     try:
         yield

@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 from google.cloud import firestore
 
-from activity.store import lists
+from activity.store import lists, taste
 from activity.store.firestore import calls, layout, person
 from activity.store.firestore.calls import Write, call, long_call
 from activity.store.firestore.changes import Change, settle
@@ -18,7 +18,6 @@ from activity.store.meter import note_documents
 from activity.types import SEEN_KEPT, Preferences, Profile, Reach
 
 SEEN_BYTES: Final = 900_000  # of a document's 1 MiB
-_PREFERENCES: Final = ("providers", "movies", "shows")
 
 
 class People:
@@ -44,12 +43,15 @@ class People:
             ref = layout.preferences(uid)
             there, synced = change.read(layout.person(uid), ref)
             before = person.of(uid, there)
-            given = {k: v for k in _PREFERENCES if (v := getattr(preferences, k)) is not None}
+            given = preferences.stated
             kept = layout.unpacked((synced.to_dict() or {}).get("synced"))
+            likings = taste.chosen(before.likings, kept, given)
             if differs := {**kept, **given} != kept:
                 change.put(ref, {"uid": uid, "synced": layout.packed({**kept, **given})})
             genres = before.genres if preferences.genres is None else preferences.genres
-            return person.save(change, before, replace(before, genres=genres), synced=differs).profile
+            return person.save(
+                change, before, replace(before, genres=genres, likings=likings), synced=differs
+            ).profile
 
         return settle(decide)
 

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F
 
 from activity.models import Follow, Person, SeenHistory
-from activity.store import lists
+from activity.store import lists, taste
 from activity.store.meter import note_documents
 from activity.store.orm.calls import call, changing, leave_job, profile_of
 from activity.types import SEEN_KEPT, Preferences, Profile, Reach
@@ -28,9 +28,8 @@ class People:
     def save_preferences(self, uid: str, preferences: Preferences) -> Profile:
         note_documents(1)
         with transaction.atomic(), changing(uid) as person:
-            for key in ("providers", "movies", "shows"):
-                if (value := getattr(preferences, key)) is not None:
-                    person.preferences[key] = value
+            person.likings = taste.chosen(person.likings, person.preferences, preferences.stated)
+            person.preferences.update(preferences.stated)
             if preferences.genres is not None:
                 person.genres = list(preferences.genres)
         return profile_of(person)
