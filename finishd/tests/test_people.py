@@ -113,7 +113,7 @@ class TestErasing:
             "redis: slots:{<viewer>}:<session> of others",
             "redis: trace:{<viewer>}:<session>:<chunk>",
             "redis: trace:{<viewer>}:<session>:<chunk> of others",
-            "redis: name:<viewer>",
+            "redis: name:{<viewer>}",
             "redis: active:{<viewer>}",
         } <= set(before)
         in_sql = {place for place in before if place.startswith("sql")}
