@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from activity import store as stores
-from activity.services import follows, relations
+from activity.services import follows, relations, timelines
 from activity.store.base import ActivityStore
 from activity.types import Relation
 from finishd.testing.people import Clock, Messages
@@ -33,6 +33,10 @@ def made_of(
 
     def make(seed: int, *, titles: int = 12, push_limit: int = 10_000, **chances: Any) -> World:
         settings.FANOUT_PUSH_LIMIT = push_limit
+        if (
+            timelines.ROWS_LOADED == 100
+        ):  # nobody's timeline is to be longer, or not all of it could be compared
+            monkeypatch.setattr(timelines, "ROWS_LOADED", 400)
         made = World(seed, messages, clock, people=30, titles=titles, chances=Chances(**chances))
         stores.store.cache_clear()
         monkeypatch.setattr(f"{__name__}._between", lambda: Interleaved(people_store, made.between))

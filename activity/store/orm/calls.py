@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+import orjson
 from django.db import InterfaceError, OperationalError
 
 from activity.models import Job as JobRow
@@ -75,11 +76,12 @@ def profile_of(person: Person) -> Profile:
     )
 
 
-def _choices(person: Person) -> str:
-    return repr((person.genres, person.blocked, person.blocked_by))
+def _choices(person: Person) -> bytes:
+    return orjson.dumps((person.genres, person.blocked, person.blocked_by))
 
 
-def _state(person: Person) -> str:
+def _state(person: Person) -> bytes:
+    """All that a version tells apart; PostgreSQL gives the keys of an object back in an order of its own."""
     plain = (
         person.name,
         person.picture,
@@ -91,4 +93,4 @@ def _state(person: Person) -> str:
         person.reach,
         person.active_at,
     )
-    return repr(plain) + _choices(person)
+    return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS) + _choices(person)
