@@ -137,7 +137,7 @@ class ActivityStore(Protocol):
         """Titles of the viewer's rows that came from `actor`. 1 call, `limit` documents at most."""
 
     def trim_timeline(self, uid: str, *, keep: int, limit: int = 500) -> int:
-        """Delete rows older than the newest `keep`, `limit` at most; how many went. 2 calls."""
+        """Delete rows older than the newest `keep`, `limit` at most; how many went. 1 call, 2 documents a row."""
 
     # --- jobs ---
 

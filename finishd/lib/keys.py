@@ -75,7 +75,7 @@ TIMELINE_LOAD = Key("loading:{<viewer>}", "string", "activity", "one while a tim
 REBUILDING = Key("rebuilding:{<viewer>}", "string", "activity", "one while a timeline is rebuilt", 2 * MINUTE)
 ACTIVE = Key("active:{<viewer>}", "string", "activity", "one per viewer of the last 30 days", 30 * DAY)
 RECENT = Key("recent:{<viewer>}", "zset", "activity", "100 rows; many-follower accounts only", 1 * DAY)
-LEAVING = Key("leaving:{<viewer>}", "set", "activity", "followers of a person who is erased", 1 * DAY)
+LEAVING = Key("leaving:{<viewer>}", "set", "activity", "whom a person who is erased is known to", 1 * DAY)
 DELIVERED = Key("delivered", "list", "activity", "newest 2,000 finished deliveries")
 NAME = Key(
     "name:{<viewer>}", "string", "activity", "one per person whom somebody follows (CACHE_URL)", 7 * DAY
