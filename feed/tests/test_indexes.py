@@ -252,6 +252,7 @@ class TestFailing:
         assert indexes.current() is None
         assert IndexBuild.objects.latest("pk").outcome == Outcome.FAILED
 
+    @pytest.mark.slow
     def test_a_killed_builder_leaves_nothing_that_lasts(self, started: Processes) -> None:
         world.catalogue(30)
         before = world.build()

@@ -253,7 +253,7 @@ def _shelf() -> Iterator[None]:
 def test_whatever_happens_between_pages_a_walk_repeats_nothing_and_leaves_nothing_out() -> None:
     walkers = iter(f"walker-{n}" for n in range(10_000))
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(steps)
     def walk(steps: list[tuple[str, int]]) -> None:
         uid = next(walkers)

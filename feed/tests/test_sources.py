@@ -374,6 +374,7 @@ class TestFailing:
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 class TestFilters:
+    @pytest.mark.slow
     def test_somebody_who_finished_the_whole_head_of_the_index_gets_what_follows(self) -> None:
         everything = world.catalogue(900)
         world.build()

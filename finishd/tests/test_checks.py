@@ -52,6 +52,7 @@ def test_a_production_configuration_is_clean(tmp_path: Path) -> None:
     assert "no issues" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "finding"),
     [

@@ -69,7 +69,7 @@ def share(people_store: ActivityStore, steps: int) -> int:
 
 @LIMITS
 def test_timelines_equal_the_model(people_store: ActivityStore, made_of: Any, push_limit: int) -> None:
-    run(made_of(1, push_limit=push_limit), steps=share(people_store, 450), quiet_every=150)
+    run(made_of(1, push_limit=push_limit), steps=share(people_store, 240), quiet_every=80)
 
 
 @pytest.mark.slow
