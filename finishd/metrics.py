@@ -86,11 +86,12 @@ def _deliveries() -> Iterator[Metric]:
 
 def _store_calls() -> Iterator[Metric]:
     totals = metering.totals()
-    for kind, text in (
-        (metering.CALLS, "Calls of the activity store, by endpoint or task."),
-        (metering.DOCUMENTS, "Documents read or written in the activity store, by endpoint or task."),
+    for kind, name, text in (
+        (metering.CALLS, "calls", "Calls of the activity store, by endpoint or task."),
+        (metering.READ, "documents_read", "Documents read in the activity store, by endpoint or task."),
+        (metering.WRITTEN, "documents_written", "Documents written in the activity store, likewise."),
     ):
-        family = CounterMetricFamily(f"finishd_store_{kind}", text, labels=["by"])
+        family = CounterMetricFamily(f"finishd_store_{name}", text, labels=["by"])
         for label, total in totals[kind].items():
             family.add_metric([label], total)
         yield family

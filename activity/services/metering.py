@@ -21,7 +21,8 @@ from finishd.lib.redis import store as redis
 
 FLUSH_EVERY: Final = 5.0  # seconds
 CALLS: Final = "calls"
-DOCUMENTS: Final = "documents"
+READ: Final = "read"
+WRITTEN: Final = "written"
 
 logger = logging.getLogger(__name__)
 _lock = threading.Lock()
@@ -37,7 +38,8 @@ def metered(label: list[str]) -> Iterator[None]:
     if tally.calls:
         with _lock:
             _pending[f"{CALLS} {label[0]}"] += len(tally.calls)
-            _pending[f"{DOCUMENTS} {label[0]}"] += tally.documents
+            _pending[f"{READ} {label[0]}"] += tally.documents - tally.written
+            _pending[f"{WRITTEN} {label[0]}"] += tally.written
 
 
 def flush(*, at_once: bool = False) -> None:
@@ -59,10 +61,10 @@ def flush(*, at_once: bool = False) -> None:
 
 
 def totals() -> dict[str, dict[str, int]]:
-    """`{"calls"|"documents": {endpoint or task: sum}}`. Cost: 1 wait."""
+    """`{"calls"|"read"|"written": {endpoint or task: sum}}`, of calls and of documents. Cost: 1 wait."""
     flush(at_once=True)
     raw = cast("dict[bytes, bytes]", redis().hgetall(keys.STORE_CALLS.of()))
-    found: dict[str, dict[str, int]] = {CALLS: {}, DOCUMENTS: {}}
+    found: dict[str, dict[str, int]] = {CALLS: {}, READ: {}, WRITTEN: {}}
     for field, number in sorted(raw.items()):
         kind, _, label = field.decode().partition(" ")
         found[kind][label] = int(number)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from activity.types import StoreUnavailable
 from finishd.lib.breaker import Breaker, BreakerOpen
@@ -15,13 +15,39 @@ R = TypeVar("R")
 
 breaker = Breaker("activity store", counts=(StoreUnavailable,))
 
+# Calls that only read; what the others touch they write, also where they look first.
+_READERS: Final = frozenset(
+    (
+        "profile",
+        "profiles",
+        "seen",
+        "activity",
+        "activities",
+        "followers",
+        "follower_edges",
+        "following_edges",
+        "follower_count",
+        "following_count",
+        "edges",
+        "timeline",
+        "rows_from",
+        "jobs_due",
+        "jobs_waiting",
+        "job",
+        "traces",
+        "_page",
+        "_own",
+    )
+)
+
 
 @dataclass(slots=True)
 class Tally:
-    """The names of the calls made, and how many documents they read or wrote."""
+    """The names of the calls made, how many documents they touched, and how many of these they wrote."""
 
     calls: list[str] = field(default_factory=list)
     documents: int = 0
+    written: int = 0
 
 
 _tally: ContextVar[Tally | None] = ContextVar("store_tally", default=None)
@@ -39,6 +65,7 @@ def count_calls() -> Iterator[Tally]:
         if outer is not None:
             outer.calls += tally.calls
             outer.documents += tally.documents
+            outer.written += tally.written
 
 
 def note_documents(number: int) -> None:
@@ -53,13 +80,16 @@ def metered(call: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(call)
     def counted(*args: P.args, **kwargs: P.kwargs) -> R:
-        tally = _tally.get()
-        if tally is not None:
-            tally.calls.append(call.__name__)
+        tally = _tally.get() or Tally()
+        tally.calls.append(call.__name__)
+        before = tally.documents
         try:
             with breaker.guard():
                 return call(*args, **kwargs)
         except BreakerOpen as reason:
             raise StoreUnavailable(str(reason)) from reason
+        finally:
+            if call.__name__ not in _READERS:
+                tally.written += tally.documents - before
 
     return counted

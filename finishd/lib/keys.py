@@ -93,7 +93,7 @@ SERVED = Key("served:{<viewer>}", "list", "feed", "newest 2,000 items served", 1
 TRACE = Key("trace:{<viewer>}:<session>:<chunk>", "string", "feed", "sampled plans", 1 * DAY)
 
 # --- metrics (REDIS_URL) ---
-STORE_CALLS = Key("store-calls", "hash", "finishd", "two fields per endpoint and task")
+STORE_CALLS = Key("store-calls", "hash", "finishd", "three fields per endpoint and task")
 
 # --- auth (CACHE_URL) ---
 AUTH_KEYS = Key("auth:jwks:<project>", "string", "auth", "one key set", 1 * DAY)

@@ -87,10 +87,14 @@ class TestMeasures:
         backfill.apply(args=("ama", "kofi"), throw=True)
         found = scrape()
         calls = {by: n for (name, by), n in found.items() if name == "finishd_store_calls_total"}
-        documents = {by: n for (name, by), n in found.items() if name == "finishd_store_documents_total"}
+        written = {
+            by: n for (name, by), n in found.items() if name == "finishd_store_documents_written_total"
+        }
+        read = {by: n for (name, by), n in found.items() if name == "finishd_store_documents_read_total"}
         endpoint = (("by", "POST /api/v1/social/follow"),)
         assert calls.get(endpoint, 0) >= 1, sorted(calls)
-        assert documents[endpoint] >= 3
+        assert written[endpoint] >= 3  # edge, person, job
+        assert read[("by", "activity.tasks.backfill"),] >= 2
         assert calls[("by", "activity.tasks.backfill"),] >= 2
         before = calls[endpoint]
         client_of("ama").post("/api/v1/social/follow", {"target_uid": "esi", "action": "follow"})
