@@ -114,7 +114,7 @@ class RelationSerializer(serializers.Serializer[None]):
     title = serializers.CharField(max_length=300, required=False, allow_blank=True, allow_null=True)
     poster_path = serializers.CharField(max_length=300, required=False, allow_blank=True, allow_null=True)
     status = Choice(choices=STATUSES, required=False, allow_null=True, default=None)
-    is_favorite = serializers.BooleanField(default=False)
+    is_favorite = serializers.BooleanField(default=False, allow_null=True)
     rating = serializers.IntegerField(min_value=1, max_value=5, required=False, allow_null=True, default=None)
     source = Choice(  # type: ignore[assignment]
         choices=SOURCES, required=False, allow_null=True, default=None

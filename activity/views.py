@@ -67,7 +67,7 @@ class MeViewSet(viewsets.ViewSet):
         given = checked(shapes.RelationSerializer, request.data)
         viewer = viewer_of(request)
         people.greet(viewer.uid, viewer.name, viewer.picture)
-        relation = Relation(given["status"], given["is_favorite"], given["rating"])
+        relation = Relation(given["status"], bool(given["is_favorite"]), given["rating"])
         key = title_key("", given["media_type"], given["title_id"])
         recorded = relations.state(viewer.uid, key, relation, source=given["source"], now=time.time())
         return Response(

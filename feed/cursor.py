@@ -54,7 +54,7 @@ def unseal(text: str, *, viewer: str, feed: str, now: float) -> Cursor:
     except (BadSignature, ValueError, TypeError) as reason:
         raise _invalid() from reason
     if kind != feed:
-        raise _invalid()
+        raise ApiError("invalid_cursor", f"This cursor goes on with feed_type={kind}, not with {feed}.")
     if now > issued + GOOD_FOR:
         raise ApiError("cursor_expired", "This cursor is more than a day old. Start again without one.")
     return Cursor(kind, session, position, page, started, issued, tuple(unmarked))

@@ -22,9 +22,15 @@ PAGE_BUDGET: Final = 0.3  # seconds that a page's sources share
 class FeedQuery(serializers.Serializer[None]):
     """The query string of a feed request."""
 
-    feed_type = serializers.ChoiceField(choices=sorted(FEEDS), default="for_you")
+    feed_type = serializers.ChoiceField(
+        choices=sorted(FEEDS), default="for_you", help_text="Wanted with a cursor, too."
+    )
     limit = serializers.IntegerField(min_value=1, max_value=100, default=10)
-    cursor = serializers.CharField(max_length=cursors.MAX_LENGTH, required=False)
+    cursor = serializers.CharField(
+        max_length=cursors.MAX_LENGTH,
+        required=False,
+        help_text="`meta.cursor` of the page before, as it is; good for a day.",
+    )
     refresh = serializers.BooleanField(default=False)
 
 

@@ -2,11 +2,14 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from finishd import health, metrics
 
 urlpatterns = [
+    # Who opens the printed address in a browser is staff.
+    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("health", health.live, name="health"),
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", metrics.metrics, name="metrics"),

@@ -82,7 +82,7 @@ TAKEN: dict[str, set[str]] = {
         "a control",
     },
     "status": {"null"},
-    "is_favorite": {"true"},
+    "is_favorite": {"true", "null"},
     "rating": {"null"},
     "source": {"null"},
     "target_uid": set(),

@@ -7,8 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from activity.types import StoreUnavailable
 from finishd import erasures, people
 from finishd.auth.tokens import valid_uid
+from finishd.lib.redis import UNAVAILABLE
 
 
 class Command(BaseCommand):
@@ -20,7 +22,15 @@ class Command(BaseCommand):
         parser.add_argument("uid", help="whom to erase, as their tokens name them")
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
-    def handle(self, *args: Any, uid: str, yes: bool, **options: Any) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._handle(**options)
+        except UNAVAILABLE as reason:
+            raise CommandError(f"Redis gives no answer: {reason}") from reason
+        except StoreUnavailable as reason:
+            raise CommandError(f"The activity store gives no answer: {reason}") from reason
+
+    def _handle(self, *, uid: str, yes: bool, **options: Any) -> None:
         if not valid_uid(uid):
             raise CommandError("UID is 1 to 128 printable characters.")
         found = people.traces(uid)
@@ -28,7 +38,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Nothing is kept of {uid}.")
             return
         self._say("Kept now:", found)
-        if not yes and input(f"Erase {uid} for good? Type the uid: ") != uid:
+        if not yes and self._answer(f"Erase {uid} for good? Type the uid: ") != uid:
             raise CommandError("Nothing was erased.")
         request = erasures.ask(uid, now=timezone.now())
         erasures.carry_out(request.pk, now=timezone.now(), until=math.inf)
@@ -42,6 +52,12 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Erased. Nothing names {uid} any more; workers look once more after {request.due_at:%H:%M} UTC."
         )
+
+    def _answer(self, question: str) -> str | None:
+        try:
+            return input(question)
+        except EOFError:
+            return None
 
     def _say(self, title: str, places: dict[str, int]) -> None:
         self.stdout.write(title)

@@ -7,8 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from activity.types import StoreUnavailable
 from finishd import people
 from finishd.auth.tokens import valid_uid
+from finishd.lib.redis import UNAVAILABLE
 
 
 class Command(BaseCommand):
@@ -18,7 +20,15 @@ class Command(BaseCommand):
         parser.add_argument("uid", help="whose data, as their tokens name them")
         parser.add_argument("--output", type=Path, help="a file that is not there yet")
 
-    def handle(self, *args: Any, uid: str, output: Path | None, **options: Any) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._handle(**options)
+        except UNAVAILABLE as reason:
+            raise CommandError(f"Redis gives no answer: {reason}") from reason
+        except StoreUnavailable as reason:
+            raise CommandError(f"The activity store gives no answer: {reason}") from reason
+
+    def _handle(self, *, uid: str, output: Path | None, **options: Any) -> None:
         if not valid_uid(uid):
             raise CommandError("UID is 1 to 128 printable characters.")
         pieces = people.export(uid, now=timezone.now().isoformat(timespec="seconds"))
