@@ -118,7 +118,9 @@ class SocialViewSet(viewsets.ViewSet):
         return Response({"success": True, **given})
 
     @extend_schema(
-        parameters=[shapes.EdgeQuery], responses=shapes.FollowersAnswer, operation_id="social_followers"
+        parameters=[shapes.PATH_UID, shapes.EdgeQuery],
+        responses=shapes.FollowersAnswer,
+        operation_id="social_followers",
     )
     @action(detail=True, methods=["get"])
     def followers(self, request: Request, uid: str) -> Response:
@@ -128,7 +130,9 @@ class SocialViewSet(viewsets.ViewSet):
         return Response({"user_id": uid, "count": len(edges), "followers": listed(edges)})
 
     @extend_schema(
-        parameters=[shapes.EdgeQuery], responses=shapes.FollowingAnswer, operation_id="social_following"
+        parameters=[shapes.PATH_UID, shapes.EdgeQuery],
+        responses=shapes.FollowingAnswer,
+        operation_id="social_following",
     )
     @action(detail=True, methods=["get"])
     def following(self, request: Request, uid: str) -> Response:
@@ -137,7 +141,7 @@ class SocialViewSet(viewsets.ViewSet):
         edges = follows.following(known(uid), **given)
         return Response({"user_id": uid, "count": len(edges), "following": listed(edges)})
 
-    @extend_schema(responses=shapes.StatsAnswer, operation_id="social_stats")
+    @extend_schema(parameters=[shapes.PATH_UID], responses=shapes.StatsAnswer, operation_id="social_stats")
     @action(detail=True, methods=["get"])
     def stats(self, request: Request, uid: str) -> Response:
         """How many follow this person, and how many they follow: exact, counted now."""
@@ -151,7 +155,9 @@ class SocialViewSet(viewsets.ViewSet):
             }
         )
 
-    @extend_schema(responses=shapes.MutualsAnswer, operation_id="social_mutuals")
+    @extend_schema(
+        parameters=[shapes.PATH_UID], responses=shapes.MutualsAnswer, operation_id="social_mutuals"
+    )
     @action(detail=True, methods=["get"])
     def mutuals(self, request: Request, uid: str) -> Response:
         """Whom this person follows and is followed by, among their newest 1,000 follows."""
@@ -162,7 +168,7 @@ class SocialViewSet(viewsets.ViewSet):
 def known(uid: str) -> str:
     """A uid from a path; raises ValidationError for what can be nobody's."""
     if not is_uid(uid):
-        raise ValidationError({"uid": ["A uid is 1 to 128 printable characters."]})
+        raise ValidationError({"uid": [shapes.NO_UID]})
     return uid
 
 

@@ -7,6 +7,7 @@ import pytest
 from activity import hot
 from activity.services import follows, people, presence, profiles, reach, rebuilds, relations
 from activity.store import store
+from activity.store.base import ActivityStore
 from activity.store.meter import count_calls
 from activity.types import PULLED_READ, Relation
 from feed.tests import world
@@ -25,7 +26,7 @@ SWEEP = Message("activity.tasks.sweep", (), {})
 
 
 @pytest.fixture(autouse=True)
-def _catalogue() -> None:
+def _catalogue(people_store: ActivityStore) -> None:
     world.catalogue(60)
     world.build()
 
@@ -65,7 +66,7 @@ def forget_sessions(uid: str) -> None:
 
 class TestWhoWasAway:
     @pytest.fixture(autouse=True)
-    def _ama_leaves(self, messages: Messages) -> None:
+    def _ama_leaves(self, _catalogue: None, messages: Messages) -> None:
         befriend(messages, "ama")
         like("kofi", 1)
         messages.run_all()
@@ -159,7 +160,7 @@ class TestVeryManyFollowers:
     VIEWERS = ("ama", "mei", "yaa", "zuri", "abena")
 
     @pytest.fixture(autouse=True)
-    def _limit(self, settings: Any, messages: Messages) -> None:
+    def _limit(self, _catalogue: None, settings: Any, messages: Messages) -> None:
         settings.FANOUT_PUSH_LIMIT = 4
         befriend(messages, *self.VIEWERS)
 
