@@ -3,10 +3,10 @@
 from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
-from activity.types import SOURCES, STATUSES, is_uid
+from activity.types import SOURCES, STATUSES, UID_LENGTH, UID_PATTERN, is_uid
 from content.types import MEDIA_TYPES
 
 MAX_CHOSEN = 100
@@ -42,14 +42,19 @@ class TmdbRef(serializers.Field):  # type: ignore[type-arg]
         return value
 
 
-@extend_schema_field({"type": "string", "minLength": 1, "maxLength": 128})
+UID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": UID_LENGTH, "pattern": UID_PATTERN}
+NO_UID = "A uid is 1 to 128 letters, digits and signs of ASCII, without slashes, braces or blanks."
+PATH_UID = OpenApiParameter("uid", UID_SCHEMA, OpenApiParameter.PATH)
+
+
+@extend_schema_field(UID_SCHEMA)
 class UidField(serializers.Field):  # type: ignore[type-arg]
     """Somebody's uid, as their token's `sub` writes it."""
 
     def to_internal_value(self, data: Any) -> str:
         if isinstance(data, str) and is_uid(data):
             return data
-        raise serializers.ValidationError("A uid is 1 to 128 printable characters.")
+        raise serializers.ValidationError(NO_UID)
 
     def to_representation(self, value: Any) -> Any:
         return value

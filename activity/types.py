@@ -12,7 +12,7 @@ SOURCES: Final = ("search", "recommendation", "friend", "community")
 NAMELESS: Final = "Someone you follow"
 NAME_LENGTH: Final = 200
 PICTURE_LENGTH: Final = 1_000
-_UID: Final = re.compile(rf"[!-.0-z|~]{{1,{UID_LENGTH}}}")
+UID_PATTERN: Final = rf"^[!-.0-z|~]{{1,{UID_LENGTH}}}$"
 
 
 def is_uid(text: str) -> bool:
@@ -21,7 +21,7 @@ def is_uid(text: str) -> bool:
     Firebase makes letters and digits, apps that make their own may add more; slashes, braces and mere dots
     are left to paths.
     """
-    return _UID.fullmatch(text) is not None and text not in {".", ".."}
+    return re.fullmatch(UID_PATTERN, text) is not None and text not in {".", ".."}
 
 
 # Bounds of what is kept of one person.

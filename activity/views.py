@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -17,13 +17,9 @@ from rest_framework.serializers import Serializer
 
 from activity import serializers as shapes
 from activity.services import follows, people, preferences, relations
-from activity.types import UID_LENGTH, Edge, Relation, is_uid
+from activity.types import Edge, Relation, is_uid
 from content.types import title_key
 from finishd.auth.drf import viewer_of
-
-UID = OpenApiParameter(
-    "uid", {"type": "string", "minLength": 1, "maxLength": UID_LENGTH}, OpenApiParameter.PATH
-)
 
 
 def checked(shape: type[Serializer[None]], data: object) -> dict:  # type: ignore[type-arg]
@@ -122,7 +118,9 @@ class SocialViewSet(viewsets.ViewSet):
         return Response({"success": True, **given})
 
     @extend_schema(
-        parameters=[UID, shapes.EdgeQuery], responses=shapes.FollowersAnswer, operation_id="social_followers"
+        parameters=[shapes.PATH_UID, shapes.EdgeQuery],
+        responses=shapes.FollowersAnswer,
+        operation_id="social_followers",
     )
     @action(detail=True, methods=["get"])
     def followers(self, request: Request, uid: str) -> Response:
@@ -132,7 +130,9 @@ class SocialViewSet(viewsets.ViewSet):
         return Response({"user_id": uid, "count": len(edges), "followers": listed(edges)})
 
     @extend_schema(
-        parameters=[UID, shapes.EdgeQuery], responses=shapes.FollowingAnswer, operation_id="social_following"
+        parameters=[shapes.PATH_UID, shapes.EdgeQuery],
+        responses=shapes.FollowingAnswer,
+        operation_id="social_following",
     )
     @action(detail=True, methods=["get"])
     def following(self, request: Request, uid: str) -> Response:
@@ -141,7 +141,7 @@ class SocialViewSet(viewsets.ViewSet):
         edges = follows.following(known(uid), **given)
         return Response({"user_id": uid, "count": len(edges), "following": listed(edges)})
 
-    @extend_schema(parameters=[UID], responses=shapes.StatsAnswer, operation_id="social_stats")
+    @extend_schema(parameters=[shapes.PATH_UID], responses=shapes.StatsAnswer, operation_id="social_stats")
     @action(detail=True, methods=["get"])
     def stats(self, request: Request, uid: str) -> Response:
         """How many follow this person, and how many they follow: exact, counted now."""
@@ -155,7 +155,9 @@ class SocialViewSet(viewsets.ViewSet):
             }
         )
 
-    @extend_schema(parameters=[UID], responses=shapes.MutualsAnswer, operation_id="social_mutuals")
+    @extend_schema(
+        parameters=[shapes.PATH_UID], responses=shapes.MutualsAnswer, operation_id="social_mutuals"
+    )
     @action(detail=True, methods=["get"])
     def mutuals(self, request: Request, uid: str) -> Response:
         """Whom this person follows and is followed by, among their newest 1,000 follows."""
@@ -166,7 +168,7 @@ class SocialViewSet(viewsets.ViewSet):
 def known(uid: str) -> str:
     """A uid from a path; raises ValidationError for what can be nobody's."""
     if not is_uid(uid):
-        raise ValidationError({"uid": ["A uid is 1 to 128 printable characters."]})
+        raise ValidationError({"uid": [shapes.NO_UID]})
     return uid
 
 

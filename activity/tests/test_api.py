@@ -13,6 +13,7 @@ from django.db import connection
 from activity import hot
 from activity.services import names, presence, profiles
 from activity.store import store
+from activity.store.base import ActivityStore
 from activity.store.meter import Tally, count_calls
 from activity.tests.deeds import seen, shown
 from content.models import Item
@@ -34,7 +35,7 @@ BLOCK = "/api/v1/social/block"
 
 
 @pytest.fixture(autouse=True)
-def _here(messages: Messages) -> None:
+def _here(people_store: ActivityStore, messages: Messages) -> None:
     """Three people who are about; their messages wait for the test."""
     for uid in ("ama", "kofi", "mei"):
         presence.mark(uid)
@@ -78,7 +79,7 @@ class TestCosts:
     """The second request of its kind: scripts are known to Redis, the names and profiles are warm."""
 
     @pytest.fixture(autouse=True)
-    def _warm(self, messages: Messages) -> None:
+    def _warm(self, _here: None, messages: Messages) -> None:
         ItemFactory.create(id="matrix", media_type="movie", tmdb_id=603)
         sync("ama", 604, is_favorite=True)
         follow("ama", "mei")

@@ -7,6 +7,7 @@ import pytest
 
 from activity.services import presence
 from activity.store import store
+from activity.store.base import ActivityStore
 from activity.types import is_uid
 from finishd.testing.api import client_of
 from finishd.testing.people import Messages
@@ -120,7 +121,7 @@ def assert_nothing_stored(messages: Messages) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _here(messages: Messages) -> None:
+def _here(people_store: ActivityStore, messages: Messages) -> None:
     presence.mark("ama")
 
 

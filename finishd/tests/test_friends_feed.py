@@ -26,7 +26,7 @@ SWEEP = Message("activity.tasks.sweep", (), {})
 
 
 @pytest.fixture(autouse=True)
-def _catalogue() -> None:
+def _catalogue(people_store: ActivityStore) -> None:
     world.catalogue(60)
     world.build()
 
@@ -66,7 +66,7 @@ def forget_sessions(uid: str) -> None:
 
 class TestWhoWasAway:
     @pytest.fixture(autouse=True)
-    def _ama_leaves(self, people_store: ActivityStore, messages: Messages) -> None:
+    def _ama_leaves(self, _catalogue: None, messages: Messages) -> None:
         befriend(messages, "ama")
         like("kofi", 1)
         messages.run_all()
@@ -160,7 +160,7 @@ class TestVeryManyFollowers:
     VIEWERS = ("ama", "mei", "yaa", "zuri", "abena")
 
     @pytest.fixture(autouse=True)
-    def _limit(self, people_store: ActivityStore, settings: Any, messages: Messages) -> None:
+    def _limit(self, _catalogue: None, settings: Any, messages: Messages) -> None:
         settings.FANOUT_PUSH_LIMIT = 4
         befriend(messages, *self.VIEWERS)
 
