@@ -111,6 +111,12 @@ class BlockAnswer(serializers.Serializer[None]):
     target_uid = serializers.CharField()
 
 
+class Flag(serializers.BooleanField):
+    """A boolean that takes null for null, not also the empty string."""
+
+    NULL_VALUES: ClassVar[set[Any]] = {None}
+
+
 class RelationSerializer(serializers.Serializer[None]):
     """A person's whole relation to a title: an absent key is null or false."""
 
@@ -119,7 +125,7 @@ class RelationSerializer(serializers.Serializer[None]):
     title = serializers.CharField(max_length=300, required=False, allow_blank=True, allow_null=True)
     poster_path = serializers.CharField(max_length=300, required=False, allow_blank=True, allow_null=True)
     status = Choice(choices=STATUSES, required=False, allow_null=True, default=None)
-    is_favorite = serializers.BooleanField(default=False, allow_null=True)
+    is_favorite = Flag(default=False, allow_null=True)
     rating = serializers.IntegerField(min_value=1, max_value=5, required=False, allow_null=True, default=None)
     source = Choice(  # type: ignore[assignment]
         choices=SOURCES, required=False, allow_null=True, default=None
