@@ -1,6 +1,6 @@
 """The shapes of what the phone says of its person."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
@@ -114,7 +114,7 @@ class BlockAnswer(serializers.Serializer[None]):
 class Flag(serializers.BooleanField):
     """A boolean that takes null for null, not also the empty string."""
 
-    NULL_VALUES: ClassVar[set[Any]] = {None}
+    NULL_VALUES = {None}
 
 
 class RelationSerializer(serializers.Serializer[None]):
