@@ -137,8 +137,9 @@ CACHES = {"default": _redis(CACHE_URL), "store": _redis(REDIS_URL)}
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 3600,
-    # A killed worker's task comes back after about ten seconds instead of 95.
+    # A message that a killed worker held comes back after this, at the next sweep, which the two below
+    # bring every few seconds. What must not wait so long is a job in SQL or the activity store.
+    "visibility_timeout": 600,
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
     "socket_timeout": 5,
@@ -152,8 +153,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_TIME_LIMIT = 1800  # below the visibility timeout, or a task would run twice at once
-CELERY_TASK_SOFT_TIME_LIMIT = 1700
+CELERY_TASK_TIME_LIMIT = 570  # below the visibility timeout, or a task would run twice at once
+CELERY_TASK_SOFT_TIME_LIMIT = 550
 CELERY_TASK_PUBLISH_RETRY_POLICY = {
     "max_retries": 2,
     "interval_start": 0,
