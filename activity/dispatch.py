@@ -4,14 +4,13 @@ Whatever is sent here has a job in the store; beat queues it again when it is du
 """
 
 import logging
-from functools import partial
 from typing import Final
 
 from celery import current_app
-from django.db import transaction
 from kombu.exceptions import ChannelError
 
 from activity.types import JobKind
+from finishd.lib import commit
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +19,7 @@ QUEUE: Final = "fanout"  # as CELERY_TASK_ROUTES says
 
 def after_commit(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
     """Queue the task of this kind of job, once the transaction under way (if any) has committed."""
-    transaction.on_commit(partial(send, kind, subject, target, version), robust=True)
+    commit.after_commit(send, kind, subject, target, version)
 
 
 def send(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:

@@ -7,7 +7,6 @@ Firebase first keeps new tokens from being made.)
 
 import logging
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Final
 
 from celery import current_app
@@ -16,6 +15,7 @@ from kombu.exceptions import OperationalError
 
 from finishd import people
 from finishd.auth.tokens import valid_uid
+from finishd.lib.commit import after_commit
 from finishd.models import Erasure
 
 SECOND_LOOK_AFTER: Final = timedelta(minutes=65)
@@ -33,7 +33,7 @@ def ask(uid: str, *, now: datetime) -> Erasure:
         request, _ = Erasure.objects.get_or_create(
             uid=uid, done_at=None, defaults={"asked_at": now, "due_at": now + AGAIN_AFTER}
         )
-        transaction.on_commit(partial(queue, request.pk), robust=True)
+        after_commit(queue, request.pk)
     return request
 
 

@@ -11,6 +11,7 @@ from django.db.models.functions import Least
 
 from content.models import Genre, GenreAlias, GenreTmdbId, Item, ItemGenre
 from content.services import cards
+from finishd.lib.commit import after_commit
 from finishd.lib.redis import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def _move_items(genre: Genre, target: Genre) -> None:
 def _card_again(items: QuerySet[Item], *, now: datetime) -> None:
     """Make items dirty and, after commit, write what staff can be made to wait for."""
     items.update(version=F("version") + 1, updated_at=now)
-    transaction.on_commit(_sweep, robust=True)
+    after_commit(_sweep)
 
 
 def _sweep() -> None:

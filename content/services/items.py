@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -13,6 +12,7 @@ from django.utils import timezone
 
 from content.models import Item
 from content.services import cards, titles
+from finishd.lib.commit import after_commit
 from finishd.lib.redis import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def changed(ids: Sequence[str], *, titles: Sequence[str]) -> None:
     Nothing is lost when that fails or the process dies first: the items stay dirty
     (`carded_version < version`) and `content.tasks.sweep_cards` takes them up.
     """
-    transaction.on_commit(partial(_follow, list(ids), list(titles)), robust=True)
+    after_commit(_follow, list(ids), list(titles))
 
 
 def _follow(ids: list[str], title_keys: list[str]) -> None:
@@ -45,7 +45,7 @@ def _follow(ids: list[str], title_keys: list[str]) -> None:
 
 def deleted(item: Item) -> None:
     """Call in the transaction that deletes an item, for shells and tests: staff archive instead."""
-    transaction.on_commit(partial(_drop, item.id, item.title_key), robust=True)
+    after_commit(_drop, item.id, item.title_key)
 
 
 def _drop(item_id: str, title_key: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, connection, transaction
+from redis.exceptions import OutOfMemoryError
 
 from content.models import Item
 from content.services import cards, items, titles
@@ -138,3 +139,23 @@ class TestWhatTheDatabaseRefuses:
         with pytest.raises(ValidationError) as caught:
             Item(id=item_id, title="X").full_clean()
         assert "id" in caught.value.message_dict
+
+
+def test_a_save_stands_whatever_befalls_its_card(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    item = ItemFactory.create(title="Before")
+
+    def full(ids: list[str]) -> int:
+        raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cards, "write", full)
+        item.title = "After"
+        item.save()
+    assert "maxmemory" in caplog.text
+    assert Item.objects.get(pk=item.pk).title == "After"
+    assert cards.sweep() == 1
+    card = cards.read([item.pk])[0]
+    assert card is not None
+    assert b"After" in card
