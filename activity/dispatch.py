@@ -30,7 +30,7 @@ def send(kind: JobKind, subject: str, target: str = "", version: int = 0) -> Non
 
 
 def backlog() -> int:
-    """How many messages wait for a worker. Raises kombu's OperationalError."""
+    """How many messages wait for a worker. Raises what the transport raises: redis-py's errors, or kombu's."""
     with current_app.connection_or_acquire() as connection:
         try:
             return int(connection.default_channel.queue_declare(QUEUE, passive=True).message_count)

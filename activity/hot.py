@@ -22,6 +22,7 @@ from finishd.lib.redis import Lua
 from finishd.lib.redis import store as redis
 
 CAP: Final = 400
+ROWS_KEPT: Final = 400  # of the durable timeline behind it; older ones are swept
 LOAD_TRIES: Final = 3
 _STATUS_CODES: Final = (None, *STATUSES)
 

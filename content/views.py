@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from content.schema import WireItem
 from content.services import search
+from content.services.schema import WireItem
 from content.types import MEDIA_TYPES
 
 

@@ -90,10 +90,11 @@ SCORE_DIGITS: Final = 6
 # --- reasons ---
 # The strongest verb of a title's supporters names the reason.
 VERBS: Final = (
-    ("liked", "liked this"),
-    ("finished", "watched this"),
-    ("watching", "are watching this"),
-    ("watchlist", "want to watch this"),
+    # deed, of one friend, of several
+    ("liked", "liked this", "liked this"),
+    ("finished", "watched this", "watched this"),
+    ("watching", "is watching this", "are watching this"),
+    ("watchlist", "wants to watch this", "want to watch this"),
 )
 FRIENDS_SHOWN: Final = 20  # supporters that an item of the following feed lists
 LOW_RATING: Final = 2  # a rating up to this recommends nothing

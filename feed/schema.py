@@ -2,35 +2,29 @@
 
 from rest_framework import serializers
 
-from content.types import CONTENT_TYPES, MEDIA_TYPES
+from content.services.schema import WireItem
 
 
-class FeedItem(serializers.Serializer[None]):
-    id = serializers.CharField()
-    contentType = serializers.ChoiceField(choices=CONTENT_TYPES)
-    source = serializers.CharField()  # type: ignore[assignment]
-    title = serializers.CharField()
-    tmdbId = serializers.IntegerField(allow_null=True)
-    mediaType = serializers.ChoiceField(choices=MEDIA_TYPES, allow_null=True)
-    overview = serializers.CharField(allow_null=True)
-    posterPath = serializers.CharField(allow_null=True)
-    backdropPath = serializers.CharField(allow_null=True)
-    youtubeKey = serializers.CharField(allow_null=True)
-    videoName = serializers.CharField(allow_null=True)
-    videoType = serializers.CharField(allow_null=True)
-    thumbnailUrl = serializers.CharField(allow_null=True)
-    imageUrl = serializers.CharField(allow_null=True)
-    releaseDate = serializers.DateField(allow_null=True)
-    channelTitle = serializers.CharField(allow_null=True)
-    description = serializers.CharField(allow_null=True)
-    genres = serializers.ListField(child=serializers.CharField())
-    voteAverage = serializers.FloatField(allow_null=True)
-    popularity = serializers.FloatField()
-    likeCount = serializers.IntegerField(allow_null=True)
-    viewCount = serializers.IntegerField(allow_null=True)
-    shareCount = serializers.IntegerField(allow_null=True)
-    reason = serializers.CharField()
+class Friend(serializers.Serializer[None]):
+    uid = serializers.CharField()
+    username = serializers.CharField(allow_null=True)
+    avatarUrl = serializers.CharField(allow_null=True)
+
+
+class FeedItem(WireItem):
+    """An item, and in the following feed what was done to its title."""
+
+    reason = serializers.CharField(help_text="One short line shown under the item.")
     score = serializers.FloatField()
+    type = serializers.CharField(
+        required=False, help_text="social_activity; this and what follows: following only."
+    )
+    status = serializers.CharField(required=False, help_text="watching, watchlist, finished, liked or rated.")
+    rating = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=5)
+    isFavorite = serializers.BooleanField(required=False)
+    timestamp = serializers.DateTimeField(required=False)
+    friend = Friend(required=False)
+    friends = Friend(many=True, required=False, help_text="The newest supporters, 20 at most.")
 
 
 class FeedMeta(serializers.Serializer[None]):

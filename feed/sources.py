@@ -188,7 +188,7 @@ def _verb(row: TimelineRow) -> int | None:
     if row.rating is not None and row.rating <= recipe.LOW_RATING and not row.favorite:
         return None
     deeds = {row.status, "liked" if row.favorite or row.rating is not None else None}
-    return next((place for place, (name, _) in enumerate(recipe.VERBS) if name in deeds), None)
+    return next((place for place, (name, *_) in enumerate(recipe.VERBS) if name in deeds), None)
 
 
 def _naming(supporters: Sequence[TimelineRow]) -> TimelineRow:
@@ -199,11 +199,11 @@ def _naming(supporters: Sequence[TimelineRow]) -> TimelineRow:
 def reason_of(supporters: Sequence[TimelineRow], called: Mapping[str, Name]) -> str:
     """`Ama and 2 others liked this`."""
     naming = _naming(supporters)
-    phrase = recipe.VERBS[_verb(naming) or 0][1]
+    _, of_one, of_several = recipe.VERBS[_verb(naming) or 0]
     name, others = called[naming.actor][0], len(supporters) - 1
     if others == 0:
-        return f"{name} {phrase.replace('are ', 'is ').replace('want ', 'wants ')}"
-    return f"{name} and {others} other{'s' if others > 1 else ''} {phrase}"
+        return f"{name} {of_one}"
+    return f"{name} and {others} other{'s' if others > 1 else ''} {of_several}"
 
 
 # --- following: the same timeline as a list of what was done ---

@@ -24,7 +24,6 @@ DUE_AFTER: Final = 20.0  # seconds after which beat queues unfinished work again
 # A chunk that began before a change is over by then: it is longer than a task may run.
 OVER_AFTER: Final = 25.0
 SETTLE_TRIES: Final = 5
-ROWS_KEPT: Final = 400
 TRIM_EVERY: Final = 512  # one in so many deliveries sweeps its timeline's surplus rows
 
 
@@ -108,7 +107,7 @@ def _write(activity: Activity, viewers: Sequence[str]) -> None:
     hot.deliver(viewers, row, activity.relation)
     for viewer in viewers:
         if _lot(viewer, activity) == 0:
-            store().trim_timeline(viewer, keep=ROWS_KEPT)
+            store().trim_timeline(viewer, keep=hot.ROWS_KEPT)
 
 
 def _undone(activity: Activity) -> Activity:

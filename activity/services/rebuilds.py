@@ -13,7 +13,6 @@ from finishd.lib.redis import store as redis
 FOLLOWEES: Final = 200  # most recently active of those they follow
 NEWEST: Final = 20  # activities of each
 FOLLOWS_READ: Final = 1_000
-ROWS_KEPT: Final = 400
 PAGE: Final = 500
 JOB_DUE_AFTER: Final = 60.0
 
@@ -65,7 +64,7 @@ def rebuild(uid: str) -> int:
             latest = sorted(people.values(), key=lambda p: (-p.active_at, p.uid))[:FOLLOWEES]
             for person in latest:
                 edges.sync(uid, person.uid, newest=NEWEST)
-            store().trim_timeline(uid, keep=ROWS_KEPT)
+            store().trim_timeline(uid, keep=hot.ROWS_KEPT)
             store().finish(job)
     finally:
         redis().delete(presence.rebuilding_key(uid))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from activity import hot
-from activity.services import fanout, follows, people, presence, profiles, rebuilds, relations, timelines
+from activity.services import follows, people, presence, profiles, rebuilds, relations, timelines
 from activity.store import store
 from activity.types import Profile, Relation, TimelineEntry, TimelineRow
 from content.models import Item
@@ -279,7 +279,7 @@ class World:
 
     def _check_rows(self, uid: str, profile: Profile, pushed: dict[Pair, Deed]) -> None:
         """The hot copy as it is, the durable rows, and a hot copy loaded now."""
-        capped = len(pushed) > fanout.ROWS_KEPT
+        capped = len(pushed) > hot.ROWS_KEPT
         durable = [row for row in store().timeline(uid, limit=5_000) if row.actor not in profile.pulled]
         newest = sorted(pushed.items(), key=lambda row: (-row[1][0], row[0]))
         for rows in (hot_rows(uid), loaded_rows(uid)):

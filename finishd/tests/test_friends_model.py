@@ -105,9 +105,8 @@ def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, bound in {
         "hot.CAP": 40,
         "services.timelines.ROWS_LOADED": 25,
-        "services.fanout.ROWS_KEPT": 80,
+        "hot.ROWS_KEPT": 80,
         "services.fanout.TRIM_EVERY": 4,
-        "services.rebuilds.ROWS_KEPT": 80,
     }.items():
         monkeypatch.setattr(f"activity.{name}", bound)
 

@@ -1,5 +1,7 @@
 """Work left to do."""
 
+from django.db.models import QuerySet
+
 from activity.models import Job as Row
 from activity.store.meter import note_documents
 from activity.store.orm.calls import call, leave_job
@@ -41,7 +43,7 @@ class Jobs:
         return bool(_same(job).delete()[0])
 
 
-def _same(job: Job):  # type: ignore[no-untyped-def]
+def _same(job: Job) -> QuerySet[Row]:
     return Row.objects.filter(kind=job.kind, subject=job.subject, target=job.target, version=job.version)
 
 
