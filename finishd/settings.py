@@ -165,6 +165,11 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     # Deliveries wait for nothing else: not for imports, not for rebuilds.
     "activity.tasks.*": {"queue": "fanout"},
+    # What reads events waits behind events only, and nothing waits behind them.
+    "activity.tasks.read_events": {"queue": "analytics"},
+    "activity.tasks.read_shard": {"queue": "analytics"},
+    "activity.tasks.flush_histories": {"queue": "analytics"},
+    "analytics.tasks.*": {"queue": "analytics"},
     "feed.tasks.*": {"queue": "indexes"},
     "content.tasks.*": {"queue": "content"},
 }
@@ -188,6 +193,12 @@ FIREBASE_KEYS_FILE = env.str("FIREBASE_KEYS_FILE", default="")  # a JWKS file; d
 FIREBASE_KEYS_URL = (
     "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
 )
+
+# --- Analytics -----------------------------------------------------------------------------------
+ANALYTICS_SHARDS = env.int("ANALYTICS_SHARDS", default=4)  # streams that new events go to, 1 to 64
+ANALYTICS_STREAM_EVENTS = env.int("ANALYTICS_STREAM_EVENTS", default=1_000_000)  # may wait, in all streams
+ANALYTICS_MARKS_MB = env.int("ANALYTICS_MARKS_MB", default=256)  # by which repeated events are told, 48 h
+HISTORY_FLUSH_SECONDS = env.int("HISTORY_FLUSH_SECONDS", default=600)  # one write per viewer in this time
 
 # --- Feed ----------------------------------------------------------------------------------------
 FEED_TRACE_PERCENT = env.int("FEED_TRACE_PERCENT", default=1)  # plans that keep a full trace

@@ -70,6 +70,10 @@ TITLE_HEAD = Key("title:<title>", "string", "content", "one per title", 5 * MINU
 # --- activity (REDIS_URL) ---
 PROFILE = Key("profile:{<viewer>}", "string", "activity", "one per viewer seen in a week", 7 * DAY)
 SEEN = Key("seen:{<viewer>}", "zset", "activity", "newest 5,000 items", 10 * MINUTE)
+FRESH = Key("fresh:{<viewer>}", "zset", "activity", "newest 5,000 items seen and not yet stored", 1 * HOUR)
+SKIPPED = Key(
+    "skipped:{<viewer>}", "zset", "activity", "newest 200 titles skipped and not yet stored", 1 * HOUR
+)
 TIMELINE = Key("timeline:{<viewer>}", "zset", "activity", "400 rows", 7 * DAY)
 TIMELINE_LOAD = Key("loading:{<viewer>}", "string", "activity", "one while a timeline is loaded", 10)
 REBUILDING = Key("rebuilding:{<viewer>}", "string", "activity", "one while a timeline is rebuilt", 2 * MINUTE)
@@ -92,6 +96,12 @@ SLOTS = Key("slots:{<viewer>}:<session>", "list", "feed", "2,000 slots", 10 * MI
 SERVED = Key("served:{<viewer>}", "list", "feed", "newest 2,000 items served", 1 * DAY)
 TRACE = Key("trace:{<viewer>}:<session>:<chunk>", "string", "feed", "sampled plans", 1 * DAY)
 
+# --- analytics (REDIS_URL) ---
+EVENTS = Key("events:{<shard>}", "stream", "analytics", "ANALYTICS_STREAM_EVENTS in all shards together")
+EVENTS_BORN = Key("events:{<shard>}:born", "string", "analytics", "one per shard")
+MARKS = Key("marks:{<partition>}:<generation>", "hash", "analytics", "ANALYTICS_MARKS_MB in all", 3 * DAY)
+MARKS_RING = Key("marks:{<partition>}", "hash", "analytics", "16, of a dozen fields", 3 * DAY)
+
 # --- metrics (REDIS_URL) ---
 STORE_CALLS = Key("store-calls", "hash", "finishd", "three fields per endpoint and task")
 
@@ -101,7 +111,7 @@ AUTH_KEYS = Key("auth:jwks:<project>", "string", "auth", "one key set", 1 * DAY)
 # --- not ours, but in the same Redis where CELERY_BROKER_URL names it ---
 BROKER_QUEUES = tuple(
     Key(queue, "list", "celery", "tasks that wait for a worker")
-    for queue in ("fanout", "default", "content", "indexes")
+    for queue in ("fanout", "default", "content", "indexes", "analytics")
 )
 BROKER_BINDINGS = Key("_kombu.binding.<queue>", "set", "celery", "one per queue")
 BROKER_BINDINGS_KEPT = Key("_kombu.binding_permanent.<queue>", "set", "celery", "one per queue")

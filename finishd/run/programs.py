@@ -8,7 +8,7 @@ from finishd.run import embedded_redis
 from finishd.run.config import Config
 from finishd.run.process import Program
 
-QUEUES = ("fanout", "default", "content", "indexes")
+QUEUES = ("fanout", "default", "content", "indexes", "analytics")
 
 
 def redis(*, port: int, directory: Path, environment: Mapping[str, str]) -> Program:
