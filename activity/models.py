@@ -1,4 +1,5 @@
-"""The tables of the ORM activity store. Only `activity.store.orm` and the admin read them.
+"""The tables of the ORM activity store, which only `activity.store.orm` and the admin read, and PendingHistory,
+which is in SQL whatever the store.
 
 Times are epoch seconds, as in the protocol, so that both stores keep the same numbers.
 """
@@ -20,6 +21,12 @@ class Person(models.Model):
     picture = models.CharField(max_length=1000, null=True, blank=True)
     genres = models.JSONField(default=list, blank=True)
     likings = models.JSONField(default=dict, blank=True, help_text="Genre → sum of what titles added.")
+    learned = models.JSONField(default=dict, blank=True, help_text="Genre → sum of what events added.")
+    learned_at = models.BigIntegerField(default=0)
+    skipped = models.JSONField(default=dict, blank=True, help_text="Title → when.")
+    applied = models.JSONField(
+        default=dict, blank=True, help_text="Stream → the id up to which it is counted."
+    )
     finished = models.JSONField(default=list, blank=True)
     blocked = models.JSONField(default=list, blank=True)
     blocked_by = models.JSONField(default=list, blank=True)
@@ -163,3 +170,28 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject} {self.target}"
+
+
+class PendingHistory(models.Model):
+    """What a viewer's events in one batch of a stream came to, until the activity store has it.
+
+    `stream` and `upto` are those of `activity.types.Slice`, `payload` is the rest of it. `due` is epoch seconds:
+    from then on it is flushed, with all else that is pending of the viewer.
+    """
+
+    uid = models.CharField(max_length=UID_LENGTH)
+    stream = models.CharField(max_length=64)
+    upto = models.CharField(max_length=48)
+    payload = models.JSONField()
+    created_at = models.FloatField()
+    due = models.FloatField()
+
+    class Meta:
+        verbose_name_plural = "pending histories"
+        indexes = [
+            models.Index(fields=["uid"], name="pending_uid"),
+            models.Index(fields=["due"], name="pending_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.uid} up to {self.upto}"

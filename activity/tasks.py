@@ -1,6 +1,6 @@
 """Celery's shells over activity's services. Each takes ids, may run twice, and goes on where it stopped.
 
-The names are those of the jobs in the store: `activity.dispatch` sends them by kind.
+The names up to `sweep` are those of the jobs in the store: `activity.dispatch` sends them by kind.
 """
 
 import time
@@ -9,9 +9,11 @@ from typing import Any
 from celery import shared_task
 
 from activity import dispatch
-from activity.services import fanout, follows, reach, rebuilds
+from activity.services import fanout, flushing, follows, reach, rebuilds, watching
 from activity.store import store
 from activity.types import Job, StoreUnavailable
+from analytics.services import reading
+from analytics.types import PEOPLE
 from finishd.lib.redis import UNAVAILABLE
 
 _BOUNDS: dict[str, Any] = {
@@ -26,6 +28,8 @@ _BOUNDS: dict[str, Any] = {
 SWEPT = 200  # jobs that are queued again at once
 SWEEP_SECONDS = 4.0  # a sweep goes on as long, while there are more
 SWEPT_DUE_AFTER = 30.0
+READ_SECONDS = 5.0  # of a shard, then the next message goes on
+FLUSH_SECONDS = 45.0
 BACKLOG = 1_000  # messages before which a sweep adds none: what waits is not lost
 
 
@@ -93,3 +97,26 @@ def requeue(job: Job) -> None:
         purge.delay(job.subject, job.target, job.version, again=True)
     else:
         dispatch.send(job.kind, job.subject, job.target, job.version)
+
+
+@shared_task(name="activity.tasks.read_events", soft_time_limit=10, time_limit=20, expires=2)
+def read_events(**_: Any) -> None:
+    """Beat: have the shards read in which events wait for this reader."""
+    for shard in reading.waiting(PEOPLE):
+        read_shard.delay(shard)
+
+
+@shared_task(name="activity.tasks.read_shard", soft_time_limit=60, time_limit=90, expires=10)
+def read_shard(shard: int, **_: Any) -> None:
+    """A shard's events, batch by batch. Lost or killed, it begins again where it last committed, by beat."""
+    until = time.monotonic() + READ_SECONDS
+    while watching.read_batch(shard, now=time.time()):
+        if time.monotonic() > until:
+            read_shard.delay(shard)
+            break
+
+
+@shared_task(name="activity.tasks.flush_histories", soft_time_limit=90, time_limit=100, expires=60)
+def flush_histories(**_: Any) -> int:
+    """Beat: bring the activity store what was seen and learned and is due."""
+    return flushing.flush(now=time.time(), until=time.monotonic() + FLUSH_SECONDS)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from finishd.lib.keys import DAY
+
 UID_LENGTH: Final = 128
 STATUSES: Final = ("watching", "watchlist", "finished")
 SOURCES: Final = ("search", "recommendation", "friend", "community")
@@ -27,6 +29,8 @@ def is_uid(text: str) -> bool:
 # Bounds of what is kept of one person.
 SEEN_KEPT: Final = 5_000
 FINISHED_KEPT: Final = 5_000
+SKIPPED_KEPT: Final = 200
+SKIPPED_SECONDS: Final = 30 * DAY  # behind the newest; an older skip is forgotten
 BLOCKS_KEPT: Final = 1_000
 BLOCKED_BY_KEPT: Final = (
     10_000  # newest; beyond it a block still ends follows, and holds on the blocker's side
@@ -37,6 +41,7 @@ PULLED_READ: Final = 20  # many-follower accounts that one viewer's plans merge
 LIKINGS: Final = ("movies_liking", "shows_liking")
 
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
+_NEVER: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class StoreUnavailable(Exception):
@@ -63,10 +68,10 @@ class Profile:
     """The lite profile: all that a plan needs of a viewer besides seen items and timeline.
 
     `genres` are the slugs that the viewer chose, in order; `affinities` what was learned (0 to 1 each);
-    `finished` title keys; `unwanted` the uids blocked by or blocking the viewer; `pulled` the many-follower
-    accounts among those they follow; `following` how many they follow; `reach` how their own deeds travel.
-    `choice_version` rises when the viewer's own choices change (a new session starts), `version` at every
-    change.
+    `finished` title keys; `skipped` title key → epoch seconds; `unwanted` the uids blocked by or blocking the
+    viewer; `pulled` the many-follower accounts among those they follow; `following` how many they follow; `reach`
+    how their own deeds travel. `choice_version` rises when the viewer's own choices change (a new session starts),
+    `version` at every change.
     """
 
     uid: str
@@ -75,6 +80,7 @@ class Profile:
     genres: tuple[str, ...] = ()
     affinities: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
     finished: frozenset[str] = frozenset()
+    skipped: Mapping[str, int] = field(default_factory=lambda: _NEVER)
     unwanted: frozenset[str] = frozenset()
     pulled: tuple[str, ...] = ()
     following: int = 0
@@ -104,6 +110,23 @@ class Preferences:
         """What is kept besides genres, without what is left as it is."""
         names = ("providers", "movies", "shows", *LIKINGS)
         return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one viewer's events in one stretch of a stream came to.
+
+    `stream` names the stream, `upto` is the id of the stretch's last entry: by the two a store knows what it has.
+    `seen` is item id → epoch seconds, `skipped` title key → the same. `learned` is genre → a sum in the measure of
+    `activity.store.taste.grown`, `learned_at` the newest event in it, in epoch seconds (0: nothing learned).
+    """
+
+    stream: str
+    upto: str
+    seen: Mapping[str, int] = field(default_factory=lambda: _NEVER)
+    learned: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
+    learned_at: int = 0
+    skipped: Mapping[str, int] = field(default_factory=lambda: _NEVER)
 
 
 @dataclass(frozen=True, slots=True)

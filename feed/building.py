@@ -1,7 +1,7 @@
 """Building a chunk of a plan: fetch what it is made from, hand it to the pure pipeline, keep receipts.
 
 Waits (warm): recall 1, titles 1, names 1, facts 1. Cold parts come from the activity store
-(at most 3 calls and 102 documents) and from SQL.
+(at most 3 calls and 102 documents) and from SQL (1 query for what is pending there, besides cards).
 """
 
 import logging
@@ -13,6 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from activity.services import history, presence, profiles, rebuilds
+from activity.services.history import History
 from activity.types import Profile, StoreUnavailable
 from content.services import cards
 from feed import pipeline, plans, recipe, sources, traces
@@ -72,15 +73,15 @@ def queue_known(pipe: Any, uid: str) -> None:
     pipe.get(profiles.key(uid))
     pipe.get(keys.INDEX_CURRENT.of())
     pipe.llen(keys.SERVED.of(viewer=uid))
-    pipe.zcard(history.key(uid))
+    history.queue_size(pipe, uid)
     presence.queue_state(pipe, uid)
 
 
 def take_known(uid: str, answers: Sequence[Any], *, now: float) -> Known:
     """Cost: none when warm; a cold profile is 1 store call and 1 wait. A dead store degrades, it does not raise."""
-    raw_profile, raw_current, served_count, seen_count, *about = answers
+    raw_profile, raw_current, served_count, seen_count, fresh_count, *about = answers
     current = Current.unpacked(raw_current)
-    known = Known(Profile(uid), current, served_count, seen_count)
+    known = Known(Profile(uid), current, served_count, seen_count + fresh_count)
     try:
         known.viewer = profiles.take(uid, raw_profile)
         known.rebuilding = rebuilds.under_way(known.viewer, about, now=now)
@@ -119,7 +120,7 @@ def keep_trace(uid: str, built: Built, *, always: bool = False) -> bool:
 def _attempt(known: Known, what: Build, depth: int, *, wider: int) -> Built:
     names = pipeline.FEEDS[what.feed].sources
     request = sources.Request(known.viewer, known.current, depth, what.now, what.deadline)
-    pools, seen, served = _recall(known, request, names)
+    pools, watched, served = _recall(known, request, names)
     own, lately, entries = plans.served(served, what.session)
     degraded = {*what.degraded, *known.degraded, *(pool.source for pool in pools if pool.error)}
     if known.rebuilding and {recipe.FRIENDS, recipe.FOLLOWING} & set(names):
@@ -135,7 +136,8 @@ def _attempt(known: Known, what: Build, depth: int, *, wider: int) -> Built:
         pools=pools,
         taste=sources.taste_of(known.viewer),
         finished=known.viewer.finished,
-        seen=seen,
+        seen=watched.seen,
+        skipped=watched.skipped.union(known.viewer.skipped),
         taken=what.taken | own,
         lately=lately,
         tail=what.tail,
@@ -155,31 +157,29 @@ def _attempt(known: Known, what: Build, depth: int, *, wider: int) -> Built:
 
 def _recall(
     known: Known, request: sources.Request, names: Sequence[str]
-) -> tuple[tuple[Pool, ...], frozenset[str], list[bytes]]:
-    """Every source's pool, what the viewer has seen, and the served list: one wait, plus what is cold."""
+) -> tuple[tuple[Pool, ...], History, list[bytes]]:
+    """Every source's pool, what the viewer has seen and skipped, and the served list: one wait, plus what is cold."""
     uid = known.viewer.uid
     pipe = redis().pipeline()
     pipe.lrange(keys.SERVED.of(viewer=uid), 0, -1)
-    pipe.zrange(history.key(uid), 0, -1)
+    history.queue(pipe, uid)
     bounds = [len(pipe.command_stack)]
     for name in names:
         sources.SOURCES[name].ask(request, pipe)
         bounds.append(len(pipe.command_stack))
     answers = pipe.execute(raise_on_error=False)
-    served, raw_seen = answers[0], answers[1]
-    for answer in (served, raw_seen):
+    served, *watched = answers[: 1 + history.READS]
+    for answer in (served, *watched):
         if isinstance(answer, Exception):
             raise answer
-    try:
-        seen = history.take(uid, raw_seen)
-    except StoreUnavailable:
+    taken = history.take(uid, watched)
+    if not taken.whole:
         known.degraded.add("history")
-        seen = frozenset()
     pools = tuple(
         sources.fetch(name, request, answers[begin:end])
         for name, begin, end in zip(names, bounds, bounds[1:], strict=False)
     )
-    return pools, seen, served
+    return pools, taken, served
 
 
 def _generation(current: Current | None) -> int | None:

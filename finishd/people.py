@@ -45,6 +45,7 @@ PARTS: Final[tuple[Part, ...]] = (activity, feed)
 HOLDS_NO_UID: Final = frozenset(
     {"name", "picture", "genres", "likings", "liking", "finished", "preferences", "items", "reach", "title"}
     | {"status", "source", "actor_name", "actor_picture", "kind"}
+    | {"learned", "skipped", "applied", "stream", "upto", "payload"}
 )
 
 

@@ -1,36 +1,103 @@
-"""What a viewer has seen, so that a plan leaves it out."""
+"""What a viewer has seen, so that a plan leaves it out, and what they skipped.
 
-from collections.abc import Sequence
+It lies in three places: in the activity store; in SQL, pending, until a flush carries it there; and, from the moment
+an event was read, in Redis (`fresh`), which covers what a copy of the other two was made too early for.
+"""
 
-from activity.store import store
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from activity.services import pending
+from activity.store import store, watched
+from activity.types import SEEN_KEPT, SKIPPED_KEPT, Slice, StoreUnavailable
 from finishd.lib import keys
+from finishd.lib.keys import Key
 from finishd.lib.redis import store as redis
 
 # A member no item id can equal: it tells a history that is empty from one that was not loaded.
-_LOADED = b""
+_LOADED: Final = b""
+_VIEWERS_AT_ONCE: Final = 1_000
+READS: Final = 3  # commands that `queue` queues
 
 
-def key(uid: str) -> str:
-    """The Redis key (sorted set, item id → epoch seconds) to read whole in one's own pipeline, for `take`."""
-    return keys.SEEN.of(viewer=uid)
+class History(NamedTuple):
+    """Item ids, and the keys of titles skipped since the profile was last written; `whole`: nothing is missing."""
+
+    seen: frozenset[str]
+    skipped: frozenset[str]
+    whole: bool = True
 
 
-def take(uid: str, raw: Sequence[bytes]) -> frozenset[str]:
-    """The newest 5,000 seen items from what Redis answered; cold ones come from the store and are kept.
+def queue_size(pipe: Any, uid: str) -> None:
+    """Queue two reads, the sum of whose answers is how many items may have been seen."""
+    pipe.zcard(keys.SEEN.of(viewer=uid))
+    pipe.zcard(keys.FRESH.of(viewer=uid))
 
-    Cost: none when warm; cold 1 store call (1 document) and 1 wait. Raises StoreUnavailable.
+
+def queue(pipe: Any, uid: str) -> None:
+    """Queue the READS reads for `take`."""
+    for family in (keys.SEEN, keys.FRESH, keys.SKIPPED):
+        pipe.zrange(family.of(viewer=uid), 0, -1)
+
+
+def take(uid: str, answers: Sequence[Sequence[bytes]]) -> History:
+    """What Redis answered; where it holds no copy, what store and SQL say, of which a copy is kept.
+
+    A store or SQL that gives no answer costs what only they know. Cost: none when warm; cold 1 SQL, 1 store call
+    (1 document) and 1 wait.
     """
-    if raw:
-        return frozenset(item.decode() for item in raw if item != _LOADED)
-    seen = store().seen(uid)
+    copy, fresh, skipped = (frozenset(answer) for answer in answers)
+    if copy:
+        return History(_texts((copy | fresh) - {_LOADED}), _texts(skipped))
+    waiting: list[Slice] = []
+    try:
+        waiting = pending.of(
+            uid
+        )  # before the store: what a flush moves meanwhile is then read twice, not never
+        loaded = _load(uid, waiting)
+        whole = True
+    except StoreUnavailable:
+        loaded = watched.newest_seen(s.seen for s in waiting)
+        whole = False
+    skips = watched.newest_skipped(s.skipped for s in waiting)
+    return History(_texts(fresh).union(loaded), _texts(skipped).union(skips), whole)
+
+
+def remember(slices: Mapping[str, Slice]) -> None:
+    """Have plans leave out what was just seen. Idempotent. Cost: 1 wait for 1,000 viewers."""
+    for start in range(0, len(slices), _VIEWERS_AT_ONCE):
+        pipe = redis().pipeline()
+        for uid in list(slices)[start : start + _VIEWERS_AT_ONCE]:
+            _queue_newest(pipe, keys.FRESH, uid, slices[uid].seen, SEEN_KEPT)
+            _queue_newest(pipe, keys.SKIPPED, uid, slices[uid].skipped, SKIPPED_KEPT)
+        pipe.execute()
+
+
+def forget(uid: str) -> None:
+    """Drop the copy: the store knows more. Cost: 1 wait."""
+    redis().unlink(keys.SEEN.of(viewer=uid))
+
+
+def _load(uid: str, waiting: Sequence[Slice]) -> dict[str, int]:
+    seen = watched.newest_seen((store().seen(uid), *(s.seen for s in waiting)))
+    name = keys.SEEN.of(viewer=uid)
     pipe = redis().pipeline()
-    pipe.zadd(key(uid), {_LOADED: 0, **seen})
-    pipe.expire(key(uid), keys.SEEN.ttl or 0)
+    pipe.zadd(name, {_LOADED: 0, **seen})
+    pipe.expire(name, keys.SEEN.ttl or 0)
+    skipped = watched.newest_skipped(s.skipped for s in waiting)
+    _queue_newest(pipe, keys.SKIPPED, uid, skipped, SKIPPED_KEPT)
     pipe.execute()
-    return frozenset(seen)
+    return seen
 
 
-def add(uid: str, items: dict[str, int]) -> None:
-    """Merge item id → epoch seconds. Idempotent. Cost: 1 store call, 1 wait. Raises StoreUnavailable."""
-    store().add_seen(uid, items)
-    redis().unlink(key(uid))
+def _queue_newest(pipe: Any, family: Key, uid: str, times: Mapping[str, int], most: int) -> None:
+    """Add to a sorted set (key → latest epoch seconds) that holds the newest only."""
+    if times:
+        name = family.of(viewer=uid)
+        pipe.zadd(name, times, gt=True)
+        pipe.zremrangebyrank(name, 0, -most - 1)
+        pipe.expire(name, family.ttl)
+
+
+def _texts(raw: frozenset[bytes]) -> frozenset[str]:
+    return frozenset(member.decode() for member in raw)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
 from activity import hot
-from activity.services import profiles
+from activity.services import pending, profiles
 from activity.store import store
 from activity.types import Document
 from finishd.lib import keys
@@ -22,6 +22,8 @@ CHUNK: Final = 500
 _OWN: Final = (
     keys.PROFILE,
     keys.SEEN,
+    keys.FRESH,
+    keys.SKIPPED,
     keys.TIMELINE,
     keys.TIMELINE_LOAD,
     keys.REBUILDING,
@@ -51,8 +53,9 @@ def others(uid: str) -> Iterator[list[str]]:
 def forget(uid: str, *, until: float) -> bool:
     """Erase what the store keeps of a person, and their own keys; False if `until` (monotonic seconds) came first.
 
-    Cost: 1 store call for 500 documents, 2 waits. Raises StoreUnavailable; doing it again is safe.
+    Cost: 1 SQL, 1 store call for 500 documents, 2 waits. Raises StoreUnavailable; doing it again is safe.
     """
+    pending.forget(uid)  # before the store, or a flush would bring it back there
     while store().erase(uid, limit=CHUNK):
         if time.monotonic() > until:
             return False
@@ -75,6 +78,8 @@ def export(uid: str) -> Iterator[tuple[str, Document]]:
     for collection, document in store().export(uid):
         if collection != "jobs":
             yield collection, {name: value for name, value in document.items() if name != "blocked_by"}
+    for document in pending.export(uid):
+        yield "pending_history", document
 
 
 def _note(uid: str, people: Sequence[str]) -> None:

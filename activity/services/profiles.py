@@ -70,6 +70,7 @@ def _packed(profile: Profile) -> bytes:
             "genres": profile.genres,
             "affinities": dict(profile.affinities),
             "finished": sorted(profile.finished),
+            "skipped": dict(profile.skipped),
             "unwanted": sorted(profile.unwanted),
             "pulled": profile.pulled,
             "following": profile.following,
@@ -91,6 +92,7 @@ def unpacked(uid: str, raw: bytes) -> Profile:
         genres=tuple(body["genres"]),
         affinities=body["affinities"],
         finished=frozenset(body["finished"]),
+        skipped=body.get("skipped", {}),  # not in what an older version wrote
         unwanted=frozenset(body["unwanted"]),
         pulled=tuple(body["pulled"]),
         following=body["following"],

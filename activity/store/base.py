@@ -20,6 +20,7 @@ from activity.types import (
     Reach,
     Recorded,
     Relation,
+    Slice,
     TimelineRow,
 )
 
@@ -60,8 +61,12 @@ class ActivityStore(Protocol):
     def seen(self, uid: str) -> Mapping[str, int]:
         """Item id → when, the newest SEEN_KEPT at most. 1 call, 1 document."""
 
-    def add_seen(self, uid: str, items: Mapping[str, int]) -> None:
-        """Merge, keeping the newest SEEN_KEPT. Idempotent. 1 call, 1 document."""
+    def add_history(self, uid: str, slices: Sequence[Slice]) -> Profile:
+        """Add what a person's events came to; the profile afterwards. No choice of theirs: no new session begins.
+
+        Of one stream, slices come in its order, over calls too: what is not beyond the last one applied is taken for
+        a repeat. Keeps the newest SEEN_KEPT items and SKIPPED_KEPT titles. Idempotent. 1 call, 2 documents.
+        """
 
     # --- activities ---
 

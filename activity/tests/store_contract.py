@@ -1,7 +1,7 @@
 """What the tests of the store's contract share: a moment, a deadline, and things people do."""
 
 from activity.store.base import ActivityStore
-from activity.types import Job, Recorded, Relation, TimelineRow
+from activity.types import Job, Profile, Recorded, Relation, Slice, TimelineRow
 
 NOW = 1_700_000_000
 DUE = NOW + 30.0
@@ -40,6 +40,11 @@ def do(store: ActivityStore, uid: str, title: str, relation: Relation, *, at: fl
 def follow(store: ActivityStore, uid: str, *targets: str, at: float = NOW) -> None:
     for number, target in enumerate(targets):
         store.follow(uid, target, now=at + number, due=DUE)
+
+
+def saw(store: ActivityStore, uid: str, items: dict[str, int], *, upto: int = 1) -> Profile:
+    """Let somebody have seen these items (id → epoch seconds), as their stream's entries up to here tell."""
+    return store.add_history(uid, [Slice("stream", f"{upto}-0", seen=items)])
 
 
 def row(actor: str, title: str, *, at: int = NOW) -> TimelineRow:

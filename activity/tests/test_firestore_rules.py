@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from activity.store.firestore import FirestoreStore, layout
-from activity.tests.store_contract import LIKED, do, follow, row
+from activity.tests.store_contract import LIKED, do, follow, row, saw
 from activity.types import Preferences
 from finishd.testing.firestore import Database
 
@@ -68,7 +68,7 @@ def ruled(firestore: Database, settings: Any) -> Database:
     store = FirestoreStore()
     for uid in ("ama", "kofi", "a/b"):
         store.save_preferences(uid, Preferences(genres=("drama",), movies=[]))
-        store.add_seen(uid, {"item": 1})
+        saw(store, uid, {"item": 1})
         follow(store, uid, "esi")
         do(store, uid, "movie:1", LIKED)
         store.put_rows([(uid, row("esi", "movie:1"))])

@@ -11,8 +11,9 @@ from django.db import connections
 
 from activity.store.base import ActivityStore
 from activity.store.meter import count_calls
-from activity.tests.store_contract import DUE, HOSTILE, LIKED, NOTHING, NOW, do, follow, row
-from activity.types import Job, Ledger, Preferences, Relation
+from activity.store.taste import LANDMARK
+from activity.tests.store_contract import DUE, HOSTILE, LIKED, NOTHING, NOW, do, follow, row, saw
+from activity.types import Job, Ledger, Preferences, Relation, Slice
 
 PEOPLE = [f"p{n}" for n in range(20)]
 Use = Callable[[ActivityStore], Any]
@@ -27,7 +28,7 @@ COSTS: dict[str, tuple[Use, int]] = {
     "set_reach": (lambda s: s.set_reach("ama", "rising", due=DUE), 2),
     "tell_pulled": (lambda s: s.tell_pulled(PEOPLE, "ama", pulled=True), 20),
     "seen": (lambda s: s.seen("ama"), 1),
-    "add_seen": (lambda s: s.add_seen("ama", {"b": NOW}), 1),
+    "add_history": (lambda s: saw(s, "ama", {"b": NOW}, upto=2), 2),
     "record": (lambda s: do(s, "ama", "movie:1", NOTHING), 3),
     "activity": (lambda s: s.activity("ama", "movie:1"), 1),
     "activities": (lambda s: s.activities("ama", limit=5), 5),
@@ -59,7 +60,7 @@ def furnish(store: ActivityStore) -> None:
         follow(store, uid, "ama")
         do(store, "ama", f"movie:{number}", LIKED)
     store.put_rows([("ama", row("p1", f"movie:{n}", at=NOW + n)) for n in range(20)])
-    store.add_seen("ama", {"a": NOW})
+    saw(store, "ama", {"a": NOW})
 
 
 class TestCosts:
@@ -89,11 +90,11 @@ class TestHostileNames:
     def test_all_of_them_are_different_people(self, store: ActivityStore) -> None:
         for uid in HOSTILE:
             store.save_name(uid, f"I am {uid}", None)
-            store.add_seen(uid, {uid: NOW})
+            saw(store, uid, {uid: NOW})
         for uid in HOSTILE:
             profile = store.profile(uid)
             assert profile is not None
-            assert (profile.uid, profile.name, profile.version) == (uid, f"I am {uid}", 1)
+            assert (profile.uid, profile.name, profile.version) == (uid, f"I am {uid}", 2)
             assert store.seen(uid) == {uid: NOW}
 
     def test_all_of_them_are_different_titles(self, store: ActivityStore) -> None:
@@ -172,6 +173,17 @@ class TestThreads:
             profile = shared_store.profile(uid)
             assert profile is not None
             assert (profile.unwanted, profile.following) == (frozenset({other}), 0)
+
+    def test_bringing_the_same_history_and_liking_something_meanwhile(
+        self, shared_store: ActivityStore
+    ) -> None:
+        ours = Slice("stream", "1-0", {"a": NOW}, {"drama": 1.0}, LANDMARK)
+        bring = lambda: shared_store.add_history("ama", [ours])  # noqa: E731
+        self._all_at_once([bring, bring, bring, lambda: do(shared_store, "ama", "movie:1", LIKED)])
+        profile = shared_store.profile("ama")
+        assert profile is not None
+        assert (profile.affinities, profile.version) == ({"drama": 0.25}, 2)
+        assert shared_store.seen("ama") == {"a": NOW}
 
     @pytest.mark.parametrize("erased", ["ama", "kofi"])
     def test_leaving_while_others_follow(self, shared_store: ActivityStore, erased: str) -> None:

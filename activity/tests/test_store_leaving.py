@@ -3,7 +3,7 @@
 import pytest
 
 from activity.store.base import ActivityStore
-from activity.tests.store_contract import DUE, FINISHED, HOSTILE, LIKED, NOTHING, NOW, do, follow, row
+from activity.tests.store_contract import DUE, FINISHED, HOSTILE, LIKED, NOTHING, NOW, do, follow, row, saw
 from activity.types import Job, Preferences
 
 
@@ -11,7 +11,7 @@ def settle_in(store: ActivityStore, uid: str, *, friends: list[str], fans: list[
     """Let `uid` have something in every corner of the store."""
     store.save_preferences(uid, Preferences(genres=("drama",), movies=[{"id": 1, "title": "One"}]))
     store.save_name(uid, "Somebody", None)
-    store.add_seen(uid, {"item-1": NOW})
+    saw(store, uid, {"item-1": NOW})
     for number, relation in enumerate((LIKED, FINISHED)):
         do(store, uid, f"movie:{number}", relation)
     do(store, uid, "movie:1", NOTHING)

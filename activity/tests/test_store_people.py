@@ -1,11 +1,21 @@
-"""Contract of the activity store: profiles, preferences, names, blocks, reach and seen history."""
+"""Contract of the activity store: profiles, preferences, names, blocks, reach and history."""
 
 import pytest
 
-from activity.store import lists
+from activity.store import lists, taste
 from activity.store.base import ActivityStore
-from activity.tests.store_contract import DUE, NOW, follow, identities
-from activity.types import BLOCKS_KEPT, SEEN_KEPT, LimitReached, Preferences, Profile
+from activity.store.taste import LANDMARK
+from activity.tests.store_contract import DUE, NOW, follow, identities, saw
+from activity.types import (
+    BLOCKS_KEPT,
+    SEEN_KEPT,
+    SKIPPED_KEPT,
+    SKIPPED_SECONDS,
+    LimitReached,
+    Preferences,
+    Profile,
+    Slice,
+)
 
 
 class TestProfiles:
@@ -137,19 +147,75 @@ class TestReach:
         assert store.profile("nobody") is None
 
 
-class TestSeen:
+class TestHistory:
+    """What somebody's events came to, slice by slice."""
+
     def test_nothing_was_seen_by_a_stranger(self, store: ActivityStore) -> None:
         assert store.seen("ama") == {}
+        assert store.add_history("ama", []) in (Profile("ama"), store.profile("ama"))
 
     def test_the_later_sight_stays(self, store: ActivityStore) -> None:
-        store.add_seen("ama", {"a": NOW, "b": NOW})
-        store.add_seen("ama", {"a": NOW - 5, "b": NOW + 5, "": NOW, "__x__": NOW, "a.b`": NOW})
+        saw(store, "ama", {"a": NOW, "b": NOW})
+        saw(store, "ama", {"a": NOW - 5, "b": NOW + 5, "": NOW, "__x__": NOW, "a.b`": NOW}, upto=2)
         assert store.seen("ama") == {"a": NOW, "b": NOW + 5, "": NOW, "__x__": NOW, "a.b`": NOW}
 
     def test_the_newest_are_kept(self, store: ActivityStore) -> None:
-        store.add_seen("ama", {f"tmdb_movie_{n}_youtube_{n:011d}": NOW + n for n in range(SEEN_KEPT)})
-        store.add_seen("ama", {"newer": NOW + SEEN_KEPT, "older": NOW - 1})
+        saw(store, "ama", {f"tmdb_movie_{n}_youtube_{n:011d}": NOW + n for n in range(SEEN_KEPT)})
+        saw(store, "ama", {"newer": NOW + SEEN_KEPT, "older": NOW - 1}, upto=2)
         seen = store.seen("ama")
         assert len(seen) == SEEN_KEPT
         assert seen["newer"] == NOW + SEEN_KEPT
         assert min(seen.values()) == NOW + 1
+
+    def test_it_shows_in_the_profile_and_is_no_choice(self, store: ActivityStore) -> None:
+        store.save_preferences("ama", Preferences(genres=("drama",), movies_liking={"drama": 3.0}))
+        learned = {"drama": 6.0, "comedy": 1.0, "horror": -0.3, "__x__": 0.0}
+        profile = store.add_history(
+            "ama", [Slice("s", "5-0", {"a": NOW}, learned, LANDMARK, {"movie:1": NOW, "__x__": NOW})]
+        )
+        assert profile.affinities == {"drama": 0.75, "comedy": 0.25}
+        assert profile.skipped == {"movie:1": NOW, "__x__": NOW}
+        assert (profile.version, profile.choice_version) == (2, 1)
+        assert profile == store.profile("ama")
+
+    def test_what_was_learned_fades_by_half_in_thirty_days_beside_what_is_new(
+        self, store: ActivityStore
+    ) -> None:
+        later = LANDMARK + taste.HALF_LIFE
+        old = Slice("s", "1-0", learned={"drama": 3.0}, learned_at=LANDMARK)
+        new = Slice("s", "2-0", learned={"comedy": 3.0 * taste.grown(later)}, learned_at=later)
+        assert store.add_history("ama", [old]).affinities == {"drama": 0.5}
+        assert store.add_history("ama", [new]).affinities == {"comedy": 0.5, "drama": 0.3333}
+
+    def test_dislike_takes_from_what_is_liked_and_goes_no_deeper_than_nothing(
+        self, store: ActivityStore
+    ) -> None:
+        store.save_preferences("ama", Preferences(movies_liking={"drama": 4.0, "horror": 1.0}))
+        dislike = Slice("s", "1-0", learned={"drama": -1.0, "horror": -5.0}, learned_at=LANDMARK)
+        assert store.add_history("ama", [dislike]).affinities == {"drama": 0.5}
+
+    def test_a_stretch_counts_once(self, store: ActivityStore) -> None:
+        first, second, third = (
+            Slice("s", f"{end}-0", {"a": NOW + end}, {"drama": 1.0}, LANDMARK) for end in (9, 10, 11)
+        )
+        once = store.add_history("ama", [first, second])
+        assert (once.affinities, once.version) == ({"drama": 0.4}, 1)
+        assert store.add_history("ama", [first, second]) == once
+        assert store.add_history("ama", [second]) == once
+        more = store.add_history("ama", [first, second, third, third])
+        assert (more.affinities, more.version) == ({"drama": 0.5}, 2)
+        assert store.seen("ama") == {"a": NOW + 11}
+
+    def test_each_stream_is_counted_by_itself(self, store: ActivityStore) -> None:
+        store.add_history("ama", [Slice("0 of before", "9-0", learned={"drama": 1.0}, learned_at=LANDMARK)])
+        after = store.add_history("ama", [Slice("0", "2-0", learned={"drama": 2.0}, learned_at=LANDMARK)])
+        assert after.affinities == {"drama": 0.5}
+
+    def test_skips_are_bounded_in_number_and_age(self, store: ActivityStore) -> None:
+        skipped = {f"movie:{n}": NOW + n for n in range(SKIPPED_KEPT + 5)}
+        profile = store.add_history("ama", [Slice("s", "1-0", skipped=skipped)])
+        assert min(profile.skipped.values()) == NOW + 5
+        month = NOW + 6 + SKIPPED_SECONDS
+        profile = store.add_history("ama", [Slice("s", "2-0", skipped={"tv:1": month})])
+        assert profile.skipped["tv:1"] == month
+        assert (len(profile.skipped), min(profile.skipped.values())) == (SKIPPED_KEPT - 1, NOW + 7)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from activity.services import follows, history, profiles
+from activity.services import follows, profiles
 from activity.store import store as people
-from activity.types import Relation
+from activity.types import Relation, Slice
 from content.models import Item
 from content.services import items
 from feed import indexes, recipe
@@ -282,7 +282,8 @@ def test_seen_and_finished_titles_stay_away() -> None:
 
     world.catalogue(100)
     world.build()
-    history.add("ama", {"film-0003": 1_795_000_000, "film-0004": 1_795_000_000})
+    seen = {"film-0003": 1_795_000_000, "film-0004": 1_795_000_000}
+    people().add_history("ama", [Slice("a stream", "1-0", seen)])
     done = people().record("ama", "movie:1008", Relation("finished"), now=0, due=0)
     profiles.write(done.profile)  # film-0008 and its clip, film-0009
     walked = ids_of(*walk_feed("ama", limit=50))

@@ -18,7 +18,7 @@ from django.db.models import CharField, JSONField, TextField
 from django.utils import timezone
 
 from activity import hot, tasks
-from activity.services import follows, history, leaving, people, presence, profiles, relations
+from activity.services import flushing, follows, leaving, people, presence, profiles, relations
 from activity.store import store
 from activity.store.base import ActivityStore
 from activity.store.orm import OrmStore
@@ -31,6 +31,7 @@ from finishd.lib.redis import store as redis
 from finishd.models import Erasure
 from finishd.tasks import erase as erase_task
 from finishd.testing.api import get_feed
+from finishd.testing.events import did, happen
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -63,7 +64,9 @@ def make_busy(uid: str, *, fan: str = "kofi", friend: str = "esi", foe: str = "y
     relations.state(uid, "movie:1000", Relation(), source=None, now=now)
     deliver_everything()
     follows.block(uid, foe, now=now)
-    history.add(uid, {"film-0001": int(now)})
+    happen(did(uid, "film-0001", at=int(now)))
+    flushing.flush(now=now + 3600, until=math.inf)
+    happen(did(uid, "film-0002", at=int(now)), did(uid, "film-0003", "skip", at=int(now)))
     deliver_everything()
 
 
@@ -115,6 +118,9 @@ class TestErasing:
             "redis: trace:{<viewer>}:<session>:<chunk> of others",
             "redis: name:{<viewer>}",
             "redis: active:{<viewer>}",
+            "redis: fresh:{<viewer>}",
+            "redis: skipped:{<viewer>}",
+            "sql: activity.pendinghistory.uid",
         } <= set(before)
         in_sql = {place for place in before if place.startswith("sql")}
         if isinstance(people_store, OrmStore):
@@ -125,7 +131,7 @@ class TestErasing:
                 "sql: activity.person.pulled",
             } <= in_sql
         else:
-            assert in_sql == set()
+            assert in_sql == {"sql: activity.pendinghistory.uid"}
         erase("ama")
         assert whole.traces("ama") == {}
         assert list(whole.export("ama", now="now")) == [
@@ -382,7 +388,11 @@ class TestCommands:
         by_collection: dict[str, list[dict[str, Any]]] = {}
         for entry in document["documents"]:
             by_collection.setdefault(entry["collection"], []).append(entry["document"])
-        assert {"people", "activities", "follows", "timelines", "seen", "served"} == set(by_collection)
+        assert {"people", "activities", "follows", "timelines", "seen", "served", "pending_history"} == set(
+            by_collection
+        )
+        (waiting,) = by_collection["pending_history"]
+        assert waiting["payload"]["seen"].keys() == {"film-0002", "film-0003"}
         (person,) = by_collection["people"]
         assert person["name"] == "ama's name"
         assert "yaw" in json.dumps(person["blocked"])

@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 from google.cloud import firestore
 
-from activity.store import lists, taste
+from activity.store import lists, taste, watched
 from activity.store.firestore import calls, layout, person
 from activity.store.firestore.calls import Write, call, long_call
 from activity.store.firestore.changes import Change, settle
@@ -15,7 +15,8 @@ from activity.store.firestore.jobs import leave_job
 from activity.store.firestore.layout import Snapshot
 from activity.store.firestore.person import Person
 from activity.store.meter import note_documents
-from activity.types import SEEN_KEPT, Preferences, Profile, Reach
+from activity.store.watched import Watched
+from activity.types import Preferences, Profile, Reach, Slice
 
 SEEN_BYTES: Final = 900_000  # of a document's 1 MiB
 
@@ -123,18 +124,24 @@ class People:
         return _items((there.to_dict() or {}).get("items"))
 
     @call
-    def add_seen(self, uid: str, items: Mapping[str, int]) -> None:
-        note_documents(1)
+    def add_history(self, uid: str, slices: Sequence[Slice]) -> Profile:
+        note_documents(2)
 
-        def decide(change: Change) -> None:
-            (there,) = change.read(layout.seen(uid))
-            merged = _items((there.to_dict() or {}).get("items"))
-            for item, at in items.items():
-                merged[item] = max(at, merged.get(item, 0))
-            newest = sorted(merged.items(), key=lambda pair: (-pair[1], pair[0]))[:SEEN_KEPT]
-            change.put(layout.seen(uid), {"uid": uid, "items": _fitting(newest)})
+        def decide(change: Change) -> Profile:
+            ref = layout.seen(uid)
+            there, history = change.read(layout.person(uid), ref)
+            before = person.of(uid, there)
+            new = watched.unapplied(slices, before.applied)
+            if not new:
+                return before.profile
+            kept = Watched(before.learned, before.learned_at, before.skipped, before.applied)
+            items = _items((history.to_dict() or {}).get("items"))
+            newest = watched.newest_seen((items, *(s.seen for s in new)))
+            change.put(ref, {"uid": uid, "items": _fitting(list(newest.items()))})
+            after = replace(before, **watched.joined(kept, new)._asdict())
+            return person.save(change, before, after).profile
 
-        settle(decide)
+        return settle(decide)
 
 
 def _parted(change: Change, one: Person, other: str, edge: Snapshot, *, due: float) -> Person:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from activity.store import taste
 from activity.store.firestore import layout
@@ -9,16 +10,22 @@ from activity.store.firestore.changes import Change
 from activity.store.firestore.layout import Snapshot
 from activity.types import Document, Profile, Reach
 
+_MAPS: Final = ("likings", "learned", "skipped", "applied")
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`likings` are the sums behind affinities, genre → what titles added."""
+    """`likings` are the sums behind affinities, genre → what titles added; for what events added see Watched."""
 
     uid: str
     name: str | None = None
     picture: str | None = None
     genres: tuple[str, ...] = ()
     likings: Mapping[str, float] = field(default_factory=dict)
+    learned: Mapping[str, float] = field(default_factory=dict)
+    learned_at: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    applied: Mapping[str, str] = field(default_factory=dict)
     finished: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
     blocked_by: tuple[str, ...] = ()
@@ -36,8 +43,9 @@ class Person:
             name=self.name,
             picture=self.picture,
             genres=self.genres,
-            affinities=taste.affinities(self.likings),
+            affinities=taste.affinities(self.likings, self.learned, self.learned_at),
             finished=frozenset(self.finished),
+            skipped=self.skipped,
             unwanted=frozenset(self.blocked) | frozenset(self.blocked_by),
             pulled=self.pulled,
             following=self.following,
@@ -54,7 +62,9 @@ def of(uid: str, snapshot: Snapshot) -> Person:
         return Person(uid)
     fields = snapshot.to_dict() or {}
     lists = {name: tuple(fields[name]) for name in ("genres", "finished", "blocked", "blocked_by", "pulled")}
-    return Person(**{**fields, **lists, "likings": layout.unpacked(fields["likings"])})
+    # A document from before there were events has no field of theirs.
+    maps = {name: layout.unpacked(fields.get(name)) for name in _MAPS}
+    return Person(**{**fields, **lists, **maps})
 
 
 def save(
@@ -81,7 +91,8 @@ def _document(person: Person) -> Document:
         "name": person.name,
         "picture": person.picture,
         "genres": list(person.genres),
-        "likings": layout.packed(person.likings),
+        **{name: layout.packed(getattr(person, name)) for name in _MAPS},
+        "learned_at": person.learned_at,
         "finished": list(person.finished),
         "blocked": list(person.blocked),
         "blocked_by": list(person.blocked_by),

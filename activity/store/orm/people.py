@@ -6,10 +6,11 @@ from django.db import transaction
 from django.db.models import F
 
 from activity.models import Follow, Person, SeenHistory
-from activity.store import lists, taste
+from activity.store import lists, taste, watched
 from activity.store.meter import note_documents
 from activity.store.orm.calls import call, changing, leave_job, profile_of
-from activity.types import SEEN_KEPT, Preferences, Profile, Reach
+from activity.store.watched import Watched
+from activity.types import Preferences, Profile, Reach, Slice
 
 
 class People:
@@ -84,17 +85,24 @@ class People:
         return dict(history.items) if history else {}
 
     @call
-    def add_seen(self, uid: str, items: Mapping[str, int]) -> None:
-        note_documents(1)
-        with transaction.atomic():
-            SeenHistory.objects.get_or_create(uid=uid)
-            history = SeenHistory.objects.select_for_update().get(uid=uid)
-            merged: dict[str, int] = dict(history.items)
-            for item, at in items.items():
-                merged[item] = max(at, merged.get(item, 0))
-            newest = sorted(merged.items(), key=lambda pair: (-pair[1], pair[0]))[:SEEN_KEPT]
-            history.items = [list(pair) for pair in newest]
-            history.save()
+    def add_history(self, uid: str, slices: Sequence[Slice]) -> Profile:
+        note_documents(2)
+        with transaction.atomic(), changing(uid) as person:
+            if new := watched.unapplied(slices, person.applied):
+                before = Watched(person.learned, person.learned_at, person.skipped, person.applied)
+                after = watched.joined(before, new)
+                person.learned, person.learned_at = after.learned, after.learned_at
+                person.skipped, person.applied = after.skipped, after.applied
+                _add_seen(uid, new)
+        return profile_of(person)
+
+
+def _add_seen(uid: str, slices: Sequence[Slice]) -> None:
+    """The person's lock is their history's, too."""
+    history = SeenHistory.objects.filter(uid=uid).first() or SeenHistory(uid=uid)
+    newest = watched.newest_seen((dict(history.items), *(s.seen for s in slices)))
+    history.items = [list(pair) for pair in newest.items()]
+    history.save()
 
 
 def _part(person: Person, other: Person, *, due: float) -> None:

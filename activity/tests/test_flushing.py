@@ -1,0 +1,211 @@
+"""What events came to reaches the activity store in bulk, once, however often a flush dies or the store is away."""
+
+import math
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+
+from activity.models import PendingHistory
+from activity.services import flushing, history, pending, profiles
+from activity.store import store
+from activity.store.meter import count_calls
+from activity.tests.deeds import Killed, die, meanwhile, state
+from activity.types import SEEN_KEPT
+from content.tests.factories import ItemFactory
+from finishd.lib import keys
+from finishd.lib.redis import count_waits
+from finishd.lib.redis import store as redis
+from finishd.testing.events import did, happen
+from finishd.testing.people import Clock, Message, Messages
+
+NOW = 1_795_000_000
+EVERY = 600
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.usefixtures("people_store", "clock"),
+]
+
+
+def flush(now: float) -> int:
+    return flushing.flush(now=now, until=math.inf)
+
+
+def view(clock: Clock, uid: str, item: str, kind: Any = "view") -> None:
+    happen(did(uid, item, kind, at=int(clock.now)))
+
+
+def left(uid: str = "ama") -> int:
+    return PendingHistory.objects.filter(uid=uid).count()
+
+
+def test_what_was_seen_and_learned_arrives_and_nothing_stays_behind(clock: Clock) -> None:
+    ItemFactory.create(id="film", genres=("Drama", "Comedy"), tmdb_id=603)
+    state("ama", "movie:603")
+    choices = profiles.read("ama").choice_version
+    for kind in ("view", "like", "save", "skip"):
+        view(clock, "ama", "film", kind)
+    assert profiles.read("ama").affinities == {"comedy": 0.1429, "drama": 0.25}  # of the liked title
+    assert flush(NOW + EVERY) == 1
+    profile = profiles.read("ama")
+    assert profile == store().profile("ama")
+    # 1 + (0.1 + 1 + 0.5 - 0.3) = 2.3 of 2.3 + 3, and the half of it in the second genre
+    assert profile.affinities == {"comedy": 0.2771, "drama": 0.434}
+    assert profile.skipped == {"movie:603": NOW}
+    assert profile.choice_version == choices
+    assert store().seen("ama") == {"film": NOW}
+    assert left() == 0
+
+
+def test_a_viewer_is_written_once_in_ten_minutes_at_most(clock: Clock) -> None:
+    written = []
+    for minute in range(40):
+        clock.now = NOW + 60 * minute
+        view(clock, "ama", f"film-{minute}")
+        with count_calls() as tally:
+            flush(clock.now)
+        written += [minute] * tally.calls.count("add_history")
+    assert written == [10, 21, 32]
+    flush(clock.now + EVERY)
+    assert len(store().seen("ama")) == 40
+
+
+def test_the_newest_five_thousand_are_kept_exactly(clock: Clock) -> None:
+    def binge(first: int, last: int) -> None:
+        happen(*(did("ama", f"film-{n}", at=NOW - 9_000 + n) for n in range(first, last)))
+        flush(NOW + EVERY)
+
+    binge(1_000, 5_900)
+    binge(0, 1_200)  # from a phone that was away
+    assert store().seen("ama") == {f"film-{n}": NOW - 9_000 + n for n in range(900, 900 + SEEN_KEPT)}
+
+
+def test_what_a_viewer_costs(clock: Clock) -> None:
+    for uid in ("ama", "kofi"):
+        for number in range(5):
+            view(clock, uid, f"film-{number}")
+    with count_waits() as waits, count_calls() as tally, CaptureQueriesContext(connection) as queries:
+        assert flush(NOW + EVERY) == 2
+    assert (tally.calls, tally.documents) == (["add_history"] * 2, 4)
+    assert (
+        len([wait for wait in waits if wait != "EVAL"]) == 4
+    )  # the profile and the copy of what was seen, of each
+    about_rows = [q for q in queries.captured_queries if "pendinghistory" in q["sql"]]
+    # who is due, twice (the last time nobody is); of each the claim, the rows, and their end
+    assert len(about_rows) == 2 + 2 * 3
+
+
+def test_a_dead_store_delays_and_loses_nothing(
+    clock: Clock, people_store_down: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for uid in ("ama", "kofi"):
+        view(clock, uid, "film-1")
+    for minute in range(10, 15):
+        assert flush(NOW + 60 * minute) == 0
+    assert caplog.text.count("seen histories wait") == 2  # one viewer a try, then nobody is due
+    assert history.take("ama", _answers("ama")).seen == {"film-1"}
+    people_store_down.undo()
+    assert flush(NOW + 3 * EVERY) == 2
+    assert store().seen("ama") == store().seen("kofi") == {"film-1": NOW}
+
+
+@pytest.mark.parametrize("step", ["profiles.write", "history.forget", "pending.drop"])
+def test_killed_behind_the_stores_write_it_adds_nothing_twice(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    ItemFactory.create(id="film", genres=("Drama",))
+    view(clock, "ama", "film", "like")
+    with monkeypatch.context() as patch:
+        patch.setattr(f"activity.services.{step}", lambda *_: die())
+        with pytest.raises(Killed):
+            flush(NOW + EVERY)
+    once = store().profile("ama")
+    assert left() == 1
+    assert flush(NOW + EVERY + 1) == 0  # not before its time, even so
+    view(clock, "ama", "film-2")
+    assert flush(NOW + 2 * EVERY) == 1
+    assert once is not None
+    assert once.affinities == {"drama": 0.25}
+    assert profiles.read("ama").affinities == once.affinities
+    assert store().seen("ama") == {"film-2": NOW}  # who likes an item has not therefore seen it
+    assert left() == 0
+
+
+def test_of_two_flushes_at_once_one_writes(clock: Clock) -> None:
+    for number in range(6):
+        view(clock, f"p{number}", "film")
+    barrier, flushed = Barrier(2), list[int]()
+
+    def run() -> None:
+        barrier.wait(timeout=10)
+        try:
+            flushed.append(flush(NOW + EVERY))
+        finally:
+            connections.close_all()
+
+    flushes = [Thread(target=run) for _ in range(2)]
+    for thread in flushes:
+        thread.start()
+    for thread in flushes:
+        thread.join()
+    assert sum(flushed) == 6
+    assert [profile.version for profile in store().profiles([f"p{n}" for n in range(6)]).values()] == [1] * 6
+    assert not PendingHistory.objects.exists()
+
+
+def test_more_rows_than_one_write_takes_wait_for_the_next(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "ROWS_AT_ONCE", 3)
+    for number in range(5):
+        view(clock, "ama", f"film-{number}")
+    assert flush(NOW + EVERY) == 1
+    assert len(store().seen("ama")) == 3
+    assert flush(NOW + EVERY + 60) == 0
+    assert flush(NOW + 2 * EVERY) == 1
+    assert len(store().seen("ama")) == 5
+
+
+def test_what_arrives_while_the_store_writes_is_not_dropped_with_the_rest(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view(clock, "ama", "film-1")
+    clock.now += EVERY
+    meanwhile(monkeypatch, "add_history", lambda: view(clock, "ama", "film-2"))
+    flush(clock.now)
+    assert [set(s.seen) for s in pending.of("ama")] == [{"film-2"}]
+    assert history.take("ama", _answers("ama")).seen == {"film-1", "film-2"}
+
+
+def test_a_copy_made_while_a_flush_moves_rows_lacks_nothing(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loader has read SQL, then the flush carries all of it to the store and drops the copy there was."""
+    view(clock, "ama", "film-1")
+    redis().flushall()
+    meanwhile(monkeypatch, "seen", lambda: flush(NOW + EVERY))
+    assert history.take("ama", _answers("ama")).seen == {"film-1"}
+    assert history.take("ama", _answers("ama")).seen == {"film-1"}
+
+
+def test_it_stops_when_its_time_is_up(clock: Clock) -> None:
+    view(clock, "ama", "film")
+    assert flushing.flush(now=NOW + EVERY, until=-math.inf) == 0
+    assert left() == 1
+
+
+def test_beat_flushes(clock: Clock, messages: Messages) -> None:
+    view(clock, "ama", "film")
+    clock.now += EVERY
+    messages.run(Message("activity.tasks.flush_histories", (), {}))
+    assert left() == 0
+    assert keys.FRESH.of(viewer="ama").encode() in redis().keys("*")  # it goes by itself
+
+
+def _answers(uid: str) -> list[Any]:
+    pipe = redis().pipeline()
+    history.queue(pipe, uid)
+    return pipe.execute()

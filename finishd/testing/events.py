@@ -1,0 +1,26 @@
+"""Events of phones, put on their streams as an upload would, and read as workers would."""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+from activity import tasks
+from analytics import packing, stream
+from analytics.types import Event, Kind
+
+_numbers: Iterator[int] = count()
+
+
+def did(viewer: str, item: str, kind: Kind = "view", *, at: int, watched: int | None = 5) -> Event:
+    """Something that nobody did before; its id is the stream's to give."""
+    return Event("", viewer, item, kind, at, watched, packing.digest_of("test", next(_numbers)))
+
+
+def arrive(events: Sequence[Event], *, shard: int = 0) -> None:
+    """They are acknowledged, and nobody has read them."""
+    stream.append(shard, [packing.pack(event) for event in events])
+
+
+def happen(*events: Event, shard: int = 0) -> None:
+    """They arrive, and activity's reader reads all that waits."""
+    arrive(events, shard=shard)
+    tasks.read_shard.apply(args=(shard,), throw=True)
