@@ -51,6 +51,18 @@ class Lag:
         return max((shard.seconds for shard in self.shards), default=0.0)
 
     @property
+    def dead_letters(self) -> int:
+        return sum(self.letters.values())
+
+    @property
+    def resets(self) -> int:
+        """How often a stream was another one; all its readers note that."""
+        return sum(
+            max((s.resets for s in self.shards if s.shard == shard), default=0)
+            for shard in {s.shard for s in self.shards}
+        )
+
+    @property
     def late(self) -> bool:
         return self.seconds > LATE_AFTER
 
