@@ -63,7 +63,7 @@ class CheckpointAdmin(LookOnly):
         "duplicates",
         "letters_lost",
         "resets",
-        "moved_at",
+        "moved",
     ]
     list_filter = ["reader"]
     ordering = ["reader", "shard"]
@@ -95,6 +95,10 @@ class CheckpointAdmin(LookOnly):
         live = _live(checkpoint)
         return "unknown" if live is None else f"{live.rate:,.1f}"
 
+    @display(description="moved")
+    def moved(self, checkpoint: Checkpoint) -> str:
+        return _moment(checkpoint.moved_at) if checkpoint.moved_at else "never"
+
 
 class StateFilter(admin.SimpleListFilter):
     title = "state"
@@ -113,15 +117,15 @@ class StateFilter(admin.SimpleListFilter):
 class DeadLetterAdmin(LookOnly):
     """What could not be counted. Staff count it after all, or drop it; singly or as many as a filter finds."""
 
-    list_display = ["reason_label", "item", "viewer", "state", "created_at", "happened"]
+    list_display = ["reason_label", "item", "viewer", "state", "put_aside", "happened"]
     list_filter = [StateFilter, "reason", "created_at"]
     ordering = ["-created_at", "-pk"]
     search_fields = ["item__exact", "viewer__exact"]
     search_help_text = "A whole item id or uid"
     actions = ["replay", "discard"]
     fieldsets = [
-        (None, {"fields": ["reason_label", "state", "item", "viewer", "created_at", "happened"]}),
-        ("What came", {"fields": ["shard", "event", "what_came"]}),
+        (None, {"fields": ["reason_label", "state", "item", "viewer", "put_aside", "happened"]}),
+        ("As it came", {"fields": ["shard", "event", "what_came"]}),
     ]
 
     # On the whole: may replay or discard. On one: nothing to edit, and the same actions to choose.
@@ -150,10 +154,14 @@ class DeadLetterAdmin(LookOnly):
     def state(self, letter: DeadLetter) -> str:
         return "held" if letter.held else "waits for staff"  # type: ignore[attr-defined]
 
+    @display(description="put aside")
+    def put_aside(self, letter: DeadLetter) -> str:
+        return _moment(letter.created_at)
+
     @display(description="happened")
     def happened(self, letter: DeadLetter) -> str:
         event = letters.event_of(letter)
-        return "unreadable" if event is None else _moment(event.at)
+        return "unreadable" if event is None else _moment(datetime.fromtimestamp(event.at, UTC))
 
     @display(description="what came")
     def what_came(self, letter: DeadLetter) -> str:
@@ -224,21 +232,25 @@ def _letters(number: int) -> str:
     return f"{number:,} letter{'' if number == 1 else 's'}"
 
 
-def _moment(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 def _readable(letter: DeadLetter) -> str:
     """The event by its fields, or what came instead of one."""
     event = letters.event_of(letter)
     if event is not None:
-        shown: Any = event._asdict() | {
-            "digest": event.digest.hex(),
-            "at": _moment(event.at),
-            "arrived": _moment(event.arrived),
-        }
-        return orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
+        shown: Any = event._asdict() | {"digest": event.digest.hex()}
+    else:
+        shown = _opened(letter.payload)
+        if isinstance(shown, dict):
+            shown = {name: _opened(text) for name, text in shown.items()}
+    return shown if isinstance(shown, str) else orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
+
+
+def _opened(text: Any) -> Any:
+    """What a text of JSON holds; any other text as it is (a long one was cut)."""
     try:
-        return orjson.dumps(orjson.loads(letter.payload), option=orjson.OPT_INDENT_2).decode()
+        return orjson.loads(text)
     except ValueError:
-        return letter.payload
+        return text
