@@ -145,10 +145,10 @@ class DeadLetterAdmin(LookOnly):
 
     @display(
         description="reason",
-        label={"unknown item": "warning", "broken": "danger"},
+        label={Reason.UNKNOWN_ITEM.label: "warning", Reason.BROKEN.label: "danger"},
     )
     def reason_label(self, letter: DeadLetter) -> str:
-        return letter.reason.replace("_", " ")
+        return letter.get_reason_display()
 
     @display(description="state", label={"held": "info", "waits for staff": "warning"})
     def state(self, letter: DeadLetter) -> str:

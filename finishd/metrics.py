@@ -136,13 +136,13 @@ def _analytics() -> Iterator[Metric]:
     yield letters
     yield CounterMetricFamily(
         "finishd_dead_letters_lost",
-        "Of these, those that found no room.",
+        "Events that could not be counted either, and found no room.",
         sum(shard.letters_lost for shard in now.shards),
     )
     yield CounterMetricFamily(
         "finishd_stream_resets", "Streams that began anew, because Redis lost them.", now.resets
     )
-    yield GaugeMetricFamily("finishd_marks", "Marks by which repeated events are told.", marks.kept)
+    yield GaugeMetricFamily("finishd_marks", "Marks by which repeated events and votes are told.", marks.kept)
     yield CounterMetricFamily(
         "finishd_marks_evicted", "Marks that had to go before they were 48 hours old.", marks.evicted
     )
