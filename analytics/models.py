@@ -84,4 +84,4 @@ class DeadLetter(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.reason}: {self.item or self.event}"
+        return f"{self.get_reason_display()}: {self.item or self.event}"

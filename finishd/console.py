@@ -105,6 +105,23 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Analytics",
+                "items": [
+                    _link(
+                        "Event streams",
+                        "stream",
+                        "analytics_checkpoint_changelist",
+                        "analytics.view_checkpoint",
+                    ),
+                    _link(
+                        "Dead letters",
+                        "unknown_document",
+                        "analytics_deadletter_changelist",
+                        "analytics.view_deadletter",
+                    ),
+                ],
+            },
+            {
                 "title": "Machinery",
                 "items": [
                     _link(

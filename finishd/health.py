@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from activity.services import lag
+from analytics.services import lag as event_lag
 from feed.services import indexes
 from finishd.celery import app
 from finishd.lib import redis, wire
@@ -49,8 +50,9 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """200 when every part is good, else 503; which part is what stands in the body, why in the log.
 
-    `{"status": "ready"|"not_ready", "parts": {name: {"status": "ok"|…, "latencyMs", …}}}`. `deliveries` is there
-    for people to look at (`late`: slower than `lag.LATE_AFTER`, 60 s): feeds are served however late it is.
+    `{"status": "ready"|"not_ready", "parts": {name: {"status": "ok"|…, "latencyMs", …}}}`. `deliveries`
+    and `events` are there for people to look at (`late`: a delivery took, or an event waits, longer than `LATE_AFTER`
+    of their `lag`, 60 s each): feeds are served however late they are.
     """
     started = time.monotonic()
     pending = {name: probe.start() for name, probe in PROBES.items()}
@@ -150,6 +152,19 @@ def _deliveries() -> Facts:
     }
 
 
+def _events() -> Facts:
+    try:
+        now = event_lag.measure(now=time.time())
+    finally:
+        connection.close()
+    return {
+        "waiting": now.waiting,
+        "oldestSeconds": round(now.seconds, 3),
+        "late": now.late,
+        "deadLetters": now.dead_letters,
+    }
+
+
 PROBES = {
     "sql": Probe(_sql),
     "redis": Probe(_store),
@@ -157,8 +172,9 @@ PROBES = {
     "broker": Probe(_broker),
     "indexes": Probe(_indexes),
     "deliveries": Probe(_deliveries),
+    "events": Probe(_events),
 }
-INFORMATIVE = frozenset({"deliveries"})
+INFORMATIVE = frozenset({"deliveries", "events"})
 
 
 def _json(document: Facts, status: int) -> HttpResponse:

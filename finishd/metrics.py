@@ -20,6 +20,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from activity.services import lag, metering
+from analytics.services import lag as event_lag
+from analytics.types import READERS
 from feed.services import indexes
 
 logger = logging.getLogger(__name__)
@@ -103,8 +105,52 @@ def _indexes() -> Iterator[Metric]:
         yield GaugeMetricFamily("finishd_index_age_seconds", "Since the last rebuild.", status.age_seconds)
 
 
+def _analytics() -> Iterator[Metric]:
+    now, marks = event_lag.measure(now=time.time()), event_lag.mark_health()
+    waiting = GaugeMetricFamily(
+        "finishd_events_waiting", "Events that a reader has not had, by shard.", labels=["reader", "shard"]
+    )
+    seconds = GaugeMetricFamily(
+        "finishd_events_waiting_seconds", "Age of the oldest of them.", labels=["reader", "shard"]
+    )
+    for shard in now.shards:
+        waiting.add_metric([shard.reader, str(shard.shard)], shard.waiting)
+        seconds.add_metric([shard.reader, str(shard.shard)], shard.seconds)
+    yield from (waiting, seconds)
+    read = CounterMetricFamily(
+        "finishd_events_read", "Events that a reader took, each once.", labels=["reader"]
+    )
+    repeated = CounterMetricFamily(
+        "finishd_events_duplicate", "Repeated events that a reader dropped.", labels=["reader"]
+    )
+    for name in READERS:
+        shards = [shard for shard in now.shards if shard.reader == name]
+        read.add_metric([name], sum(shard.events for shard in shards))
+        repeated.add_metric([name], sum(shard.duplicates for shard in shards))
+    yield from (read, repeated)
+    letters = GaugeMetricFamily(
+        "finishd_dead_letters", "Events that could not be counted.", labels=["reason"]
+    )
+    for reason, number in now.letters.items():
+        letters.add_metric([reason], number)
+    yield letters
+    yield CounterMetricFamily(
+        "finishd_dead_letters_lost",
+        "Events that could not be counted either, and found no room.",
+        sum(shard.letters_lost for shard in now.shards),
+    )
+    yield CounterMetricFamily(
+        "finishd_stream_resets", "Streams that began anew, because Redis lost them.", now.resets
+    )
+    yield GaugeMetricFamily("finishd_marks", "Marks by which repeated events and votes are told.", marks.kept)
+    yield CounterMetricFamily(
+        "finishd_marks_evicted", "Marks that had to go before they were 48 hours old.", marks.evicted
+    )
+
+
 _PARTS: Final[dict[str, Callable[[], Iterator[Metric]]]] = {
     "deliveries": _deliveries,
+    "analytics": _analytics,
     "store_calls": _store_calls,
     "indexes": _indexes,
 }

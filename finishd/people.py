@@ -6,6 +6,8 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any, Final, Protocol
 
 from django.apps import apps
@@ -15,8 +17,9 @@ from django.db.models.functions import Cast
 
 from activity.services import leaving as activity
 from activity.store import store
+from analytics.services import leaving as analytics
 from feed.services import leaving as feed
-from finishd.lib import naming, redis, wire
+from finishd.lib import keys, naming, redis, wire
 from finishd.lib.naming import Naming
 from finishd.lib.redis import Client
 
@@ -39,13 +42,16 @@ class Part(Protocol):
 
 
 # Content knows no people. Plans are made from activity, so it goes first.
-PARTS: Final[tuple[Part, ...]] = (activity, feed)
+PARTS: Final[tuple[Part, ...]] = (activity, feed, analytics)
 
-# Columns of people's tables that hold no uid, whatever they are called: names, titles, slugs, states.
+# The apps whose tables are about people, and columns of theirs that hold no uid, whatever they are called: names,
+# titles, slugs, states, places in a stream.
+TABLES_OF: Final = ("activity", "analytics")
 HOLDS_NO_UID: Final = frozenset(
     {"name", "picture", "genres", "likings", "liking", "finished", "preferences", "items", "reach", "title"}
     | {"status", "source", "actor_name", "actor_picture", "kind"}
-    | {"learned", "skipped", "applied", "stream", "upto", "payload"}
+    | {"learned", "skipped", "applied", "stream", "upto", "body"}
+    | {"item", "span", "reader", "born", "position", "event", "reason"}
 )
 
 
@@ -72,11 +78,15 @@ def erase(uid: str, *, until: float) -> bool:
 def traces(uid: str) -> dict[str, int]:
     """Where a person is still named, and how often; empty when nowhere. Changes nothing.
 
-    Looks at three places, each in its own way: the activity store, SQL column by column, and every key of
-    Redis. Messages to workers that are on their way are not looked into; they name uids for some seconds.
-    Cost: one pass over people in the store, over the tables of people in SQL, and over Redis.
+    Looks at four places, each in its own way: the activity store, the streams of events, SQL column by column, and
+    every key of Redis. Messages to workers that are on their way are not looked into; they name uids for some seconds.
+    Cost: one pass over people in the store, over the events that wait, over the tables of people in SQL, and over
+    Redis.
     """
     found = {f"store: {name}": number for name, number in store().traces(uid).items()}
+    # Before SQL: an event that is read meanwhile may go there.
+    if number := analytics.waiting(uid):
+        found[f"redis: {keys.EVENTS.pattern}"] = number
     found |= _in_sql(uid)
     for client in _servers():
         for entry in naming.find(client, uid, _naming()):
@@ -106,13 +116,15 @@ def _naming() -> list[Naming]:
 
 
 def _in_sql(uid: str) -> dict[str, int]:
-    """Rows of activity's tables with the uid in a column: as the whole text, or as a string within JSON."""
+    """Rows of people's tables with the uid in a column: as the whole text, or as a string within JSON."""
     found: dict[str, int] = {}
-    for model in apps.get_app_config("activity").get_models():
+    for model in (model for app in TABLES_OF for model in apps.get_app_config(app).get_models()):
         for field in uid_columns(model):
             rows = model._default_manager.all()
             if isinstance(field, JSONField):
                 number = _in_json(rows, field.name, uid)
+            elif isinstance(field, TextField):
+                number = _in_text(rows, field.name, uid)
             else:
                 number = rows.filter(**{field.name: uid}).count()
             if number:
@@ -126,6 +138,15 @@ def _in_json(rows: QuerySet[Any], column: str, uid: str) -> int:
     rough = rows.annotate(_text=Cast(column, TextField()))
     rough = rough.filter(Q(_text__contains=quoted) | Q(_text__contains=raw))
     return sum(quoted in json.dumps(value) for value in rough.values_list(column, flat=True).iterator())
+
+
+def _in_text(rows: QuerySet[Any], column: str, uid: str) -> int:
+    """How many rows hold the uid as a string of JSON, or of JSON that is a string itself; rough, then exact, too."""
+    quoted = {json.dumps(uid), json.dumps(uid, ensure_ascii=False)}
+    forms = quoted | {json.dumps(form, ensure_ascii=False)[1:-1] for form in quoted}
+    rough = rows.filter(reduce(or_, (Q(**{f"{column}__contains": form}) for form in forms)))
+    texts = rough.values_list(column, flat=True).iterator()
+    return sum(any(form in text for form in forms) for text in texts)
 
 
 def uid_columns(

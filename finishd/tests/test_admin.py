@@ -29,6 +29,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 INDEXES = reverse("admin:feed_indexbuild_changelist")
 PLAN = reverse("admin:feed_plan")
+STREAMS = reverse("admin:analytics_checkpoint_changelist")
+LETTERS = reverse("admin:analytics_deadletter_changelist")
 
 
 @pytest.fixture
@@ -92,6 +94,9 @@ def pages() -> list[str]:
         reverse("admin:content_genre_delete", args=[genre.pk]),
         *(reverse(f"admin:activity_{name}_changelist") for name in ("person", "activity", "follow", "job")),
         reverse("admin:finishd_erasure_changelist"),
+        STREAMS,
+        LETTERS,
+        f"{LETTERS}?state=held",
         INDEXES,
         reverse("admin:feed_indexbuild_change", args=[IndexBuild.objects.get().pk]),
         reverse("admin:feed_index", args=["trending"]),
@@ -154,14 +159,17 @@ class TestDashboard:
         self, staff: Client, built: IndexBuild, django_assert_max_num_queries: Callable[[int], Any]
     ) -> None:
         genres.resolve("Space Opera")
-        # Session, user; statuses, dirty cards, genres to review; waiting jobs; the last actions of this user.
-        with django_assert_max_num_queries(7):
+        # Session, user; statuses, dirty cards, genres to review; waiting jobs; checkpoints, letters by reason and
+        # those for staff; the last actions of this user.
+        with django_assert_max_num_queries(10):
             response = staff.get(reverse("admin:index"))
         tiles = {tile.title: tile for tile in response.context["tiles"]}
         assert tiles["Published items"].value == "12"
         assert (tiles["Genres to review"].value, tiles["Genres to review"].alarming) == ("1", True)
         assert (tiles["Cards to write"].value, tiles["Cards to write"].alarming) == ("0", False)
         assert tiles["Indexes"].note == f"old, generation {built.pk}"
+        assert (tiles["Events"].value, tiles["Events"].alarming) == ("0", False)
+        assert (tiles["Dead letters"].value, tiles["Dead letters"].alarming) == ("0", False)
         assert all(staff.get(tile.link).status_code == 200 for tile in tiles.values())
 
     def test_it_says_that_there_is_no_index(self, staff: Client) -> None:
@@ -248,6 +256,8 @@ class TestWithoutRedis:
         assert b"Redis gives no answer" in staff.get(INDEXES).content
         assert staff.get(reverse("admin:feed_index", args=["trending"])).status_code == 200
         assert staff.get(PLAN, {"uid": "ama", "feed": "for_you"}).status_code == 200
+        assert b"what waits is unknown" in staff.get(STREAMS).content
+        assert staff.get(LETTERS).status_code == 200
         items = reverse("admin:content_item_changelist")
         assert staff.post(items, {"action": "archive", "_selected_action": ["i0"]}).status_code == 302
         queued = staff.post(reverse("admin:feed_rebuild"), follow=True)

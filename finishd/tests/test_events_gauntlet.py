@@ -17,7 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
+from activity.models import PendingHistory, Person, SeenHistory
+from activity.store.orm.calls import profile_of
 from analytics.models import Checkpoint, Count
+from content.services import genres
 from content.tests.factories import ItemFactory
 from finishd.run.guard import signal_group
 from finishd.testing.kept_redis import KeptRedis
@@ -33,9 +36,17 @@ WORKERS = 2
 PHONES = 4  # that send at the same time
 AGAIN = 0.05  # of all events are sent once more
 KILL_EVERY = 4.0  # seconds; a worker is up again after three
+GENRES = ("Drama", "Comedy", "Thriller", "Western", "Music", "War")
+PLACES = (1.0, 0.5)  # what an item's genres get of what it teaches
+LEARNED = {"view": 0.1, "complete": 0.5, "save": 0.5, "share": 0.7, "like": 1.0, "skip": -0.3}
 KINDS = ("view", "view", "view", "view", "complete", "like", "skip", "save", "share")
 
 Json = dict[str, Any]
+
+
+def genres_of(item: str) -> tuple[str, str]:
+    number = int(item.partition("-")[2])
+    return GENRES[number % 6].lower(), GENRES[(number * 5 + 1) % 6].lower()
 
 
 def story(viewer: int, number: int, *, now: float) -> list[Json]:
@@ -175,6 +186,43 @@ def folded(stories: dict[str, list[Json]]) -> dict[tuple[str, int, str], tuple[i
     return {cell: (number, seconds[cell]) for cell, number in events.items()}
 
 
+def known() -> dict[str, tuple[set[str], dict[str, float]]]:
+    """Viewer → what they have seen, and their affinities."""
+    seen = {row.uid: {item for item, _ in row.items} for row in SeenHistory.objects.iterator()}
+    people = Person.objects.in_bulk(list(seen))
+    return {uid: (items, dict(profile_of(people[uid]).affinities)) for uid, items in seen.items()}
+
+
+def learned(told: list[Json]) -> tuple[set[str], dict[str, float]]:
+    """The same of what a phone told, by other means: event by event, each genre's sum as of the newest event."""
+    seen: set[str] = set()
+    parts: list[tuple[str, float, float]] = []  # genre, amount, when
+    for body in told:
+        kind, item = body["eventType"], body["itemId"]
+        if kind == "view" and body["durationWatched"] < 2:
+            continue
+        if kind in {"view", "complete", "skip"}:
+            seen.add(item)
+        at = datetime.fromisoformat(body["timestamp"]).replace(tzinfo=UTC, microsecond=0).timestamp()
+        parts += [
+            (genre, LEARNED[kind] * place, at) for genre, place in zip(genres_of(item), PLACES, strict=True)
+        ]
+    newest = max(at for _, _, at in parts)
+    sums: Counter[str] = Counter()
+    for genre, amount, at in parts:
+        sums[genre] += amount * 0.5 ** ((newest - at) / (30 * 86_400))
+    return seen, {genre: round(total / (total + 3), 4) for genre, total in sums.items() if total > 0}
+
+
+def assert_known(stories: dict[str, list[Json]]) -> None:
+    """Every seen set is the same, and every affinity to four digits (the last one may be rounded otherwise)."""
+    found = known()
+    for viewer, told in stories.items():
+        seen, affinities = learned(told)
+        assert found[viewer][0] == seen, viewer
+        assert found[viewer][1] == pytest.approx(affinities, abs=1.01e-4), viewer
+
+
 def read(reader: str) -> int:
     """Events that a reader had."""
     return sum(Checkpoint.objects.filter(reader=reader).values_list("events", flat=True))
@@ -183,13 +231,22 @@ def read(reader: str) -> int:
 def wait_for(condition: Callable[[], bool], around: Processes, *, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, around.output[-3_000:]
+        assert time.monotonic() < deadline, (standing(), around.output[-3_000:])
         time.sleep(0.5)
 
 
+def standing() -> str:
+    """How far readers are, for whom a deadline has passed."""
+    columns = ("reader", "shard", "read", "events", "duplicates", "resets", "moved_at")
+    rows = [" ".join(map(str, row)) for row in Checkpoint.objects.order_by("reader", "shard").values_list(*columns)]
+    return f"{PendingHistory.objects.count()} rows pending; {'; '.join(rows)}"
+
+
 def run(number: int, *, seconds: float, tmp_path: Path) -> None:
-    for item in range(ITEMS):
-        ItemFactory.create(id=f"item-{item}")
+    for genre in GENRES:
+        genres.resolve(genre)
+    for item in (f"item-{number}" for number in range(ITEMS)):
+        ItemFactory.create(id=item, genres=genres_of(item))
     now = time.time()
     stories = {f"viewer-{n:03}": story(n, number // VIEWERS, now=now) for n in range(VIEWERS)}
     directory = tmp_path / "redis"
@@ -204,14 +261,20 @@ def run(number: int, *, seconds: float, tmp_path: Path) -> None:
                 began = time.monotonic()
                 phones.send_all(seconds=seconds)
                 sent = time.monotonic()
-            wait_for(lambda: read("counts") >= number, around, seconds=300)
+            wait_for(lambda: min(read("counts"), read("people")) >= number, around, seconds=100)
             drained = time.monotonic()
+            # Beat flushes each minute.
+            wait_for(lambda: not PendingHistory.objects.exists(), around, seconds=100)
+            flushed = time.monotonic()
             assert counted() == folded(stories)
+            assert_known(stories)
+            assert read("counts") == read("people") == number
     finally:
         redis.close()
     print(  # noqa: T201
         f"{number} events in {phones.requests} requests, {phones.failed} of them 503, in {sent - began:.0f} s; "
-        f"{machinery.kills} workers killed; all counted {drained - sent:.1f} s after the last request"
+        f"{machinery.kills} workers killed; all read {drained - sent:.1f} s after the last request, "
+        f"stored after {flushed - sent:.0f} s"
     )
 
 

@@ -9,13 +9,14 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from analytics.tests.events import event, taken
 from content.models import Item
 from content.tests.factories import ItemFactory
 from feed.services import builds
 from finishd.lib.redis import count_waits
 from finishd.run.embedded_redis import RedisServer
 
-PARTS = ["sql", "redis", "cache", "broker", "indexes", "deliveries"]
+PARTS = ["sql", "redis", "cache", "broker", "indexes", "deliveries", "events"]
 
 
 def ready() -> tuple[int, dict[str, Any]]:
@@ -78,6 +79,16 @@ class TestReady:
         indexes = Client().get("/health/ready").json()["parts"]["indexes"]
         assert indexes["generation"] >= 1
         assert 0 <= indexes["ageSeconds"] < 60
+
+    @pytest.mark.usefixtures("built")
+    def test_with_events_that_wait_too_long_but_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        taken("ama", event(), event())
+        monkeypatch.setattr("analytics.services.lag.LATE_AFTER", -1.0)
+        answer = Client().get("/health/ready")
+        assert answer.status_code == 200
+        events = answer.json()["parts"]["events"]
+        assert (events["waiting"], events["late"], events["deadLetters"]) == (2, True, 0)
+        assert 0 <= events["oldestSeconds"] < 60
 
     @pytest.mark.django_db(transaction=True)
     def test_not_without_an_index(self) -> None:

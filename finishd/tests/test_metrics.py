@@ -13,9 +13,13 @@ from activity.store import store
 from activity.store.meter import count_calls
 from activity.tasks import backfill
 from activity.types import Relation
+from analytics import stream
+from analytics.tests.events import drain_all, event, taken
+from content.tests.factories import ItemFactory
 from feed.tests import world
 from finishd.lib import redis as redis_module
 from finishd.lib.redis import count_waits
+from finishd.lib.redis import store as redis
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import client_of, token_of
 
@@ -82,6 +86,35 @@ class TestMeasures:
         assert found["finishd_jobs_waiting", (("kind", "deliver"),)] == 1
         assert found["finishd_part_up", (("part", "deliveries"),)] == 1
 
+    def test_events_that_wait_were_read_or_could_not_be_counted(self) -> None:
+        ItemFactory.create(id="heat")
+        batch = [event("heat"), event("made-up")]
+        for _ in range(2):  # a phone that got no answer sends again
+            taken("ama", *batch)
+        drain_all()
+        taken("ama", event("heat"))
+        found = scrape()
+        counts, shard = ("reader", "counts"), ("shard", str(stream.shard_of("ama")))
+        assert found["finishd_events_waiting", (counts, shard)] == 1
+        assert 0 <= found["finishd_events_waiting_seconds", (counts, shard)] < 30
+        assert found["finishd_events_read_total", (counts,)] == 2
+        assert found["finishd_events_duplicate_total", (counts,)] == 2
+        assert found["finishd_dead_letters", (("reason", "unknown_item"),)] == 1
+        assert found["finishd_dead_letters_lost_total", ()] == 0
+        assert found["finishd_stream_resets_total", ()] == 0
+        assert found["finishd_marks", ()] >= 2
+        assert found["finishd_marks_evicted_total", ()] == 0
+        assert found["finishd_part_up", (("part", "analytics"),)] == 1
+
+    def test_a_stream_that_redis_lost_counts_once(self) -> None:
+        ItemFactory.create(id="heat")
+        for _ in range(2):
+            taken("ama", event("heat"))
+            drain_all()
+            redis().flushall()
+        drain_all()
+        assert scrape()["finishd_stream_resets_total", ()] == 2
+
     def test_what_the_store_costs_by_endpoint_and_task(self) -> None:
         client_of("ama").post("/api/v1/social/follow", {"target_uid": "kofi", "action": "follow"})
         backfill.apply(args=("ama", "kofi"), throw=True)
@@ -124,6 +157,7 @@ class TestMeasures:
         found = scrape()
         assert found["finishd_part_up", (("part", "deliveries"),)] == 0
         assert found["finishd_part_up", (("part", "store_calls"),)] == 0
+        assert found["finishd_part_up", (("part", "analytics"),)] == 0
         redis_server.start()
         redis_module._breakers.clear()
         assert scrape()["finishd_part_up", (("part", "deliveries"),)] == 1

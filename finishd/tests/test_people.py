@@ -5,11 +5,14 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import orjson
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
@@ -23,6 +26,12 @@ from activity.store import store
 from activity.store.base import ActivityStore
 from activity.store.orm import OrmStore
 from activity.types import Relation
+from analytics import stream
+from analytics.models import DeadLetter
+from analytics.services import leaving as leaving_events
+from analytics.services import reading
+from analytics.tests.events import drain_all, event, taken
+from analytics.types import PEOPLE
 from feed.tests import world
 from finishd import erasures
 from finishd import people as whole
@@ -270,13 +279,82 @@ class TestErasing:
         assert whole.traces("ama") == {}
 
 
+class TestEvents:
+    def test_what_waits_is_said_and_what_could_not_be_counted_goes(self) -> None:
+        put_aside("ama", "made-up")
+        put_aside("kofi", "made-up")
+        unreadable("ama")
+        taken("ama", event("heat"))
+        assert whole.traces("ama") == {
+            "redis: events:{<shard>}": 1,
+            "sql: analytics.deadletter.viewer": 1,
+            "sql: analytics.deadletter.payload": 2,
+        }
+        (document,) = [entry for name, entry in leaving_events.export("ama") if name == "dead_letters"]
+        assert (document["item"], document["reason"]) == ("made-up", "unknown_item")
+        erase("ama")
+        assert whole.traces("ama") == {"redis: events:{<shard>}": 1}
+        assert DeadLetter.objects.get().viewer == "kofi"
+        read_by_all()  # what a worker does within seconds; it makes a letter once more
+        erase("ama")
+        assert whole.traces("ama") == {}
+        assert DeadLetter.objects.get().viewer == "kofi"
+
+    def test_a_request_is_not_done_while_an_event_waits(self) -> None:
+        taken("ama", event("heat"))
+        now = timezone.now()
+        request = erasures.ask("ama", now=now)
+        assert erasures.carry_out(request.pk, now=now, until=math.inf)
+        request.refresh_from_db()
+        assert (request.erased_at, request.left) == (None, {"redis: events:{<shard>}": 1})
+
+    def test_what_a_reader_that_died_left_behind_is_dropped(self) -> None:
+        taken("ama", event("heat"))
+        read_by_all(trim=False)
+        assert whole.traces("ama")["redis: events:{<shard>}"] == 1
+        erase("ama")
+        assert whole.traces("ama") == {}
+
+    @pytest.mark.parametrize("uid", HOSTILE)
+    def test_whatever_they_are_called(self, uid: str) -> None:
+        put_aside("ama", "drama")
+        put_aside(uid, "made-up")
+        unreadable(uid)
+        erase(uid)
+        assert whole.traces(uid) == {}
+        assert DeadLetter.objects.filter(viewer="ama").exists() == (uid != "drama")  # an item of that name
+
+
+def put_aside(uid: str, item: str) -> None:
+    """An event of an item that is not there becomes a dead letter."""
+    taken(uid, event(item))
+    read_by_all()
+
+
+def unreadable(uid: str) -> None:
+    """An entry that is no event, and names somebody."""
+    redis().xadd(keys.EVENTS.of(shard=stream.shard_of(uid)), {"9": orjson.dumps([7, uid])})
+    read_by_all()
+
+
+def read_by_all(*, trim: bool = True) -> None:
+    """What the readers' tasks do, or die before the last step of."""
+    now = time.time()
+    with nullcontext() if trim else patch("analytics.stream.trim"):
+        drain_all()
+        for shard in reading.waiting(PEOPLE):
+            while (batch := reading.take(PEOPLE, shard, now=now)) is not None:
+                reading.advance(batch, now=now)
+                reading.trim(shard)
+
+
 def _hot(uid: str) -> Any:
     return redis().zrange(hot.key(uid), 0, -1, desc=True, withscores=True)
 
 
 class TestVerifier:
     def test_every_text_column_of_people_is_looked_at_or_known_to_hold_no_uid(self) -> None:
-        for model in apps.get_app_config("activity").get_models():
+        for model in (model for app in whole.TABLES_OF for model in apps.get_app_config(app).get_models()):
             texts = {
                 field.name
                 for field in model._meta.concrete_fields
@@ -287,7 +365,7 @@ class TestVerifier:
             assert all("uid" not in name for name in texts - looked_at)
             assert all(
                 getattr(model._meta.get_field(name), "max_length", None) == 128
-                or isinstance(model._meta.get_field(name), JSONField)
+                or isinstance(model._meta.get_field(name), JSONField | TextField)
                 for name in looked_at
             )
 

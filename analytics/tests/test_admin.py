@@ -1,0 +1,205 @@
+"""Staff look at streams and dead letters, and replay or discard what they choose."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from analytics import stream
+from analytics.models import Checkpoint, DeadLetter
+from analytics.services import letters
+from analytics.tests.events import counts, drain_all, event, taken
+from content.tests.factories import ItemFactory
+from finishd.lib import keys
+from finishd.lib import redis as redis_module
+from finishd.lib.redis import count_waits
+from finishd.lib.redis import store as redis
+from finishd.run.embedded_redis import RedisServer
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+STREAMS = reverse("admin:analytics_checkpoint_changelist")
+LETTERS = reverse("admin:analytics_deadletter_changelist")
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("staff"))
+    return client
+
+
+@pytest.fixture
+def redis_away(redis_server: RedisServer) -> Iterator[Callable[[], None]]:
+    """Take Redis away; afterwards it is there again."""
+    yield redis_server.stop
+    redis_server.start()
+    redis_module._breakers.clear()
+
+
+def put_aside(*items: str, viewer: str = "ama") -> None:
+    taken(viewer, *(event(item) for item in items))
+    drain_all()
+
+
+def unreadable() -> None:
+    redis().xadd(keys.EVENTS.of(shard=stream.shard_of("ama")), {"9": "a layout of tomorrow"})
+    drain_all()
+
+
+def choose(action: str, *letters_: DeadLetter, of: str = "", **more: Any) -> dict[str, Any]:
+    return {"path": f"{LETTERS}{of}", "data": {
+        "action": action, "_selected_action": [letter.pk for letter in letters_], **more}}  # fmt: skip
+
+
+def shown(client: Client, query: str = "") -> list[str]:
+    """The items of the letters on the page."""
+    return [letter.item for letter in client.get(f"{LETTERS}{query}").context["cl"].result_list]
+
+
+def said(answer: Any) -> list[str]:
+    return [str(message) for message in answer.context["messages"]]
+
+
+class TestReplay:
+    def test_what_is_chosen_is_counted_once_and_what_stays_says_why(self, staff: Client) -> None:
+        put_aside("late", "made-up")
+        unreadable()
+        ItemFactory.create(id="late")
+        every = list(DeadLetter.objects.all())
+        assert said(staff.post(**choose("replay", *every), follow=True)) == [
+            "1 letter counted. 1 stay: the catalogue does not have the item; 1 stay: it cannot be read as an event."
+        ]
+        assert counts()["late", "view"][0] == 1
+        again = staff.post(**choose("replay", *every), follow=True)
+        assert said(again)[0].startswith("0 letters counted. 1 stay")
+        assert counts()["late", "view"][0] == 1
+
+    def test_all_that_a_filter_finds_is_more_than_a_page(
+        self, staff: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(letters, "AT_ONCE", 20)
+        taken("ama", *(event("late", eventId=f"e-{n}") for n in range(60)))
+        unreadable()
+        ItemFactory.create(id="late")
+        query = "?reason__exact=unknown_item"
+        chosen = choose("replay", DeadLetter.objects.first(), of=query, select_across=1)  # type: ignore[arg-type]
+        assert said(staff.post(**chosen, follow=True)) == ["60 letters counted."]
+        assert counts()["late", "view"][0] == 60
+        assert DeadLetter.objects.get().reason == "broken"
+
+    def test_without_redis_nothing_is_lost_and_it_says_so(
+        self, staff: Client, redis_away: Callable[[], None]
+    ) -> None:
+        put_aside("late")
+        ItemFactory.create(id="late")
+        redis_away()
+        answer = staff.post(**choose("replay", DeadLetter.objects.get()), follow=True)
+        assert said(answer) == ["Redis gives no answer; 0 counted, the others stay."]
+        assert DeadLetter.objects.count() == 1
+
+
+class TestDiscard:
+    def test_it_asks_first(self, staff: Client) -> None:
+        put_aside("made-up", "made-up-too")
+        chosen = DeadLetter.objects.get(item="made-up")
+        assert b"1 letter</strong> will be gone" in staff.post(**choose("discard", chosen)).content
+        assert DeadLetter.objects.count() == 2
+        answer = staff.post(**choose("discard", chosen, confirmed=1), follow=True)
+        assert said(answer) == ["1 letter discarded."]
+        assert DeadLetter.objects.get().item == "made-up-too"
+
+    def test_all_that_a_filter_finds(self, staff: Client) -> None:
+        put_aside("made-up", "made-up-too")
+        put_aside("made-up", viewer="kofi")
+        everything = choose("discard", *DeadLetter.objects.all()[:1], of="?q=made-up", select_across=1)
+        question = staff.post(**everything)
+        assert b"2 letters</strong> will be gone" in question.content
+        assert b'name="select_across" value="1"' in question.content
+        everything["data"]["confirmed"] = 1
+        staff.post(**everything)
+        assert DeadLetter.objects.get().item == "made-up-too"
+
+
+class TestLetters:
+    def test_who_may_only_look_changes_nothing(self, client: Client) -> None:
+        put_aside("late")
+        looker = User.objects.create_user("looker", is_staff=True)
+        looker.user_permissions.add(Permission.objects.get(codename="view_deadletter"))
+        client.force_login(looker)
+        ItemFactory.create(id="late")
+        for action in ("replay", "discard", "delete_selected"):
+            client.post(**choose(action, DeadLetter.objects.get(), confirmed=1))
+        assert shown(client) == ["late"]
+        assert client.get(STREAMS).status_code == 403
+
+    def test_they_are_made_and_edited_by_nobody_and_deleted_in_one_way(self, staff: Client) -> None:
+        put_aside("made-up")
+        letter = DeadLetter.objects.get()
+        for view, args in (("add", []), ("delete", [letter.pk])):
+            assert staff.get(reverse(f"admin:analytics_deadletter_{view}", args=args)).status_code == 403
+        change = reverse("admin:analytics_deadletter_change", args=[letter.pk])
+        assert staff.post(change, {"item": "heat"}).status_code == 403
+        staff.post(**choose("delete_selected", letter, post="yes"))
+        assert DeadLetter.objects.get().item == "made-up"
+
+    def test_those_that_wait_for_staff_are_told_from_those_that_are_held(self, staff: Client) -> None:
+        put_aside("old", "new")
+        an_hour_ago = datetime.now(UTC) - letters.GRACE - timedelta(minutes=1)
+        DeadLetter.objects.filter(item="old").update(created_at=an_hour_ago)
+        unreadable()
+        assert shown(staff, "?state=held") == ["new"]
+        assert shown(staff, "?state=staff") == ["", "old"]
+        page = staff.get(f"{LETTERS}?q=new").content
+        assert b"held" in page
+        tile = next(
+            t for t in staff.get(reverse("admin:index")).context["tiles"] if t.title == "Dead letters"
+        )
+        assert (tile.value, tile.alarming) == ("2", True)
+
+    def test_they_are_found_by_a_whole_item_or_uid(self, staff: Client) -> None:
+        put_aside("made-up", viewer="ama")
+        put_aside("made-up-too", viewer="kofi")
+        assert shown(staff, "?q=made-up") == ["made-up"]
+        assert shown(staff, "?q=kofi") == ["made-up-too"]
+
+    def test_one_shows_what_came(self, staff: Client) -> None:
+        put_aside("made-up")
+        unreadable()
+        pages = {
+            letter.reason: staff.get(reverse("admin:analytics_deadletter_change", args=[letter.pk])).content
+            for letter in DeadLetter.objects.all()
+        }
+        assert b"&quot;kind&quot;: &quot;view&quot;" in pages["unknown_item"]
+        assert b"a layout of tomorrow" in pages["broken"]
+
+
+class TestStreams:
+    def test_each_reader_of_each_shard_shows_how_far_it_is_by_one_measurement(self, staff: Client) -> None:
+        ItemFactory.create(id="heat")
+        for viewer in ("ama", "kofi", "esi", "yaw"):
+            taken(viewer, event(), event())
+        drain_all()
+        taken("ama", event())
+        with count_waits() as waits:
+            page = staff.get(STREAMS)
+        assert len(waits) == 1
+        rows = list(page.context["cl"].result_list)
+        assert len(rows) == Checkpoint.objects.count()
+        by_name = {(row.reader, row.shard): row.live.waiting for row in rows}
+        shard = stream.shard_of("ama")
+        assert by_name["counts", shard] == 1
+        assert by_name["people", shard] > 1
+        assert b"is unknown" not in page.content
+
+    def test_without_redis_what_waits_is_unknown(self, staff: Client, redis_away: Callable[[], None]) -> None:
+        ItemFactory.create(id="heat")
+        taken("ama", event())
+        drain_all()
+        redis_away()
+        page = staff.get(STREAMS)
+        assert b"what waits is unknown" in page.content
+        assert all(row.live is None for row in page.context["cl"].result_list)

@@ -1,0 +1,46 @@
+"""How far readers are behind, also those that never began."""
+
+import time
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from analytics.services import lag
+from analytics.tests.events import drain_all, event, taken
+from analytics.types import COUNTS
+from content.tests.factories import ItemFactory
+from finishd.lib.redis import count_waits
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+def test_what_waits_is_seen_before_any_reader_has_begun_and_is_late_after_a_minute() -> None:
+    taken("ama", event(), event())
+    now = time.time()
+    found = lag.measure(now=now)
+    assert (found.waiting, found.late, found.letters) == (2, False, {"unknown_item": 0, "broken": 0})
+    assert lag.measure(now=now + lag.LATE_AFTER + 1).late
+
+
+def test_a_rate_is_of_the_last_minute() -> None:
+    ItemFactory.create(id="heat")
+    for _ in range(2):
+        taken("ama", event(), event())
+        drain_all()
+    now = time.time()
+
+    def rate(at: float) -> float:
+        return sum(shard.rate for shard in lag.measure(now=at).shards if shard.reader == COUNTS)
+
+    assert 0 < rate(now) <= 2
+    assert rate(now + lag.RATE_FOR + 1) == 0
+
+
+def test_it_costs_the_same_for_any_number_of_shards() -> None:
+    for viewer in ("ama", "kofi", "esi", "yaw"):
+        taken(viewer, event("made-up"))
+    drain_all()
+    with CaptureQueriesContext(connection) as queries, count_waits() as waits:
+        assert lag.measure(now=time.time()).letters["unknown_item"] == 4
+    assert (len(queries), len(waits)) == (2, 1)
