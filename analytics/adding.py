@@ -38,7 +38,8 @@ def add(rows: Sequence[Row]) -> None:
     statement = _statement(connection.vendor)
     with connection.cursor() as cursor:
         for start in range(0, len(ordered), ROWS):
-            cursor.execute(statement, [orjson.dumps(ordered[start : start + ROWS]).decode()])
+            chunk = [tuple(row) for row in ordered[start : start + ROWS]]
+            cursor.execute(statement, [orjson.dumps(chunk).decode()])
 
 
 def _statement(vendor: str) -> str:

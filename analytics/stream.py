@@ -16,7 +16,6 @@ from finishd.lib import keys
 from finishd.lib.redis import Lua
 from finishd.lib.redis import store as redis
 
-MAX_SHARDS: Final = 64
 START: Final = "0-0"  # before every entry
 
 Entry = tuple[str, Mapping[bytes, bytes]]
@@ -92,7 +91,7 @@ def states(positions: Mapping[tuple[int, str], str]) -> dict[tuple[int, str], St
 def lengths() -> dict[int, int]:
     """How many entries each stream holds, of all shards that there can be; empty ones are left out. Cost: 1 wait."""
     pipe = redis().pipeline()
-    for shard in range(MAX_SHARDS):
+    for shard in range(settings.ANALYTICS_MAX_SHARDS):
         pipe.xlen(keys.EVENTS.of(shard=shard))
     return {shard: length for shard, length in enumerate(pipe.execute()) if length}
 

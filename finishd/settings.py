@@ -195,7 +195,10 @@ FIREBASE_KEYS_URL = (
 )
 
 # --- Analytics -----------------------------------------------------------------------------------
-ANALYTICS_SHARDS = env.int("ANALYTICS_SHARDS", default=4)  # streams that new events go to, 1 to 64
+ANALYTICS_MAX_SHARDS = 64  # that drains look for; fewer would leave events of before behind
+ANALYTICS_SHARDS = env.int("ANALYTICS_SHARDS", default=4)  # streams that new events go to
+if not 1 <= ANALYTICS_SHARDS <= ANALYTICS_MAX_SHARDS:
+    raise ImproperlyConfigured(f"ANALYTICS_SHARDS is a number from 1 to {ANALYTICS_MAX_SHARDS}.")
 ANALYTICS_STREAM_EVENTS = env.int("ANALYTICS_STREAM_EVENTS", default=1_000_000)  # may wait, in all streams
 ANALYTICS_MARKS_MB = env.int("ANALYTICS_MARKS_MB", default=256)  # by which repeated events are told, 48 h
 HISTORY_FLUSH_SECONDS = env.int("HISTORY_FLUSH_SECONDS", default=600)  # one write per viewer in this time
@@ -251,6 +254,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "filters": {"ticking": {"()": "finishd.logs.Ticking"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        "celery.worker.strategy": {"filters": ["ticking"]},
+        "celery.app.trace": {"filters": ["ticking"]},
+    },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
 }

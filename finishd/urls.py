@@ -19,4 +19,5 @@ urlpatterns = [
     path("api/v1/", include("feed.urls")),
     path("api/v1/", include("activity.urls")),
     path("api/v1/", include("content.urls")),
+    path("api/v1/", include("analytics.urls")),
 ]

@@ -12,20 +12,23 @@ consumer group.
 """
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
 from analytics import marks, packing, stream
 from analytics.marks import Claim
 from analytics.models import Checkpoint
 from analytics.types import READERS, Event
+from finishd.lib.redis import UNAVAILABLE
 
 BATCH: Final = 5_000
+GO_ON_SECONDS: Final = 5.0  # of one task; what waits then is the next message's
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +39,10 @@ class Overtaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An entry that is no event, with what it holds."""
+    """An entry that is no event, with its fields as text."""
 
     id: str
-    payload: str
+    fields: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def take(reader: str, shard: int, *, count: int = BATCH, now: float) -> Batch | 
     )
 
 
-def advance(batch: Batch, *, letters_lost: int = 0, now: float) -> None:
+def advance(batch: Batch, *, now: float) -> None:
     """Move the reader behind the batch, in the transaction that keeps what the batch brought; call it first, so that
     of two at once the second waits here and then does nothing. Raises Overtaken. Cost: 1 SQL."""
     moved = Checkpoint.objects.filter(
@@ -102,7 +105,6 @@ def advance(batch: Batch, *, letters_lost: int = 0, now: float) -> None:
         read=F("read") + batch.read,
         events=F("events") + len(batch.events),
         duplicates=F("duplicates") + batch.duplicates,
-        letters_lost=F("letters_lost") + letters_lost,
         rate=_rate(batch),
         moved_at=datetime.fromtimestamp(now, UTC),
     )
@@ -137,6 +139,23 @@ def waiting(reader: str) -> list[int]:
     ]
 
 
+def go_on(step: Callable[[], bool], *, seconds: float = GO_ON_SECONDS) -> bool:
+    """Take a reader's step again and again while it says that more waits; True if that is so when time is up.
+
+    A step that was overtaken ends it, and so does a part that is away: what was not kept is read again.
+    """
+    until = time.monotonic() + seconds
+    try:
+        while step():
+            if time.monotonic() > until:
+                return True
+    except Overtaken as reason:
+        logger.debug("%s", reason)
+    except (OperationalError, InterfaceError, *UNAVAILABLE) as reason:
+        logger.warning("events wait: %s: %s", type(reason).__name__, reason)
+    return False
+
+
 def _rate(batch: Batch) -> float:
     """Events per second between the batch before and the end of this one, by when they arrived."""
     if batch.start == stream.START:
@@ -164,27 +183,19 @@ def _is_another(checkpoint: Checkpoint, state: stream.State) -> bool:
 
 def _reset(shard: int, state: stream.State) -> None:
     """Let all readers of a shard begin with the stream that is there now."""
-    born = state.born or ""
     with transaction.atomic():
-        for row in Checkpoint.objects.select_for_update().filter(shard=shard).order_by("reader"):
-            if not _is_another(row, state):
-                continue
-            if row.born:
-                row.resets += 1
-                logger.warning(
-                    "shard %s: Redis lost its events; %s goes on from %s, was at %s of the stream %s",
-                    *(
-                        shard,
-                        row.reader,
-                        state.last if born == row.born else "the start",
-                        row.position,
-                        row.born,
-                    ),
-                )
+        rows = Checkpoint.objects.select_for_update().filter(shard=shard).order_by("reader")
+        others = [row for row in rows if _is_another(row, state)]
+        lost = [f"{row.reader} was at {row.position} of {row.born}" for row in others if row.born]
+        for row in others:
+            row.resets += 1 if row.born else 0
             # The same stream, cut short (an fsync that never was): what is left of it was read.
-            row.position, row.read = (state.last, state.added) if born == row.born else (stream.START, 0)
-            row.born = born
+            same = row.born == state.born
+            row.position, row.read = (state.last, state.added) if same else (stream.START, 0)
+            row.born = state.born or ""
             row.save(update_fields=["position", "read", "born", "resets"])
+    if lost:
+        logger.warning("shard %s: Redis lost events; %s; goes on with %s", shard, ", ".join(lost), state)
 
 
 def _unpacked(entries: Sequence[stream.Entry]) -> tuple[list[Event], list[Broken]]:
@@ -194,6 +205,8 @@ def _unpacked(entries: Sequence[stream.Entry]) -> tuple[list[Event], list[Broken
         try:
             events.append(packing.unpack(event_id, fields[packing.LAYOUT]))
         except (KeyError, ValueError):
-            raw = b" ".join(b"%b=%b" % pair for pair in sorted(fields.items()))
-            broken.append(Broken(event_id, raw.decode(errors="replace")))
+            texts = {
+                name.decode(errors="replace"): text.decode(errors="replace") for name, text in fields.items()
+            }
+            broken.append(Broken(event_id, texts))
     return events, broken

@@ -1,7 +1,7 @@
 """Changes to the catalogue, each leaving cards and facts to follow after commit."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -84,6 +84,11 @@ def _set(ids: Sequence[str], differs: Q, changes: dict[str, Any], *, now: dateti
                 changed(list(rows), titles=list(rows.values()))
             total += len(rows)
     return total
+
+
+def known(ids: Collection[str]) -> set[str]:
+    """Which of up to 5,000 ids the catalogue has, whatever their status. Cost: 1 SQL."""
+    return set(Item.objects.filter(id__in=ids).values_list("id", flat=True))
 
 
 def popular_ids(limit: int) -> list[str]:

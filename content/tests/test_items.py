@@ -106,6 +106,20 @@ class TestPublishing:
         assert items.popular_ids(2) == ["also-high", "high"]
 
 
+class TestKnown:
+    def test_an_item_is_known_whatever_its_status(self) -> None:
+        for status in Item.Status:
+            ItemFactory.create(id=status.value, status=status)
+        assert items.known(["draft", "published", "archived", "nobody"]) == {"draft", "published", "archived"}
+        assert items.known([]) == set()
+
+    def test_thousands_are_asked_for_at_once(self, django_assert_num_queries: Callable[[int], Any]) -> None:
+        ItemFactory.create(id="heat")
+        asked = ["heat", *(f"nobody-{n}" for n in range(4_999))]
+        with django_assert_num_queries(1):
+            assert items.known(asked) == {"heat"}
+
+
 class TestTitles:
     def test_an_item_moved_to_another_title_leaves_the_old_one(self) -> None:
         item = ItemFactory.create(id="heat", tmdb_id=1)

@@ -60,6 +60,7 @@ class JSONParser(BaseParser):
     """
 
     media_type = MEDIA_TYPE
+    limit: int | None = None  # bytes, where it is not the setting's
 
     def parse(
         self,
@@ -67,11 +68,14 @@ class JSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = self.limit or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(-1 if limit is None else limit + 1)
         if limit is not None and len(body) > limit:
             raise RequestDataTooBig(f"The body is longer than {limit} bytes.")
         try:
-            return orjson.loads(body)
+            return self.loads(body)
         except orjson.JSONDecodeError as error:
             raise ParseError(f"The body is not JSON: {error}") from error
+
+    def loads(self, body: bytes) -> Any:
+        return orjson.loads(body)

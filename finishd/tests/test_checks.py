@@ -116,3 +116,10 @@ def _findings() -> set[str | None]:
 
 def _is_ours(identity: str | None) -> bool:
     return identity is not None and identity.startswith("finishd.")
+
+
+@pytest.mark.parametrize("shards", ["0", "65"])
+def test_shards_that_no_drain_would_look_for_are_refused(tmp_path: Path, shards: str) -> None:
+    done = check(production(tmp_path, ANALYTICS_SHARDS=shards))
+    assert done.returncode != 0
+    assert "ANALYTICS_SHARDS is a number from 1 to 64." in done.stderr

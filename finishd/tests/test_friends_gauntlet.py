@@ -16,9 +16,9 @@ from activity.services import follows, presence, profiles, rebuilds, relations
 from activity.store import store
 from activity.types import Relation
 from finishd.celery import app
-from finishd.run.embedded_redis import RedisServer, answers, command
-from finishd.run.guard import Guard, signal_group
-from finishd.run.ports import free_port
+from finishd.run.embedded_redis import RedisServer
+from finishd.run.guard import signal_group
+from finishd.testing.kept_redis import KeptRedis
 from finishd.testing.processes import Processes, processes
 from finishd.tests.friends import deeds, visible
 
@@ -31,38 +31,6 @@ RIGHT_WITHIN = 60.0
 WORKERS = 2
 TITLES = [f"movie:{number}" for number in range(1, 25)]
 LIKED = Relation(favorite=True)
-
-
-class Broker:
-    """A Redis that keeps what it is told, as a broker should."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory, self._guard = directory, Guard()
-        self.port = free_port()
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            command(port=self.port, directory=self._directory, persistent=True),
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self._guard.add(self._process.pid)
-        while not answers(self.port):
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._guard.remove(self._process.pid)
-
-    def close(self) -> None:
-        self.stop()
-        self._guard.close()
 
 
 class Fleet:
@@ -141,13 +109,13 @@ class Crowd:
 
 
 @contextmanager
-def broker_of(kind: str, redis_server: RedisServer, directory: Path) -> Iterator[Broker | RedisServer]:
+def broker_of(kind: str, redis_server: RedisServer, directory: Path) -> Iterator[KeptRedis | RedisServer]:
     """A Redis of its own that keeps its messages, or the one for everything, which forgets all."""
     if kind == "emptied":
         yield redis_server
         return
     directory.mkdir()
-    broker = Broker(directory)
+    broker = KeptRedis(directory)
     try:
         yield broker
     finally:

@@ -1,0 +1,225 @@
+"""Workers killed again and again while phones send events, Redis once: what was acknowledged counts exactly once."""
+
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from analytics.models import Checkpoint, Count
+from content.tests.factories import ItemFactory
+from finishd.run.guard import signal_group
+from finishd.testing.kept_redis import KeptRedis
+from finishd.testing.processes import Processes, Web, processes
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.timeout(1_800),
+]
+VIEWERS = 500
+ITEMS = 300
+WORKERS = 2
+PHONES = 4  # that send at the same time
+AGAIN = 0.05  # of all events are sent once more
+KILL_EVERY = 4.0  # seconds; a worker is up again after three
+KINDS = ("view", "view", "view", "view", "complete", "like", "skip", "save", "share")
+
+Json = dict[str, Any]
+
+
+def story(viewer: int, number: int, *, now: float) -> list[Json]:
+    """What a viewer's phone has to tell: `number` events of the last hours, no two at the same millisecond."""
+    rng = random.Random(viewer)
+    events = []
+    for place in range(number):
+        kind = rng.choice(KINDS)
+        moment = datetime.fromtimestamp(now - rng.randrange(5) * 3_600 - place - viewer / 1_000, UTC)
+        body: Json = {
+            "eventType": kind,
+            "itemId": f"item-{int(rng.paretovariate(0.6)) % ITEMS}",
+            "timestamp": moment.replace(tzinfo=None).isoformat(timespec="milliseconds"),
+        }
+        if kind in {"view", "complete"}:
+            body["durationWatched"] = rng.randrange(0, 30)
+        if place % 3 == 0:
+            body["eventId"] = f"{viewer}-{place}"
+        events.append(body)
+    return events
+
+
+@dataclass
+class Phones:
+    """They send until they are told 200, as phones do."""
+
+    web: Web
+    stories: dict[str, list[Json]]
+    rng: random.Random
+    requests: int = 0
+    failed: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def batches(self) -> list[tuple[str, list[Json]]]:
+        """Every event in a batch of 20 to 200, some in two, in any order."""
+        batches = []
+        for viewer, events in self.stories.items():
+            told = events + self.rng.sample(events, int(len(events) * AGAIN))
+            self.rng.shuffle(told)
+            while told:
+                size = self.rng.randrange(20, 200)
+                batches.append((viewer, told[:size]))
+                told = told[size:]
+        self.rng.shuffle(batches)
+        return batches
+
+    def send_all(self, *, seconds: float) -> None:
+        """Spread over `seconds`, if the server can do it in that time."""
+        batches = self.batches()
+        began = time.monotonic()
+        pauses = [began + seconds * place / len(batches) for place in range(len(batches))]
+        with ThreadPoolExecutor(PHONES) as pool:
+            list(pool.map(self._send, batches, pauses))
+
+    def _send(self, batch: tuple[str, list[Json]], not_before: float) -> None:
+        viewer, events = batch
+        time.sleep(max(not_before - time.monotonic(), 0))
+        deadline = time.monotonic() + 60
+        while not self._taken(viewer, events):
+            assert time.monotonic() < deadline, "a batch was never taken"
+            time.sleep(0.2)
+
+    def _taken(self, viewer: str, events: list[Json]) -> bool:
+        try:
+            answer = self.web.post("/api/v1/analytics/event", viewer, events=events)
+        except httpx.TransportError:
+            return False
+        good = answer.status_code == 200
+        with self._lock:
+            self.requests += 1
+            self.failed += not good
+        assert good or answer.status_code == 503, answer.text
+        return good
+
+
+class Machinery:
+    """Workers and beat on the Redis of this test, killed and started again."""
+
+    def __init__(self, around: Processes, environment: dict[str, str]) -> None:
+        self._around, self._environment = around, environment
+        self.workers = [self._worker() for _ in range(WORKERS)]
+        self.kills = 0
+        around.beat(**environment)
+        around.wait_for(lambda: around.output.count("ready.") >= WORKERS, seconds=90)
+
+    def kill_one(self) -> None:
+        place = self.kills % WORKERS
+        signal_group(self.workers[place].pid, signal.SIGKILL)
+        self.workers[place] = self._worker()
+        self.kills += 1
+
+    def _worker(self) -> "subprocess.Popen[bytes]":
+        return self._around.worker("analytics", **self._environment)
+
+
+@contextmanager
+def disturbed(machinery: Machinery, redis: KeptRedis, *, restart_after: float) -> Iterator[None]:
+    """Kill a worker every few seconds, and Redis once, until the block ends."""
+    over = threading.Event()
+
+    def disturb() -> None:
+        restart_at = time.monotonic() + restart_after
+        while not over.wait(KILL_EVERY):
+            machinery.kill_one()
+            if time.monotonic() > restart_at:
+                restart_at = float("inf")
+                redis.stop()
+                time.sleep(1)
+                redis.start()
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def counted() -> dict[tuple[str, int, str], tuple[int, int]]:
+    """(item, hour, kind) → (events, seconds)."""
+    rows = Count.objects.filter(span="hour").exclude(events=0)
+    return {(row.item, row.start, row.kind): (row.events, row.seconds) for row in rows.iterator()}
+
+
+def folded(stories: dict[str, list[Json]]) -> dict[tuple[str, int, str], tuple[int, int]]:
+    """The same of what phones told, by other means."""
+    events: Counter[tuple[str, int, str]] = Counter()
+    seconds: Counter[tuple[str, int, str]] = Counter()
+    for body in (body for told in stories.values() for body in told):
+        moment = datetime.fromisoformat(body["timestamp"]).replace(
+            tzinfo=UTC, minute=0, second=0, microsecond=0
+        )
+        cell = (body["itemId"], int(moment.timestamp()), body["eventType"])
+        events[cell] += 1
+        seconds[cell] += body.get("durationWatched", 0)
+    return {cell: (number, seconds[cell]) for cell, number in events.items()}
+
+
+def read(reader: str) -> int:
+    """Events that a reader had."""
+    return sum(Checkpoint.objects.filter(reader=reader).values_list("events", flat=True))
+
+
+def wait_for(condition: Callable[[], bool], around: Processes, *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, around.output[-3_000:]
+        time.sleep(0.5)
+
+
+def run(number: int, *, seconds: float, tmp_path: Path) -> None:
+    for item in range(ITEMS):
+        ItemFactory.create(id=f"item-{item}")
+    now = time.time()
+    stories = {f"viewer-{n:03}": story(n, number // VIEWERS, now=now) for n in range(VIEWERS)}
+    directory = tmp_path / "redis"
+    directory.mkdir()
+    redis = KeptRedis(directory, fsync="always")
+    environment = dict.fromkeys(("REDIS_URL", "CACHE_URL", "CELERY_BROKER_URL"), redis.url)
+    try:
+        with processes(tmp_path) as around:
+            machinery = Machinery(around, environment)
+            phones = Phones(around.web(**environment), stories, random.Random(number))
+            with disturbed(machinery, redis, restart_after=seconds / 2):
+                began = time.monotonic()
+                phones.send_all(seconds=seconds)
+                sent = time.monotonic()
+            wait_for(lambda: read("counts") >= number, around, seconds=300)
+            drained = time.monotonic()
+            assert counted() == folded(stories)
+    finally:
+        redis.close()
+    print(  # noqa: T201
+        f"{number} events in {phones.requests} requests, {phones.failed} of them 503, in {sent - began:.0f} s; "
+        f"{machinery.kills} workers killed; all counted {drained - sent:.1f} s after the last request"
+    )
+
+
+@pytest.mark.slow
+def test_twenty_thousand_events(tmp_path: Path) -> None:
+    run(20_000, seconds=24, tmp_path=tmp_path)
+
+
+@pytest.mark.gauntlet
+def test_a_million_events(tmp_path: Path) -> None:
+    run(1_000_000, seconds=240, tmp_path=tmp_path)
