@@ -14,7 +14,7 @@ _REACHES = ("pushed", "rising", "pulled", "sinking")
 
 
 class Person(models.Model):
-    """Whoever signed in and chose something, as the token's `sub` names them."""
+    """Whoever chose or watched something, as the token's `sub` names them."""
 
     uid = models.CharField(max_length=UID_LENGTH, primary_key=True)
     name = models.CharField(max_length=200, null=True, blank=True)

@@ -28,7 +28,6 @@ _BOUNDS: dict[str, Any] = {
 SWEPT = 200  # jobs that are queued again at once
 SWEEP_SECONDS = 4.0  # a sweep goes on as long, while there are more
 SWEPT_DUE_AFTER = 30.0
-READ_SECONDS = 5.0  # of a shard, then the next message goes on
 FLUSH_SECONDS = 45.0
 BACKLOG = 1_000  # messages before which a sweep adds none: what waits is not lost
 
@@ -109,11 +108,8 @@ def read_events(**_: Any) -> None:
 @shared_task(name="activity.tasks.read_shard", soft_time_limit=60, time_limit=90, expires=10)
 def read_shard(shard: int, **_: Any) -> None:
     """A shard's events, batch by batch. Lost or killed, it begins again where it last committed, by beat."""
-    until = time.monotonic() + READ_SECONDS
-    while watching.read_batch(shard, now=time.time()):
-        if time.monotonic() > until:
-            read_shard.delay(shard)
-            break
+    if reading.go_on(lambda: watching.read_batch(shard, now=time.time())):
+        read_shard.delay(shard)
 
 
 @shared_task(name="activity.tasks.flush_histories", soft_time_limit=90, time_limit=100, expires=60)

@@ -51,9 +51,8 @@ def take(uid: str, answers: Sequence[Sequence[bytes]]) -> History:
         return History(_texts((copy | fresh) - {_LOADED}), _texts(skipped))
     waiting: list[Slice] = []
     try:
-        waiting = pending.of(
-            uid
-        )  # before the store: what a flush moves meanwhile is then read twice, not never
+        # Before the store: what a flush moves meanwhile is then read twice, not never.
+        waiting = pending.of(uid)
         loaded = _load(uid, waiting)
         whole = True
     except StoreUnavailable:

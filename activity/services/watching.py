@@ -22,11 +22,11 @@ def read_batch(shard: int, *, now: float) -> bool:
     """Read the next batch of a shard's events; whether more wait.
 
     Plans leave out what was seen as soon as this has told Redis, which is before it commits: telling twice is
-    telling once. False also if another process read the same batch first: then nothing of this one is kept.
+    telling once. Raises Overtaken if another process read the same batch first: then nothing of this one is kept.
 
     Cost, whatever the number of views: 4 SQL and 6 waits for a batch of up to 160 viewers (PostgreSQL: 500) and 500
-    items; each further 500 items are 1 wait more, each further 1,000 viewers 1 more. Raises redis-py's errors;
-    doing it again is safe.
+    items; each further 500 items are 1 wait more, each further 1,000 viewers 1 more. Raises redis-py's errors and
+    the database's; doing it again is safe.
     """
     batch = reading.take(PEOPLE, shard, now=now)
     if batch is None:
@@ -35,12 +35,9 @@ def read_batch(shard: int, *, now: float) -> bool:
     facts = _facts(event.item for event in events)
     slices = watching.fold(events, facts, stream=f"{shard} {batch.born}", upto=batch.end)
     history.remember(slices)
-    try:
-        with transaction.atomic():
-            reading.advance(batch, now=now)
-            pending.keep(slices, now=now)
-    except reading.Overtaken:
-        return False
+    with transaction.atomic():
+        reading.advance(batch, now=now)
+        pending.keep(slices, now=now)
     reading.trim(shard)
     return batch.more
 

@@ -112,7 +112,8 @@ def test_timelines_are_not_searched_across_people(ruled: Database) -> None:
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 @pytest.mark.parametrize(
-    "path", ["/people/ama", "/people/new", "/timelines/ama/rows/esi%7Cmovie:1", "/follows/ama%7Ckofi"]
+    "path",
+    ["/people/ama", "/people/new", "/timelines/ama/rows/esi%7Cmovie:1", "/follows/ama%7Ckofi", "/seen/ama"],
 )
 def test_nobody_but_the_server_writes(ruled: Database, method: str, path: str) -> None:
     assert Phone(ruled, "ama").write(method, path) == DENIED

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
+from django_celery_beat.models import PeriodicTask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from activity import tasks
 from activity import watching as fold
 from activity.models import PendingHistory
 from activity.services import history, pending, watching
@@ -23,6 +25,7 @@ from analytics.services import reading
 from analytics.types import COUNTS, KINDS, PEOPLE, Event
 from content.tests.factories import ItemFactory
 from content.types import Facts
+from finishd.celery import app
 from finishd.lib import keys
 from finishd.lib.redis import count_waits
 from finishd.lib.redis import store as redis
@@ -183,7 +186,8 @@ class TestReading:
                 others.pop()()
 
         monkeypatch.setattr(history, "remember", overtaken)
-        assert not watching.read_batch(0, now=NOW)
+        with pytest.raises(reading.Overtaken):
+            watching.read_batch(0, now=NOW)
         assert others == []
         assert len(pending.of("ama")) == 1
 
@@ -194,7 +198,7 @@ class TestReading:
         def read() -> None:
             barrier.wait(timeout=10)
             try:
-                watching.read_batch(0, now=NOW)
+                tasks.read_shard(0)
             finally:
                 connections.close_all()
 
@@ -242,11 +246,19 @@ class TestTasks:
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(reading.take, "__kwdefaults__", {"count": 2})
-        monkeypatch.setattr("activity.tasks.READ_SECONDS", -1.0)
+        monkeypatch.setattr(reading.go_on, "__kwdefaults__", {"seconds": -1.0})
         arrive([did("ama", f"film-{n}", at=NOW) for n in range(5)])
         assert len(_run(messages, "read_shard", 0)) == 1
-        messages.run_all()
+        messages.run_all()  # a message a batch
         assert sum(len(s.seen) for s in pending.of("ama")) == 5
+
+    def test_they_are_on_beats_schedule_and_wait_behind_events_only(self) -> None:
+        every = {
+            entry.task: entry.interval.every for entry in PeriodicTask.objects.select_related("interval")
+        }
+        assert (every["activity.tasks.read_events"], every["activity.tasks.flush_histories"]) == (2, 60)
+        for name in ("read_events", "read_shard", "flush_histories"):
+            assert app.amqp.router.route({}, f"activity.tasks.{name}")["queue"].name == "analytics"
 
 
 def _run(messages: Messages, task: str, *args: Any) -> list[Any]:

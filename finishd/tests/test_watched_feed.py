@@ -1,0 +1,128 @@
+"""What a viewer just saw or skipped is known to their next plan, before any flush and whatever was lost."""
+
+import math
+import time
+from typing import Any
+
+import orjson
+import pytest
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+
+from activity.services import flushing, pending
+from activity.store import store
+from activity.store.base import ActivityStore
+from activity.store.meter import count_calls
+from activity.store.orm import OrmStore
+from feed.tests import world
+from finishd.lib import keys
+from finishd.lib.redis import store as redis
+from finishd.testing.api import get_feed, ids_of
+from finishd.testing.events import did, happen
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+NOW = int(world.NOW.timestamp())
+
+
+@pytest.fixture(autouse=True)
+def catalogue(people_store: ActivityStore, settings: Any) -> list[str]:
+    settings.FEED_TRACE_PERCENT = 100
+    ids = world.catalogue(40)
+    world.build()
+    return ids
+
+
+def plan(uid: str = "ama") -> set[str]:
+    """All items of a new plan."""
+    return set(ids_of(get_feed(uid, limit=100, refresh="true")))
+
+
+def skipped(uid: str = "ama") -> list[str]:
+    """What the ranker is told of a new plan."""
+    session = get_feed(uid, limit=1, refresh="true")["meta"]["session"]
+    raw: Any = redis().get(keys.TRACE.of(viewer=uid, session=session, chunk=0))
+    titles: list[str] = orjson.loads(raw)["inputs"]["skipped"]
+    return titles
+
+
+def lose_redis() -> None:
+    redis().flushall()
+    world.build()
+
+
+def flush() -> int:
+    """An hour later; how many viewers."""
+    return flushing.flush(now=time.time() + keys.HOUR, until=math.inf)
+
+
+def test_a_seen_item_is_gone_from_the_next_plan_at_once_and_for_good(catalogue: list[str]) -> None:
+    assert plan() == set(catalogue)
+    seen = {"film-0001", "film-0002", "film-0003"}
+    happen(
+        did("ama", "film-0001", at=NOW),
+        did("ama", "film-0002", "complete", at=NOW),
+        did("ama", "film-0003", "skip", at=NOW),
+        did("ama", "film-0004", "like", at=NOW),
+        did("kofi", "film-0005", at=NOW),
+    )
+    assert plan() == set(catalogue) - seen
+    lose_redis()
+    assert plan() == set(catalogue) - seen
+    assert flush() == 2
+    assert plan() == set(catalogue) - seen
+    lose_redis()
+    assert plan() == set(catalogue) - seen
+
+
+def test_a_skipped_title_is_known_at_once_and_for_good() -> None:
+    happen(did("ama", "film-0008", "skip", at=NOW))  # film-0009 is a clip of the same film
+    assert skipped() == ["movie:1008"]
+    lose_redis()
+    assert skipped() == skipped() == ["movie:1008"]
+    assert flush() == 1
+    assert skipped() == ["movie:1008"]
+    lose_redis()
+    assert skipped() == ["movie:1008"]
+
+
+def test_what_was_learned_makes_a_taste() -> None:
+    happen(*(did("ama", f"film-000{n}", "like", at=NOW) for n in (0, 5)))
+    assert flush() == 1
+    page = get_feed("ama", limit=40)
+    assert any(item["reason"] == "Because you like Drama" for item in page["feed"])
+
+
+def test_a_store_that_is_away_hides_nothing_that_redis_or_sql_knows(
+    catalogue: list[str], people_store_down: pytest.MonkeyPatch
+) -> None:
+    happen(did("ama", "film-0001", at=NOW))
+    for emptied in (False, True):
+        if emptied:
+            lose_redis()
+        page = get_feed("ama", limit=100, refresh="true")
+        assert set(ids_of(page)) == set(catalogue) - {"film-0001"}
+        assert "history" in page["meta"]["degraded"]
+
+
+def test_sql_that_is_away_costs_what_only_it_knows(
+    catalogue: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> Any:
+        raise OperationalError("switched off")
+
+    monkeypatch.setattr(pending, "_rows", away)
+    page = get_feed("ama", limit=100)
+    assert set(ids_of(page)) == set(catalogue)
+    assert "history" in page["meta"]["degraded"]
+
+
+def test_a_cold_viewer_costs_one_query_more_than_the_store() -> None:
+    happen(did("ama", "film-0001", at=NOW))
+    plan()
+    redis().delete(*[key.of(viewer="ama") for key in (keys.PROFILE, keys.SEEN, keys.TIMELINE)])
+    with count_calls() as tally, CaptureQueriesContext(connection) as queries:
+        plan()
+    assert sorted(tally.calls) == ["profile", "seen", "timeline"]
+    of_the_store = 3 if isinstance(store(), OrmStore) else 0
+    assert len(queries.captured_queries) == of_the_store + 1
