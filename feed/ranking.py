@@ -85,9 +85,12 @@ def index_score(facts: Facts, votes: Iterable[Votes], *, now: int) -> float:
 
 
 def signals(
-    facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], now: int
+    facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], skipped: bool, now: int
 ) -> dict[str, float]:
-    """What is known of a candidate for this viewer, unweighted, by the recipe's names."""
+    """What is known of a candidate for this viewer, unweighted, by the recipe's names.
+
+    `skipped`: they lately skipped an item of its title.
+    """
     return {
         "rank": rank,
         "popularity": popularity(facts),
@@ -95,12 +98,16 @@ def signals(
         "affinity": affinity(facts, taste),
         "social": social(supporters),
         "boost": facts.boost / 10,
+        "skipped": float(skipped),
     }
 
 
-def score(facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], now: int) -> float:
+def score(
+    facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], skipped: bool, now: int
+) -> float:
     """The weighted sum of the signals, rounded; ties are broken by id."""
-    values = signals(facts, rank=rank, supporters=supporters, taste=taste, now=now).values()
+    known = signals(facts, rank=rank, supporters=supporters, taste=taste, skipped=skipped, now=now)
+    values = known.values()
     total: float = sum(w * v for w, v in zip(astuple(recipe.RANKER), values, strict=True))
     return round(total, recipe.SCORE_DIGITS)
 

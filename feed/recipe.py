@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-VERSION: Final = "2026-11-23.2"
+VERSION: Final = "2026-11-23.3"
 
 TRENDING: Final = "trending"
 PERSONALIZED: Final = "personalized"
@@ -52,7 +52,7 @@ DEFAULT_GENRES: Final = ("drama", "comedy", "action")  # of a viewer who picked 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each signal (0 to 1; boost -1 to 1) adds to a candidate's score."""
+    """What each signal (0 to 1; boost -1 to 1) adds to a candidate's score; what a skipped title's items lose."""
 
     rank: float = 0.45
     popularity: float = 0.10
@@ -60,6 +60,7 @@ class Weights:
     affinity: float = 0.20
     social: float = 0.20
     boost: float = 0.25
+    skipped: float = -0.30
 
 
 RANKER: Final = Weights()

@@ -36,11 +36,11 @@ ballots = st.lists(
 tastes = st.dictionaries(st.sampled_from(GENRES), st.floats(0, 1))
 
 
-@given(any_facts, tastes, st.floats(0, 1), st.integers(0, 1_000))
+@given(any_facts, tastes, st.floats(0, 1), st.integers(0, 1_000), st.booleans())
 def test_every_signal_stays_in_its_range(
-    item: Facts, taste: dict[str, float], rank: float, supporters: int
+    item: Facts, taste: dict[str, float], rank: float, supporters: int, skipped: bool
 ) -> None:
-    values = ranking.signals(item, rank=rank, supporters=supporters, taste=taste, now=NOW)
+    values = ranking.signals(item, rank=rank, supporters=supporters, taste=taste, skipped=skipped, now=NOW)
     assert list(values) == [weight.name for weight in fields(recipe.RANKER)]
     assert all(0 <= value <= 1 for name, value in values.items() if name != "boost")
     assert -1 <= values["boost"] <= 1
@@ -162,10 +162,12 @@ def test_each_friend_halves_what_is_missing() -> None:
 
 def test_a_score_is_the_weighted_sum_of_its_signals() -> None:
     item = facts("i", popularity=500, released=TODAY + 1, published_at=NOW, genres=("drama",), boost=-4)
-    score = ranking.score(item, rank=0.9, supporters=2, taste={"drama": 0.8}, now=NOW)
+    score = ranking.score(item, rank=0.9, supporters=2, taste={"drama": 0.8}, skipped=False, now=NOW)
     # 0.45 * 0.9 + 0.10 * 1 + 0.05 * 1 + 0.20 * 0.8 + 0.20 * 0.75 + 0.25 * -0.4
     # = 0.405  + 0.10     + 0.05     + 0.16       + 0.15        - 0.10
     assert score == 0.765
+    skipped = ranking.score(item, rank=0.9, supporters=2, taste={"drama": 0.8}, skipped=True, now=NOW)
+    assert skipped == 0.465  # 0.30 less
 
 
 def test_an_index_score_by_hand() -> None:
@@ -229,13 +231,15 @@ class TestWhoMovesAnIndex:
 
 
 def test_scores_have_six_digits() -> None:
-    third = ranking.score(facts("i", popularity=7), rank=1 / 3, supporters=0, taste={}, now=NOW)
+    third = ranking.score(
+        facts("i", popularity=7), rank=1 / 3, supporters=0, taste={}, skipped=False, now=NOW
+    )
     assert third == round(third, 6)
     assert ranking.popularity(facts("i", popularity=7)) == pytest.approx(log(8) / log(501))
 
 
 def test_weights_of_the_recipe_add_up() -> None:
-    """All that speaks for an item gives 1; staff's word comes on top."""
+    """All that speaks for an item gives 1; staff's word comes on top, and a skip takes away."""
     ranker, index = recipe.RANKER, recipe.INDEX
     assert (
         ranker.rank + ranker.popularity + ranker.recency + ranker.affinity + ranker.social == pytest.approx(1)
