@@ -1,22 +1,25 @@
 """What viewers do moves the indexes and shows on cards, at the next rebuild."""
 
+from io import StringIO
 from typing import Any
 
 import orjson
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from analytics import adding
 from analytics.adding import Row
 from content.models import Item
-from content.services import cards
+from content.services import cards, items
 from feed import indexes
 from feed.models import IndexBuild
 from feed.services import indexes as looks
 from feed.tests import world
 from feed.tests.test_indexes import fail, when_sql
 from finishd.lib.keys import HOUR
+from finishd.run.embedded_redis import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -39,6 +42,7 @@ def obscure() -> str:
     """The catalogue's last film, made old and unknown."""
     item = world.catalogue(50)[-1]
     Item.objects.filter(id=item).update(popularity=0, vote_count=0, release_year=1950)
+    cards.write([item])
     return item
 
 
@@ -127,3 +131,61 @@ def test_a_batch_costs_five_queries() -> None:
     assert len(read) == 4
     # votes, totals
     assert len(counted) == 2
+
+
+def explain(item: str) -> str:
+    """The command; what it printed."""
+    out = StringIO()
+    call_command("explain_rank", item, stdout=out)
+    return out.getvalue()
+
+
+class TestExplaining:
+    def test_it_shows_every_term_the_votes_and_the_place(self) -> None:
+        item = obscure()
+        count(item, "like", 100)
+        build = world.build()
+        told = explain(item).splitlines()
+        # 300 / 400 of 0.50; a rating of nobody is the prior's; out in 1950, here since this minute
+        assert told == [
+            f"{item} (movie:1048) at 2026-11-23 12:00 UTC",
+            "votes of the 48 hours before: like 100",
+            "",
+            "term             value    weight  weighted",
+            "engagement      0.7500     0.500    0.3750",
+            "popularity      0.0000     0.200    0.0000",
+            "rating          0.6400     0.125    0.0800",
+            "recency         0.5000     0.175    0.0875",
+            "boost           0.0000     0.500    0.0000",
+            "score                               0.5425",
+            "",
+            f"Place 1 of 50 in the trending index (generation {build.pk}), with a score of 0.5425 there.",
+        ]
+
+    def test_its_terms_are_as_of_the_build_and_of_now_without_one(self) -> None:
+        item = obscure()
+        assert explain(item).endswith("\nThere is no index yet.\n")
+        world.build()
+        count(item, "like", 100)
+        told = explain(item)
+        assert "score                               0.5425" in told
+        assert told.endswith("with a score of 0.1675 there.\n")
+
+    def test_it_says_why_an_item_is_in_no_index(self) -> None:
+        draft, hidden, late, *_ = world.catalogue(10)
+        Item.objects.filter(id=hidden).update(hidden=True)
+        items.set_status([late], Item.Status.DRAFT, now=world.NOW)
+        world.build()
+        items.set_status([draft], Item.Status.DRAFT, now=world.NOW)
+        items.set_status([late], Item.Status.PUBLISHED, now=world.NOW)
+        cards.write([hidden])
+        assert explain(draft) == f"{draft} is not published: no index holds it\n"
+        assert explain(hidden).endswith(": staff hide it.\n")
+        assert explain(late).endswith(": published since, or below its cap.\n")
+        with pytest.raises(CommandError, match="nobody is not in the catalogue"):
+            explain("nobody")
+
+    def test_it_says_so_when_redis_gives_no_answer(self, redis_server: RedisServer) -> None:
+        redis_server.stop()
+        with pytest.raises(CommandError, match="Redis gives no answer"):
+            explain("heat")
