@@ -175,14 +175,14 @@ class Job(models.Model):
 class PendingHistory(models.Model):
     """What a viewer's events in one batch of a stream came to, until the activity store has it.
 
-    `stream` and `upto` are those of `activity.types.Slice`, `payload` is the rest of it. `due` is epoch seconds:
+    `stream` and `upto` are those of `activity.types.Slice`, `body` is the rest of it. `due` is epoch seconds:
     from then on it is flushed, with all else that is pending of the viewer.
     """
 
     uid = models.CharField(max_length=UID_LENGTH)
     stream = models.CharField(max_length=64)
     upto = models.CharField(max_length=48)
-    payload = models.JSONField()
+    body = models.JSONField()
     created_at = models.FloatField()
     due = models.FloatField()
 

@@ -1,7 +1,7 @@
 """What content tells other apps: plain values, no models."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 ITEM_ID_LENGTH: Final = 64
 ITEM_ID_PATTERN: Final = r"^[^\s\x00-\x1f\x7f]{1,64}\Z"
@@ -44,6 +44,14 @@ class Facts:
     @property
     def primary_genre(self) -> str | None:
         return self.genres[0] if self.genres else None
+
+
+class Counts(NamedTuple):
+    """How often people liked, viewed and shared an item, as its card tells."""
+
+    likes: int
+    views: int
+    shares: int
 
 
 def title_key(item_id: str, media_type: str | None, tmdb_id: int | None) -> str:

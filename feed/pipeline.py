@@ -213,6 +213,7 @@ def _order(
                 rank=candidate.score,
                 supporters=candidate.supporters,
                 taste=inputs.taste,
+                skipped=facts[candidate.id].title in inputs.skipped,
                 now=inputs.now,
             ),
         )

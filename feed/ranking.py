@@ -1,13 +1,17 @@
 """Scores: of an item in the indexes, and of a candidate for a viewer. Pure; all weights are the recipe's."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple
-from math import log1p
+from math import fsum, log1p
 
 from content.types import Facts
 from feed import recipe
 
 _DAY = 86_400
+
+# As analytics has them: when the hour began (epoch seconds), what was done, how many viewers said so. Spelt out here,
+# since the package that names them brings Django along.
+Votes = tuple[int, str, int]
 
 
 def popularity(facts: Facts) -> float:
@@ -44,24 +48,49 @@ def social(supporters: int) -> float:
     return 1 - 0.5**supporters
 
 
-def index_terms(facts: Facts, *, now: int) -> dict[str, float]:
-    """The weighted terms of an item's place in the indexes, by name; their rounded sum is its score."""
-    values = (popularity(facts), rating(facts), recency(facts, now=now), facts.boost / 10)
-    names = ("popularity", "rating", "recency", "boost")
+def engagement(votes: Iterable[Votes], *, now: int) -> float:
+    """What viewers lately did to the item, as 0 to 1: x / (x + PRIOR), where x ≥ 0 is the sum over its votes of
+    worth · number · 0.5^(age / half-life), an hour's age being that of its beginning.
+
+    Exponential decay by half-life, as lists of news and links have it, lets what is old go without a cut. The prior is
+    additive smoothing (Lidstone's): as if so many votes without worth had come first, a few real ones hardly move the
+    mean. The order of votes does not matter, nor does the machine's way of adding.
+    """
+    half_life = recipe.ENGAGEMENT_HALF_LIFE
+    worth = fsum(recipe.VOTES[kind] * number * _decay(now - hour, half_life) for hour, kind, number in votes)
+    return max(worth, 0.0) / (max(worth, 0.0) + recipe.ENGAGEMENT_PRIOR)
+
+
+def index_values(facts: Facts, votes: Iterable[Votes], *, now: int) -> dict[str, float]:
+    """What speaks for an item's place in the indexes, unweighted (0 to 1; boost -1 to 1), by the recipe's names."""
     return {
-        name: weight * value for name, weight, value in zip(names, astuple(recipe.INDEX), values, strict=True)
+        "engagement": engagement(votes, now=now),
+        "popularity": popularity(facts),
+        "rating": rating(facts),
+        "recency": recency(facts, now=now),
+        "boost": facts.boost / 10,
     }
 
 
-def index_score(facts: Facts, *, now: int) -> float:
+def index_terms(facts: Facts, votes: Iterable[Votes], *, now: int) -> dict[str, float]:
+    """The same, weighted; their rounded sum is the item's score in the indexes."""
+    values = index_values(facts, votes, now=now)
+    weights = astuple(recipe.INDEX)
+    return {name: weight * value for (name, value), weight in zip(values.items(), weights, strict=True)}
+
+
+def index_score(facts: Facts, votes: Iterable[Votes], *, now: int) -> float:
     """The sum of `index_terms`, rounded so that every machine agrees on the order."""
-    return round(sum(index_terms(facts, now=now).values()), recipe.SCORE_DIGITS)
+    return round(sum(index_terms(facts, votes, now=now).values()), recipe.SCORE_DIGITS)
 
 
 def signals(
-    facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], now: int
+    facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], skipped: bool, now: int
 ) -> dict[str, float]:
-    """What is known of a candidate for this viewer, unweighted, by the recipe's names."""
+    """What is known of a candidate for this viewer, unweighted, by the recipe's names.
+
+    `skipped`: they lately skipped an item of its title.
+    """
     return {
         "rank": rank,
         "popularity": popularity(facts),
@@ -69,16 +98,20 @@ def signals(
         "affinity": affinity(facts, taste),
         "social": social(supporters),
         "boost": facts.boost / 10,
+        "skipped": float(skipped),
     }
 
 
-def score(facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], now: int) -> float:
+def score(
+    facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], skipped: bool, now: int
+) -> float:
     """The weighted sum of the signals, rounded; ties are broken by id."""
-    values = signals(facts, rank=rank, supporters=supporters, taste=taste, now=now).values()
+    known = signals(facts, rank=rank, supporters=supporters, taste=taste, skipped=skipped, now=now)
+    values = known.values()
     total: float = sum(w * v for w, v in zip(astuple(recipe.RANKER), values, strict=True))
     return round(total, recipe.SCORE_DIGITS)
 
 
-def _decay(age_days: float, half_life_days: float) -> float:
-    """1 for today and the future, halved with every half-life."""
-    return float(0.5 ** (max(age_days, 0.0) / half_life_days))
+def _decay(age: float, half_life: float) -> float:
+    """1 for now and the future, halved with every half-life; both in one unit."""
+    return float(0.5 ** (max(age, 0.0) / half_life))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-VERSION: Final = "2026-11-23"
+VERSION: Final = "2026-11-23.3"
 
 TRENDING: Final = "trending"
 PERSONALIZED: Final = "personalized"
@@ -52,7 +52,7 @@ DEFAULT_GENRES: Final = ("drama", "comedy", "action")  # of a viewer who picked 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each signal (0 to 1; boost -1 to 1) adds to a candidate's score."""
+    """What each signal (0 to 1; boost -1 to 1) adds to a candidate's score; what a skipped title's items lose."""
 
     rank: float = 0.45
     popularity: float = 0.10
@@ -60,6 +60,7 @@ class Weights:
     affinity: float = 0.20
     social: float = 0.20
     boost: float = 0.25
+    skipped: float = -0.30
 
 
 RANKER: Final = Weights()
@@ -69,13 +70,28 @@ RANKER: Final = Weights()
 class IndexWeights:
     """What each term (0 to 1; boost -1 to 1) adds to an item's place in the indexes."""
 
-    popularity: float = 0.40
-    rating: float = 0.25
-    recency: float = 0.35
+    engagement: float = 0.50
+    # Of the other half 40, 25 and 35 in a hundred.
+    popularity: float = 0.200
+    rating: float = 0.125
+    recency: float = 0.175
     boost: float = 0.50
 
 
 INDEX: Final = IndexWeights()
+
+# --- engagement ---
+# What a viewer's vote for an item is worth: they have one an hour, for the strongest thing they did. A view is worth
+# little, since what ranks high is viewed because it ranks high; a share no more than a like, since it is as cheap.
+VOTES: Final = MappingProxyType(
+    {"view": 0.5, "skip": -1.0, "complete": 1.5, "save": 2.0, "like": 3.0, "share": 3.0}
+)
+# Short, because whoever comes back with a vote every hour adds up: to 1 / (1 - 0.5^(1/6)) = 9.2 votes and no more.
+ENGAGEMENT_HALF_LIFE: Final = 6 * 3_600  # seconds
+ENGAGEMENT_WINDOW: Final = 48 * 3_600  # older votes weigh less than 1/256 and are not read
+# Votes of no worth that every item has from the start. 100 fresh likes are 300 / (300 + 100) = 0.75 and lead any
+# index; one viewer who never stops is 27.5 / (27.5 + 100) = 0.22.
+ENGAGEMENT_PRIOR: Final = 100.0
 
 # --- signals ---
 POPULARITY_FULL: Final = 500.0  # TMDB popularity at which the signal is 1 (log scale)

@@ -40,6 +40,6 @@ def _inputs(kept: dict[str, Any]) -> ChunkInputs:
         Pool(**{**pool, "candidates": tuple(Candidate(**c) for c in pool["candidates"])})
         for pool in kept["pools"]
     )
-    sets = {name: frozenset(kept[name]) for name in ("finished", "seen", "skipped", "taken", "lately")}
+    sets = {name: frozenset(kept[name]) for name in ("finished", "skipped", "seen", "taken", "lately")}
     tail = tuple((title, genre) for title, genre in kept["tail"])
     return ChunkInputs(**{**kept, **sets, "pools": pools, "tail": tail})

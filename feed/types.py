@@ -45,8 +45,9 @@ class ChunkInputs:
     """All that a chunk of a plan is made from; equal inputs make equal chunks, anywhere.
 
     `start` is the session-wide position of its first slot (the mixer's state), `now` epoch seconds,
-    `taste` genre slug → affinity, `skipped` keys of titles, `taken` what the session already has, `lately` what the
-    viewer was served in other sessions, `tail` (title, primary genre) of the slots just before `start`.
+    `taste` genre slug → affinity, `finished` and `skipped` (lately) are titles, `taken` what the session
+    already has, `lately` what the viewer was served in other sessions, `tail` (title, primary genre) of the
+    slots just before `start`.
     `wider` times as many candidates as usual are kept for ranking: a deeper look when filters left too few.
     """
 
@@ -58,8 +59,8 @@ class ChunkInputs:
     pools: tuple[Pool, ...]
     taste: Mapping[str, float] = field(default_factory=dict)
     finished: frozenset[str] = frozenset()
-    seen: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
+    seen: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
     lately: frozenset[str] = frozenset()
     tail: tuple[tuple[str, str | None], ...] = ()

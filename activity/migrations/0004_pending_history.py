@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 ("uid", models.CharField(max_length=128)),
                 ("stream", models.CharField(max_length=64)),
                 ("upto", models.CharField(max_length=48)),
-                ("payload", models.JSONField()),
+                ("body", models.JSONField()),
                 ("created_at", models.FloatField()),
                 ("due", models.FloatField()),
             ],

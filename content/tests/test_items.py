@@ -5,14 +5,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, connection, transaction
+from django.db.models import F
 from redis.exceptions import OutOfMemoryError
 
 from content.models import Item
 from content.services import cards, items, titles
 from content.tests.factories import ItemFactory
+from content.types import Counts
+from finishd.lib.redis import count_waits
+from finishd.run.embedded_redis import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,6 +109,51 @@ class TestPublishing:
         ItemFactory.create(id="hidden", popularity=99.0, hidden=True)
         ItemFactory.create(id="draft", popularity=99.0, status=DRAFT)
         assert items.popular_ids(2) == ["also-high", "high"]
+
+
+class TestCounts:
+    def test_a_card_tells_them_and_staffs_date_stays(self) -> None:
+        before = ItemFactory.create(id="heat").updated_at
+        assert items.set_counts({"heat": Counts(3, 70, 0), "nobody": Counts(1, 1, 1)}) == 1
+        item = Item.objects.get(id="heat")
+        assert (item.version, item.carded_version, item.updated_at) == (2, 2, before)
+        card = orjson.loads(cards.read(["heat"])[0] or b"")
+        assert (card["likeCount"], card["viewCount"], card["shareCount"]) == (3, 70, 0)
+
+    def test_what_tells_so_already_is_not_touched(
+        self, django_assert_num_queries: Callable[[int], Any]
+    ) -> None:
+        ItemFactory.create(id="heat")
+        ItemFactory.create(id="ronin")
+        items.set_counts({"heat": Counts(3, 70, 0), "ronin": Counts(0, 1, 0)})
+        with django_assert_num_queries(1), count_waits() as waits:
+            assert items.set_counts({"heat": Counts(3, 70, 0), "ronin": Counts(0, 1, 0)}) == 0
+        assert waits == []
+        assert items.set_counts({"heat": Counts(3, 71, 0), "ronin": Counts(0, 1, 0)}) == 1
+        assert (version("heat"), version("ronin")) == (3, 2)
+
+    def test_thousands_cost_one_query_and_those_that_change_a_few_a_batch(
+        self, django_assert_num_queries: Callable[[int], Any]
+    ) -> None:
+        rows = [
+            Item(id=f"i{n}", title="T", title_key=f"item:i{n}", version=n + 1)
+            for n in range(3 * cards.BATCH // 2)
+        ]
+        Item.objects.bulk_create(rows)
+        counts = {row.id: Counts(1, 2, 3) for row in rows}
+        # 1 to compare. Two batches: update, then items and genres for the cards and one carded update, whatever
+        # their versions: 2 x 4 = 8. BEGIN and COMMIT count: two transactions a batch, 2 x 2 x 2 = 8.
+        with django_assert_num_queries(1 + 8 + 8):
+            assert items.set_counts(counts) == len(rows)
+        assert Item.objects.filter(like_count=1, carded_version=F("version")).count() == len(rows)
+
+    def test_without_redis_they_are_kept_and_the_cards_follow(self, redis_server: RedisServer) -> None:
+        ItemFactory.create(id="heat")
+        redis_server.stop()
+        assert items.set_counts({"heat": Counts(3, 70, 0)}) == 1
+        redis_server.start()
+        assert cards.sweep() == 1
+        assert orjson.loads(cards.read(["heat"])[0] or b"")["likeCount"] == 3
 
 
 class TestKnown:

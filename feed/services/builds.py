@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from content.services import genres, stream
 from content.types import Facts
-from feed import indexes, ranking, recipe
+from feed import engagement, indexes, ranking, recipe
 from feed.indexes import Current, Writer
 from feed.models import IndexBuild
 from finishd.lib import keys
@@ -43,8 +43,10 @@ class Refused(Exception):
 def rebuild(*, now: datetime, accept: bool = False) -> IndexBuild:
     """Rank the published catalogue into new indexes and publish them; `accept` also when they look wrong.
 
-    Returns the build, whose `outcome` says what became of it. Raises Busy, and whatever made it
-    fail, after recording it. Cost: the catalogue streamed once from SQL (2 queries per 2,000 items).
+    On the way cards learn what was counted of their items. Returns the build, whose `outcome` says what
+    became of it. Raises Busy, and whatever made it fail, after recording it. Cost: the catalogue streamed
+    once from SQL, a batch in memory: 5 queries per 2,000 items (facts and genres, votes, totals and what
+    cards tell of them), and what `items.set_counts` costs where something was counted since.
     """
     with _alone() as renew:
         _bury()
@@ -105,6 +107,7 @@ def _build(build: IndexBuild, *, now: datetime, accept: bool, renew: Callable[[]
         for batch in stream.published():
             build.items += len(batch)
             writer.add(_scores(batch, now=epoch))
+            engagement.tell([facts.id for facts in batch])
             renew()
         build.sizes = writer.finish()
         build.genres = genres.names()
@@ -123,8 +126,9 @@ def _build(build: IndexBuild, *, now: datetime, accept: bool, renew: Callable[[]
 
 def _scores(batch: list[Facts], *, now: int) -> dict[str, dict[str, float]]:
     scores: dict[str, dict[str, float]] = defaultdict(dict)
+    votes = engagement.votes([facts.id for facts in batch], now=now)
     for facts in batch:
-        score = ranking.index_score(facts, now=now)
+        score = ranking.index_score(facts, votes.get(facts.id, ()), now=now)
         scores[indexes.TRENDING][facts.id] = score
         for genre in facts.genres:
             scores[indexes.genre_index(genre)][facts.id] = score

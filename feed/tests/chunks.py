@@ -94,6 +94,7 @@ def cases(draw: st.DrawFn, *, most: int = 60, size: int = 60) -> Case:
         seen=some(items),
         taken=some(items),
         lately=some(items),
+        skipped=some([f"movie:{number}" for number in range(20, 40)]),
     )
     return Case(inputs, known)
 

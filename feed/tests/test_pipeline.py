@@ -195,6 +195,24 @@ def test_equal_scores_are_ordered_by_id() -> None:
         assert order_of(pools, recipe.TRENDING) == ["a", "b", "c", "d"]
 
 
+def test_a_skip_pushes_the_titles_items_down_and_moves_nothing_else() -> None:
+    found = lone_items(90, recipe.TRENDING)
+    known = {c.id: facts(c.id) for c in found}
+    siblings = ["trending-0", "trending-30"]
+    known |= {item: facts(item, title="movie:skipped") for item in siblings}
+    case = Case(inputs_of({recipe.TRENDING: found}), known)
+    with patch.object(recipe, "TIER", 1):
+        usual = [slot.id for slot in case.planned().slots]
+        skipped = [slot.id for slot in case.planned(skipped=frozenset({"movie:skipped"})).slots]
+        assert case.planned(feed="trending", skipped=frozenset({"movie:skipped"})) == case.planned(
+            feed="trending"
+        )
+    # -0.30 is as much as 0.30 / 0.45 of a rank: 60 of these 90 places (less the two that the siblings leave).
+    assert [usual.index(item) for item in siblings] == [0, 30]
+    assert [skipped.index(item) for item in siblings] == [58, 89]
+    assert [i for i in usual if i not in siblings] == [i for i in skipped if i not in siblings]
+
+
 def test_sessions_differ_in_order_but_hardly_in_what_comes_first() -> None:
     pools = {recipe.TRENDING: lone_items(60, recipe.TRENDING)}
     known = {c.id: facts(c.id) for c in pools[recipe.TRENDING]}

@@ -1,17 +1,19 @@
 """Signals and scores, against values computed by hand."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import log
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.types import KINDS, Kind, Votes
 from content.types import Facts
 from feed import ranking, recipe
 from feed.tests.chunks import GENRES, NOW, facts
 
-DAY = 86_400
+HOUR, DAY = 3_600, 86_400
 TODAY = NOW // DAY
 
 any_facts = st.builds(
@@ -27,27 +29,55 @@ any_facts = st.builds(
     boost=st.integers(-10, 10),
     hidden=st.booleans(),
 )
+ballots = st.lists(
+    st.builds(Votes, st.integers(NOW - 60 * HOUR, NOW + HOUR), st.sampled_from(KINDS), st.integers(1, 10**6)),
+    max_size=30,
+)
 tastes = st.dictionaries(st.sampled_from(GENRES), st.floats(0, 1))
 
 
-@given(any_facts, tastes, st.floats(0, 1), st.integers(0, 1_000))
+@given(any_facts, tastes, st.floats(0, 1), st.integers(0, 1_000), st.booleans())
 def test_every_signal_stays_in_its_range(
-    item: Facts, taste: dict[str, float], rank: float, supporters: int
+    item: Facts, taste: dict[str, float], rank: float, supporters: int, skipped: bool
 ) -> None:
-    values = ranking.signals(item, rank=rank, supporters=supporters, taste=taste, now=NOW)
+    values = ranking.signals(item, rank=rank, supporters=supporters, taste=taste, skipped=skipped, now=NOW)
     assert list(values) == [weight.name for weight in fields(recipe.RANKER)]
     assert all(0 <= value <= 1 for name, value in values.items() if name != "boost")
     assert -1 <= values["boost"] <= 1
     assert 0 <= ranking.rating(item) <= 1
 
 
-@given(any_facts)
-def test_an_index_score_is_the_rounded_sum_of_its_named_terms(item: Facts) -> None:
-    terms = ranking.index_terms(item, now=NOW)
+@given(any_facts, ballots)
+def test_an_index_score_is_the_rounded_sum_of_its_named_terms(item: Facts, votes: list[Votes]) -> None:
+    terms = ranking.index_terms(item, votes, now=NOW)
     assert list(terms) == [weight.name for weight in fields(recipe.INDEX)]
-    score = ranking.index_score(item, now=NOW)
+    score = ranking.index_score(item, votes, now=NOW)
     assert score == round(sum(terms.values()), 6)
     assert -0.5 <= score <= 1.5
+
+
+@given(ballots, st.randoms(use_true_random=False))
+def test_engagement_is_of_0_to_1_and_the_same_in_any_order(votes: list[Votes], random: Random) -> None:
+    shuffled = random.sample(votes, len(votes))
+    assert 0 <= ranking.engagement(votes, now=NOW) <= 1
+    assert ranking.engagement(shuffled, now=NOW) == ranking.engagement(votes, now=NOW)
+
+
+@given(ballots, st.sampled_from(KINDS), st.integers(1, 1_000))
+def test_a_vote_more_never_counts_less_and_a_skip_never_more(
+    votes: list[Votes], kind: Kind, number: int
+) -> None:
+    before = ranking.engagement(votes, now=NOW)
+    after = ranking.engagement([*votes, Votes(NOW, kind, number)], now=NOW)
+    assert after <= before if kind == "skip" else after >= before
+
+
+@given(any_facts)
+def test_without_votes_items_rank_by_what_the_catalogue_knows_in_40_25_35(item: Facts) -> None:
+    plain = replace(item, boost=0)
+    recency = ranking.recency(plain, now=NOW)
+    known = 0.40 * ranking.popularity(plain) + 0.25 * ranking.rating(plain) + 0.35 * recency
+    assert ranking.index_score(plain, (), now=NOW) == pytest.approx(known / 2, abs=1e-6)
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e6))
@@ -132,28 +162,86 @@ def test_each_friend_halves_what_is_missing() -> None:
 
 def test_a_score_is_the_weighted_sum_of_its_signals() -> None:
     item = facts("i", popularity=500, released=TODAY + 1, published_at=NOW, genres=("drama",), boost=-4)
-    score = ranking.score(item, rank=0.9, supporters=2, taste={"drama": 0.8}, now=NOW)
+    score = ranking.score(item, rank=0.9, supporters=2, taste={"drama": 0.8}, skipped=False, now=NOW)
     # 0.45 * 0.9 + 0.10 * 1 + 0.05 * 1 + 0.20 * 0.8 + 0.20 * 0.75 + 0.25 * -0.4
     # = 0.405  + 0.10     + 0.05     + 0.16       + 0.15        - 0.10
     assert score == 0.765
+    skipped = ranking.score(item, rank=0.9, supporters=2, taste={"drama": 0.8}, skipped=True, now=NOW)
+    assert skipped == 0.465  # 0.30 less
 
 
 def test_an_index_score_by_hand() -> None:
     item = facts("i", popularity=500, rating=6.4, votes=1_000, released=TODAY + 1, published_at=NOW, boost=5)
-    # 0.40 * 1 + 0.25 * 0.64 + 0.35 * 1 + 0.50 * 0.5 = 0.40 + 0.16 + 0.35 + 0.25
-    assert ranking.index_score(item, now=NOW) == 1.16
+    # 0.50 * 0 + 0.20 * 1 + 0.125 * 0.64 + 0.175 * 1 + 0.50 * 0.5 = 0.20 + 0.08 + 0.175 + 0.25
+    assert ranking.index_score(item, (), now=NOW) == 0.705
+    # 200 views are worth 100, as much as the prior is: 0.50 * 0.5 more
+    assert ranking.index_score(item, [Votes(NOW, "view", 200)], now=NOW) == 0.955
+
+
+class TestEngagement:
+    def test_nothing_done_is_nothing(self) -> None:
+        assert ranking.engagement((), now=NOW) == 0
+
+    def test_the_worth_of_votes_halves_every_six_hours(self) -> None:
+        # 50 likes are worth 150, half of that 75, a quarter 37.5; the prior is 100
+        assert ranking.engagement([Votes(NOW, "like", 50)], now=NOW) == 150 / 250
+        assert ranking.engagement([Votes(NOW - 6 * HOUR, "like", 50)], now=NOW) == 75 / 175
+        assert ranking.engagement([Votes(NOW - 12 * HOUR, "like", 50)], now=NOW) == 37.5 / 137.5
+        # a clock that is ahead of the build's gains nothing by it
+        assert ranking.engagement([Votes(NOW + HOUR, "like", 50)], now=NOW) == 150 / 250
+
+    def test_a_few_votes_hardly_move_it(self) -> None:
+        assert ranking.engagement([Votes(NOW, "like", 1)], now=NOW) == 3 / 103
+        assert ranking.engagement([Votes(NOW, "like", 1_000)], now=NOW) == 3_000 / 3_100
+
+    def test_skips_speak_against_it_and_never_below_nothing(self) -> None:
+        # 20 * 3 - 10 * 1 = 50
+        mixed = [Votes(NOW, "like", 20), Votes(NOW, "skip", 10)]
+        assert ranking.engagement(mixed, now=NOW) == 50 / 150
+        assert ranking.engagement([Votes(NOW, "like", 1), Votes(NOW, "skip", 4)], now=NOW) == 0
+
+    def test_every_kind_has_its_worth_and_a_stronger_one_no_lesser(self) -> None:
+        assert set(recipe.VOTES) == set(KINDS)
+        worths = [recipe.VOTES[kind] for kind in KINDS if kind != "skip"]
+        assert worths == sorted(worths)
+
+
+class TestWhoMovesAnIndex:
+    """An obscure old film, next to what ranks without anybody's votes."""
+
+    OBSCURE = facts("obscure", popularity=0, rating=5, votes=20, released=0, published_at=0)
+    HIT = facts(
+        "hit", popularity=200, rating=7.5, votes=2_000, released=TODAY - 60, published_at=NOW - 30 * DAY
+    )
+    ORDINARY = facts("ordinary", popularity=30, rating=6.5, released=TODAY - 730, published_at=NOW - 60 * DAY)
+
+    def score(self, item: Facts, *votes: Votes) -> float:
+        return ranking.index_score(item, votes, now=NOW)
+
+    def test_a_hundred_viewers_within_the_hour_carry_it_above_the_hits(self) -> None:
+        begun = NOW - 59 * 60  # an hour's votes are as old as its beginning
+        assert self.score(self.OBSCURE) < self.score(self.ORDINARY) < self.score(self.HIT)
+        assert self.score(self.OBSCURE, Votes(begun, "like", 100)) > self.score(self.HIT)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_one_viewer_who_votes_every_hour_never_carries_it_anywhere(self, kind: Kind) -> None:
+        hours = range(NOW - recipe.ENGAGEMENT_WINDOW, NOW + HOUR, HOUR)
+        persistent = [Votes(hour, kind, 1) for hour in hours]
+        assert self.score(self.OBSCURE, *persistent) < self.score(self.ORDINARY)
 
 
 def test_scores_have_six_digits() -> None:
-    third = ranking.score(facts("i", popularity=7), rank=1 / 3, supporters=0, taste={}, now=NOW)
+    third = ranking.score(
+        facts("i", popularity=7), rank=1 / 3, supporters=0, taste={}, skipped=False, now=NOW
+    )
     assert third == round(third, 6)
     assert ranking.popularity(facts("i", popularity=7)) == pytest.approx(log(8) / log(501))
 
 
 def test_weights_of_the_recipe_add_up() -> None:
-    """All that speaks for an item gives 1; staff's word comes on top."""
+    """All that speaks for an item gives 1; staff's word comes on top, and a skip takes away."""
     ranker, index = recipe.RANKER, recipe.INDEX
     assert (
         ranker.rank + ranker.popularity + ranker.recency + ranker.affinity + ranker.social == pytest.approx(1)
     )
-    assert index.popularity + index.rating + index.recency == pytest.approx(1)
+    assert index.engagement + index.popularity + index.rating + index.recency == pytest.approx(1)

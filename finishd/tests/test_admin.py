@@ -190,7 +190,8 @@ class TestIndexes:
     ) -> None:
         response = staff.get(reverse("admin:feed_index", args=["trending"]))
         head = response.context["head"]
-        assert head["headers"] == ["", "item", "score", "popularity", "rating", "recency", "boost"]
+        names = ["engagement", "popularity", "rating", "recency", "boost"]
+        assert head["headers"] == ["", "item", "score", *names]
         place, item, score, *terms = head["rows"][0]
         assert place == 1
         assert "Film 0" in item

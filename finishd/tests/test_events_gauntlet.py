@@ -238,7 +238,10 @@ def wait_for(condition: Callable[[], bool], around: Processes, *, seconds: float
 def standing() -> str:
     """How far readers are, for whom a deadline has passed."""
     columns = ("reader", "shard", "read", "events", "duplicates", "resets", "moved_at")
-    rows = [" ".join(map(str, row)) for row in Checkpoint.objects.order_by("reader", "shard").values_list(*columns)]
+    rows = [
+        " ".join(map(str, row))
+        for row in Checkpoint.objects.order_by("reader", "shard").values_list(*columns)
+    ]
     return f"{PendingHistory.objects.count()} rows pending; {'; '.join(rows)}"
 
 

@@ -1,0 +1,191 @@
+"""What viewers do moves the indexes and shows on cards, at the next rebuild."""
+
+from io import StringIO
+from typing import Any
+
+import orjson
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from analytics import adding
+from analytics.adding import Row
+from content.models import Item
+from content.services import cards, items
+from feed import indexes
+from feed.models import IndexBuild
+from feed.services import indexes as looks
+from feed.tests import world
+from feed.tests.test_indexes import fail, when_sql
+from finishd.lib.keys import HOUR
+from finishd.run.embedded_redis import RedisServer
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+NOW = int(world.NOW.timestamp())
+
+
+def count(item: str, kind: str, viewers: int, *, hours_ago: int = 0) -> None:
+    """Let so many viewers have done something within an hour, as a drain counts it."""
+    hour = NOW // HOUR * HOUR - hours_ago * HOUR
+    with transaction.atomic():
+        adding.add(
+            [
+                Row(item, "hour", hour, kind, viewers, viewers, 0),
+                Row(item, "total", 0, kind, viewers, 0, 0),
+            ]
+        )
+
+
+def obscure() -> str:
+    """The catalogue's last film, made old and unknown."""
+    item = world.catalogue(50)[-1]
+    Item.objects.filter(id=item).update(popularity=0, vote_count=0, release_year=1950)
+    cards.write([item])
+    return item
+
+
+def head(build: IndexBuild, name: str = "trending") -> list[str]:
+    return [item for item, _ in indexes.head(build.pk, name, 50)]
+
+
+def card(item: str) -> dict[str, Any]:
+    body: dict[str, Any] = orjson.loads(cards.read([item])[0] or b"")
+    return body
+
+
+def versions() -> list[tuple[str, int, int]]:
+    return list(Item.objects.order_by("id").values_list("id", "version", "carded_version"))
+
+
+class TestIndexes:
+    def test_a_hundred_likes_within_the_hour_lead_trending_and_the_genres(self) -> None:
+        item = obscure()
+        assert head(world.build())[-1] == item
+        count(item, "like", 100)
+        build = world.build()
+        assert head(build)[0] == item
+        assert head(build, "genre:documentary")[0] == item
+        entry = looks.head("trending", count=1)[0]
+        assert entry.terms["engagement"] == pytest.approx(0.5 * 300 / 400)
+        assert entry.score == pytest.approx(sum(entry.terms.values()), abs=1e-6)
+
+    def test_one_viewer_who_likes_it_every_hour_does_not_even_lead_it_past_the_next_to_last(self) -> None:
+        item = obscure()
+        for hours_ago in range(49):
+            count(item, "like", 1, hours_ago=hours_ago)
+        assert head(world.build())[-1] == item
+
+    def test_what_was_done_days_ago_is_over(self) -> None:
+        item = obscure()
+        count(item, "like", 10_000, hours_ago=49)
+        assert head(world.build())[-1] == item
+
+
+class TestCards:
+    def test_they_tell_what_was_ever_counted_and_nothing_where_nothing_was(self) -> None:
+        item = obscure()
+        count(item, "like", 3, hours_ago=1_000)
+        count(item, "view", 70)
+        count(item, "skip", 5)
+        world.build()
+        told = card(item)
+        assert (told["likeCount"], told["viewCount"], told["shareCount"]) == (3, 70, 0)
+        silent = card("film-0000")
+        assert (silent["likeCount"], silent["viewCount"], silent["shareCount"]) == (None, None, None)
+
+    def test_a_rebuild_after_which_nothing_changed_writes_nothing(self) -> None:
+        count(obscure(), "like", 3)
+        world.build()
+        before = versions()
+        with CaptureQueriesContext(connection) as queries:
+            world.build()
+        assert versions() == before
+        assert not [query for query in queries if 'UPDATE "content_' in query["sql"]]
+        count("film-0001", "like", 1)
+        world.build()
+        changed = set(versions()) - set(before)
+        assert changed == {("film-0001", 2, 2)}
+
+    def test_counts_that_cannot_be_told_do_not_lose_the_build(self) -> None:
+        item = obscure()
+        count(item, "like", 100)
+        with when_sql("UPDATE content_item SET like_count", fail):
+            build = world.build()
+        assert build.outcome == IndexBuild.Outcome.PUBLISHED
+        assert head(build)[0] == item
+        assert card(item)["likeCount"] is None
+        world.build()
+        assert card(item)["likeCount"] == 100
+
+
+def test_a_batch_costs_five_queries() -> None:
+    count(obscure(), "like", 100)
+    world.build()
+    with CaptureQueriesContext(connection) as queries:
+        world.build()
+    read = [query["sql"] for query in queries if 'FROM "content_item' in query["sql"]]
+    counted = [query["sql"] for query in queries if 'FROM "analytics_' in query["sql"]]
+    # One batch of 50: its items, their genres, and what their cards tell; then no second batch. 3 + 1
+    assert len(read) == 4
+    # votes, totals
+    assert len(counted) == 2
+
+
+def explain(item: str) -> str:
+    """The command; what it printed."""
+    out = StringIO()
+    call_command("explain_rank", item, stdout=out)
+    return out.getvalue()
+
+
+class TestExplaining:
+    def test_it_shows_every_term_the_votes_and_the_place(self) -> None:
+        item = obscure()
+        count(item, "like", 100)
+        build = world.build()
+        told = explain(item).splitlines()
+        # 300 / 400 of 0.50; a rating of nobody is the prior's; out in 1950, here since this minute
+        assert told == [
+            f"{item} (movie:1048) at 2026-11-23 12:00 UTC",
+            "votes of the 48 hours before: like 100",
+            "",
+            "term             value    weight  weighted",
+            "engagement      0.7500     0.500    0.3750",
+            "popularity      0.0000     0.200    0.0000",
+            "rating          0.6400     0.125    0.0800",
+            "recency         0.5000     0.175    0.0875",
+            "boost           0.0000     0.500    0.0000",
+            "score                               0.5425",
+            "",
+            f"Place 1 of 50 in the trending index (generation {build.pk}), with a score of 0.5425 there.",
+        ]
+
+    def test_its_terms_are_as_of_the_build_and_of_now_without_one(self) -> None:
+        item = obscure()
+        assert explain(item).endswith("\nThere is no index yet.\n")
+        world.build()
+        count(item, "like", 100)
+        told = explain(item)
+        assert "score                               0.5425" in told
+        assert told.endswith("with a score of 0.1675 there.\n")
+
+    def test_it_says_why_an_item_is_in_no_index(self) -> None:
+        draft, hidden, late, *_ = world.catalogue(10)
+        Item.objects.filter(id=hidden).update(hidden=True)
+        items.set_status([late], Item.Status.DRAFT, now=world.NOW)
+        world.build()
+        items.set_status([draft], Item.Status.DRAFT, now=world.NOW)
+        items.set_status([late], Item.Status.PUBLISHED, now=world.NOW)
+        cards.write([hidden])
+        assert explain(draft) == f"{draft} is not published: no index holds it\n"
+        assert explain(hidden).endswith(": staff hide it.\n")
+        assert explain(late).endswith(": published since, or below its cap.\n")
+        with pytest.raises(CommandError, match="nobody is not in the catalogue"):
+            explain("nobody")
+
+    def test_it_says_so_when_redis_gives_no_answer(self, redis_server: RedisServer) -> None:
+        redis_server.stop()
+        with pytest.raises(CommandError, match="Redis gives no answer"):
+            explain("heat")
