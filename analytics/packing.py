@@ -30,7 +30,8 @@ def unpack(event_id: str, payload: bytes) -> Event:
     try:
         viewer, item, kind, at, watched, digest = orjson.loads(payload)
         event = Event(event_id, viewer, item, kind, at, watched, b64decode(digest))
-        good = isinstance(viewer, str) and isinstance(item, str) and isinstance(at, int) and kind in _KNOWN
+        good = isinstance(viewer, str) and isinstance(item, str) and isinstance(at, int)
+        good = good and isinstance(watched, int | None) and kind in _KNOWN
     except (TypeError, ValueError) as reason:
         raise ValueError("the payload cannot be read") from reason
     if not good:

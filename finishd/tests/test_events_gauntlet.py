@@ -256,6 +256,7 @@ def run(number: int, *, seconds: float, tmp_path: Path) -> None:
     directory.mkdir()
     redis = KeptRedis(directory, fsync="always")
     environment = dict.fromkeys(("REDIS_URL", "CACHE_URL", "CELERY_BROKER_URL"), redis.url)
+    environment["HISTORY_FLUSH_SECONDS"] = "10"
     try:
         with processes(tmp_path) as around:
             machinery = Machinery(around, environment)
@@ -264,10 +265,10 @@ def run(number: int, *, seconds: float, tmp_path: Path) -> None:
                 began = time.monotonic()
                 phones.send_all(seconds=seconds)
                 sent = time.monotonic()
-            wait_for(lambda: min(read("counts"), read("people")) >= number, around, seconds=100)
+            wait_for(lambda: min(read("counts"), read("people")) >= number, around, seconds=300)
             drained = time.monotonic()
             # Beat flushes each minute.
-            wait_for(lambda: not PendingHistory.objects.exists(), around, seconds=100)
+            wait_for(lambda: not PendingHistory.objects.exists(), around, seconds=300)
             flushed = time.monotonic()
             assert counted() == folded(stories)
             assert_known(stories)
