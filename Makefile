@@ -11,7 +11,7 @@ SETTINGS = env DEBUG=false FINISHD_DATA=/nonexistent ALLOWED_HOSTS=finishd.examp
 	DATABASE_URL=sqlite://:memory: FIREBASE_PROJECT_ID=finishd-check FIREBASE_KEYS_FILE= FINISHD_EMBEDDED_REDIS=false
 
 # What SQL decides: run on both databases. The rest is the same on either.
-SQL_TESTS = content activity/tests feed/tests/test_journeys.py feed/tests/test_indexes.py feed/tests/test_budgets.py \
+SQL_TESTS = content analytics activity/tests feed/tests/test_journeys.py feed/tests/test_indexes.py feed/tests/test_budgets.py \
 	finishd/tests/test_friends_feed.py finishd/tests/test_friends_model.py finishd/tests/test_people.py \
 	finishd/tests/test_admin.py finishd/tests/test_health.py
 

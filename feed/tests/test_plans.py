@@ -23,6 +23,7 @@ from finishd.lib import keys
 from finishd.lib.keys import MINUTE
 from finishd.lib.redis import store
 from finishd.testing.api import client_of, get_feed, ids_of, walk_feed
+from finishd.testing.events import did, happen
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -301,11 +302,12 @@ def test_after_a_busy_run_every_key_is_declared_and_bounded(settings: Any) -> No
         walk_feed(uid, limit=90, refresh="true")
         walk_feed(uid, limit=50, feed_type="trending")
     client_of("ama").post("/api/v1/social/block", {"target_uid": "kofi", "action": "block"})
+    happen(did("ama", "film-0001", "skip", at=int(time.time())))
     get_feed("ama", limit=10)
     assert world.undeclared() == []
     live = [bytes(raw).decode() for raw in store().scan_iter()]
     used = {key for key in keys.declared() if any(map(key.matches, live))}
-    ours = {key for key in keys.declared() if key.owner in {"content", "activity", "feed"}}
+    ours = {key for key in keys.declared() if key.owner in {"content", "analytics", "activity", "feed"}}
     # Those that stand for what is under way elsewhere: a build, a load, a rebuild, an erasure, a delivery.
     passing = {
         keys.INDEX_LOCK,

@@ -5,6 +5,7 @@ from itertools import count
 
 from activity import tasks
 from analytics import packing, stream
+from analytics.tasks import drain_shard
 from analytics.types import Event, Kind
 
 _numbers: Iterator[int] = count()
@@ -21,6 +22,7 @@ def arrive(events: Sequence[Event], *, shard: int = 0) -> None:
 
 
 def happen(*events: Event, shard: int = 0) -> None:
-    """They arrive, and activity's reader reads all that waits."""
+    """They arrive, and both readers read all that waits."""
     arrive(events, shard=shard)
     tasks.read_shard.apply(args=(shard,), throw=True)
+    drain_shard.apply(args=(shard,), throw=True)

@@ -81,12 +81,12 @@ def test_commands_exist(path: Path) -> None:
 @each_document
 def test_files_and_tests_that_are_named_exist(path: Path) -> None:
     code = "\n".join(_code(path.read_text(encoding="utf-8")))
-    for named, test in re.findall(r"(?<![\w/.-])([\w.-]+/[\w./*-]*)(?:::(\w+))?", code):
+    for named, *inside in re.findall(r"(?<![\w/.-])([\w.-]+/[\w./*-]*)(?:::([A-Z]\w+))?(?:::(\w+))?", code):
         if named.partition("/")[0] not in FOLDERS:
             continue
         assert _is_there(named), named
-        if test:
-            assert re.search(rf"def {test}\b", (ROOT / named).read_text(encoding="utf-8")), test
+        for test in filter(None, inside):
+            assert re.search(rf"(def|class) {test}\b", (ROOT / named).read_text(encoding="utf-8")), test
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.name)

@@ -345,6 +345,8 @@ class TestKeys:
             "project": "finishd",
             "queue": "indexes",
             "worker": "celery@host",
+            "shard": 3,
+            "partition": 7,
         }
         for key in keys.declared():
             name = key.of(**values)

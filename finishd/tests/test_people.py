@@ -470,7 +470,7 @@ class TestCommands:
             by_collection
         )
         (waiting,) = by_collection["pending_history"]
-        assert waiting["payload"]["seen"].keys() == {"film-0002", "film-0003"}
+        assert waiting["body"]["seen"].keys() == {"film-0002", "film-0003"}
         (person,) = by_collection["people"]
         assert person["name"] == "ama's name"
         assert "yaw" in json.dumps(person["blocked"])
