@@ -24,7 +24,7 @@ help: ## list the targets
 install: ## make .venv with the pinned requirements (run and test do it by themselves)
 	@$(PYTHON) requirements/install.py dev
 
-run: install ## web server, worker, beat and an embedded Redis in this terminal; PORT=8000 HOST=127.0.0.1
+run: install ## web server, workers, beat and an embedded Redis in this terminal; PORT=8000 HOST=127.0.0.1
 	@exec $(PY) -m finishd.run
 
 test: check ## everything that must hold, in five minutes: check, then the tests on SQLite and on PostgreSQL

@@ -4,7 +4,15 @@ import os
 import threading
 from typing import IO, TextIO
 
-COLOURS = {"finishd": "1", "web": "36", "worker": "33", "beat": "35", "redis": "31", "setup": "32"}
+COLOURS = {
+    "finishd": "1",
+    "web": "36",
+    "worker": "33",
+    "events": "34",
+    "beat": "35",
+    "redis": "31",
+    "setup": "32",
+}
 WIDTH = max(len(name) for name in COLOURS)
 
 

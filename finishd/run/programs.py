@@ -8,7 +8,11 @@ from finishd.run import embedded_redis
 from finishd.run.config import Config
 from finishd.run.process import Program
 
-QUEUES = ("fanout", "default", "content", "indexes", "analytics")
+# Workers by name: their queues, and how many processes each has. A burst of events delays no delivery.
+WORKERS = {
+    "worker": (("fanout", "default", "content", "indexes"), 2),
+    "events": (("analytics",), 1),
+}
 
 
 def redis(*, port: int, directory: Path, environment: Mapping[str, str]) -> Program:
@@ -29,17 +33,24 @@ def web(config: Config, environment: Mapping[str, str]) -> Program:
     return Program("web", [sys.executable, "-m", *command], environment, restart=False)
 
 
-def worker(environment: Mapping[str, str]) -> Program:
-    options = ["--loglevel", "info", "--concurrency", "2", "--queues", ",".join(QUEUES)]
-    return _celery("worker", *options, environment=environment)
+def workers(environment: Mapping[str, str]) -> list[Program]:
+    return [
+        _celery(
+            name,
+            *("worker", "--hostname", f"{name}@%h", "--loglevel", "info"),
+            *("--concurrency", str(processes), "--queues", ",".join(queues)),
+            environment=environment,
+        )
+        for name, (queues, processes) in WORKERS.items()
+    ]
 
 
 def beat(environment: Mapping[str, str]) -> Program:
-    return _celery("beat", "--loglevel", "warning", "--pidfile", "", environment=environment)
+    return _celery("beat", "beat", "--loglevel", "warning", "--pidfile", "", environment=environment)
 
 
 def _celery(name: str, *options: str, environment: Mapping[str, str]) -> Program:
-    command = [sys.executable, "-m", "celery", "--quiet", "-A", "finishd", name, *options]
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "finishd", *options]
     return Program(name, command, _patient(environment))
 
 

@@ -53,7 +53,8 @@ def start(config: Config, supervisor: Supervisor, output: Output) -> None:
     environment = {**config.environment, **settings, "PYTHONUNBUFFERED": "1"}
     answer = json.loads(supervisor.step(programs.prepare(environment)))
     supervisor.start(programs.web(config, environment))
-    supervisor.start(programs.worker(environment))
+    for worker in programs.workers(environment):
+        supervisor.start(worker)
     supervisor.start(programs.beat(environment))
     supervisor.wait_until(
         lambda: healthy(config.address),

@@ -16,7 +16,7 @@ from django.conf import settings
 
 from finishd.run import programs
 
-OURS = ("web", "worker", "beat", "migrate")
+OURS = ("web", *programs.WORKERS, "beat", "migrate")
 ROOT = Path(settings.BASE_DIR)
 
 
@@ -26,8 +26,12 @@ def services() -> dict[str, dict[str, Any]]:
     return services
 
 
-def test_the_worker_listens_to_every_queue(services: dict[str, dict[str, Any]]) -> None:
-    assert ",".join(programs.QUEUES) in services["worker"]["command"]
+@pytest.mark.parametrize("name", programs.WORKERS)
+def test_workers_listen_to_the_queues_that_make_run_gives_them(
+    services: dict[str, dict[str, Any]], name: str
+) -> None:
+    queues, _ = programs.WORKERS[name]
+    assert ",".join(queues) in services[name]["command"]
 
 
 @pytest.mark.parametrize("name", OURS)

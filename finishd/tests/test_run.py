@@ -253,10 +253,10 @@ class TestSettings:
         config.write_run_env(asked.run_env, {"SECRET_KEY": "s"})
         assert asked.run_env.stat().st_mode & 0o777 == 0o600
 
-    def test_the_worker_listens_to_every_queue_that_tasks_are_sent_to(self) -> None:
+    def test_workers_listen_to_every_queue_that_tasks_are_sent_to(self) -> None:
         routes: dict[str, dict[str, str]] = settings.CELERY_TASK_ROUTES
         sent = {settings.CELERY_TASK_DEFAULT_QUEUE, *(route["queue"] for route in routes.values())}
-        assert sent == set(programs.QUEUES)
+        assert sent == {queue for queues, _ in programs.WORKERS.values() for queue in queues}
 
 
 @pytest.mark.django_db
