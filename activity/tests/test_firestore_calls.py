@@ -105,6 +105,7 @@ class TestTheWrapper:
         assert not isinstance(refused.value, StoreUnavailable)
 
 
+@pytest.mark.slow
 class TestADeadServer:
     """Closed: refused at once. Silent: connections are accepted and never answered."""
 

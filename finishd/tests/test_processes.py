@@ -139,6 +139,7 @@ def assert_away(web: Web) -> float:
     return took
 
 
+@pytest.mark.slow
 def test_a_redis_that_hangs_costs_one_time_out_and_then_nothing(
     redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -156,6 +157,7 @@ def test_a_redis_that_hangs_costs_one_time_out_and_then_nothing(
         started.wait_for(lambda: web.get("/api/v1/feed", "ama").status_code == 200, seconds=10)
 
 
+@pytest.mark.slow
 def test_without_a_broker_the_feed_is_served_and_nobody_waits_for_it(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

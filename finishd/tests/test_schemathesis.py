@@ -71,6 +71,7 @@ def catalogue(transactional_db: None) -> None:
     builds.rebuild(now=timezone.now())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("catalogue")
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=[operation.label for operation in OPERATIONS])
