@@ -16,12 +16,13 @@ DAY = 24 * HOUR
 
 Kind = Literal["string", "hash", "list", "set", "zset", "stream"]
 _SAFE = "-_.~:@+=,"
+_PLAIN = re.compile(r"[A-Za-z0-9\-_.~:@+=,]*")  # what quoting leaves as it is
 _REGISTRY: list["Key"] = []
 
 
 def tag(uid: str) -> str:
     """A uid as it stands between the braces of a key: no brace, blank or control character survives."""
-    return quote(uid, safe=_SAFE)
+    return uid if _PLAIN.fullmatch(uid) else quote(uid, safe=_SAFE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +35,19 @@ class Key:
     bound: str
     ttl: int | None = None  # seconds; None: never expires, the bound says why that is safe
     _names: tuple[str, ...] = field(init=False, repr=False, default=())
+    _form: str = field(init=False, repr=False, default="")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_names", tuple(re.findall(r"<(\w+)>", self.pattern)))
+        braces = self.pattern.replace("{", "{{").replace("}", "}}")
+        object.__setattr__(self, "_form", re.sub(r"<(\w+)>", r"{\1}", braces))
         _REGISTRY.append(self)
 
     def of(self, **values: str | int) -> str:
         """The key's name; `viewer` is escaped, everything else stands as it is."""
-        name = self.pattern
-        for variable in self._names:
-            value = str(values[variable])
-            name = name.replace(f"<{variable}>", tag(value) if variable == "viewer" else value)
-        return name
+        if "viewer" in values:
+            values["viewer"] = tag(str(values["viewer"]))
+        return self._form.format_map(values)
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -3,15 +3,27 @@
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_
+from typing import Final
 
+from django.db import connection
 from django.db.models import Q
 
 from activity.models import Delivery
 from activity.store.meter import note_documents
 from activity.store.orm.calls import call
 from activity.types import TimelineRow
+from finishd.lib import rows
 
-_COLUMNS = ("at", "status", "favorite", "rating", "actor_name", "actor_picture")
+_IDENTITY: Final = ("viewer", "actor", "title")
+_COLUMNS: Final[dict[str, rows.Kind]] = {
+    "at": "bigint",
+    "status": "text",
+    "favorite": "boolean",
+    "rating": "bigint",
+    "actor_name": "text",
+    "actor_picture": "text",
+}
+_ALL: Final[dict[str, rows.Kind]] = {**dict.fromkeys(_IDENTITY, "text"), **_COLUMNS}
 _DELETED_AT_ONCE = 200  # SQLite's bound on the depth of a condition
 
 
@@ -19,25 +31,23 @@ class Timelines:
     @call
     def timeline(self, uid: str, *, limit: int = 100) -> list[TimelineRow]:
         newest = Delivery.objects.filter(viewer=uid).order_by("-at", "actor", "title")
-        rows = list(newest.values_list("actor", "title", *_COLUMNS)[:limit])
-        note_documents(len(rows))
-        return [TimelineRow(*row) for row in rows]
+        found = list(newest.values_list("actor", "title", *_COLUMNS)[:limit])
+        note_documents(len(found))
+        return [TimelineRow(*row) for row in found]
 
     @call
-    def put_rows(self, rows: Sequence[tuple[str, TimelineRow]]) -> None:
-        note_documents(len(rows))
-        Delivery.objects.bulk_create(
-            [
-                Delivery(
-                    viewer=viewer, actor=row.actor, title=row.title, **{c: getattr(row, c) for c in _COLUMNS}
-                )
-                for viewer, row in rows
-            ],
-            update_conflicts=True,
-            unique_fields=["viewer", "actor", "title"],
-            update_fields=list(_COLUMNS),
-            batch_size=500,
+    def put_rows(self, given: Sequence[tuple[str, TimelineRow]]) -> None:
+        note_documents(len(given))
+        values = [
+            (viewer, row.actor, row.title, *(getattr(row, c) for c in _COLUMNS)) for viewer, row in given
+        ]
+        news = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)
+        statement = (
+            f"INSERT INTO activity_delivery ({', '.join(_ALL)}) {rows.selected(_ALL)} "
+            f"ON CONFLICT ({', '.join(_IDENTITY)}) DO UPDATE SET {news}"
         )
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [rows.packed(values)])
 
     @call
     def drop_rows(self, keys: Sequence[tuple[str, str, str]]) -> None:
@@ -51,8 +61,8 @@ class Timelines:
 
     @call
     def rows_from(self, uid: str, actor: str, *, limit: int = 500) -> list[str]:
-        rows = Delivery.objects.filter(viewer=uid, actor=actor).order_by("title")
-        found = list(rows.values_list("title", flat=True)[:limit])
+        theirs = Delivery.objects.filter(viewer=uid, actor=actor).order_by("title")
+        found = list(theirs.values_list("title", flat=True)[:limit])
         note_documents(len(found))
         return found
 

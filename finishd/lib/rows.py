@@ -1,0 +1,31 @@
+"""Many rows in one parameter of a statement: a JSON array, which both databases take apart.
+
+A statement with a placeholder a value costs more in Python than in the database: for 500 rows of nine columns
+Django's `bulk_create` takes about five times as long as this.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+import orjson
+from django.db import connection
+
+Kind = Literal["text", "bigint", "boolean"]
+
+_SOURCES: Final = {
+    "sqlite": ("json_each(%s) AS row", "json_extract(row.value, '$[{place}]')"),
+    "postgresql": ("jsonb_array_elements(%s::jsonb) AS row(value)", "(row.value ->> {place})::{kind}"),
+}
+
+
+def selected(columns: Mapping[str, Kind]) -> str:
+    """`SELECT … FROM …` of rows that `packed` made, in the words of the database in use; for `INSERT INTO` and an
+    `ON CONFLICT` after it."""
+    source, element = _SOURCES[connection.vendor]
+    values = ", ".join(element.format(place=place, kind=kind) for place, kind in enumerate(columns.values()))
+    return f"SELECT {values} FROM {source} WHERE true"  # noqa: S608  (nothing of it comes from outside)
+
+
+def packed(rows: Sequence[Sequence[object]]) -> str:
+    """The parameter: each row's values in the order of `selected`'s columns."""
+    return orjson.dumps([tuple(row) for row in rows]).decode()
