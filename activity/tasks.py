@@ -25,6 +25,7 @@ _BOUNDS: dict[str, Any] = {
     "retry_backoff_max": 5,
     "retry_jitter": True,
 }
+GO_ON_SECONDS = 0.25  # of one delivery, before others have their turn
 SWEPT = 200  # jobs that are queued again at once
 SWEEP_SECONDS = 4.0  # a sweep goes on as long, while there are more
 SWEPT_DUE_AFTER = 30.0
@@ -34,9 +35,12 @@ BACKLOG = 1_000  # messages before which a sweep adds none: what waits is not lo
 
 @shared_task(name="activity.tasks.deliver", **_BOUNDS)
 def deliver(uid: str, title: str, version: int, **_: Any) -> None:
-    """One chunk of an activity's followers; the next one is the next message."""
-    if fanout.chunk(uid, title, version, now=time.time()):
-        deliver.delay(uid, title, version)
+    """Chunks of an activity's followers, for a moment; what is left then is the next message."""
+    until = time.monotonic() + GO_ON_SECONDS
+    while fanout.chunk(uid, title, version, now=time.time()):
+        if time.monotonic() >= until:
+            deliver.delay(uid, title, version)
+            break
 
 
 @shared_task(name="activity.tasks.settle", **_BOUNDS)

@@ -237,6 +237,7 @@ class TestDeliveries:
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(fanout, "CHUNK", 1)
+        monkeypatch.setattr("activity.tasks.GO_ON_SECONDS", 0)
         friends(messages, "ama", "mei", "yaa")
         state("kofi")
         messages.run(messages.waiting.pop())
