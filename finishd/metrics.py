@@ -19,7 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from activity.services import lag, metering
+from activity.services import lag, metering, pending
 from analytics.services import lag as event_lag
 from analytics.types import READERS
 from feed.services import indexes
@@ -84,6 +84,12 @@ def _deliveries() -> Iterator[Metric]:
     for kind, number in sorted(now.waiting.items()):
         waiting.add_metric([kind], number)
     yield waiting
+
+
+def _histories() -> Iterator[Metric]:
+    rows, oldest = pending.waiting(now=time.time())
+    yield GaugeMetricFamily("finishd_histories_pending", "Rows of seen items that wait for the store.", rows)
+    yield GaugeMetricFamily("finishd_histories_pending_seconds", "Age of the oldest of them.", oldest)
 
 
 def _store_calls() -> Iterator[Metric]:
@@ -151,6 +157,7 @@ def _analytics() -> Iterator[Metric]:
 _PARTS: Final[dict[str, Callable[[], Iterator[Metric]]]] = {
     "deliveries": _deliveries,
     "analytics": _analytics,
+    "histories": _histories,
     "store_calls": _store_calls,
     "indexes": _indexes,
 }

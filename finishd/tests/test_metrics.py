@@ -22,6 +22,7 @@ from finishd.lib.redis import count_waits
 from finishd.lib.redis import store as redis
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import client_of, token_of
+from finishd.testing.events import did, happen
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -45,6 +46,13 @@ def scrape() -> Samples:
         for family in text_string_to_metric_families(answer.content.decode())
         for sample in family.samples
     }
+
+
+def test_what_people_have_seen_and_the_store_does_not_know_yet_is_measured() -> None:
+    happen(did("ama", "film-0001", at=int(time.time())))
+    found = scrape()
+    assert found["finishd_histories_pending", ()] == 1
+    assert 0 < found["finishd_histories_pending_seconds", ()] < 60
 
 
 class TestAccess:
