@@ -34,6 +34,9 @@ class FeedQuery(serializers.Serializer[None]):
     refresh = serializers.BooleanField(default=False)
 
 
+_QUERY: Final = FeedQuery()  # one for all requests: each further one would copy its fields
+
+
 class PlanPagination(BasePagination):
     """Cuts pages from plans. The clock is read here, at the edge."""
 
@@ -46,9 +49,7 @@ class PlanPagination(BasePagination):
     ) -> list[Live]:
         """`queryset` is of no use to a plan; the entries are (position, item, card bytes, slot bytes)."""
         self.began = time.perf_counter()
-        given = FeedQuery(data=request.query_params)
-        given.is_valid(raise_exception=True)
-        asked = given.validated_data
+        asked = _QUERY.run_validation(request.query_params)
         viewer, now = viewer_of(request).uid, time.time()
         sealed = asked.get("cursor")
         self.query = Query(

@@ -9,8 +9,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from finishd.auth import keystore
-from finishd.auth.tokens import InvalidToken, Viewer, verify
+from finishd.auth import keystore, remembered
+from finishd.auth.tokens import InvalidToken, Viewer
 
 SCHEME = "Bearer"
 
@@ -26,7 +26,7 @@ class FirebaseAuthentication(BaseAuthentication):
         if scheme.lower() != SCHEME.lower():
             return None
         try:
-            viewer = verify(
+            viewer = remembered.verify(
                 token.strip(),
                 project=settings.FIREBASE_PROJECT_ID,
                 find_key=keystore.current(),

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import jwt
@@ -37,11 +37,13 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A verified caller. `name` (≤ 200 characters) and `picture` (a URL) are what the token claims."""
+    """A verified caller. `name` (≤ 200 characters) and `picture` (a URL) are what the token claims; it expires at
+    `until` (epoch seconds)."""
 
     uid: str
     name: str | None = None
     picture: str | None = None
+    until: float = field(default=0.0, compare=False)
 
     is_authenticated: ClassVar[bool] = True
     is_anonymous: ClassVar[bool] = False
@@ -73,6 +75,7 @@ def verify(token: str, *, project: str, find_key: FindKey, now: float) -> Viewer
         uid=_subject(claims),
         name=_name(claims.get("name")),
         picture=_picture(claims.get("picture")),
+        until=_seconds(claims, "exp"),
     )
 
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from finishd.auth import devkeys, keystore
+from finishd.auth import devkeys, keystore, remembered
 from finishd.auth.tokens import InvalidToken, Viewer, verify
 from finishd.lib.redis import count_waits
 
@@ -337,3 +337,56 @@ class TestTokenCommand:
         settings.FIREBASE_KEYS_FILE = ""
         with pytest.raises(CommandError, match="make run"):
             call_command("token", "ama")
+
+
+class TestRemembered:
+    """A token is verified once a minute, and never trusted beyond what it says."""
+
+    @pytest.fixture(autouse=True)
+    def looked_up(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """The key ids that were asked for; nothing is remembered yet."""
+        monkeypatch.setattr(remembered, "_known", {})
+        self.asked: list[str] = []
+        return self.asked
+
+    def find(self, kid: str) -> rsa.RSAPublicKey | None:
+        self.asked.append(kid)
+        return find(kid)
+
+    def verify(self, token: str, *, project: str = PROJECT, now: float = NOW) -> Viewer:
+        return remembered.verify(token, project=project, find_key=self.find, now=now)
+
+    def test_it_is_verified_once_a_minute(self) -> None:
+        token = signed(claims())
+        for now in (NOW, NOW + 59, NOW + 60, NOW + 61):
+            assert self.verify(token, now=now).uid == "ama"
+        assert len(self.asked) == 2
+
+    def test_it_expires_within_that_minute(self) -> None:
+        token = signed(claims(exp=NOW + 10))
+        self.verify(token)
+        self.verify(token, now=NOW + 39)  # the leeway that clocks are given
+        with pytest.raises(InvalidToken) as refusal:
+            self.verify(token, now=NOW + 41)
+        assert refusal.value.code == "token_expired"
+
+    def test_what_another_project_or_other_keys_proved_is_no_proof(self) -> None:
+        token = signed(claims())
+        self.verify(token)
+        with pytest.raises(InvalidToken, match="another project"):
+            self.verify(token, project="other")
+        with pytest.raises(InvalidToken, match="unknown key"):
+            remembered.verify(token, project=PROJECT, find_key=lambda kid: None, now=NOW)
+
+    def test_what_is_refused_is_asked_for_each_time(self) -> None:
+        token = signed(claims(sub=""))
+        for _ in range(2):
+            with pytest.raises(InvalidToken):
+                self.verify(token)
+        assert len(self.asked) == 2
+
+    def test_the_memory_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(remembered, "MOST", 3)
+        for number in range(10):
+            self.verify(signed(claims(sub=f"viewer-{number}")))
+        assert len(remembered._known) <= 3
