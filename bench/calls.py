@@ -19,9 +19,7 @@ class Inside:
     def __init__(self, started: Servers, environment: Mapping[str, str]) -> None:
         self._servers = started
         settings = {**environment, "REDIS_TIMEOUT": "30"}
-        self.process = started.start(
-            sys.executable, "-m", "bench.inside", environment=settings, talks=True
-        )
+        self.process = started.start(sys.executable, "-m", "bench.inside", environment=settings, talks=True)
         self._rest = b""
 
     def call(self, name: str, *, deadline: float = DEADLINE, **arguments: Any) -> Any:

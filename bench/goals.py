@@ -17,7 +17,7 @@ class Goal:
     value: float
     direction: Direction
     says: str
-    unit: str = "×"
+    unit: str = ""
 
     def met(self, value: float) -> bool:
         return value >= self.value if self.direction == LEAST else value <= self.value
@@ -44,7 +44,7 @@ GOALS: Final = (
     Goal("indexes.memory", "indexes", 300.0, MOST, "rebuild at 1,000,000 items: peak memory", "MB"),
     Goal("indexes.stall", "indexes", 2.0, MOST, "longest stall at the switch, above rest", "ms"),
     Goal("importing.postgresql", "importing", 0.2, LEAST, "rows/s into PostgreSQL, beside COPY of the same"),
-    Goal("sizes.timeline", "sizes", 16_384, MOST, "a timeline of 400 rows", "bytes"),
+    Goal("sizes.timeline", "sizes", 24_576, MOST, "a timeline of 400 rows", "bytes"),
     Goal("sizes.card", "sizes", 2_048, MOST, "a card with its facts", "bytes"),
     Goal("sizes.plan", "sizes", 65_536, MOST, "a plan of 200 slots", "bytes"),
     Goal("sizes.profile", "sizes", 4_096, MOST, "a lite profile", "bytes"),

@@ -88,7 +88,9 @@ def run(load: Load) -> Figures:
     return replace(parse(said), limits=busy.says())
 
 
-def pairs(sides: Mapping[str, Load], *, rounds: int, before: Callable[[], object] | None = None) -> dict[str, Figures]:
+def pairs(
+    sides: Mapping[str, Load], *, rounds: int, before: Callable[[], object] | None = None
+) -> dict[str, Figures]:
     """Each side in turn (A B A B), medians over the rounds. `before` is called before each load."""
     found: dict[str, list[Figures]] = {name: [] for name in sides}
     for _ in range(rounds):
@@ -122,7 +124,7 @@ def find_wrk() -> str:
 
 def fetch(web: Web, request: Request) -> bytes:
     """One answer's body. Raises Failed unless it is a 2xx."""
-    sent = urllib.request.Request(  # noqa: S310  (our own server)
+    sent = urllib.request.Request(
         web.address + request.path, data=request.body.encode() or None, method=request.method
     )
     if request.token:

@@ -23,7 +23,7 @@ LATEST: Final = ROOT / "bench" / "results" / "latest.json"
 QUICK: Final = ROOT / "bench" / "results" / "quick.json"
 DOCUMENT: Final = ROOT / "docs" / "PERFORMANCE.md"
 CHARTS: Final = ROOT / "docs" / "charts"
-_FIGURES = ("<!-- figures: python -m bench.report -->", "<!-- end of figures -->")
+MARKS: Final = ("<!-- figures: python -m bench.report -->", "<!-- end of figures -->")
 
 Run = dict[str, Any]
 
@@ -73,7 +73,8 @@ def table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     cells = [heads, *(_cells(row) for row in rows)]
     widths = [max(len(row[place]) for row in cells) for place in range(len(heads))]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
     ]
 
 
@@ -115,8 +116,8 @@ def renew(run: Run) -> None:
     CHARTS.mkdir(parents=True, exist_ok=True)
     drawn = charts.draw(run["curves"], CHARTS)
     text = DOCUMENT.read_text(encoding="utf-8")
-    begin, end = (re.escape(mark) for mark in _FIGURES)
-    figures = "\n".join((_FIGURES[0], "", *_document(run, drawn), "", _FIGURES[1]))
+    begin, end = (re.escape(mark) for mark in MARKS)
+    figures = "\n".join((MARKS[0], "", *_document(run, drawn), "", MARKS[1]))
     if not re.search(f"{begin}.*?{end}", text, re.DOTALL):
         raise Failed(f"{DOCUMENT.name} has lost the marks between which the figures stand")
     text = re.sub(f"{begin}.*?{end}", lambda _: figures, text, flags=re.DOTALL)
@@ -126,10 +127,12 @@ def renew(run: Run) -> None:
 def _document(run: Run, drawn: Sequence[tuple[str, str]]) -> list[str]:
     about = run["machine"]
     return [
-        f"Taken {run['taken_at'][:10]} in {run['seconds'] / 60:.0f} minutes: {about['cores']} × "
-        f"{about['processor']}, {about['memory_gb']} GB, Python {about['python']}.",
+        f"Taken {run['taken_at'][:10]} in {run['seconds'] / 60:.0f} minutes on {_of(about)}.",
         "",
-        *_markdown(run["goals"], ("what", "value", "goal", "met", "figure", "floor", "p50 ms", "p99 ms", "limited by")),
+        *_markdown(
+            run["goals"],
+            ("what", "value", "goal", "met", "figure", "floor", "p50 ms", "p99 ms", "limited by"),
+        ),
         "",
         "Beside them:",
         "",
@@ -137,6 +140,13 @@ def _document(run: Run, drawn: Sequence[tuple[str, str]]) -> list[str]:
         "",
         *(f"![{title}](charts/{name})" for title, name in drawn),
     ]
+
+
+def _of(about: Mapping[str, Any]) -> str:
+    return (
+        f"{about['cores']} cores of {about['processor']} with {about['memory_gb']} GB, Python {about['python']}, "
+        f"{about['redis']}, {about['postgresql']}"
+    )
 
 
 def _markdown(rows: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> list[str]:
@@ -157,7 +167,7 @@ def _goal(row: Row) -> dict[str, Any]:
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    unit = "" if row["unit"] == "×" else f" {row['unit']}"
+    unit = f" {row['unit']}" if row["unit"] else ""
     aim = f"{'≥' if row['direction'] == 'at least' else '≤'} {row['goal']:g}" if "goal" in row else ""
     met = ("yes" if row["met"] else "NO") if "met" in row else ""
     return (

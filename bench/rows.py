@@ -12,12 +12,12 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table. `value` is in `unit`; `figure` and `floor` are what it is the ratio of, as measured and
-    in `of`; `p50` and `p99` are milliseconds. `limits` says what the figure is bound by."""
+    """A line of the table. `value` is in `unit`, or a ratio without one; `figure` and `floor` are what it is the ratio
+    of, in `of`; `p50` and `p99` are milliseconds. `limits` says what the figure is bound by."""
 
     name: str
     value: float
-    unit: str = "×"
+    unit: str = ""
     figure: float | None = None
     floor: float | None = None
     of: str = ""

@@ -111,7 +111,9 @@ class Servers:
                 self.cluster = postgres.Cluster(directory=directory, guard=self.guard)
             except postgres.NoPostgres as missing:
                 raise Failed(f"The bench needs PostgreSQL: {missing}.") from missing
-        template = sql.SQL("TEMPLATE {}").format(sql.Identifier(TEMPLATE)) if name != TEMPLATE else sql.SQL("")
+        template = (
+            sql.SQL("TEMPLATE {}").format(sql.Identifier(TEMPLATE)) if name != TEMPLATE else sql.SQL("")
+        )
         server = self.cluster.url.rpartition("/")[0]
         with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {} {}").format(sql.Identifier(name), template))
@@ -213,7 +215,8 @@ def start_web(
     port = free_port()
     command = web_command(kind, port=port, processes=processes, threads=threads)
     process = started.start(sys.executable, "-m", *command, environment=settings)
-    web = Web(port, process, f"{kind} {processes} × {threads}" if kind != "uvicorn" else f"{kind} {processes}")
+    label = kind if kind == "uvicorn" else f"{kind} with {threads} threads"
+    web = Web(port, process, label)
     wait_for(lambda: _answers(f"{web.address}/health"), what=f"{web.label} to answer", process=process)
     return web
 

@@ -12,7 +12,7 @@ from bench.load import Request
 from bench.probe import Stalls, at_rest
 from bench.rows import Failed
 from bench.scale import Scale
-from bench.servers import TEMPLATE, Servers, ServerKind, Web, environment, start_web
+from bench.servers import TEMPLATE, ServerKind, Servers, Web, environment, start_web
 from finishd.run.embedded_redis import RedisServer
 
 Say = Callable[[str], None]
@@ -113,7 +113,9 @@ class World:
     def _interleaved(
         self, sessions: Sequence[Session], path: Callable[[Session, int, str], str]
     ) -> list[Request]:
-        tokens = dict(zip((s.viewer for s in sessions), self.tokens([s.viewer for s in sessions]), strict=True))
+        tokens = dict(
+            zip((s.viewer for s in sessions), self.tokens([s.viewer for s in sessions]), strict=True)
+        )
         if not sessions or not all(one.pages for one in sessions):
             raise Failed("a session has no next page: the catalogue is too small")
         depth = max(len(one.pages) for one in sessions)

@@ -82,7 +82,7 @@ def _drained(stage: Stage, result: Result) -> None:
     postgresql = stage.empty("events")
     result.rows += _drain_rows(stage, postgresql, "events.drained")
     sqlite = stage.empty("events_sqlite", sqlite=True)
-    result.rows += [row for row in _drain_rows(stage, sqlite, "events.drained_sqlite") if row.unit == "×"]
+    result.rows += [row for row in _drain_rows(stage, sqlite, "events.drained_sqlite") if not row.unit]
     sqlite.inside.close()
     sqlite.redis.stop()
     _waiting(stage, postgresql, result)
@@ -107,7 +107,11 @@ def _drain_rows(stage: Stage, world: World, name: str) -> list[Row]:
     per = 10_000 / events
     return [
         Row(
-            name, floor / seconds, figure=events / seconds, floor=events / floor, of="events/s",
+            name,
+            floor / seconds,
+            figure=events / seconds,
+            floor=events / floor,
+            of="events/s",
             limits="one process: marks and sums in Python, scripts in Redis",
         ),
         Row("events.sql", found["sql"] * per, unit="statements per 10,000"),
@@ -121,7 +125,9 @@ def _waiting(stage: Stage, world: World, result: Result) -> None:
     there, megabytes = 0, 0.0
     for target in stage.scale.waiting:
         world.call("eventful.fill", events=target - there, items=stage.scale.items, first=there)
-        seconds = world.call("eventful.fill", events=2_000, items=stage.scale.items, first=10_000_000 + target)
+        seconds = world.call(
+            "eventful.fill", events=2_000, items=stage.scale.items, first=10_000_000 + target
+        )
         there = target
         found = world.call("eventful.waiting_bytes")
         megabytes = found["bytes"] / 1e6
@@ -140,8 +146,12 @@ def _visible_and_burst(stage: Stage, world: World, result: Result) -> None:
         tries = [_seconds_until_counted(stage, world, n) for n in range(stage.scale.tries + 1)][1:]
         result.rows.append(
             Row(
-                "events.visible", middle(tries), unit="s", p50=1_000 * middle(tries),
-                p99=1_000 * high(tries), limits="beat's two seconds between drains",
+                "events.visible",
+                middle(tries),
+                unit="s",
+                p50=1_000 * middle(tries),
+                p99=1_000 * high(tries),
+                limits="beat's two seconds between drains",
             )
         )
         _burst(stage, world, result, worker.pid)
@@ -178,8 +188,14 @@ def _burst(stage: Stage, world: World, result: Result, worker: int) -> None:
         world.servers.stop(other.process)
     result.rows.append(
         Row(
-            "events.pages_in_a_burst", burst.p99 / rest.p99, figure=burst.p99, floor=rest.p99, of="ms",
-            p50=burst.p50, p99=burst.p99, limits=burst.limits,
+            "events.pages_in_a_burst",
+            burst.p99 / rest.p99,
+            figure=burst.p99,
+            floor=rest.p99,
+            of="ms",
+            p50=burst.p50,
+            p99=burst.p99,
+            limits=burst.limits,
         )
     )
 

@@ -15,7 +15,9 @@ def run(stage: Stage) -> Result:
     try:
         world.call("fans.populate", followers=1)
         world.call("fans.deliver", followers=1, likes=1, first=1)  # until the worker is there
-        cost = {number: _measure(stage, world, number, result, worker.pid) for number in stage.scale.followers}
+        cost = {
+            number: _measure(stage, world, number, result, worker.pid) for number in stage.scale.followers
+        }
     finally:
         world.servers.stop(worker)
         world.inside.close()
@@ -55,10 +57,18 @@ def _measure(stage: Stage, world: World, followers: int, result: Result, worker:
     if most:
         result.rows += [
             Row(
-                "fanout.throughput", floor / each, figure=1 / each, floor=1 / floor, of="deliveries/s",
-                p50=1_000 * middle(spent), p99=1_000 * high(spent), limits=busy.says(),
+                "fanout.throughput",
+                floor / each,
+                figure=1 / each,
+                floor=1 / floor,
+                of="deliveries/s",
+                p50=1_000 * middle(spent),
+                p99=1_000 * high(spent),
+                limits=busy.says(),
             ),
             Row("fanout.stall", max(longest - rest, 0.0), unit="ms", figure=longest, floor=rest, of="ms"),
-            Row("fanout.stall_of_script", max(alone - rest, 0.0), unit="ms", figure=alone, floor=rest, of="ms"),
+            Row(
+                "fanout.stall_of_script", max(alone - rest, 0.0), unit="ms", figure=alone, floor=rest, of="ms"
+            ),
         ]
     return each

@@ -57,8 +57,14 @@ def _in_turn(stage: Stage, sides: dict[str, tuple[World, Load]]) -> dict[str, Fi
 
 def _beside(name: str, figure: Figures, floor: Figures) -> Row:
     return Row(
-        name, figure.p50 / floor.p50, figure=figure.p50, floor=floor.p50, of="ms", p50=figure.p50,
-        p99=figure.p99, limits=figure.limits,
+        name,
+        figure.p50 / floor.p50,
+        figure=figure.p50,
+        floor=floor.p50,
+        of="ms",
+        p50=figure.p50,
+        p99=figure.p99,
+        limits=figure.limits,
     )
 
 
@@ -66,6 +72,12 @@ def _apart(name: str, one: Figures, other: Figures) -> Row:
     """How far apart, whichever is slower."""
     row = _beside(name, one, other)
     return Row(
-        name, max(row.value, 1 / row.value), figure=row.figure, floor=row.floor, of="ms", p50=row.p50,
-        p99=row.p99, limits=row.limits,
+        name,
+        max(row.value, 1 / row.value),
+        figure=row.figure,
+        floor=row.floor,
+        of="ms",
+        p50=row.p50,
+        p99=row.p99,
+        limits=row.limits,
     )

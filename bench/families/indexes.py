@@ -33,7 +33,12 @@ def _floor(world: World) -> float:
 
 def _row(name: str, seconds: float, floor: float) -> Row:
     return Row(
-        name, seconds / floor, figure=seconds, floor=floor, of="s", limits="one process: Python over each item"
+        name,
+        seconds / floor,
+        figure=seconds,
+        floor=floor,
+        of="s",
+        limits="one process: Python over each item",
     )
 
 

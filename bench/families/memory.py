@@ -1,6 +1,7 @@
 """What a web worker takes in memory after it has served first and next pages."""
 
-from bench.load import Load, run as put_load_on
+from bench.load import Load
+from bench.load import run as put_load_on
 from bench.probe import children
 from bench.rows import Result, Row
 from bench.servers import resident_mb
@@ -16,7 +17,14 @@ def run(stage: Stage) -> Result:
         result.point("a web worker, MB, by items", size, megabytes)
     least, most = found[sizes[0]], found[sizes[-1]]
     result.rows += [
-        Row("memory.growth", most / least, figure=most, floor=least, of="MB", limits="no cache of the catalogue"),
+        Row(
+            "memory.growth",
+            most / least,
+            figure=most,
+            floor=least,
+            of="MB",
+            limits="no cache of the catalogue",
+        ),
         Row("memory.resident", most, unit="MB", limits="imports"),
     ]
     return result

@@ -52,8 +52,14 @@ def _floors(stage: Stage, world: World, result: Result) -> float:
     result.rows += [
         beside("pages.throughput", page, floor),
         Row(
-            "pages.p99", page.p99 / floor.p99, figure=page.p99, floor=floor.p99, of="ms",
-            p50=page.p50, p99=page.p99, limits=page.limits,
+            "pages.p99",
+            page.p99 / floor.p99,
+            figure=page.p99,
+            floor=floor.p99,
+            of="ms",
+            p50=page.p50,
+            p99=page.p99,
+            limits=page.limits,
         ),
         _floor("pages.floor", floor, page),
         _floor("pages.empty_drf", found["empty"], page),
@@ -73,7 +79,11 @@ def _redis_alone(stage: Stage, world: World, one: Session, page: Figures, result
         return
     result.rows.append(
         Row(
-            "pages.redis_alone", rate / page.throughput, figure=rate, floor=page.throughput, of=_UNIT,
+            "pages.redis_alone",
+            rate / page.throughput,
+            figure=rate,
+            floor=page.throughput,
+            of=_UNIT,
             limits="Redis and its benchmark",
         )
     )
@@ -97,9 +107,7 @@ def _limit_40(stage: Stage, world: World, result: Result, short: float) -> None:
 
 
 def _followees(stage: Stage, world: World, result: Result) -> None:
-    sides = {
-        str(number): next_page_load(stage, world, followees=number) for number in stage.scale.followees
-    }
+    sides = {str(number): next_page_load(stage, world, followees=number) for number in stage.scale.followees}
     found = pairs(sides, rounds=stage.scale.rounds)
     for number in stage.scale.followees:
         result.point("next page, p50 ms, by followees", number, found[str(number)].p50)
@@ -150,6 +158,12 @@ def _floor(name: str, floor: Figures, page: Figures) -> Row:
 
 def _of_ratio(row: Row, other: float) -> Row:
     return Row(
-        row.name, row.value / other, figure=row.figure, floor=row.floor, of=row.of, p50=row.p50, p99=row.p99,
+        row.name,
+        row.value / other,
+        figure=row.figure,
+        floor=row.floor,
+        of=row.of,
+        p50=row.p50,
+        p99=row.p99,
         limits=row.limits,
     )

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from bench.load import Load, run as put_load_on
+from bench.load import Load
+from bench.load import run as put_load_on
 from bench.rows import Result, Row
 from bench.servers import ServerKind
 from bench.stage import Stage
@@ -43,8 +44,14 @@ def run(stage: Stage) -> Result:
         name = f"servers.{kind}_{processes}x{threads}"
         result.rows.append(
             Row(
-                name, found.throughput / base, figure=found.throughput, floor=base, of="pages/s",
-                p50=found.p50, p99=found.p99, limits=found.limits,
+                name,
+                found.throughput / base,
+                figure=found.throughput,
+                floor=base,
+                of="pages/s",
+                p50=found.p50,
+                p99=found.p99,
+                limits=found.limits,
             )
         )
     return result

@@ -20,13 +20,13 @@ def run(stage: Stage) -> Result:
     waiting = world.call("eventful.waiting_bytes")
     world.call("eventful.reset")
     found = {
-        "timeline": world.call("weighing.timeline"),
-        "card": world.call("weighing.card", item=_carded(stage)),
-        "plan": world.call("weighing.plan", viewer=viewer, session=session.session),
-        "profile": world.call("weighing.profile", viewer=viewer),
-        "event": waiting["bytes"] / waiting["events"],
+        "sizes.timeline": world.call("weighing.timeline"),
+        "sizes.card": world.call("weighing.card", item=_carded(stage)),
+        "sizes.plan": world.call("weighing.plan", viewer=viewer, session=session.session),
+        "sizes.profile": world.call("weighing.profile", viewer=viewer),
+        "sizes.event": waiting["bytes"] / waiting["events"],
     }
-    rows = [Row(f"sizes.{name}", float(size), unit="bytes") for name, size in found.items()]
+    rows = [Row(name, float(size), unit="bytes") for name, size in found.items()]
     return Result(rows=rows)
 
 

@@ -26,8 +26,26 @@ _OVERVIEW: Final = (
     "What begins as a favour becomes a search through three countries, and then through what they told themselves. "
 )
 ITEM: Final = (
-    *("id", "content_type", "status", "title", "tmdb_id", "media_type", "title_key", "overview", "poster_path"),
-    *("backdrop_path", "youtube_key", "video_name", "video_type", "release_date", "vote_average", "vote_count"),
+    *(
+        "id",
+        "content_type",
+        "status",
+        "title",
+        "tmdb_id",
+        "media_type",
+        "title_key",
+        "overview",
+        "poster_path",
+    ),
+    *(
+        "backdrop_path",
+        "youtube_key",
+        "video_name",
+        "video_type",
+        "release_date",
+        "vote_average",
+        "vote_count",
+    ),
     *("popularity", "staff_boost", "hidden", "published_at", "created_at", "updated_at", "version"),
     "carded_version",
 )
