@@ -45,8 +45,8 @@ class Stalls:
             time.sleep(EVERY)
 
 
-def at_rest(url: str, seconds: float = 1.0) -> float:
-    """Milliseconds of the longest wait while nothing happens."""
+def at_rest(url: str, seconds: float) -> float:
+    """Milliseconds of the longest wait while nothing happens: the longer one looks, the longer it is."""
     with Stalls(url) as probe:
         time.sleep(seconds)
     return probe.longest()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bench import naming
 from bench.calls import Inside, once
@@ -16,6 +16,7 @@ from bench.servers import TEMPLATE, ServerKind, Servers, Web, environment, start
 from finishd.run.embedded_redis import RedisServer
 
 Say = Callable[[str], None]
+REBUILD_SECONDS: Final = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +168,9 @@ class Stage:
 
     def rebuilt(self, world: World) -> Build:
         """Rebuild a world's indexes in a process of its own, with a probe beside it."""
-        rest = at_rest(world.redis.url)
+        rest = at_rest(world.redis.url, self.scale.seconds)
         with Stalls(world.redis.url) as probe:
-            found = once(self.servers, world.settings, "indexing.rebuild")
+            found = once(self.servers, world.settings, "indexing.rebuild", deadline=REBUILD_SECONDS)
             time.sleep(0.05)
         switch = probe.longest(since=found["switch"], until=found["end"])
         return Build(found["seconds"], found["peak_mb"], rest, probe.longest(), switch)

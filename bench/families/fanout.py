@@ -39,7 +39,7 @@ def _measure(stage: Stage, world: World, followers: int, result: Result, worker:
     most = followers == stage.scale.followers[-1]
     likes = stage.scale.likes if followers > BRISK else 3 * stage.scale.likes
     world.call("fans.populate", followers=followers)
-    rest = at_rest(world.redis.url)
+    rest = at_rest(world.redis.url, stage.scale.seconds) if most else 0.0
     script: list[float] = []
     spent: list[float] = []
     busy = Busy({"worker": worker, **world.watched})
