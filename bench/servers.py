@@ -137,7 +137,7 @@ def servers() -> Iterator[Servers]:
         started = Servers(folder)
         try:
             yield started
-        except BaseException:
+        except Exception:
             tell_log(started.log)
             raise
         finally:
@@ -147,9 +147,9 @@ def servers() -> Iterator[Servers]:
 
 
 def tell_log(log: Path, *, lines: int = 40) -> None:
-    """The last lines that the servers said, on standard error."""
-    said = log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
-    for line in said:
+    """The last lines that the servers said, on standard error, without those of good requests."""
+    said = log.read_text(errors="replace").splitlines() if log.exists() else []
+    for line in [line for line in said if " 200 " not in line][-lines:]:
         print(f"  | {line}", file=sys.stderr)
 
 
