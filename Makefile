@@ -18,7 +18,7 @@ SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) activit
 	finishd/tests/test_admin.py finishd/tests/test_health.py finishd/tests/test_watched_feed.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types slow gauntlet requirements openapi format clean
+.PHONY: help install run test check lint types slow gauntlet bench requirements openapi format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -54,9 +54,13 @@ slow: install ## the tests marked slow: minutes
 gauntlet: install ## full sizes, kills and faults: before an issue is called done
 	$(PYTEST) -n 0 -m gauntlet
 
+bench: install ## speeds beside floors of the same run, in a quarter of an hour; BENCH=quick: that it runs at all
+	@$(PYTHON) requirements/install.py bench
+	@$(PY) -m bench
+
 requirements: install ## renew requirements/*.txt within the bounds of the .in files
 	@command -v uv >/dev/null || $(PY) -m pip install --quiet uv
-	@for name in base dev prod; do \
+	@for name in base dev prod bench; do \
 		(cd requirements && PATH="$$PATH:$(CURDIR)/.venv/bin" UV_CUSTOM_COMPILE_COMMAND="make requirements" \
 		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-emit-index-url --no-emit-find-links $$name.in --output-file $$name.txt) || exit 1; \

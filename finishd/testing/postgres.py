@@ -50,6 +50,11 @@ class Cluster:
         """As DATABASE_URL wants it; the database itself is for Django to make."""
         return f"postgres://finishd@127.0.0.1:{self._port}/finishd"
 
+    @property
+    def pid(self) -> int:
+        """The server's process id, the parent of those of its connections."""
+        return self._server.pid
+
     def stop(self) -> None:
         """End it without waiting for its clients."""
         self._server.send_signal(signal.SIGINT)

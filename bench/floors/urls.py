@@ -1,0 +1,13 @@
+"""The API's own paths, and the floors under the same prefix, so that the middleware takes them alike."""
+
+from django.urls import include, path
+
+from bench.floors import views
+
+urlpatterns = [
+    path("api/v1/floor/plain", views.plain),
+    path("api/v1/floor/empty", views.Empty.as_view()),
+    path("api/v1/floor/page", views.TwoReads.as_view()),
+    path("api/v1/floor/events", views.RawEvents.as_view()),
+    path("", include("finishd.urls")),
+]

@@ -1,0 +1,110 @@
+"""Events: filling streams, draining them, and the floor of draining."""
+
+import time
+from contextlib import ExitStack
+from typing import Any, Final
+
+from django.db import connection
+
+from analytics import packing, stream
+from analytics.models import Checkpoint, Count, DeadLetter
+from analytics.services import counts, drain, reading
+from analytics.types import KINDS, Event
+from bench import naming
+from bench.inside import bulk
+from finishd.lib.redis import store as redis
+
+VIEWERS: Final = 500
+_AT_ONCE: Final = 500  # events of one append
+
+
+def reset() -> None:
+    """No event was ever sent."""
+    for pattern in ("events:*", "marks:*", "bench:floor"):
+        names = list(redis().scan_iter(pattern, count=1_000))
+        if names:
+            redis().unlink(*names)
+    for model in (Checkpoint, Count, DeadLetter):
+        model.objects.all().delete()
+
+
+def fill(events: int, items: int, first: int = 0) -> float:
+    """Append so many different events, as the endpoint would; seconds. Numbers from `first` on tell them apart."""
+    begun, now = time.monotonic(), int(time.time())
+    waiting: dict[int, list[bytes]] = {}
+    for number in range(first, first + events):
+        viewer = naming.uid(f"watcher-{number % VIEWERS}-")
+        item, kind = naming.item_id(1 + number * 7_919 % items), KINDS[number % len(KINDS)]
+        digest = packing.digest_of("id", viewer, f"bench-{number}")
+        payload = packing.pack(Event("", viewer, item, kind, now - number % 3_600, 12, digest))
+        mine = waiting.setdefault(stream.shard_of(viewer), [])
+        mine.append(payload)
+        if len(mine) == _AT_ONCE:
+            stream.append(stream.shard_of(viewer), mine)
+            mine.clear()
+    for shard, rest in waiting.items():
+        if rest:
+            stream.append(shard, rest)
+    return time.monotonic() - begun
+
+
+def drain_all() -> dict[str, float]:
+    """Count what waits in all shards, by the service that the task calls: seconds, events, and what they cost."""
+    statements = 0
+
+    def counted(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        nonlocal statements
+        statements += 1
+        return execute(sql, params, many, context)
+
+    before, begun = _commands(), time.monotonic()
+    with ExitStack() as stack:
+        stack.enter_context(connection.execute_wrapper(counted))
+        for shard in reading.waiting("counts"):
+            while drain.batch(shard, now=time.time()):
+                pass
+    seconds = time.monotonic() - begun
+    events = sum(Checkpoint.objects.filter(reader="counts").values_list("events", flat=True))
+    return {"seconds": seconds, "events": events, "sql": statements, "commands": _commands() - before}
+
+
+def drain_raw() -> float:
+    """Seconds to XRANGE all streams in batches of the same size and to insert each batch as it came: the floor."""
+    key = "bigserial" if connection.vendor == "postgresql" else "integer"
+    bulk.run(
+        "DROP TABLE IF EXISTS bench_events",
+        f"CREATE TABLE bench_events (pk {key} PRIMARY KEY, id text, payload text)",
+    )
+    begun, client = time.monotonic(), redis()
+    for shard in stream.lengths():
+        last = stream.START
+        while entries := _entries(client, shard, last):
+            last = entries[-1][0].decode()
+            rows = ((place.decode(), fields[packing.LAYOUT].decode()) for place, fields in entries)
+            bulk.insert("bench_events", ("id", "payload"), rows)
+    return time.monotonic() - begun
+
+
+def counted(item: str) -> int:
+    """Events of an item that are counted so far."""
+    found = counts.totals([item])
+    return sum(found[item].events.values()) if item in found else 0
+
+
+def waiting_bytes() -> dict[str, int]:
+    """Bytes that the streams take in Redis, and how many events they hold."""
+    total = events = 0
+    for shard, length in stream.lengths().items():
+        total += int(redis().memory_usage(f"events:{{{shard}}}", samples=0) or 0)
+        events += length
+    return {"bytes": total, "events": events}
+
+
+def _entries(client: Any, shard: int, last: str) -> list[Any]:
+    found: list[Any] = client.xrange(f"events:{{{shard}}}", min=f"({last}", count=reading.BATCH)
+    return found
+
+
+def _commands() -> int:
+    stats: Any = redis().info("commandstats")
+    return sum(entry["calls"] for name, entry in stats.items() if name != "cmdstat_info")

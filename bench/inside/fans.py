@@ -1,0 +1,65 @@
+"""Fan-out: followers who are about, a like delivered through Celery, and the chunk script alone."""
+
+import time
+from typing import Final
+
+from activity import hot
+from activity.services import presence, relations
+from activity.services.fanout import CHUNK
+from activity.store import store
+from activity.types import Relation, TimelineRow
+from bench import naming
+from bench.inside import bulk
+from finishd.lib.redis import store as redis
+
+DEADLINE: Final = 300.0
+_LIKED: Final = Relation(favorite=True)
+
+
+def populate(followers: int) -> None:
+    """An actor with so many followers, whose (empty) timelines are loaded."""
+    fans, actor = _fans(followers), _star(followers)
+    bulk.insert("activity_follow", ("follower", "followee", "at"), ((fan, actor, 1.0) for fan in fans))
+    bulk.run("ANALYZE activity_follow")
+    for start in range(0, followers, 5_000):
+        pipe = redis().pipeline()
+        for fan in fans[start : start + 5_000]:
+            pipe.set(presence.key(fan), 1, ex=3_600)
+            pipe.zadd(hot.key(fan), {"": 0})
+            pipe.expire(hot.key(fan), 3_600)
+        pipe.execute()
+
+
+def deliver(followers: int, likes: int, first: int) -> list[float]:
+    """Seconds from each like to its last follower's timeline, one after the other."""
+    actor, spent = _star(followers), []
+    for number in range(first, first + likes):
+        title = naming.title_of(number)
+        begun = time.monotonic()
+        relations.state(actor, title, _LIKED, source=None, now=time.time())
+        while store().job("deliver", actor, title) is not None:
+            if time.monotonic() - begun > DEADLINE:
+                raise RuntimeError(f"{title} was not delivered within {DEADLINE:.0f} s")
+            time.sleep(0.005)
+        spent.append(time.monotonic() - begun)
+    return spent
+
+
+def script_alone(followers: int, likes: int, first: int) -> list[float]:
+    """Seconds of the chunk script over all followers: the floor."""
+    fans, actor, spent = _fans(followers), _star(followers), []
+    for number in range(first, first + likes):
+        row = TimelineRow(actor, f"tv:{number}", int(time.time()), favorite=True)
+        begun = time.monotonic()
+        for start in range(0, followers, CHUNK):
+            hot.deliver(fans[start : start + CHUNK], row, _LIKED)
+        spent.append(time.monotonic() - begun)
+    return spent
+
+
+def _star(followers: int) -> str:
+    return naming.uid(f"star-{followers}-")
+
+
+def _fans(followers: int) -> list[str]:
+    return [naming.uid(f"fan-{followers}-{number}-") for number in range(followers)]

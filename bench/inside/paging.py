@@ -1,0 +1,63 @@
+"""Sessions to be paged through, and what the bench must know to ask for their pages."""
+
+import time
+from typing import Any
+
+from content.services import cards
+from feed import cursor as cursors
+from feed import plan_scripts, plans, recipe
+from feed.cursor import Cursor
+from feed.services import feeds
+from feed.services.feeds import Query
+from finishd.lib import keys
+from finishd.lib.redis import store as redis
+
+FEED = "for_you"
+
+
+def sessions(viewers: list[str], limit: int) -> list[dict[str, Any]]:
+    """A new session for each viewer: `{viewer, session, pages: [{start, cursor}]}`, all its next pages that need no
+    further chunk. Their cards are in Redis afterwards."""
+    return [_session(viewer, limit) for viewer in viewers]
+
+
+def rewind(viewers: list[str], known: dict[str, str]) -> None:
+    """Nobody was served anything: the plans in `known` (viewer → session) are as new, served lists are empty."""
+    pipe = redis().pipeline()
+    for viewer in viewers:
+        pipe.delete(keys.SERVED.of(viewer=viewer))
+        if session := known.get(viewer):
+            pipe.hset(keys.PLAN.of(viewer=viewer, session=session), "marked", 0)
+    pipe.execute()
+
+
+def commands(viewer: str, session: str, start: int, limit: int) -> list[list[str]]:
+    """The two commands of a page as redis-benchmark takes them."""
+    read = plan_scripts.READ
+    redis().script_load(read.script)
+    names = [keys.PLAN.of(viewer=viewer, session=session), keys.SLOTS.of(viewer=viewer, session=session)]
+    args = [session, plans.SERVED_KEPT, keys.SERVED.ttl, start, limit + 11, start + limit, plans.KEPT_FOR]
+    look = ["EVALSHA", read.sha, "3", *names, keys.SERVED.of(viewer=viewer), *map(str, args)]
+    stored = plans.whole(viewer, session, count=limit + 1)
+    assert stored is not None  # noqa: S101
+    return [look, ["MGET", *(keys.CARD.of(item=slot.id) for slot in stored.slots)]]
+
+
+def _session(viewer: str, limit: int) -> dict[str, Any]:
+    now = time.time()
+    query = Query(viewer, FEED, limit, now, time.monotonic() + 5, refresh=True)
+    session = feeds.page(query).session
+    stored = plans.whole(viewer, session, count=recipe.CHUNK)
+    assert stored is not None  # noqa: S101  (it was made a moment ago)
+    cards.read([slot.id for slot in stored.slots])
+    started, last = stored.header.started, stored.length - limit - 1
+    pages = [
+        {
+            "start": start,
+            "cursor": cursors.seal(
+                Cursor(FEED, session, start, start // limit, started, int(now)), viewer=viewer
+            ),
+        }
+        for start in range(limit, last + 1, limit)
+    ]
+    return {"viewer": viewer, "session": session, "pages": pages}

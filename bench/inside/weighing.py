@@ -1,0 +1,43 @@
+"""What things take in Redis, in bytes of MEMORY USAGE."""
+
+from typing import Any
+
+from activity import hot
+from activity.services import profiles
+from activity.types import TimelineRow
+from bench import naming
+from finishd.lib import keys
+from finishd.lib.redis import cards as cards_redis
+from finishd.lib.redis import store as redis
+
+
+def timeline() -> int:
+    """A full one."""
+    viewer = naming.uid("a-full-viewer-")
+    rows = [
+        TimelineRow(naming.actor(n), naming.title_of(600_000 + n), 1_795_000_000 - n, "finished")
+        for n in range(hot.CAP)
+    ]
+    hot.load(viewer, lambda: rows, limit=hot.CAP)
+    return _bytes(redis(), hot.key(viewer))
+
+
+def card(item: str) -> int:
+    """With its facts."""
+    return sum(_bytes(cards_redis(), key.of(item=item)) for key in (keys.CARD, keys.FACTS))
+
+
+def plan(viewer: str, session: str) -> int:
+    """Slots, header and receipt."""
+    return sum(_bytes(redis(), key.of(viewer=viewer, session=session)) for key in (keys.PLAN, keys.SLOTS))
+
+
+def profile(viewer: str) -> int:
+    return _bytes(redis(), profiles.key(viewer))
+
+
+def _bytes(client: Any, name: str) -> int:
+    found = client.memory_usage(name, samples=0)
+    if found is None:
+        raise RuntimeError(f"there is no {name}")
+    return int(found)

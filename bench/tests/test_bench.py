@@ -1,0 +1,78 @@
+"""The bench's own bookkeeping; that it runs is for `BENCH=quick make bench`."""
+
+import ast
+import inspect
+import sys
+
+import pytest
+
+from bench import report
+from bench.families import FAMILIES
+from bench.goals import GOALS, Goal
+from bench.load import Request, parse
+from bench.rows import Failed, Result, Row
+from bench.scale import QUICK
+
+WRK = """\
+Running 5s test @ http://127.0.0.1:23456
+  1 threads and 8 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     3.21ms    1.02ms  20.11ms   90.12%
+    Req/Sec     2.50k   120.00     2.80k    70.00%
+  Latency Distribution
+     50%  812.00us
+     75%    3.50ms
+     90%    4.20ms
+     99%    1.02s
+  12512 requests in 5.01s, 80.05MB read
+Requests/sec:   2497.63
+Transfer/sec:     15.98MB
+"""
+
+
+def test_wrk_is_read_in_milliseconds() -> None:
+    figures = parse(WRK)
+    assert (figures.throughput, figures.p50, figures.p99) == (2497.63, 0.812, 1020.0)
+
+
+@pytest.mark.parametrize(
+    "line", ["  Non-2xx or 3xx responses: 12", "  Socket errors: connect 0, read 3, write 0, timeout 0"]
+)
+def test_an_error_under_load_ends_the_run(line: str) -> None:
+    with pytest.raises(Failed, match=line.strip()):
+        parse(f"{WRK}{line}\n")
+
+
+def test_no_answer_ends_the_run() -> None:
+    with pytest.raises(Failed, match="no answers"):
+        parse(WRK.replace("2497.63", "0.00"))
+
+
+@pytest.mark.parametrize("goal", GOALS, ids=lambda goal: goal.name)
+def test_a_goal_is_measured_by_its_family(goal: Goal) -> None:
+    source = inspect.getsource(sys.modules[FAMILIES[goal.family].__module__])
+    named = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    assert goal.name in named
+    assert goal.name.startswith(f"{goal.family}.")
+
+
+def test_a_goal_without_a_row_ends_the_run() -> None:
+    with pytest.raises(Failed, match=r"fanout\.stall"):
+        report.run_of({"fanout": Result(rows=[Row("fanout.linear", 1.0)])}, scale=QUICK, seconds=1.0)
+
+
+def test_a_run_has_a_row_for_each_goal_and_the_document_a_place_for_it() -> None:
+    rows = [Row(goal.name, goal.value, unit=goal.unit, figure=2.0, floor=1.0, p50=1.0) for goal in GOALS]
+    results = {
+        name: Result(rows=[row for row in rows if row.name.startswith(f"{name}.")]) for name in FAMILIES
+    }
+    kept = report.run_of(results, scale=QUICK, seconds=1.0)
+    assert [row["name"] for row in kept["goals"]] == [goal.name for goal in GOALS]
+    assert all(row["met"] for row in kept["goals"])
+    assert {"name", "value", "goal", "met", "floor", "p50", "p99"} <= kept["goals"][0].keys()
+    assert report.changes(kept, kept)[1].endswith("(+0 %)")
+    assert all(mark in report.DOCUMENT.read_text(encoding="utf-8") for mark in report.MARKS)
+
+
+def test_a_request_is_one_line() -> None:
+    assert Request("/x", "t", '{"a":1}').line().split("\t") == ["POST", "/x", "t", '{"a":1}']
