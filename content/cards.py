@@ -4,6 +4,7 @@ A value is `<version>|<payload>`; an empty payload is a tombstone: the item is n
 published. Version 0 marks an id that the catalogue did not know a moment ago.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -12,8 +13,14 @@ import orjson
 from content.models import Item
 from content.types import Facts
 
-_EPOCH: Final = date(1970, 1, 1)
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 NOTHING: Final = b""
+
+# Of an item's row, what facts are made of, besides its genres.
+FACTS_COLUMNS: Final = (
+    *("id", "title_key", "popularity", "vote_average", "vote_count", "release_date", "release_year"),
+    *("published_at", "created_at", "staff_boost", "hidden"),
+)
 
 # The wire's names of the columns that pass through unchanged.
 _PLAIN: Final = (
@@ -50,27 +57,33 @@ def card(item: Item) -> bytes:
 
 def facts(item: Item) -> Facts:
     """What ranking needs of a published item. Wants `item_genres__genre` prefetched."""
-    published = item.published_at or item.created_at
+    slugs = [link.genre.slug for link in item.item_genres.all()]
+    return facts_of([getattr(item, column) for column in FACTS_COLUMNS], slugs)
+
+
+def facts_of(values: Sequence[Any], slugs: Iterable[str]) -> Facts:
+    """The same of a row's FACTS_COLUMNS and the slugs of its genres, in their order."""
+    item_id, title, popularity, rating, votes, released, year, published, created, boost, hidden = values
     return Facts(
-        id=item.id,
-        title=item.title_key,
-        genres=tuple(link.genre.slug for link in item.item_genres.all()),
-        popularity=item.popularity,
-        rating=item.vote_average or 0.0,
-        votes=item.vote_count,
-        released=_released(item),
-        published_at=int(published.timestamp()),
-        boost=item.staff_boost,
-        hidden=item.hidden,
+        id=item_id,
+        title=title,
+        genres=tuple(slugs),
+        popularity=popularity,
+        rating=rating or 0.0,
+        votes=votes,
+        released=_released(released, year),
+        published_at=int((published or created).timestamp()),
+        boost=boost,
+        hidden=hidden,
     )
 
 
-def _released(item: Item) -> int | None:
+def _released(day: date | None, year: int | None) -> int | None:
     """A film of which only the year is known counts as of the middle of it; its card claims no date."""
-    if item.release_date is not None:
-        return (item.release_date - _EPOCH).days
-    if item.release_year is not None:
-        return (date(item.release_year, 7, 1) - _EPOCH).days
+    if day is not None:
+        return day.toordinal() - _EPOCH
+    if year is not None:
+        return date(year, 7, 1).toordinal() - _EPOCH
     return None
 
 

@@ -1,7 +1,6 @@
 """Scores: of an item in the indexes, and of a candidate for a viewer. Pure; all weights are the recipe's."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
 from math import fsum, log1p
 
 from content.types import Facts
@@ -75,8 +74,7 @@ def index_values(facts: Facts, votes: Iterable[Votes], *, now: int) -> dict[str,
 def index_terms(facts: Facts, votes: Iterable[Votes], *, now: int) -> dict[str, float]:
     """The same, weighted; their rounded sum is the item's score in the indexes."""
     values = index_values(facts, votes, now=now)
-    weights = astuple(recipe.INDEX)
-    return {name: weight * value for (name, value), weight in zip(values.items(), weights, strict=True)}
+    return {name: weight * value for (name, value), weight in zip(values.items(), recipe.INDEX, strict=True)}
 
 
 def index_score(facts: Facts, votes: Iterable[Votes], *, now: int) -> float:
@@ -108,7 +106,7 @@ def score(
     """The weighted sum of the signals, rounded; ties are broken by id."""
     known = signals(facts, rank=rank, supporters=supporters, taste=taste, skipped=skipped, now=now)
     values = known.values()
-    total: float = sum(w * v for w, v in zip(astuple(recipe.RANKER), values, strict=True))
+    total: float = sum(w * v for w, v in zip(recipe.RANKER, values, strict=True))
     return round(total, recipe.SCORE_DIGITS)
 
 

@@ -4,9 +4,8 @@ Change a number here and `VERSION` with it: receipts and traces name the version
 that made a plan. Nothing else in the project holds such numbers.
 """
 
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 VERSION: Final = "2026-11-23.3"
 
@@ -50,8 +49,7 @@ CHOSEN_AFFINITY: Final = 0.8  # of a genre that the viewer picked, if nothing hi
 DEFAULT_GENRES: Final = ("drama", "comedy", "action")  # of a viewer who picked none
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(NamedTuple):
     """What each signal (0 to 1; boost -1 to 1) adds to a candidate's score; what a skipped title's items lose."""
 
     rank: float = 0.45
@@ -66,8 +64,7 @@ class Weights:
 RANKER: Final = Weights()
 
 
-@dataclass(frozen=True, slots=True)
-class IndexWeights:
+class IndexWeights(NamedTuple):
     """What each term (0 to 1; boost -1 to 1) adds to an item's place in the indexes."""
 
     engagement: float = 0.50

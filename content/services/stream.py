@@ -1,8 +1,7 @@
 """A walk over the published catalogue in batches, for whoever ranks it."""
 
-from collections.abc import Iterator
-
-from django.db.models import Prefetch
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from content import cards
 from content.models import Item, ItemGenre
@@ -18,10 +17,18 @@ def published(*, batch: int = BATCH) -> Iterator[list[Facts]]:
     Cost: 2 SQL queries a batch; one batch in memory.
     """
     last = ""
-    links = Prefetch("item_genres", ItemGenre.objects.select_related("genre"))
-    items = (
-        Item.objects.filter(status=Item.Status.PUBLISHED, hidden=False).prefetch_related(links).order_by("id")
-    )
-    while rows := list(items.filter(id__gt=last)[:batch]):
-        yield [cards.facts(item) for item in rows]
-        last = rows[-1].id
+    items = Item.objects.filter(status=Item.Status.PUBLISHED, hidden=False).order_by("id")
+    rows = items.values_list(*cards.FACTS_COLUMNS)
+    while page := list(rows.filter(id__gt=last)[:batch]):
+        slugs = _slugs([row[0] for row in page])
+        yield [cards.facts_of(row, slugs.get(row[0], ())) for row in page]
+        last = page[-1][0]
+
+
+def _slugs(ids: Sequence[str]) -> dict[str, list[str]]:
+    """The slugs of items' genres, the primary one first."""
+    found: dict[str, list[str]] = defaultdict(list)
+    links = ItemGenre.objects.filter(item__in=ids).order_by("position")
+    for item_id, slug in links.values_list("item_id", "genre__slug"):
+        found[item_id].append(slug)
+    return found

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 from content.services import cards, items
@@ -76,6 +76,7 @@ def _ranked(facts: Facts, *, at: int) -> Ranked:
     for vote in votes:
         kinds[vote.kind] += vote.votes
     values = ranking.index_values(facts, votes, now=at)
-    weights = (getattr(recipe.INDEX, weight.name) for weight in fields(recipe.INDEX))
-    terms = (Term(name, value, weight) for (name, value), weight in zip(values.items(), weights, strict=True))
+    terms = (
+        Term(name, value, weight) for (name, value), weight in zip(values.items(), recipe.INDEX, strict=True)
+    )
     return Ranked(at, facts.title, tuple(terms), kinds, ranking.index_score(facts, votes, now=at))
