@@ -1,6 +1,5 @@
 """What content tells other apps: plain values, no models."""
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 ITEM_ID_LENGTH: Final = 64
@@ -21,8 +20,7 @@ MEDIA_TYPES: Final = ("movie", "tv")
 YEARS: Final = (1870, 2200)  # the first and the last year in which anything can have come out
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """The few bytes of a published item that filters and ranker need.
 
     `genres` are slugs, the primary one first; `rating` is 0 to 10; `released` is a day

@@ -13,8 +13,10 @@ from feed.types import ChunkInputs
 
 @dataclass(frozen=True, slots=True)
 class IdFilter:
+    """`drops` are the ids that it drops."""
+
     name: str
-    drops: Callable[[str, ChunkInputs], bool]
+    drops: Callable[[ChunkInputs], frozenset[str]]
     soft: bool = False
 
 
@@ -26,9 +28,9 @@ class FactsFilter:
     drops: Callable[[Facts, ChunkInputs], bool]
 
 
-IN_SESSION = IdFilter("in_session", lambda item, inputs: item in inputs.taken)
-SEEN = IdFilter("seen", lambda item, inputs: item in inputs.seen)
-SERVED_LATELY = IdFilter("served_lately", lambda item, inputs: item in inputs.lately, soft=True)
+IN_SESSION = IdFilter("in_session", lambda inputs: inputs.taken)
+SEEN = IdFilter("seen", lambda inputs: inputs.seen)
+SERVED_LATELY = IdFilter("served_lately", lambda inputs: inputs.lately, soft=True)
 
 HIDDEN = FactsFilter("hidden", lambda facts, inputs: facts.hidden)
 FINISHED = FactsFilter("finished", lambda facts, inputs: facts.title in inputs.finished)

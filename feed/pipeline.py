@@ -70,6 +70,7 @@ def shortlist(inputs: ChunkInputs) -> Shortlist:
     """
     feed = FEEDS[inputs.feed]
     pools = {pool.source: pool for pool in inputs.pools}
+    verdicts = _verdicts(feed.id_filters, inputs)
     owned: set[str] = set()
     dropped: dict[str, str] = {}
     kept: dict[str, tuple[Candidate, ...]] = {}
@@ -82,7 +83,7 @@ def shortlist(inputs: ChunkInputs) -> Shortlist:
         for candidate in pools[name].candidates:
             if candidate.id in owned:
                 continue
-            verdict = _verdict(candidate.id, feed.id_filters, inputs)
+            verdict = verdicts.get(candidate.id)
             if verdict is not None:
                 dropped[candidate.id] = verdict.name
             if verdict is not None and not verdict.soft:
@@ -142,10 +143,12 @@ def chunk_seed(session: str, start: int) -> str:
     return f"{session}:{start // recipe.CHUNK}"
 
 
-def _verdict(
-    item_id: str, id_filters: Sequence[filters.IdFilter], inputs: ChunkInputs
-) -> filters.IdFilter | None:
-    return next((f for f in id_filters if f.drops(item_id, inputs)), None)
+def _verdicts(id_filters: Sequence[filters.IdFilter], inputs: ChunkInputs) -> dict[str, filters.IdFilter]:
+    """By id the first filter that drops it."""
+    verdicts: dict[str, filters.IdFilter] = {}
+    for each in reversed(id_filters):
+        verdicts.update(dict.fromkeys(each.drops(inputs), each))
+    return verdicts
 
 
 def _alive(

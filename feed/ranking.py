@@ -7,6 +7,7 @@ from content.types import Facts
 from feed import recipe
 
 _DAY = 86_400
+_POPULARITY_FULL = log1p(recipe.POPULARITY_FULL)
 
 # As analytics has them: when the hour began (epoch seconds), what was done, how many viewers said so. Spelt out here,
 # since the package that names them brings Django along.
@@ -15,7 +16,7 @@ Votes = tuple[int, str, int]
 
 def popularity(facts: Facts) -> float:
     """TMDB popularity on a log scale, 1 at `POPULARITY_FULL`."""
-    return min(log1p(facts.popularity) / log1p(recipe.POPULARITY_FULL), 1.0)
+    return min(log1p(facts.popularity) / _POPULARITY_FULL, 1.0)
 
 
 def rating(facts: Facts) -> float:
@@ -36,10 +37,11 @@ def recency(facts: Facts, *, now: int) -> float:
 
 def affinity(facts: Facts, taste: Mapping[str, float]) -> float:
     """The viewer's liking of the item's genres; the first counts full, the second half, the third a third."""
-    if not facts.genres:
-        return 0.0
-    parts = [(1 / place, taste.get(genre, 0.0)) for place, genre in enumerate(facts.genres, start=1)]
-    return sum(weight * liking for weight, liking in parts) / sum(weight for weight, _ in parts)
+    liked = weights = 0.0
+    for place, genre in enumerate(facts.genres, start=1):
+        liked += taste.get(genre, 0.0) / place
+        weights += 1 / place
+    return liked / weights if weights else 0.0
 
 
 def social(supporters: int) -> float:
@@ -105,8 +107,9 @@ def score(
 ) -> float:
     """The weighted sum of the signals, rounded; ties are broken by id."""
     known = signals(facts, rank=rank, supporters=supporters, taste=taste, skipped=skipped, now=now)
-    values = known.values()
-    total: float = sum(w * v for w, v in zip(recipe.RANKER, values, strict=True))
+    total = 0.0  # not `sum`: since Python 3.12 it rounds otherwise
+    for weight, value in zip(recipe.RANKER, known.values(), strict=True):
+        total += weight * value
     return round(total, recipe.SCORE_DIGITS)
 
 

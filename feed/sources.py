@@ -78,7 +78,7 @@ def fetch(name: str, request: Request, answers: Sequence[Any]) -> Pool:
 
 def _unit(score: float) -> float:
     """An index score as a source's own: staff's boost can carry it out of 0 to 1."""
-    return max(0.0, min(score, 1.0))
+    return score if 0.0 <= score <= 1.0 else max(0.0, min(score, 1.0))
 
 
 def _exhausted(found: int, count: int) -> bool:
@@ -138,7 +138,7 @@ def _take_personalized(request: Request, answers: Sequence[Any]) -> Pool:
     counts = _genre_counts(request)
     names = request.current.genres if request.current else {}
     liked = "Because you like" if taste_of(request.viewer) else "Popular in"
-    best: dict[str, tuple[float, Candidate]] = {}
+    best: dict[str, tuple[float, float, str]] = {}  # item → (weight, score, reason)
     exhausted = True
     for (genre, (affinity, count)), answer in zip(counts.items(), answers, strict=True):
         found = indexes.take_head(answer)
@@ -147,9 +147,10 @@ def _take_personalized(request: Request, answers: Sequence[Any]) -> Pool:
         for item, score in found:
             weight = affinity * score
             if item not in best or weight > best[item][0]:
-                best[item] = (weight, Candidate(item, _unit(score), reason))
-    ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].id))
-    return Pool(recipe.PERSONALIZED, tuple(candidate for _, candidate in ranked), exhausted)
+                best[item] = (weight, score, reason)
+    ranked = sorted((-weight, item, score, reason) for item, (weight, score, reason) in best.items())
+    candidates = tuple(Candidate(item, _unit(score), reason) for _, item, score, reason in ranked)
+    return Pool(recipe.PERSONALIZED, candidates, exhausted)
 
 
 # --- friends: the viewer's own timeline ---

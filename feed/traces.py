@@ -17,7 +17,7 @@ def pack(inputs: ChunkInputs, facts: FactsById, chunk: Chunk) -> bytes:
         "facts": list(facts.values()),
         "chunk": chunk,
     }
-    return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    return orjson.dumps(body, default=_named, option=orjson.OPT_NON_STR_KEYS)
 
 
 def replay(raw: bytes) -> tuple[Chunk, dict[str, Any]]:
@@ -29,6 +29,13 @@ def replay(raw: bytes) -> tuple[Chunk, dict[str, Any]]:
     inputs = _inputs(trace["inputs"])
     facts = {f["id"]: Facts(**{**f, "genres": tuple(f["genres"])}) for f in trace["facts"]}
     return pipeline.plan(inputs, pipeline.shortlist(inputs), facts), trace
+
+
+def _named(value: Any) -> dict[str, Any]:
+    """Candidates and facts, which are tuples for speed, by the names of their fields."""
+    if isinstance(value, Candidate | Facts):
+        return value._asdict()
+    raise TypeError(f"{type(value).__name__} has no form in a trace")
 
 
 def _plain(value: Any) -> Any:

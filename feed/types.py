@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from content.types import Facts
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """What a source offers: `score` is the source's own (0 to 1), `supporters` how many friends stand behind it,
     `social` what the wire adds to an item of the following feed."""
 

@@ -126,6 +126,8 @@ def _redis(url: str) -> dict[str, Any]:
             "CONNECTION_POOL_KWARGS": {
                 "max_connections": env.int("REDIS_POOL", default=64),
                 "retry": Retry(NoBackoff(), 0),
+                # Under protocol 3 redis-py 8 writes each score of a sorted set out as text and reads it back.
+                "protocol": 2,
             },
         },
     }
