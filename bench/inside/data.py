@@ -53,6 +53,7 @@ LINK: Final = ("item_id", "genre_id", "position")
 _ROW: Final = ("viewer", "actor", "title", "at", "status", "favorite", "actor_name")
 _PERSON: Final = (
     *("uid", "name", "genres", "likings", "finished", "blocked", "blocked_by", "pulled", "preferences"),
+    *("learned", "learned_at", "skipped", "applied"),
     *("following", "reach", "active_at", "choice_version", "version", "created_at", "updated_at"),
 )
 
@@ -174,7 +175,7 @@ def _persons(
     followees: list[int], viewers: int, slugs: list[str], *, now: int, actors: int
 ) -> Iterator[tuple[Any, ...]]:
     moment = datetime.fromtimestamp(now, UTC)
-    nobody = ("[]", "[]", "[]", "{}")
+    nobody = ("[]", "[]", "[]", "{}", "{}", 0, "{}", "{}")
     tail = ("pushed", now, 1, 1, moment, moment)
     for number in range(actors):
         yield naming.actor(number), f"Friend {number}", "[]", "{}", "[]", *nobody, 0, *tail
