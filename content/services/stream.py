@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from content import cards
 from content.models import Item, ItemGenre
 from content.types import Facts
+from finishd.lib import rows
 
 BATCH = 2000
 
@@ -18,8 +19,8 @@ def published(*, batch: int = BATCH) -> Iterator[list[Facts]]:
     """
     last = ""
     items = Item.objects.filter(status=Item.Status.PUBLISHED, hidden=False).order_by("id")
-    rows = items.values_list(*cards.FACTS_COLUMNS)
-    while page := list(rows.filter(id__gt=last)[:batch]):
+    columns = items.values_list(*cards.FACTS_COLUMNS)
+    while page := list(columns.filter(id__gt=last)[:batch]):
         slugs = _slugs([row[0] for row in page])
         yield [cards.facts_of(row, slugs.get(row[0], ())) for row in page]
         last = page[-1][0]
@@ -28,7 +29,7 @@ def published(*, batch: int = BATCH) -> Iterator[list[Facts]]:
 def _slugs(ids: Sequence[str]) -> dict[str, list[str]]:
     """The slugs of items' genres, the primary one first."""
     found: dict[str, list[str]] = defaultdict(list)
-    links = ItemGenre.objects.filter(item__in=ids).order_by("position")
+    links = ItemGenre.objects.filter(item__in=rows.listed(ids)).order_by("position")
     for item_id, slug in links.values_list("item_id", "genre__slug"):
         found[item_id].append(slug)
     return found
