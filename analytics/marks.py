@@ -62,9 +62,11 @@ local answers = {}
 for place = 6, #ARGV, 3 do
   local digest, holder, rank = ARGV[place], ARGV[place + 1], tonumber(ARGV[place + 2])
   local last, answer = -1, nil
-  for other, height in string.gmatch(held[digest] or '', '([^:,]+):(%d+)') do
-    if other == holder then answer = last end
-    last = tonumber(height)
+  if held[digest] then
+    for other, height in string.gmatch(held[digest], '([^:,]+):(%d+)') do
+      if other == holder then answer = last end
+      last = tonumber(height)
+    end
   end
   if not answer then
     if last >= rank then

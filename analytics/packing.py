@@ -1,6 +1,7 @@
 """How an event stands in its stream. Pure."""
 
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -23,6 +24,14 @@ def pack(event: Event) -> bytes:
     """An event without its id, which the stream gives it. About 90 bytes."""
     digest = b64encode(event.digest).decode()
     return orjson.dumps([event.viewer, event.item, event.kind, event.at, event.watched, digest])
+
+
+def payload_of(fields: Sequence[bytes]) -> bytes:
+    """Of an entry's names and values in turn the value that `pack` wrote. Raises ValueError if there is none."""
+    place = fields.index(LAYOUT)
+    if place % 2 or place + 1 == len(fields):
+        raise ValueError("the entry has another layout")
+    return fields[place + 1]
 
 
 def unpack(event_id: str, payload: bytes) -> Event:

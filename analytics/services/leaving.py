@@ -4,7 +4,7 @@ Counts name nobody, and marks are digests. A dead letter names whose event it is
 all readers have read it, which takes seconds: it is left to them, and `waiting` says how many there are.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import orjson
@@ -58,14 +58,14 @@ def waiting(uid: str) -> int:
     )
 
 
-def _is_of(uid: str, event_id: str, fields: Mapping[bytes, bytes]) -> bool:
+def _is_of(uid: str, event_id: str, fields: Sequence[bytes]) -> bool:
     """Whether it is the person's event, or something unreadable that holds their uid as a string."""
     quoted = orjson.dumps(uid)
-    if not any(quoted in text for text in fields.values()):
+    if not any(quoted in text for text in fields[1::2]):
         return False
     try:
-        return packing.unpack(event_id, fields[packing.LAYOUT]).viewer == uid
-    except (KeyError, ValueError):
+        return packing.unpack(event_id, packing.payload_of(fields)).viewer == uid
+    except ValueError:
         return True
 
 

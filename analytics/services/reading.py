@@ -203,10 +203,8 @@ def _unpacked(entries: Sequence[stream.Entry]) -> tuple[list[Event], list[Broken
     broken: list[Broken] = []
     for event_id, fields in entries:
         try:
-            events.append(packing.unpack(event_id, fields[packing.LAYOUT]))
-        except (KeyError, ValueError):
-            texts = {
-                name.decode(errors="replace"): text.decode(errors="replace") for name, text in fields.items()
-            }
-            broken.append(Broken(event_id, texts))
+            events.append(packing.unpack(event_id, packing.payload_of(fields)))
+        except ValueError:
+            texts = [field.decode(errors="replace") for field in fields]
+            broken.append(Broken(event_id, dict(zip(texts[::2], texts[1::2], strict=True))))
     return events, broken
