@@ -9,9 +9,18 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
     # A command may wait longer for Redis than a phone may.
     os.environ.setdefault("REDIS_TIMEOUT", "5")
-    from django.core.management import execute_from_command_line  # noqa: PLC0415  (after the settings are named)
+    # After the settings are named.
+    from django.conf import settings  # noqa: PLC0415
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
+    from django.core.management import execute_from_command_line  # noqa: PLC0415
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        if settings.configured:  # not the settings', but a fault within a command
+            raise
+        data = os.environ.get("FINISHD_DATA") or ".data"
+        sys.exit(f"{error} (FINISHD_DATA names the folder of a run: {data})")
 
 
 if __name__ == "__main__":

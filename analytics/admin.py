@@ -68,14 +68,19 @@ class CheckpointAdmin(LookOnly):
     list_filter = ["reader"]
     ordering = ["reader", "shard"]
     list_before_template = "analytics/admin/lag.html"
+    list_after_template = "analytics/admin/columns.html"
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         found = _lag()
-        response: HttpResponse = super().changelist_view(
-            request, {"lag": found, "late_after": lag.LATE_AFTER, **(extra_context or {})}
-        )
+        context = {
+            "lag": found,
+            "late_after": lag.LATE_AFTER,
+            "letters": letters.standing(now=timezone.now()),
+            **(extra_context or {}),
+        }
+        response: HttpResponse = super().changelist_view(request, context)
         if isinstance(response, TemplateResponse) and response.context_data:
             _attach(response.context_data["cl"], found)
         return response
@@ -117,14 +122,15 @@ class StateFilter(admin.SimpleListFilter):
 class DeadLetterAdmin(LookOnly):
     """What could not be counted. Staff count it after all, or drop it; singly or as many as a filter finds."""
 
-    list_display = ["reason_label", "item", "viewer", "state", "put_aside", "happened"]
+    list_display = ["reason_label", "kind", "item", "viewer", "state", "put_aside", "happened"]
     list_filter = [StateFilter, "reason", "created_at"]
     ordering = ["-created_at", "-pk"]
     search_fields = ["item__exact", "viewer__exact"]
     search_help_text = "A whole item id or uid"
     actions = ["replay", "discard"]
+    list_before_template = "analytics/admin/letters.html"
     fieldsets = [
-        (None, {"fields": ["reason_label", "state", "item", "viewer", "put_aside", "happened"]}),
+        (None, {"fields": ["reason_label", "state", "kind", "item", "viewer", "put_aside", "happened"]}),
         ("As it came", {"fields": ["shard", "event", "what_came"]}),
     ]
 
@@ -149,6 +155,11 @@ class DeadLetterAdmin(LookOnly):
     )
     def reason_label(self, letter: DeadLetter) -> str:
         return letter.get_reason_display()
+
+    @display(description="kind")
+    def kind(self, letter: DeadLetter) -> str:
+        event = letters.event_of(letter)
+        return "unreadable" if event is None else event.kind
 
     @display(description="state", label={"held": "info", "waits for staff": "warning"})
     def state(self, letter: DeadLetter) -> str:
@@ -191,7 +202,7 @@ class DeadLetterAdmin(LookOnly):
     def discard(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> HttpResponse | None:
         chosen = _pks(queryset)
         if "confirmed" in request.POST:
-            self.message_user(request, f"{_letters(letters.discard(chosen))} discarded.")
+            self._told_of(request, letters.discard(chosen))
             return None
         context = {
             **self.admin_site.each_context(request),
@@ -202,6 +213,16 @@ class DeadLetterAdmin(LookOnly):
             "checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "analytics/admin/discard.html", context)
+
+    def _told_of(self, request: HttpRequest, discarded: int) -> None:
+        """Say how many went: of those that staff confirmed, some may have been counted or discarded meanwhile."""
+        confirmed = request.POST["confirmed"]
+        asked = int(confirmed) if confirmed.isdecimal() else discarded
+        if discarded >= asked:
+            self.message_user(request, f"{_letters(discarded)} discarded.")
+            return
+        text = f"{discarded:,} of {_letters(asked)} discarded; the rest was no longer there."
+        self.message_user(request, text, messages.WARNING)
 
 
 def _lag() -> lag.Lag | None:

@@ -49,12 +49,22 @@ class Checkpoint(models.Model):
     read = models.BigIntegerField(default=0)
     events = models.BigIntegerField(default=0)
     duplicates = models.BigIntegerField(default=0)
-    letters_lost = models.BigIntegerField(default=0, help_text="Dead letters that found no room.")
+    letters_lost = models.BigIntegerField(
+        default=0,
+        help_text="Events that could not be counted and found no room among the dead letters either.",
+    )
     resets = models.PositiveIntegerField(default=0)
     rate = models.FloatField(default=0.0, help_text="Events per second in the newest batch.")
-    moved_at = models.DateTimeField(null=True, blank=True)
+    moved_at = models.DateTimeField(
+        "moved",
+        null=True,
+        blank=True,
+        help_text="When the reader last took a batch; without events it stays where it is.",
+    )
 
     class Meta:
+        verbose_name = "event stream"
+        verbose_name_plural = "event streams"
         constraints = [models.UniqueConstraint(fields=["shard", "reader"], name="checkpoint_once")]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, Final, Literal
 
 from analytics.packing import digest_of
@@ -27,7 +28,7 @@ Code = Literal[
 
 _KINDS: Final = frozenset(KINDS)
 _ITEM: Final = re.compile(ITEM_ID_PATTERN)
-_TIMESTAMP_LENGTH: Final = 40
+TIMESTAMP_LENGTH: Final = 40
 _UNPLACED: Final = ""  # the stream gives ids
 
 
@@ -84,7 +85,7 @@ def _event(body: Any, viewer: str, now: float) -> Event:
 
 def _milliseconds(timestamp: Any) -> int:
     """Epoch milliseconds of an ISO 8601 time; without a zone it is UTC."""
-    if not isinstance(timestamp, str) or len(timestamp) > _TIMESTAMP_LENGTH:
+    if not isinstance(timestamp, str) or len(timestamp) > TIMESTAMP_LENGTH:
         raise Refused("invalid_timestamp")
     try:
         moment = datetime.fromisoformat(timestamp)
@@ -96,12 +97,14 @@ def _milliseconds(timestamp: Any) -> int:
 
 
 def _watched(seconds: Any) -> int | None:
-    """More than a day counts as a day: a phone that forgot to stop its clock saw the item all the same."""
+    """Whole seconds of any number: Dart writes doubles as 12.0. More than a day counts as a day: a phone that forgot
+    to stop its clock saw the item all the same."""
     if seconds is None:
         return None
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0:
+    # NaN is not at least 0 either.
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < inf:
         raise Refused("invalid_duration")
-    return min(seconds, WATCHED_MOST)
+    return int(min(seconds, WATCHED_MOST))
 
 
 def _event_id(value: Any) -> str:

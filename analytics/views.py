@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from analytics.serializers import EventBatch, EventReceipt
 from analytics.services import ingest
-from analytics.types import BATCH_BYTES
+from analytics.types import BATCH_BYTES, BATCH_EVENTS
 from finishd.auth.drf import viewer_of
 from finishd.errors import ApiError
 from finishd.lib.wire import JSONParser
@@ -45,9 +45,10 @@ class EventsView(APIView):
         summary="Say what the viewer did to items",
         description=(
             "Answered as soon as the events are kept; they are counted within seconds. The answer is 200 whenever "
-            "the body is an object with a list `events`: what cannot be taken is named in `rejected`, by its place "
-            "and a code, and is not to be sent again. The same event sent twice (the same `eventId`, or without "
-            "one the same item, type and timestamp) counts once."
+            "the body is an object with a list `events`: what is not taken is named in `rejected`, by its place and "
+            f"a code. `too_many` are those after the first {BATCH_EVENTS}: they were not looked at and are to be sent "
+            "in another request. All others cannot be taken and are not to be sent again. The same event sent twice "
+            "(the same `eventId`, or without one the same item, type and timestamp) counts once."
         ),
         request=EventBatch,
         responses=EventReceipt,
@@ -55,7 +56,7 @@ class EventsView(APIView):
     def post(self, request: Request) -> Response:
         events = request.data.get("events") if isinstance(request.data, Mapping) else None
         if not isinstance(events, list):
-            raise ApiError("invalid", "The body is an object with a list `events`.")
+            raise ApiError("invalid", "The body must be an object with a list `events`.")
         now = time.time()
         receipt = ingest.accept(viewer_of(request).uid, events, now=now)
         return Response(

@@ -123,6 +123,8 @@ def _events() -> Tile:
 
 def _dead_letters() -> Tile:
     link = reverse("admin:analytics_deadletter_changelist")
-    number = letters.for_staff(now=timezone.now())
-    note = "events that could not be counted; replay or discard them"
-    return Tile("Dead letters", f"{number:,}", note, f"{link}?state=staff", alarming=number > 0)
+    now = letters.standing(now=timezone.now())
+    note = "waits for staff" if now.staff == 1 else "wait for staff"
+    if now.held:
+        note += f"; {now.held:,} more {'is' if now.held == 1 else 'are'} held and tried again"
+    return Tile("Dead letters", f"{now.staff:,}", note, f"{link}?state=staff", alarming=now.staff > 0)

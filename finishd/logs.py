@@ -14,13 +14,20 @@ TICKING: Final = frozenset(
         "analytics.tasks.drain_shard",
         "analytics.tasks.retry_letters",
         "content.tasks.sweep_cards",
+        "finishd.tasks.resume_erasures",
     }
 )
 
 
 class Ticking(logging.Filter):
-    """Drops Celery's "received" and "succeeded" of these tasks."""
+    """Drops Celery's "received" and "succeeded" of these tasks, and "revoked" of their messages that expired."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        told = record.args if isinstance(record.args, dict) else {}
-        return record.levelno > logging.INFO or told.get("name") not in TICKING
+        return record.levelno > logging.INFO or _task(record) not in TICKING
+
+
+def _task(record: logging.LogRecord) -> object:
+    """The task's name: by its key, or the first of a line's arguments."""
+    if isinstance(record.args, tuple):
+        return record.args[0] if record.args else None
+    return record.args.get("name") if record.args else None

@@ -260,6 +260,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "loggers": {
         "celery.worker.strategy": {"filters": ["ticking"]},
+        "celery.worker.request": {"filters": ["ticking"]},
         "celery.app.trace": {"filters": ["ticking"]},
     },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},

@@ -27,13 +27,26 @@ class Migration(migrations.Migration):
                 ("duplicates", models.BigIntegerField(default=0)),
                 (
                     "letters_lost",
-                    models.BigIntegerField(default=0, help_text="Dead letters that found no room."),
+                    models.BigIntegerField(
+                        default=0,
+                        help_text="Events that could not be counted and found no room among the dead letters either.",
+                    ),
                 ),
                 ("resets", models.PositiveIntegerField(default=0)),
                 ("rate", models.FloatField(default=0.0, help_text="Events per second in the newest batch.")),
-                ("moved_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "moved_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When the reader last took a batch; without events it stays where it is.",
+                        null=True,
+                        verbose_name="moved",
+                    ),
+                ),
             ],
             options={
+                "verbose_name": "event stream",
+                "verbose_name_plural": "event streams",
                 "constraints": [models.UniqueConstraint(fields=("shard", "reader"), name="checkpoint_once")],
             },
         ),

@@ -34,6 +34,14 @@ _PAYLOAD_LENGTH: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How many letters wait for staff, and how many are held and tried again."""
+
+    staff: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
     """How many letters were counted (and are gone), and how many stay because they still cannot be."""
 
@@ -87,9 +95,12 @@ def held(*, now: datetime) -> Q:
     return Q(reason=DeadLetter.Reason.UNKNOWN_ITEM, created_at__gt=now - GRACE)
 
 
-def for_staff(*, now: datetime) -> int:
-    """How many wait for staff. Cost: 1 SQL, the table being small."""
-    return DeadLetter.objects.exclude(held(now=now)).count()
+def standing(*, now: datetime) -> Standing:
+    """How many there are of either kind. Cost: 1 SQL, the table being small."""
+    tried = held(now=now)
+    return Standing(
+        **DeadLetter.objects.aggregate(staff=Number("pk", filter=~tried), held=Number("pk", filter=tried))
+    )
 
 
 def retry(*, now: datetime) -> Replayed:

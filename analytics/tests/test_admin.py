@@ -112,6 +112,16 @@ class TestDiscard:
         assert said(answer) == ["1 letter discarded."]
         assert DeadLetter.objects.get().item == "made-up-too"
 
+    def test_it_says_how_many_were_still_there(self, staff: Client) -> None:
+        put_aside("made-up", "late")
+        chosen = choose("discard", *DeadLetter.objects.all())
+        assert b'name="confirmed" value="2"' in staff.post(**chosen).content
+        ItemFactory.create(id="late")
+        letters.replay(list(DeadLetter.objects.filter(item="late").values_list("pk", flat=True)))
+        chosen["data"]["confirmed"] = 2
+        told = said(staff.post(**chosen, follow=True))
+        assert told == ["1 of 2 letters discarded; the rest was no longer there."]
+
     def test_all_that_a_filter_finds(self, staff: Client) -> None:
         put_aside("made-up", "made-up-too")
         put_aside("made-up", viewer="kofi")
@@ -154,11 +164,15 @@ class TestLetters:
         assert shown(staff, "?state=held") == ["new"]
         assert shown(staff, "?state=staff") == ["", "old"]
         page = staff.get(f"{LETTERS}?q=new").content
-        assert b"held" in page
+        assert b"tried again each minute for an hour" in page
+        assert b">view<" in page
         tile = next(
             t for t in staff.get(reverse("admin:index")).context["tiles"] if t.title == "Dead letters"
         )
         assert (tile.value, tile.alarming) == ("2", True)
+        assert tile.note == "wait for staff; 1 more is held and tried again"
+        streams = staff.get(STREAMS).content
+        assert b">2</strong> dead letters wait for staff; 1 more is held and tried again" in streams
 
     def test_they_are_found_by_a_whole_item_or_uid(self, staff: Client) -> None:
         put_aside("made-up", viewer="ama")

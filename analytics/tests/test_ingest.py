@@ -2,7 +2,7 @@
 
 import json
 import time
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from django.db import connection
@@ -10,7 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from analytics import stream
+from analytics.serializers import MEANINGS
 from analytics.tests.events import PATH, event, send, taken, waiting
+from analytics.validation import Code, check
 from finishd.lib.redis import count_waits
 from finishd.testing.api import client_of
 
@@ -51,6 +53,36 @@ def test_an_event_that_cannot_be_taken_is_named_and_the_others_are_taken(
     assert body["accepted"] == 2
     assert body["rejected"] == [{"index": 1, "code": code}, {"index": 2, "code": "not_an_object"}]
     assert waiting() == 2
+
+
+def watched(seconds: Any) -> Any:
+    """What is kept of a length, or the code with which it is refused."""
+    events, rejected = check([event(durationWatched=seconds)], viewer="ama", now=time.time())
+    return rejected[0].code if rejected else events[0].watched
+
+
+@pytest.mark.parametrize(
+    ("seconds", "kept"),
+    [(12, 12), (12.0, 12), (12.7, 12), (-0.0, 0), (86_401, 86_400), (1e30, 86_400), (10**400, 86_400)],
+)
+def test_a_duration_is_any_number_in_whole_seconds_and_a_day_at_most(seconds: float, kept: int) -> None:
+    assert watched(seconds) == kept
+
+
+@pytest.mark.parametrize(
+    "seconds", [float("nan"), float("inf"), -float("inf"), -1e-9, -1, False, "12.0", [12]]
+)
+def test_what_is_no_duration_is_refused(seconds: Any) -> None:
+    assert watched(seconds) == "invalid_duration"
+
+
+def test_every_code_is_explained() -> None:
+    assert set(MEANINGS) == set(get_args(Code))
+
+
+def test_a_session_may_be_called_anything() -> None:
+    answer: Any = client_of("ama").post(PATH, {"events": [event()], "session_id": 7, "sessionId": [None]})
+    assert answer.json()["accepted"] == 1
 
 
 def test_optional_keys_may_be_null() -> None:

@@ -11,6 +11,9 @@ from feed import engagement, indexes, ranking, recipe
 from feed.indexes import Current
 
 State = Literal["unknown", "unpublished", "hidden", "published"]
+# Why no index holds what is published: staff hide it, it was published since the build, the index has no room for
+# more, or it was changed since (shown again, published again).
+Absence = Literal["hidden", "new", "full", "changed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ class Ranked:
 class Explanation:
     """`ranked` is None for an item that is unknown or not published; `current` where there is no index.
 
-    `place` is (place from 1, score) in the current trending index, None where it does not hold the item. The two
-    scores differ if the item changed or its votes did since the build.
+    `place` is (place from 1, score) in the current trending index, None where it does not hold the item: `absence`
+    says why. Its score there is of the build; `ranked` is what a rebuild would make of the item now.
     """
 
     item: str
@@ -50,10 +53,11 @@ class Explanation:
     ranked: Ranked | None = None
     current: Current | None = None
     place: tuple[int, float] | None = None
+    absence: Absence | None = None
 
 
 def explain(item: str, *, now: int) -> Explanation:
-    """An item's terms as of the current build (of `now` without one) and its place in the trending index.
+    """An item's terms as of `now` and its place in the trending index.
 
     Cost: 3 waits, 1 SQL. Raises finishd.lib.redis.UNAVAILABLE.
     """
@@ -61,13 +65,23 @@ def explain(item: str, *, now: int) -> Explanation:
     if facts is None:
         return Explanation(item, "unpublished" if items.known([item]) else "unknown")
     current = indexes.current()
+    place = indexes.place(current.generation, indexes.TRENDING, item) if current else None
     return Explanation(
         item=item,
         state="hidden" if facts.hidden else "published",
-        ranked=_ranked(facts, at=current.built_at if current else now),
+        ranked=_ranked(facts, at=now),
         current=current,
-        place=indexes.place(current.generation, indexes.TRENDING, item) if current else None,
+        place=place,
+        absence=_absence(facts, current) if current and not place else None,
     )
+
+
+def _absence(facts: Facts, current: Current) -> Absence:
+    if facts.hidden:
+        return "hidden"
+    if facts.published_at > current.built_at:
+        return "new"
+    return "full" if current.sizes.get(indexes.TRENDING, 0) >= recipe.INDEX_CAP else "changed"
 
 
 def _ranked(facts: Facts, *, at: int) -> Ranked:

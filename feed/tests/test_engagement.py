@@ -1,7 +1,9 @@
 """What viewers do moves the indexes and shows on cards, at the next rebuild."""
 
+from datetime import timedelta
 from io import StringIO
 from typing import Any
+from unittest.mock import patch
 
 import orjson
 import pytest
@@ -13,7 +15,7 @@ from analytics import adding
 from analytics.adding import Row
 from content.models import Item
 from content.services import cards, items
-from feed import indexes
+from feed import indexes, recipe
 from feed.models import IndexBuild
 from feed.services import indexes as looks
 from feed.tests import world
@@ -133,10 +135,12 @@ def test_a_batch_costs_five_queries() -> None:
     assert len(counted) == 2
 
 
-def explain(item: str) -> str:
-    """The command; what it printed."""
+def explain(item: str, *, hours_later: int = 0) -> str:
+    """The command, so long after the build; what it printed."""
     out = StringIO()
-    call_command("explain_rank", item, stdout=out)
+    moment = world.NOW + timedelta(hours=hours_later)
+    with patch("feed.management.commands.explain_rank.timezone.now", return_value=moment):
+        call_command("explain_rank", item, stdout=out)
     return out.getvalue()
 
 
@@ -147,7 +151,7 @@ class TestExplaining:
         build = world.build()
         told = explain(item).splitlines()
         # 300 / 400 of 0.50; a rating of nobody is the prior's; out in 1950, here since this minute
-        assert told == [
+        assert told[:-1] == [
             f"{item} (movie:1048) at 2026-11-23 12:00 UTC",
             "votes of the 48 hours before: like 100",
             "",
@@ -159,17 +163,29 @@ class TestExplaining:
             "boost           0.0000     0.500    0.0000",
             "score                               0.5425",
             "",
-            f"Place 1 of 50 in the trending index (generation {build.pk}), with a score of 0.5425 there.",
         ]
+        assert told[-1] == (
+            f"Place 1 of 50 in the trending index (generation {build.pk}, built at 2026-11-23 12:00 UTC), "
+            "with a score of 0.5425 there."
+        )
 
-    def test_its_terms_are_as_of_the_build_and_of_now_without_one(self) -> None:
+    def test_its_terms_are_of_now_and_what_the_index_has_is_of_the_build(self) -> None:
         item = obscure()
         assert explain(item).endswith("\nThere is no index yet.\n")
         world.build()
         count(item, "like", 100)
         told = explain(item)
         assert "score                               0.5425" in told
-        assert told.endswith("with a score of 0.1675 there.\n")
+        assert told.endswith(
+            "with a score of 0.1675 there.\nThe next rebuild will move it: its score is 0.5425 by now.\n"
+        )
+
+    def test_votes_fade_as_the_clock_goes_on(self) -> None:
+        item = obscure()
+        count(item, "like", 100)
+        world.build()
+        # 150 / 250 of 0.50: half after six hours
+        assert "engagement      0.6000     0.500    0.3000" in explain(item, hours_later=6)
 
     def test_it_says_why_an_item_is_in_no_index(self) -> None:
         draft, hidden, late, *_ = world.catalogue(10)
@@ -181,9 +197,20 @@ class TestExplaining:
         cards.write([hidden])
         assert explain(draft) == f"{draft} is not published: no index holds it\n"
         assert explain(hidden).endswith(": staff hide it.\n")
-        assert explain(late).endswith(": published since, or below its cap.\n")
+        assert explain(late).endswith("): published or shown again since.\n")
+        Item.objects.filter(id=late).update(published_at=world.NOW + timedelta(minutes=1))
+        cards.write([late])
+        assert explain(late).endswith("): published since.\n")
         with pytest.raises(CommandError, match="nobody is not in the catalogue"):
             explain("nobody")
+
+    def test_it_says_when_the_index_has_no_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        *_, last = world.catalogue(10)
+        Item.objects.update(published_at=world.NOW - timedelta(days=1))
+        cards.write([last])
+        monkeypatch.setattr(recipe, "INDEX_CAP", 5)
+        world.build()
+        assert "it is full with" in explain(last)
 
     def test_it_says_so_when_redis_gives_no_answer(self, redis_server: RedisServer) -> None:
         redis_server.stop()

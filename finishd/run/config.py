@@ -13,6 +13,7 @@ from finishd.run.errors import Refusal
 from finishd.run.ports import is_free
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+DATA = (ROOT / ".data").resolve()  # unless FINISHD_DATA names another folder
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (named, not bound)
 
@@ -45,7 +46,7 @@ def read(environment: MutableMapping[str, str]) -> Config:
     _read_dot_env(environment)
     host = environment.get("HOST") or "127.0.0.1"
     port = _port(environment.get("PORT") or "8000")
-    data = (ROOT / (environment.get("FINISHD_DATA") or ".data")).resolve()
+    data = (ROOT / (environment.get("FINISHD_DATA") or DATA)).resolve()
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

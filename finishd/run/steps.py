@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shlex
 import time
 import urllib.error
 import urllib.request
@@ -12,7 +13,7 @@ import redis as redis_client
 
 from finishd.auth import devkeys
 from finishd.run import programs
-from finishd.run.config import ROOT, Config, check_port, settings_for, write_run_env
+from finishd.run.config import DATA, ROOT, Config, check_port, settings_for, write_run_env
 from finishd.run.embedded_redis import START_SECONDS, answers
 from finishd.run.errors import Refusal
 from finishd.run.guard import GRACE_SECONDS, Guard
@@ -124,10 +125,12 @@ def healthy(address: str) -> bool:
 def welcome(config: Config, password: str | None, token: str) -> str:
     """How to go on from here; the curl line can be pasted as it is."""
     secret = f"password {password}" if password else "with the password that was set in the admin"
+    named = "" if config.data == DATA else f"FINISHD_DATA={shlex.quote(str(config.data))} "
     return (
         f"\nFinishd is up at {config.address}  (Ctrl-C stops everything)\n"
         f"  API    {config.address}/api/docs\n"
         f"  admin  {config.address}/admin/  user staff, {secret}\n"
-        "  feed   of Ama, from the demo world (a token for others: .venv/bin/python manage.py token UID):\n\n"
+        "  feed   of Ama, from the demo world "
+        f"(a token for others: {named}.venv/bin/python manage.py token UID):\n\n"
         f"curl -H 'Authorization: Bearer {token}' '{config.address}/api/v1/feed?limit=10'\n"
     )

@@ -321,9 +321,26 @@ class TestTokenCommand:
         )
         assert viewer.name == "Ama"
 
+    def test_prints_one_a_line_for_several(self, capsys: pytest.CaptureFixture[str]) -> None:
+        tokens = self.printed(capsys, "ama", "kofi").splitlines()
+        find_key = keystore.current()
+        verified = [
+            verify(token, project=settings.FIREBASE_PROJECT_ID, find_key=find_key, now=time.time())
+            for token in tokens
+        ]
+        assert [(viewer.uid, viewer.name) for viewer in verified] == [("ama", "Ama"), ("kofi", "Kofi")]
+
     @pytest.mark.parametrize(
         "arguments",
-        [("",), ("a\nb",), ("x" * 129,), ("ama", "--hours", "0"), ("ama", "--hours", "nan")],
+        [
+            ("",),
+            ("ama", ""),
+            ("ama", "kofi", "--name", "Zoë"),
+            ("a\nb",),
+            ("x" * 129,),
+            ("ama", "--hours", "0"),
+            ("ama", "--hours", "nan"),
+        ],
         ids=repr,
     )
     def test_refuses_nonsense_in_one_line(self, arguments: tuple[str, ...]) -> None:

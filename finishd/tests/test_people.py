@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -454,6 +455,12 @@ class TestCommands:
         out = StringIO()
         call_command("erase_user", "nobody", "--yes", stdout=out)
         assert out.getvalue() == "Nothing is kept of nobody.\n"
+
+    def test_an_export_ends_quietly_when_nobody_reads_on(self) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "w") as out:  # to close it writes what is in the buffer
+            call_command("export_user", "nobody", stdout=out)
 
     @pytest.mark.usefixtures("people_store", "catalogue")
     def test_an_export_is_one_json_document_of_what_was_put_in(self, tmp_path: Path) -> None:

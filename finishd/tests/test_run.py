@@ -259,6 +259,33 @@ class TestSettings:
         assert sent == {queue for queues, _ in programs.WORKERS.values() for queue in queues}
 
 
+class TestWelcome:
+    def test_the_hint_names_a_data_folder_that_manage_py_would_not_find(self, tmp_path: Path) -> None:
+        data = tmp_path / "my data"
+        told = steps.welcome(configuration(data), "pw", "t")
+        assert f"FINISHD_DATA='{data}' .venv/bin/python manage.py token UID" in told
+        usual = config.Config("127.0.0.1", 8000, config.ROOT / ".data", {})
+        assert "FINISHD_DATA" not in steps.welcome(usual, "pw", "t")
+
+
+@pytest.mark.parametrize("command", ["token", "migrate"])
+def test_manage_py_says_in_one_line_which_setting_is_missing(tmp_path: Path, command: str) -> None:
+    # Empty, so that a developer's own .env does not speak into the test.
+    environment = {"PATH": os.environ["PATH"], "FINISHD_DATA": str(tmp_path), "SECRET_KEY": ""}
+    done = subprocess.run(
+        [sys.executable, "manage.py", command],
+        env=environment,
+        cwd=config.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("SECRET_KEY is not set.")
+    assert f"FINISHD_DATA names the folder of a run: {tmp_path}" in line
+    assert done.returncode == 1
+
+
 @pytest.mark.django_db
 class TestStaff:
     def test_a_password_is_made_once_and_kept(self, tmp_path: Path) -> None:

@@ -58,6 +58,8 @@ class Command(BaseCommand):
         except DatabaseError as error:
             raise CommandError(f"the database refused: {error}. What is in stays; run it again.") from error
         self._tell(summary, report, dry_run=options["dry_run"])
+        if options["verbosity"] and not options["dry_run"] and (summary.created or summary.updated):
+            self.stdout.write("feeds show it after the next index rebuild: manage.py rebuild_indexes")
 
     def _run(self, found: list[Source], report: Report, *, now: datetime, options: dict[str, Any]) -> Summary:
         total = sum(source.count for source in found)
@@ -87,7 +89,6 @@ class Command(BaseCommand):
         waiting = Item.objects.filter(carded_version__lt=F("version")).count()
         if waiting:
             self.stdout.write(f"cards that wait for Redis: {waiting}; the sweep writes them when it is back")
-        self.stdout.write("feeds show it after the next index rebuild: manage.py rebuild_indexes")
 
 
 def _once(paths: list[Path]) -> list[Path]:

@@ -1,19 +1,27 @@
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from feed import recipe
 from feed.services import explain
-from feed.services.explain import Explanation, Ranked
+from feed.services.explain import Absence, Explanation, Ranked
 from finishd.lib.redis import UNAVAILABLE
+
+ABSENCES: Final[Mapping[Absence, str]] = {
+    "hidden": "staff hide it",
+    "new": "published since",
+    "full": f"it is full with {recipe.INDEX_CAP:,} items that rank above this one, or this one was shown again since",
+    "changed": "published or shown again since",
+}
+DIGITS: Final = 4
 
 
 class Command(BaseCommand):
-    help = "Say what an item's score in the indexes is made of, and where that puts it."
+    help = "Say what an item's score is made of now, and where the index has it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("item", help="An item's id.")
@@ -34,22 +42,29 @@ class Command(BaseCommand):
 def _terms(item: str, ranked: Ranked) -> Iterator[str]:
     hours = recipe.ENGAGEMENT_WINDOW // 3_600
     told = ", ".join(f"{kind} {number:,}" for kind, number in sorted(ranked.votes.items()))
-    yield f"{item} ({ranked.title}) at {datetime.fromtimestamp(ranked.at, UTC):%Y-%m-%d %H:%M} UTC"
+    yield f"{item} ({ranked.title}) at {_moment(ranked.at)}"
     yield f"votes of the {hours} hours before: {told or 'none'}"
     yield ""
     yield f"{'term':<12}{'value':>10}{'weight':>10}{'weighted':>10}"
     for term in ranked.terms:
-        yield f"{term.name:<12}{term.value:>10.4f}{term.weight:>10.3f}{term.weighted:>10.4f}"
-    yield f"{'score':<12}{ranked.score:>30.4f}"
+        yield f"{term.name:<12}{term.value:>10.{DIGITS}f}{term.weight:>10.3f}{term.weighted:>10.{DIGITS}f}"
+    yield f"{'score':<12}{ranked.score:>30.{DIGITS}f}"
 
 
 def _standing(found: Explanation) -> str:
     if found.current is None:
         return "There is no index yet."
-    index = f"the trending index (generation {found.current.generation})"
+    index = f"the trending index (generation {found.current.generation}, built at {_moment(found.current.built_at)})"
     if found.place is None:
-        why = "staff hide it" if found.state == "hidden" else "published since, or below its cap"
-        return f"Not in {index}: {why}."
+        return f"Not in {index}: {ABSENCES[found.absence or 'changed']}."
     place, score = found.place
     size = found.current.sizes["trending"]
-    return f"Place {place:,} of {size:,} in {index}, with a score of {score:.4f} there."
+    told = f"Place {place:,} of {size:,} in {index}, with a score of {score:.{DIGITS}f} there."
+    now = found.ranked.score if found.ranked else score
+    if round(now, DIGITS) == round(score, DIGITS):
+        return told
+    return f"{told}\nThe next rebuild will move it: its score is {now:.{DIGITS}f} by now."
+
+
+def _moment(at: int) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,6 +1,8 @@
 """`manage.py export_user UID`: what a person asked to see."""
 
+import os
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,7 @@ class Command(BaseCommand):
             raise CommandError("UID is 1 to 128 printable characters.")
         pieces = people.export(uid, now=timezone.now().isoformat(timespec="seconds"))
         if output is None:
-            for piece in pieces:
-                self.stdout.write(piece.decode(), ending="")
+            self._print(pieces)
             return
         try:
             with output.open("xb") as file:
@@ -43,3 +44,14 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{output} cannot be written: {error.strerror}.") from error
         self.stderr.write(f"{output}: {output.stat().st_size:,} bytes")
+
+    def _print(self, pieces: Iterator[bytes]) -> None:
+        try:
+            for piece in pieces:
+                self.stdout.write(piece.decode(), ending="")
+            self.stdout.flush()
+        except BrokenPipeError:
+            # Whoever reads has seen enough (`| head`). What is still in the buffer goes nowhere, at exit as well.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stdout.fileno())
+            os.close(nowhere)

@@ -1,4 +1,4 @@
-"""`manage.py token UID`: a token to call the API with in development."""
+"""`manage.py token UID …`: tokens to call the API with in development."""
 
 import json
 import time
@@ -17,16 +17,20 @@ MAX_HOURS = 24 * 365
 
 
 class Command(BaseCommand):
-    help = "Print an ID token for UID, signed with the development key that `make run` made."
+    help = "Print an ID token for each UID, one a line, signed with the development key that `make run` made."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("uid", help="whom the token is for; the demo's people are ama, kofi, …")
-        parser.add_argument("--name", help="the name it claims; people of the demo have theirs")
+        parser.add_argument(
+            "uids", nargs="+", metavar="UID", help="whom a token is for; the demo's people are ama, kofi, …"
+        )
+        parser.add_argument("--name", help="the name it claims, of one UID; people of the demo have theirs")
         parser.add_argument("--hours", type=float, default=1.0, help="how long it is good for (1)")
 
-    def handle(self, *args: Any, uid: str, name: str | None, hours: float, **options: Any) -> None:
-        if not valid_uid(uid):
+    def handle(self, *args: Any, uids: list[str], name: str | None, hours: float, **options: Any) -> None:
+        if not all(map(valid_uid, uids)):
             raise CommandError("UID is 1 to 128 printable characters.")
+        if name and len(uids) > 1:
+            raise CommandError("--name is for one UID.")
         if not 0 < hours <= MAX_HOURS:
             raise CommandError(f"--hours is more than 0 and at most {MAX_HOURS}.")
         if not settings.FIREBASE_KEYS_FILE:
@@ -34,20 +38,22 @@ class Command(BaseCommand):
                 "This configuration believes only Google's keys (FIREBASE_KEYS_FILE is not set). "
                 "`make run` makes a development key and sets it."
             )
-        try:
-            token = devkeys.sign(
-                Path(settings.FIREBASE_KEYS_FILE).parent,
-                uid=uid,
-                project=settings.FIREBASE_PROJECT_ID,
-                now=time.time(),
-                name=name or demo_name(uid),
-                lifetime=hours * 3600,
-            )
-        except (OSError, ValueError) as error:
-            raise CommandError(
-                f"The development key cannot be used: {error}. `make run` makes it."
-            ) from error
-        self.stdout.write(token)
+        for uid in uids:
+            self.stdout.write(_token(uid, name or demo_name(uid), lifetime=hours * 3600))
+
+
+def _token(uid: str, name: str | None, *, lifetime: float) -> str:
+    try:
+        return devkeys.sign(
+            Path(settings.FIREBASE_KEYS_FILE).parent,
+            uid=uid,
+            project=settings.FIREBASE_PROJECT_ID,
+            now=time.time(),
+            name=name,
+            lifetime=lifetime,
+        )
+    except (OSError, ValueError) as error:
+        raise CommandError(f"The development key cannot be used: {error}. `make run` makes it.") from error
 
 
 def demo_name(uid: str) -> str | None:
