@@ -13,6 +13,7 @@ from finishd.testing.api import client_of
 from finishd.testing.people import Messages
 
 pytestmark = [
+    pytest.mark.slow_on_firestore,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     # What is refused reaches no store; what the stores make of odd names is in their contract.
     pytest.mark.parametrize("people_store", ["orm"], indirect=True),

@@ -35,6 +35,7 @@ from finishd.lib.redis import store as redis
 from finishd.testing.people import Clock, Messages
 
 pytestmark = [
+    pytest.mark.slow_on_firestore,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     pytest.mark.usefixtures("people_store"),
 ]

@@ -125,6 +125,15 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ[_OF_THE_RUN] = str(missing)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole modules that say `slow_on_firestore` take the emulator's word in the slow run only: the store's contract
+    tests ask both stores each time."""
+    for item in items:
+        if item.get_closest_marker("slow_on_firestore") and "[firestore" in item.nodeid:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def firestore_host(request: pytest.FixtureRequest) -> str:
     """The running emulator as FIRESTORE_EMULATOR_HOST names it."""

@@ -18,6 +18,7 @@ from finishd.testing.api import client_of, get_feed, ids_of
 from finishd.testing.people import Clock, Message, Messages
 
 pytestmark = [
+    pytest.mark.slow_on_firestore,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     pytest.mark.usefixtures("people_store", "clock"),
 ]

@@ -43,7 +43,10 @@ from finishd.tasks import erase as erase_task
 from finishd.testing.api import get_feed
 from finishd.testing.events import did, happen
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = [
+    pytest.mark.slow_on_firestore,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+]
 
 LIKED = Relation(favorite=True)
 HOSTILE = ["a/b", "{}", "*", "a|b", "%", "[a-z]", "né", "👻" * 128, "' OR 1=1 --", "AMA", "am", "drama"]
