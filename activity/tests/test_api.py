@@ -26,6 +26,7 @@ from finishd.testing.api import client_of, token_of
 from finishd.testing.people import Messages
 
 pytestmark = [
+    pytest.mark.slow_on_firestore,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     pytest.mark.usefixtures("people_store"),
 ]

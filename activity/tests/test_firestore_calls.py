@@ -163,6 +163,7 @@ class TestADeadServer:
         assert store.job("backfill", "ama", "kofi") is not None
 
 
+@pytest.mark.slow
 class TestProcesses:
     def test_children_of_a_process_that_has_only_imported_it_use_clients_of_their_own(
         self, firestore: Database

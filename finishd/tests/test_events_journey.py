@@ -56,6 +56,7 @@ def likes() -> int:
     return found.of("like") if found else 0
 
 
+@pytest.mark.slow
 def test_events_change_what_people_see(around: Processes) -> None:
     web = around.web()
     watched = [item["id"] for item in web.feed("ama", limit=5)["feed"]]
