@@ -1,28 +1,17 @@
 """Adding to counts: the one statement that is written in SQL. Django can insert or overwrite rows, not add to them."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from django.db import connection
 
-from finishd.lib import rows
+from analytics.fold import Row
+from finishd.lib.rows import Kind, packed, selected
 
 ROWS: Final = 2_000  # of one statement
 
 
-class Row(NamedTuple):
-    """What is added to a row of `Count`, or makes it."""
-
-    item: str
-    span: str
-    start: int
-    kind: str
-    events: int
-    votes: int
-    seconds: int
-
-
-_COLUMNS: Final[dict[str, rows.Kind]] = {
+_COLUMNS: Final[dict[str, Kind]] = {
     "item": "text",
     "span": "text",
     "start": "bigint",
@@ -43,9 +32,9 @@ def add(added: Sequence[Row]) -> None:
         f"{name} = analytics_count.{name} + excluded.{name}" for name in ("events", "votes", "seconds")
     )
     statement = (
-        f"INSERT INTO analytics_count ({', '.join(_COLUMNS)}) {rows.selected(_COLUMNS)} "
+        f"INSERT INTO analytics_count ({', '.join(_COLUMNS)}) {selected(_COLUMNS)} "
         f"ON CONFLICT (item, span, start, kind) DO UPDATE SET {sums}"
     )
     with connection.cursor() as cursor:
         for start in range(0, len(ordered), ROWS):
-            cursor.execute(statement, [rows.packed(ordered[start : start + ROWS])])
+            cursor.execute(statement, [packed(ordered[start : start + ROWS])])

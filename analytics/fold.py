@@ -3,9 +3,8 @@ any repetition gives the same sums.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from analytics.adding import Row
 from analytics.types import KINDS, Event
 from finishd.lib.keys import DAY, HOUR
 
@@ -16,6 +15,18 @@ VOTES_WITHIN: Final = (
 
 Cell = tuple[str, str, int, str]  # item, span, start, kind
 Sums = dict[Cell, list[int]]  # events, votes, seconds
+
+
+class Row(NamedTuple):
+    """What is added to a row of `Count`, or makes it."""
+
+    item: str
+    span: str
+    start: int
+    kind: str
+    events: int
+    votes: int
+    seconds: int
 
 
 def hour_of(at: int) -> int:

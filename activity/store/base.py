@@ -132,7 +132,7 @@ class ActivityStore(Protocol):
     def timeline(self, uid: str, *, limit: int = 100) -> list[TimelineRow]:
         """The newest rows of the viewer's own timeline. 1 call, `limit` documents at most."""
 
-    def put_rows(self, given: Sequence[tuple[str, TimelineRow]]) -> None:
+    def put_rows(self, rows: Sequence[tuple[str, TimelineRow]]) -> None:
         """Set up to 1,000 (viewer, row); (viewer, actor, title) is the identity. Blind. 1 call, a document each."""
 
     def drop_rows(self, keys: Sequence[tuple[str, str, str]]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise, permutations
 from threading import Barrier
 from typing import Any
@@ -178,7 +179,7 @@ class TestThreads:
         self, shared_store: ActivityStore
     ) -> None:
         ours = Slice("stream", "1-0", {"a": NOW}, {"drama": 1.0}, LANDMARK)
-        bring = lambda: shared_store.add_history("ama", [ours])  # noqa: E731
+        bring = partial(shared_store.add_history, "ama", [ours])
         self._all_at_once([bring, bring, bring, lambda: do(shared_store, "ama", "movie:1", LIKED)])
         profile = shared_store.profile("ama")
         assert profile is not None

@@ -1,7 +1,7 @@
 """Analytics' door: what other apps, views, admin and tasks may call.
 
 `ingest` takes events from phones. `reading` is how a reader (named in `analytics.types.READERS`) goes through them,
-each once; `drain` is the reader that counts, `counts` what it counted, `retention` how long that is kept in hours
-and days. `letters` keeps what could not be counted, `lag` says how far readers are behind, `leaving` how a person
-goes.
+each once; `drain` is the reader that counts, `voting` what of it is heard in trending, `counts` what was counted,
+`retention` how long that is kept in hours and days. `letters` keeps what could not be counted, `lag` says how far
+readers are behind, `leaving` how a person goes.
 """

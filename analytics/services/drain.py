@@ -12,7 +12,7 @@ def batch(shard: int, *, now: float, count: int = reading.BATCH) -> bool:
     """Count the next `count` events of a shard; whether more waits.
 
     Raises `reading.Overtaken`, Redis's and SQL's errors, and then nothing was counted.
-    Cost for up to 5,000 events: 5 SQL and one for 2,000 rows of counts (dead letters 3 more), 6 waits.
+    Cost for up to 5,000 events: 5 SQL and one for 2,000 rows of counts (dead letters 4 more), 6 waits.
     """
     taken = reading.take(COUNTS, shard, count=count, now=now)
     if taken is None:

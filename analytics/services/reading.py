@@ -2,8 +2,8 @@
 
     batch = reading.take(PEOPLE, shard, now=now)
     with transaction.atomic():
-        keep(batch.events)
         reading.advance(batch, now=now)
+        keep(batch.events)
     reading.trim(shard)
 
 What a reader keeps and how far it is (its checkpoint) are one transaction, and of two readers of the same name only

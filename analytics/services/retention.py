@@ -6,7 +6,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from analytics import adding
-from analytics.adding import Row
+from analytics.fold import Row
 from analytics.models import Count
 from finishd.lib.keys import DAY
 

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from analytics import adding
-from analytics.adding import Row
+from analytics.fold import Row
 from analytics.models import Count
 from analytics.services import counts, retention
 from finishd.lib.keys import DAY, HOUR

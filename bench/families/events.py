@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bench import naming
-from bench.families.pages import beside, load_of
+from bench.families.pages import beside, load_of, slower
 from bench.load import Figures, Load, Request, fetch, pairs
 from bench.load import run as put_load_on
 from bench.rows import Failed, Result, Row, high, middle
@@ -186,18 +186,7 @@ def _burst(stage: Stage, world: World, result: Result, worker: int) -> None:
         burst = _while_events_come(stage, world, other, pages)
     finally:
         world.servers.stop(other.process)
-    result.rows.append(
-        Row(
-            "events.pages_in_a_burst",
-            burst.p99 / rest.p99,
-            figure=burst.p99,
-            floor=rest.p99,
-            of="ms",
-            p50=burst.p50,
-            p99=burst.p99,
-            limits=burst.limits,
-        )
-    )
+    result.rows.append(slower("events.pages_in_a_burst", burst, rest))
 
 
 def _while_events_come(stage: Stage, world: World, other: Web, pages: Load) -> Figures:

@@ -13,9 +13,9 @@ from django.utils import timezone
 from content.models import Item
 from content.services import cards, titles
 from content.types import Counts
-from finishd.lib import rows
 from finishd.lib.commit import after_commit
 from finishd.lib.redis import UNAVAILABLE
+from finishd.lib.rows import listed
 
 logger = logging.getLogger(__name__)
 
@@ -85,12 +85,12 @@ def _set(ids: Sequence[str], differs: Q, changes: dict[str, Any], *, now: dateti
     with transaction.atomic():
         for start in range(0, len(ids), cards.BATCH):
             batch = Item.objects.filter(differs, id__in=ids[start : start + cards.BATCH])
-            found = dict(batch.select_for_update().values_list("id", "title_key"))
-            if found:
-                items = Item.objects.filter(id__in=found)
+            rows = dict(batch.select_for_update().values_list("id", "title_key"))
+            if rows:
+                items = Item.objects.filter(id__in=rows)
                 items.update(**changes, version=F("version") + 1, updated_at=now)
-                changed(list(found), titles=list(found.values()))
-            total += len(found)
+                changed(list(rows), titles=list(rows.values()))
+            total += len(rows)
     return total
 
 
@@ -100,7 +100,7 @@ def set_counts(counts: Mapping[str, Counts]) -> int:
     What tells so already is not touched, nor is `updated_at`, which is staff's. Cost: 1 SQL for up to 2,000 items;
     for each 500 of them that change one more in a transaction, and after commit what their cards cost.
     """
-    there = Item.objects.filter(id__in=rows.listed(counts))
+    there = Item.objects.filter(id__in=listed(counts))
     columns = there.values_list("id", "like_count", "view_count", "share_count")
     differ = [item_id for item_id, *told in columns if counts[item_id] != tuple(told)]
     for start in range(0, len(differ), cards.BATCH):
@@ -113,7 +113,7 @@ def set_counts(counts: Mapping[str, Counts]) -> int:
 
 def known(ids: Collection[str]) -> set[str]:
     """Which of up to 5,000 ids the catalogue has, whatever their status. Cost: 1 SQL."""
-    return set(Item.objects.filter(id__in=rows.listed(ids)).values_list("id", flat=True))
+    return set(Item.objects.filter(id__in=listed(ids)).values_list("id", flat=True))
 
 
 def popular_ids(limit: int) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from content import cards
 from content.models import Item, ItemGenre
 from content.types import Facts
-from finishd.lib import rows
+from finishd.lib.rows import listed
 
 BATCH = 2000
 
@@ -29,7 +29,7 @@ def published(*, batch: int = BATCH) -> Iterator[list[Facts]]:
 def _slugs(ids: Sequence[str]) -> dict[str, list[str]]:
     """The slugs of items' genres, the primary one first."""
     found: dict[str, list[str]] = defaultdict(list)
-    links = ItemGenre.objects.filter(item__in=rows.listed(ids)).order_by("position")
+    links = ItemGenre.objects.filter(item__in=listed(ids)).order_by("position")
     for item_id, slug in links.values_list("item_id", "genre__slug"):
         found[item_id].append(slug)
     return found

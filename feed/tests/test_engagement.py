@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from analytics import adding
-from analytics.adding import Row
+from analytics.fold import Row
 from content.models import Item
 from content.services import cards, items
 from feed import indexes, recipe

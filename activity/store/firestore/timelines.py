@@ -22,11 +22,11 @@ class Timelines:
         return sorted(rows, key=lambda row: (-row.at, row.actor, row.title))
 
     @long_call
-    def put_rows(self, given: Sequence[tuple[str, TimelineRow]]) -> None:
-        note_documents(len(given))
+    def put_rows(self, rows: Sequence[tuple[str, TimelineRow]]) -> None:
+        note_documents(len(rows))
         calls.bulk(
             Write("set", layout.row(viewer, row.actor, row.title), {"viewer": viewer, **asdict(row)})
-            for viewer, row in given
+            for viewer, row in rows
         )
 
     @long_call

@@ -11,7 +11,7 @@ from activity.models import Follow
 from activity.store.meter import note_documents
 from activity.store.orm.calls import call, changing, leave_job, profile_of
 from activity.types import FOLLOWS_KEPT, Blocked, Edge, LimitReached, Profile
-from finishd.lib import rows
+from finishd.lib.rows import listed
 
 
 class Follows:
@@ -51,13 +51,13 @@ class Follows:
 
     @call
     def follower_edges(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[Edge]:
-        found = Follow.objects.filter(followee=uid).order_by("-at", "follower").values_list("follower", "at")
-        return _edges(found[offset : offset + limit], offset)
+        rows = Follow.objects.filter(followee=uid).order_by("-at", "follower").values_list("follower", "at")
+        return _edges(rows[offset : offset + limit], offset)
 
     @call
     def following_edges(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[Edge]:
-        found = Follow.objects.filter(follower=uid).order_by("-at", "followee").values_list("followee", "at")
-        return _edges(found[offset : offset + limit], offset)
+        rows = Follow.objects.filter(follower=uid).order_by("-at", "followee").values_list("followee", "at")
+        return _edges(rows[offset : offset + limit], offset)
 
     @call
     def follower_count(self, uid: str) -> int:
@@ -80,15 +80,15 @@ class Follows:
         for follower, followee in wanted:
             followees.setdefault(followee, []).append(follower)
         if len(followees) > len({follower for follower, _ in wanted}):
-            both = Follow.objects.filter(
+            rows = Follow.objects.filter(
                 follower__in={f for f, _ in wanted}, followee__in=list(followees)
             ).values_list("follower", "followee")
-            return wanted & set(both)
-        either = reduce(or_, (Q(followee=to, follower__in=rows.listed(who)) for to, who in followees.items()))
+            return wanted & set(rows)
+        either = reduce(or_, (Q(followee=to, follower__in=listed(who)) for to, who in followees.items()))
         return set(Follow.objects.filter(either).values_list("follower", "followee"))
 
 
-def _edges(listed: object, offset: int) -> list[Edge]:
-    found = [Edge(uid, at) for uid, at in listed]  # type: ignore[attr-defined]
+def _edges(rows: object, offset: int) -> list[Edge]:
+    found = [Edge(uid, at) for uid, at in rows]  # type: ignore[attr-defined]
     note_documents(offset + len(found))
     return found

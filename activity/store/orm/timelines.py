@@ -12,10 +12,10 @@ from activity.models import Delivery
 from activity.store.meter import note_documents
 from activity.store.orm.calls import call
 from activity.types import TimelineRow
-from finishd.lib import rows
+from finishd.lib.rows import Kind, packed, selected
 
 _IDENTITY: Final = ("viewer", "actor", "title")
-_COLUMNS: Final[dict[str, rows.Kind]] = {
+_COLUMNS: Final[dict[str, Kind]] = {
     "at": "bigint",
     "status": "text",
     "favorite": "boolean",
@@ -23,7 +23,7 @@ _COLUMNS: Final[dict[str, rows.Kind]] = {
     "actor_name": "text",
     "actor_picture": "text",
 }
-_ALL: Final[dict[str, rows.Kind]] = {**dict.fromkeys(_IDENTITY, "text"), **_COLUMNS}
+_ALL: Final[dict[str, Kind]] = {**dict.fromkeys(_IDENTITY, "text"), **_COLUMNS}
 _DELETED_AT_ONCE = 200  # SQLite's bound on the depth of a condition
 
 
@@ -31,23 +31,23 @@ class Timelines:
     @call
     def timeline(self, uid: str, *, limit: int = 100) -> list[TimelineRow]:
         newest = Delivery.objects.filter(viewer=uid).order_by("-at", "actor", "title")
-        found = list(newest.values_list("actor", "title", *_COLUMNS)[:limit])
-        note_documents(len(found))
-        return [TimelineRow(*row) for row in found]
+        rows = list(newest.values_list("actor", "title", *_COLUMNS)[:limit])
+        note_documents(len(rows))
+        return [TimelineRow(*row) for row in rows]
 
     @call
-    def put_rows(self, given: Sequence[tuple[str, TimelineRow]]) -> None:
-        note_documents(len(given))
+    def put_rows(self, rows: Sequence[tuple[str, TimelineRow]]) -> None:
+        note_documents(len(rows))
         values = [
-            (viewer, row.actor, row.title, *(getattr(row, c) for c in _COLUMNS)) for viewer, row in given
+            (viewer, row.actor, row.title, *(getattr(row, c) for c in _COLUMNS)) for viewer, row in rows
         ]
         news = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)
         statement = (
-            f"INSERT INTO activity_delivery ({', '.join(_ALL)}) {rows.selected(_ALL)} "
+            f"INSERT INTO activity_delivery ({', '.join(_ALL)}) {selected(_ALL)} "
             f"ON CONFLICT ({', '.join(_IDENTITY)}) DO UPDATE SET {news}"
         )
         with connection.cursor() as cursor:
-            cursor.execute(statement, [rows.packed(values)])
+            cursor.execute(statement, [packed(values)])
 
     @call
     def drop_rows(self, keys: Sequence[tuple[str, str, str]]) -> None:
@@ -61,8 +61,8 @@ class Timelines:
 
     @call
     def rows_from(self, uid: str, actor: str, *, limit: int = 500) -> list[str]:
-        theirs = Delivery.objects.filter(viewer=uid, actor=actor).order_by("title")
-        found = list(theirs.values_list("title", flat=True)[:limit])
+        rows = Delivery.objects.filter(viewer=uid, actor=actor).order_by("title")
+        found = list(rows.values_list("title", flat=True)[:limit])
         note_documents(len(found))
         return found
 
