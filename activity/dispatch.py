@@ -7,7 +7,7 @@ import logging
 from typing import Final
 
 from celery import current_app
-from kombu.exceptions import ChannelError
+from kombu.exceptions import ChannelError, OperationalError
 
 from activity.types import JobKind
 from finishd.lib import commit
@@ -25,6 +25,8 @@ def after_commit(kind: JobKind, subject: str, target: str = "", version: int = 0
 def send(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
     try:
         current_app.send_task(f"activity.tasks.{kind}", args=[subject, target, version])
+    except OperationalError as reason:
+        logger.warning("a message is not sent, a %s job waits: %s", kind, reason)
     except Exception:  # whatever it is, what it was for is done, and its job says what is left
         logger.warning("a message is not sent: a %s job waits", kind, exc_info=True)
 

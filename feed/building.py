@@ -21,6 +21,7 @@ from feed.indexes import Current
 from feed.plans import Draft, Header
 from feed.types import Chunk, ChunkInputs, FactsById, Pool
 from finishd.lib import keys
+from finishd.lib.deadline import spare
 from finishd.lib.redis import store as redis
 
 logger = logging.getLogger(__name__)
@@ -77,14 +78,16 @@ def queue_known(pipe: Any, uid: str) -> None:
     presence.queue_state(pipe, uid)
 
 
-def take_known(uid: str, answers: Sequence[Any], *, now: float) -> Known:
-    """Cost: none when warm; a cold profile is 1 store call and 1 wait. A dead store degrades, it does not raise."""
+def take_known(uid: str, answers: Sequence[Any], *, now: float, deadline: float) -> Known:
+    """Cost: none when warm; a cold profile is 1 store call and 1 wait. A store that is dead, or has not answered at
+    `deadline`, degrades, it does not raise."""
     raw_profile, raw_current, served_count, seen_count, fresh_count, *about = answers
     current = Current.unpacked(raw_current)
     known = Known(Profile(uid), current, served_count, seen_count + fresh_count)
     try:
-        known.viewer = profiles.take(uid, raw_profile)
-        known.rebuilding = rebuilds.under_way(known.viewer, about, now=now)
+        with spare(deadline):
+            known.viewer = profiles.take(uid, raw_profile)
+            known.rebuilding = rebuilds.under_way(known.viewer, about, now=now)
     except StoreUnavailable:
         known.degraded.add("profile")
     if current is None:
@@ -172,7 +175,8 @@ def _recall(
     for answer in (served, *watched):
         if isinstance(answer, Exception):
             raise answer
-    taken = history.take(uid, watched)
+    with spare(request.deadline):
+        taken = history.take(uid, watched)
     if not taken.whole:
         known.degraded.add("history")
     pools = tuple(

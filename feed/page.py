@@ -4,6 +4,7 @@ import time
 from typing import Any, Final
 
 import orjson
+from django.conf import settings
 from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.pagination import BasePagination
@@ -14,9 +15,7 @@ from feed.pipeline import FEEDS
 from feed.services import feeds
 from feed.services.feeds import Live, Page, Query
 from finishd.auth.drf import viewer_of
-from finishd.lib import wire
-
-PAGE_BUDGET: Final = 0.3  # seconds that a page's sources share
+from finishd.lib import deadline, wire
 
 
 class FeedQuery(serializers.Serializer[None]):
@@ -57,13 +56,14 @@ class PlanPagination(BasePagination):
             feed=asked["feed_type"],
             limit=asked["limit"],
             now=now,
-            deadline=time.monotonic() + PAGE_BUDGET,
+            deadline=time.monotonic() + settings.PAGE_BUDGET,
             cursor=cursors.unseal(sealed, viewer=viewer, feed=asked["feed_type"], now=now)
             if sealed
             else None,
             refresh=asked["refresh"],
         )
-        self.page = feeds.page(self.query)
+        with deadline.within(settings.PAGE_DEADLINE):
+            self.page = feeds.page(self.query)
         return self.page.entries
 
     def get_paginated_response(self, data: list[Live]) -> HttpResponse:  # type: ignore[override]

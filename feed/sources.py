@@ -2,7 +2,8 @@
 
 A source that fails costs its share, not the page: its pool comes back with `error`.
 Outside parts guard themselves (the clients of Redis and of the activity store have
-breakers and time-outs); here is only the deadline that they all share.
+breakers and time-outs); here is only the deadline that they all share. It is looked at
+before a source asks again, and between what it asks.
 """
 
 import logging
@@ -12,13 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from django.db import InterfaceError, OperationalError
+
 from activity.services import names, timelines
 from activity.services.names import Name
-from activity.types import Profile, TimelineEntry, TimelineRow
+from activity.types import Profile, StoreUnavailable, TimelineEntry, TimelineRow
 from content.services import items, titles
 from feed import indexes, recipe
 from feed.indexes import Current
 from feed.types import Candidate, Pool
+from finishd.lib.deadline import DeadlinePassed, spare
 from finishd.lib.redis import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
@@ -37,6 +41,10 @@ class Request:
     depth: int
     now: int
     deadline: float
+
+
+class Late(Exception):
+    """A source has used up the time that all of them share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +70,30 @@ def taste_of(viewer: Profile) -> dict[str, float]:
 def fetch(name: str, request: Request, answers: Sequence[Any]) -> Pool:
     """A source's pool, whatever happens. Redis being away is no source's fault and goes on up."""
     source = SOURCES[name]
-    if source.goes_out and time.monotonic() > request.deadline:
-        return Pool(name, error="deadline")
     try:
         failed = next((answer for answer in answers if isinstance(answer, Exception)), None)
         if failed is not None:
             raise failed
-        return source.take(request, answers)
-    except UNAVAILABLE:
+        if source.goes_out:
+            _in_time(request)
+        with spare(request.deadline):
+            return source.take(request, answers)
+    except (*UNAVAILABLE, DeadlinePassed):
         raise
+    except Late:
+        return Pool(name, error="deadline")
+    except (StoreUnavailable, OperationalError, InterfaceError) as reason:
+        logger.warning("source %s failed (%s: %s)", name, type(reason).__name__, reason)
+        return Pool(name, error=type(reason).__name__)
     except Exception as reason:
         logger.warning("source %s failed", name, exc_info=True)
         return Pool(name, error=type(reason).__name__)
+
+
+def _in_time(request: Request) -> None:
+    """Raises Late. Called before each stage that asks other parts."""
+    if time.monotonic() > request.deadline:
+        raise Late
 
 
 def _unit(score: float) -> float:
@@ -164,7 +184,9 @@ def _take_friends(request: Request, answers: Sequence[Any]) -> Pool:
     entries = timelines.take(request.viewer, answers)
     backed = [(entry, supporters) for entry in entries if (supporters := _recommending(entry))]
     newest = backed[: recipe.FETCHED[recipe.FRIENDS] + request.depth]
+    _in_time(request)
     standing = titles.items_of([entry.title for entry, _ in newest])
+    _in_time(request)
     called = names.of(_naming(supporters).actor for _, supporters in newest)
     candidates = tuple(
         Candidate(
@@ -212,7 +234,9 @@ def reason_of(supporters: Sequence[TimelineRow], called: Mapping[str, Name]) -> 
 
 def _take_following(request: Request, answers: Sequence[Any]) -> Pool:
     entries = timelines.take(request.viewer, answers)[: recipe.FETCHED[recipe.FOLLOWING]]
+    _in_time(request)
     standing = titles.items_of([entry.title for entry in entries])
+    _in_time(request)
     shown = [entry for entry in entries if standing[entry.title]]
     called = names.of(row.actor for entry in shown for row in _spoken_of(entry))
     candidates = tuple(

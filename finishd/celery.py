@@ -1,11 +1,52 @@
-"""The Celery application; its settings are the CELERY_* names in finishd.settings."""
+"""The Celery application; its settings are the CELERY_* names in finishd.settings.
 
+A request sends messages, too. It does so over connections of its own, with a time-out of its own and behind a
+breaker: whatever a message is for stands elsewhere by then, and a broker that is away makes it late, not the request.
+Workers, beat and commands have time, and Celery's own ways to wait for a broker.
+"""
+
+import math
 import os
+from functools import cached_property
+from typing import Any, Final
 
 from celery import Celery
+from django.conf import settings
+from kombu import pools
+from kombu.exceptions import LimitExceeded, OperationalError
+from redis.exceptions import RedisError
+
+from finishd.lib import deadline
+from finishd.lib.breaker import Breaker, BreakerOpen, register
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
 
-app = Celery("finishd")
+_POOL_WAIT: Final = 0.1  # seconds that a request waits for a connection that others use
+
+_breaker = register(Breaker("broker", counts=(OperationalError,)))
+
+
+class App(Celery):
+    def send_task(self, name: str, *args: Any, **options: Any) -> Any:
+        """As Celery's. Within a request it raises kombu's OperationalError when the broker is away, after REDIS_TIMEOUT
+        or so, and at once while the breaker is open."""
+        if deadline.left() == math.inf or "producer" in options:
+            return super().send_task(name, *args, **options)
+        try:
+            with self._quick.acquire(block=True, timeout=_POOL_WAIT) as producer, _breaker.guard():
+                options |= {"producer": producer, "retry": False}
+                return super().send_task(name, *args, **options)
+        except (BreakerOpen, LimitExceeded, RedisError) as reason:
+            raise OperationalError(str(reason)) from reason
+
+    @cached_property
+    def _quick(self) -> Any:
+        """Producers that wait as briefly for the broker as a request does for Redis, and try once."""
+        seconds: float = settings.REDIS_TIMEOUT
+        options = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "max_retries": 0}
+        return pools.producers[self.connection_for_write(transport_options=options)]
+
+
+app = App("finishd")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -94,7 +94,7 @@ def debug(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessag
 @register(Tags.database, deploy=True)
 def sqlite(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """One machine, one writer."""
-    if settings.DATABASES["default"]["ENGINE"] != "django.db.backends.sqlite3":
+    if settings.DATABASES["default"]["ENGINE"] != "finishd.lib.sql.sqlite3":
         return []
     return [
         checks.Warning(

@@ -1,5 +1,6 @@
 """The admin's first page: what staff should look at today."""
 
+import os
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,7 @@ from analytics.services import lag as event_lag
 from analytics.services import letters
 from content.services import curation
 from feed.services import indexes
+from finishd.lib.breaker import registered
 from finishd.lib.redis import UNAVAILABLE
 
 
@@ -44,6 +46,7 @@ def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         tiles.append(_events())
     if request.user.has_perm("analytics.view_deadletter"):
         tiles.append(_dead_letters())
+    tiles.append(_outside_parts())
     return {**context, "title": "Dashboard", "tiles": tiles}
 
 
@@ -128,3 +131,13 @@ def _dead_letters() -> Tile:
     if now.held:
         note += f"; {now.held:,} more {'is' if now.held == 1 else 'are'} held and tried again"
     return Tile("Dead letters", f"{now.staff:,}", note, f"{link}?state=staff", alarming=now.staff > 0)
+
+
+def _outside_parts() -> Tile:
+    """Its breakers are all that a process knows of them without asking."""
+    away = [name for name, breaker in registered().items() if breaker.state != "closed"]
+    note = f"by the breakers of the web process that answered you ({os.getpid()}); readiness asks"
+    link = reverse("health-ready")
+    return Tile(
+        "Outside parts", f"{', '.join(away)} away" if away else "answer", note, link, alarming=bool(away)
+    )

@@ -21,7 +21,8 @@ from activity.services import lag
 from analytics.services import lag as event_lag
 from feed.services import indexes
 from finishd.celery import app
-from finishd.lib import redis, wire
+from finishd.lib import deadline, redis, wire
+from finishd.lib.breaker import registered
 
 DEADLINE = 1.0  # seconds
 
@@ -50,15 +51,18 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """200 when every part is good, else 503; which part is what stands in the body, why in the log.
 
-    `{"status": "ready"|"not_ready", "parts": {name: {"status": "ok"|…, "latencyMs", …}}}`. `deliveries`
+    `{"status": "ready"|"not_ready", "parts": {name: {"status": "ok"|…, "latencyMs", …}}, "breakers": {name:
+    "closed"|"open"|"half-open"}}`. The breakers are this process's, of the parts that it has called. `deliveries`
     and `events` are there for people to look at (`late`: a delivery took, or an event waits, longer than `LATE_AFTER`
     of their `lag`, 60 s each): feeds are served however late they are.
     """
     started = time.monotonic()
     pending = {name: probe.start() for name, probe in PROBES.items()}
     parts = {name: _report(name, future, started) for name, future in pending.items()}
+    breakers = {name: breaker.state for name, breaker in registered().items()}
     good = all(part["status"] == "ok" for name, part in parts.items() if name not in INFORMATIVE)
-    return _json({"status": "ready" if good else "not_ready", "parts": parts}, 200 if good else 503)
+    body = {"status": "ready" if good else "not_ready", "parts": parts, "breakers": breakers}
+    return _json(body, 200 if good else 503)
 
 
 class Probe:
@@ -82,7 +86,8 @@ class Probe:
     def _run(self, future: Future[Facts]) -> None:
         started = time.monotonic()
         try:
-            facts = self._ask()
+            with deadline.within(DEADLINE):
+                facts = self._ask()
         except BaseException as error:
             future.set_exception(error)
         else:
@@ -123,8 +128,9 @@ def _cache() -> Facts:
 
 
 def _broker() -> Facts:
-    with app.connection_for_write(connect_timeout=DEADLINE) as broker:
-        broker.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+    brief = {"socket_timeout": DEADLINE, "socket_connect_timeout": DEADLINE}
+    with app.connection_for_write(connect_timeout=DEADLINE, transport_options=brief) as broker:
+        broker.ensure_connection(max_retries=0)
     return {}
 
 

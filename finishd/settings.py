@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "finishd.errors.ApiErrors",  # outermost: it gives the errors of all others their shape
+    "finishd.deadlines.Deadlines",
     "finishd.metering.Metered",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -88,21 +89,38 @@ TEMPLATES = [
     },
 ]
 
+# --- Time: how long a request may take, in seconds -----------------------------------------------
+REQUEST_DEADLINE = env.float("REQUEST_DEADLINE", default=1.5)  # of the API
+PAGE_DEADLINE = env.float("PAGE_DEADLINE", default=1.0)  # a page of a feed
+PAGE_BUDGET = env.float("PAGE_BUDGET", default=0.3)  # what of a page it can do without: its sources share it
+STAFF_DEADLINE = env.float("STAFF_DEADLINE", default=30.0)  # the admin, and whatever else there is
+
 # --- SQL: the truth about content; sessions of the admin ---------------------------------------
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.db_url("DATABASE_URL", default=f"sqlite:///{FINISHD_DATA / 'db.sqlite3'}")
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["ENGINE"] = "finishd.lib.sql.sqlite3"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",  # a writer waits for its turn instead of failing half-way
         "timeout": 10,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    from finishd.lib.sql.postgresql.base import Connection
+
+    DATABASES["default"]["ENGINE"] = "finishd.lib.sql.postgresql"
     DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL", default=8), "timeout": 5},
-        "connect_timeout": 3,
+        "pool": {
+            "connection_class": Connection,
+            "min_size": 0,
+            # A connection for each of a web process's eight threads, and for what readiness asks beside them.
+            "max_size": env.int("DATABASE_POOL", default=12),
+            "timeout": 5,  # seconds that work without a deadline waits for one
+            # One attempt for those who wait now; the breaker says when to try again, not the pool, whose pauses grow.
+            "reconnect_timeout": 0.2,
+        },
+        "connect_timeout": 2,
     }
 
 # --- Redis: required, no in-process fallback ----------------------------------------------------
@@ -122,6 +140,7 @@ def _redis(url: str) -> dict[str, Any]:
             "SOCKET_TIMEOUT": REDIS_TIMEOUT,
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
             "REDIS_CLIENT_CLASS": "finishd.lib.redis.Client",
+            "PARSER_CLASS": "finishd.lib.redis.Parser",
             # redis-py retries ten times by default, also what is not idempotent.
             "CONNECTION_POOL_KWARGS": {
                 "max_connections": env.int("REDIS_POOL", default=64),

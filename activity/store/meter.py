@@ -1,4 +1,4 @@
-"""What store calls cost, counted where they are made, behind one breaker."""
+"""What store calls cost, counted where they are made; and the breaker of a store that has no other."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,12 +8,13 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 from activity.types import StoreUnavailable
-from finishd.lib.breaker import Breaker, BreakerOpen
+from finishd.lib import deadline
+from finishd.lib.breaker import Breaker, BreakerOpen, register
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-breaker = Breaker("activity store", counts=(StoreUnavailable,))
+breaker = register(Breaker("store", counts=(StoreUnavailable,)))
 
 # Calls that only read; what the others touch they write, also where they look first.
 _READERS: Final = frozenset(
@@ -76,7 +77,7 @@ def note_documents(number: int) -> None:
 
 
 def metered(call: Callable[P, R]) -> Callable[P, R]:
-    """Count the call and guard it: while the breaker is open it raises `StoreUnavailable` at once."""
+    """Count the call."""
 
     @wraps(call)
     def counted(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -84,12 +85,25 @@ def metered(call: Callable[P, R]) -> Callable[P, R]:
         tally.calls.append(call.__name__)
         before = tally.documents
         try:
-            with breaker.guard():
-                return call(*args, **kwargs)
-        except BreakerOpen as reason:
-            raise StoreUnavailable(str(reason)) from reason
+            return call(*args, **kwargs)
         finally:
             if call.__name__ not in _READERS:
                 tally.written += tally.documents - before
 
     return counted
+
+
+def guarded(call: Callable[P, R]) -> Callable[P, R]:
+    """Raise `StoreUnavailable` at once while the breaker is open or the request is late."""
+
+    @wraps(call)
+    def within(*args: P.args, **kwargs: P.kwargs) -> R:
+        if deadline.left_here() <= 0:
+            raise StoreUnavailable("it is too late for another call")
+        try:
+            with breaker.guard():
+                return call(*args, **kwargs)
+        except BreakerOpen as reason:
+            raise StoreUnavailable(str(reason)) from reason
+
+    return within

@@ -74,7 +74,8 @@ class Page:
 
 
 def page(query: Query) -> Page:
-    """The page. Raises finishd.lib.redis.UNAVAILABLE when Redis gives no answer."""
+    """The page. Raises finishd.lib.redis.UNAVAILABLE when Redis gives no answer, DeadlinePassed when the request is
+    late: the clients look at the clock before each of their calls."""
     view, rebuilt = _resume(query, query.cursor) if query.cursor else (_head(query), False)
     filled = _fill(query, view)
     filled.rebuilt = filled.rebuilt or rebuilt
@@ -88,7 +89,7 @@ def _head(query: Query) -> View:
     pipe.get(keys.SESSION.of(viewer=query.viewer, feed=query.feed))
     *answers, raw = pipe.execute()
     pointer = Pointer.unpacked(raw)
-    known = building.take_known(query.viewer, answers, now=query.now)
+    known = building.take_known(query.viewer, answers, now=query.now, deadline=query.deadline)
     if pointer is not None and _stands(pointer, known, query):
         view = _read(query, pointer.session, start=0)
         if view is not None:
@@ -130,7 +131,7 @@ def _remade(query: Query, session: str, *, start: int, unmarked: tuple[str, ...]
     """A new plan for a session whose own is gone, from `start` on, without what the session was served."""
     pipe = redis().pipeline()
     building.queue_known(pipe, query.viewer)
-    known = building.take_known(query.viewer, pipe.execute(), now=query.now)
+    known = building.take_known(query.viewer, pipe.execute(), now=query.now, deadline=query.deadline)
     now = int(query.now)
     what = Build(
         query.feed,
@@ -159,7 +160,8 @@ def _extended(query: Query, session: str, *, start: int, count: int, mark: int) 
     if state is None:
         return None
     header, end, tail, ids = state
-    known = _pinned(building.take_known(query.viewer, answers[:-2], now=query.now), header.generation)
+    known = building.take_known(query.viewer, answers[:-2], now=query.now, deadline=query.deadline)
+    known = _pinned(known, header.generation)
     what = Build(
         query.feed,
         session,

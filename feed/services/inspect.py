@@ -70,9 +70,10 @@ def preview(uid: str, feed: str, *, now: int) -> PlanView:
     """Plan a session as it would begin now, keep its full trace, serve it to nobody. Cost: as a first page."""
     pipe = redis().pipeline()
     building.queue_known(pipe, uid)
-    known = building.take_known(uid, pipe.execute(), now=now)
+    ends = time.monotonic() + PREVIEW_BUDGET
+    known = building.take_known(uid, pipe.execute(), now=now, deadline=ends)
     session = f"preview-{secrets.token_hex(8)}"
-    what = Build(feed, session, now, 0, now, time.monotonic() + PREVIEW_BUDGET)
+    what = Build(feed, session, now, 0, now, ends)
     built = building.build(known, what)
     building.keep_trace(uid, built, always=True)
     return PlanView(

@@ -24,13 +24,18 @@ from finishd.auth import keyset
 from finishd.auth.keyset import BadKeySet, KeySet
 from finishd.auth.tokens import FindKey
 from finishd.errors import Unavailable
+from finishd.lib import deadline, redis
 from finishd.lib import keys as redis_keys
-from finishd.lib import redis
-from finishd.lib.breaker import BreakerOpen
+from finishd.lib.breaker import OPEN_SECONDS, Breaker, BreakerOpen, register
 
-TIMEOUT = 2.0  # seconds for one fetch, all told
-PAUSE = 10.0  # seconds between two fetches while the endpoint fails
+TIMEOUT = 1.0  # seconds for one fetch, all told
+PAUSE = OPEN_SECONDS  # seconds between two fetches while the endpoint fails
 UNKNOWN_PAUSE = 30.0  # a set younger than this is the last word on a key that it lacks
+
+_PATIENCE = (
+    TIMEOUT + 0.1
+)  # seconds after its begin that a fetch is waited for; one that hangs is left to itself
+_FAILURES = (OSError, HTTPException, BadKeySet)
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +87,12 @@ class RemoteKeys:
         self._url = url
         self._clock = clock
         self._held: KeySet | None = None
-        self._refreshing = threading.Lock()
-        self._next_try = 0.0
+        self._lock = threading.Lock()
+        self._fetching: threading.Thread | None = None
+        self._waited_until = 0.0
+        self._breaker = register(
+            Breaker("auth-keys", counts=_FAILURES, failures=1, open_seconds=PAUSE, clock=clock)
+        )
 
     def find(self, kid: str) -> RSAPublicKey | None:
         """The key of that id, or None when the endpoint does not know it.
@@ -95,57 +104,60 @@ class RemoteKeys:
         if held is None:
             held = self._first()
         elif now >= held.fresh_until:
-            self._refresh_aside(now)
+            self._refresh(held)
         key = held.keys.get(kid)
         if key is None and self._may_be_new(held, now):
-            key = self._find_new(kid, now)
+            key = self._find_new(kid, held, now)
         return key
 
     def _may_be_new(self, held: KeySet, now: float) -> bool:
-        return now - held.fetched_at >= UNKNOWN_PAUSE and now >= self._next_try
+        return now - held.fetched_at >= UNKNOWN_PAUSE and self._breaker.state != "open"
 
-    def _find_new(self, kid: str, now: float) -> RSAPublicKey | None:
+    def _find_new(self, kid: str, held: KeySet, now: float) -> RSAPublicKey | None:
         """Look for an unknown key in the shared set, and if that is old as well at the endpoint."""
         for _ in ("shared", "fetched"):
-            self._refresh(wait=True)
-            held = self._held
-            if held is None:
-                break
+            self._refresh(held, wait=True)
+            held = self._held or held
             if kid in held.keys or not self._may_be_new(held, now):
                 return held.keys.get(kid)
         return None
 
     def _first(self) -> KeySet:
-        self._refresh(wait=True)
+        self._refresh(None, wait=True)
         if self._held is None:
-            raise KeysUnavailable(max(self._next_try - self._clock(), 1.0))
+            raise KeysUnavailable(max(self._breaker.retry_after, 1.0))
         return self._held
 
-    def _refresh_aside(self, now: float) -> None:
-        """Refresh in a thread of its own, so that no request waits for it."""
-        if now >= self._next_try and not self._refreshing.locked():
-            threading.Thread(target=self._refresh, name="auth-keys", daemon=True).start()
+    def _refresh(self, before: KeySet | None, *, wait: bool = False) -> None:
+        """Have something newer brought, unless it is there, by a thread of its own, one at a time.
 
-    def _refresh(self, *, wait: bool = False) -> None:
-        """Bring a newer set if one is due; one thread at a time, the others wait for it or leave."""
+        Whoever waits for it can leave: looking up a name has no time-out.
+        """
+        with self._lock:
+            if self._held is not before:
+                return
+            if self._fetching is None or not self._fetching.is_alive():
+                if self._breaker.state == "open":
+                    return
+                self._fetching = threading.Thread(target=self._replace, name="auth-keys", daemon=True)
+                self._waited_until = time.monotonic() + _PATIENCE
+                self._fetching.start()
+            fetching, until = self._fetching, self._waited_until
+        if wait:
+            fetching.join(max(min(until - time.monotonic(), deadline.left()), 0.0))
+
+    def _replace(self) -> None:
         before = self._held
-        if not self._refreshing.acquire(blocking=wait, timeout=2 * TIMEOUT if wait else -1):
-            return
-        try:
-            if self._held is before and self._clock() >= self._next_try:
-                self._held = self._newer(before) or before
-        finally:
-            self._refreshing.release()
+        self._held = self._newer(before) or before
 
     def _newer(self, before: KeySet | None) -> KeySet | None:
         shared = self._from_redis()
         if shared is not None and (before is None or shared.fetched_at > before.fetched_at):
             return shared
         try:
-            fetched = self._fetch()
-        except (OSError, HTTPException, BadKeySet) as error:
-            logger.warning("cannot fetch the keys of ID tokens from %s: %s", self._url, error)
-            self._next_try = self._clock() + PAUSE
+            with self._breaker.guard():
+                fetched = self._fetch()
+        except (BreakerOpen, *_FAILURES):  # the breaker has logged it
             return None
         self._to_redis(fetched)
         return fetched

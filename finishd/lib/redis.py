@@ -1,4 +1,4 @@
-"""The one way to Redis: short time-outs, no silent retry, a breaker, and a count of client waits.
+"""The one way to Redis: short time-outs, no silent retry, a breaker, the request's deadline, and a count of waits.
 
 `store()` is REDIS_URL (plans, indexes, people's hot state; must not evict),
 `cards()` is CACHE_URL (may evict what has a TTL). Both are pools of django-redis.
@@ -7,6 +7,7 @@ A *wait* is one time that the client stands still for an answer: a command, a
 pipeline or a script call is one each. Budgets in the tests count these.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,11 +17,14 @@ from django_redis import get_redis_connection
 from redis.client import Pipeline as RedisPipeline
 from redis.client import Redis
 from redis.commands.core import Script
+from redis.connection import DefaultParser
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
+from redis.exceptions import MaxConnectionsError, NoScriptError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.utils import SENTINEL
 
-from finishd.lib.breaker import Breaker, BreakerOpen
+from finishd.lib import deadline
+from finishd.lib.breaker import Breaker, BreakerOpen, register
 
 # Redis gave no answer. An error that it answered with (ResponseError) is a mistake of ours, not this.
 UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, BreakerOpen)
@@ -48,18 +52,40 @@ def _note(what: str) -> None:
 
 def _breaker_of(pool: Any) -> Breaker:
     """One breaker per server address and process: the cache may fail while the store does not."""
-    kwargs = pool.connection_kwargs
-    address = (kwargs.get("host"), kwargs.get("port"), kwargs.get("path"))
+    address = _address(pool)
     if address not in _breakers:
-        _breakers[address] = Breaker("redis", counts=(RedisConnectionError, RedisTimeoutError))
+        name = "redis" if address == _address(store().connection_pool) else "cache"
+        _breakers[address] = register(
+            Breaker(name, counts=(RedisConnectionError, RedisTimeoutError), judge=_is_away)
+        )
     return _breakers[address]
 
 
+def _address(pool: Any) -> tuple[Any, ...]:
+    kwargs = pool.connection_kwargs
+    return kwargs.get("host"), kwargs.get("port"), kwargs.get("path")
+
+
+def _is_away(reason: BaseException) -> bool:
+    """A pool that has no connection left says something of us, not of Redis."""
+    return not isinstance(reason, MaxConnectionsError)
+
+
+class Parser(DefaultParser):  # type: ignore[misc,valid-type]  # hiredis' or redis-py's own, chosen at import
+    """Reads no longer than the request may take, also where an answer comes in drops."""
+
+    def read_from_socket(self, timeout: Any = SENTINEL, raise_on_timeout: bool = True) -> Any:
+        if timeout is SENTINEL and (left := deadline.left()) < (self._socket_timeout or math.inf):
+            timeout = max(left + deadline.GRACE, 0.001)
+        return super().read_from_socket(timeout, raise_on_timeout)
+
+
 class Client(Redis):
-    """redis-py's client behind a breaker. Raises redis-py's errors, or `BreakerOpen` at once."""
+    """redis-py's client behind a breaker. Raises redis-py's errors, or `BreakerOpen` or `DeadlinePassed` at once."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         _note(str(args[0]))
+        deadline.check()
         with _breaker_of(self.connection_pool).guard():
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
@@ -77,6 +103,7 @@ class Pipeline(RedisPipeline):
         if not self.command_stack:
             return []
         _note(f"pipeline of {len(self.command_stack)}")
+        deadline.check()
         with _breaker_of(self.connection_pool).guard():
             return super().execute(raise_on_error)
 

@@ -138,7 +138,7 @@ class TestAccess:
 
     def test_each_sees_only_what_they_may(self, looker: Client) -> None:
         dashboard = looker.get(reverse("admin:index"))
-        assert [tile.title for tile in dashboard.context["tiles"]] == ["Indexes"]
+        assert [tile.title for tile in dashboard.context["tiles"]] == ["Indexes", "Outside parts"]
         assert looker.get(INDEXES).status_code == 200
         assert b"Rebuild now" not in looker.get(INDEXES).content
         assert looker.post(reverse("admin:feed_rebuild")).status_code == 403

@@ -23,6 +23,7 @@ def ready() -> tuple[int, dict[str, Any]]:
     answer = Client().get("/health/ready")
     assert answer.headers["Cache-Control"].startswith("max-age=0")
     body: dict[str, Any] = answer.json()
+    assert set(body["breakers"].values()) <= {"closed", "open", "half-open"}
     assert list(body["parts"]) == PARTS
     assert body["status"] == ("ready" if answer.status_code == 200 else "not_ready")
     return answer.status_code, {name: part["status"] for name, part in body["parts"].items()}

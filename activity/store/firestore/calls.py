@@ -5,6 +5,7 @@ attempted for five minutes. Here a store method has a budget of seconds, and wha
 pauses, conflicts) happens within it.
 """
 
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,8 +36,9 @@ from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
 
 from activity.store.firestore.client import client, put_aside
 from activity.store.firestore.layout import Snapshot
-from activity.store.meter import metered
+from activity.store.meter import guarded, metered
 from activity.types import Document, StoreUnavailable
+from finishd.lib import deadline
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,13 +85,14 @@ class Write:
 
 
 def call(method: Callable[P, R]) -> Callable[P, R]:
-    """A store method: counted, behind the breaker, done or StoreUnavailable within FIRESTORE_DEADLINE seconds."""
-    return metered(_budgeted(method, 1))
+    """A store method: counted, behind the breaker, done or StoreUnavailable within FIRESTORE_DEADLINE seconds, or what
+    the request has left."""
+    return metered(guarded(_budgeted(method, 1)))
 
 
 def long_call(method: Callable[P, R]) -> Callable[P, R]:
     """As `call`, for what moves hundreds of documents: `LONG` times the budget."""
-    return metered(_budgeted(method, LONG))
+    return metered(guarded(_budgeted(method, LONG)))
 
 
 def read(refs: Sequence[DocumentReference], *, fields: Sequence[str] | None = None) -> list[Snapshot]:
@@ -130,7 +133,7 @@ def bulk(writes: Iterable[Write]) -> None:
     for part in _parts(list({write.ref.path: write for write in writes}.values())):
         left, pause = part, 0.02
         while left := _written(left):
-            rest(pause)
+            rest(random.uniform(pause / 2, pause))  # noqa: S311
             pause = min(2 * pause, 1.0)
 
 
@@ -144,7 +147,7 @@ def rest(seconds: float) -> None:
 def _budgeted(method: Callable[P, R], share: int) -> Callable[P, R]:
     @wraps(method)
     def within(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _until(time.monotonic() + share * settings.FIRESTORE_DEADLINE):
+        with _until(time.monotonic() + min(share * settings.FIRESTORE_DEADLINE, deadline.left_here())):
             try:
                 return method(*args, **kwargs)
             except GoogleAuthError as reason:  # no credentials, or their server does not answer

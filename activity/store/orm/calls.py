@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 def call(method: Callable[P, R]) -> Callable[P, R]:
-    """A store method: counted, behind the breaker, its database errors in the protocol's words."""
+    """A store method: counted, its database errors in the protocol's words. SQL has deadlines and a breaker itself."""
 
     @wraps(method)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:

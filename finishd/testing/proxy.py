@@ -1,0 +1,143 @@
+"""A TCP line on loopback that can be slow, silent or cut, between a process under test and the part that it calls."""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+from typing import Literal
+
+from finishd.run.ports import free_port
+
+Mode = Literal["pass", "delay", "drip", "hang", "cut", "refuse"]
+
+_PIECE = 65_536
+_RESET = struct.pack("ii", 1, 0)  # close() then resets the connection, as a machine that went down would
+
+
+class Proxy:
+    """Leads from a port of its own to `target` ("host:port"); the port stays the same whatever the mode.
+
+    - `pass`: as if it were not there
+    - `delay`: each piece of an answer comes `seconds` later
+    - `drip`: answers come a byte at a time, `seconds` apart
+    - `hang`: connections are made and kept, nothing is carried; what came meanwhile is carried afterwards
+    - `cut`: connections are reset, old ones at once, new ones as soon as they are made
+    - `refuse`: old ones are reset, new ones refused
+
+    `made` counts the connections that it accepted. Modes may be switched while it runs.
+    """
+
+    def __init__(self, target: str) -> None:
+        address, _, port = target.rpartition(":")
+        self._target = (address, int(port))
+        self.port = free_port()
+        self.made = 0
+        self._mode: Mode = "refuse"
+        self._seconds = 0.0
+        self._changed = threading.Condition()
+        self._listener: socket.socket | None = None
+        self._ends: set[socket.socket] = set()
+        self.switch("pass")
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def switch(self, mode: Mode, seconds: float = 0.0) -> None:
+        with self._changed:
+            self._mode, self._seconds = mode, seconds
+            self._changed.notify_all()
+            if mode in {"cut", "refuse"}:
+                self._reset_all()
+        if mode == "refuse":
+            self._close_listener()
+        elif self._listener is None:
+            self._listener = socket.create_server(("127.0.0.1", self.port))
+            self._run(self._accept, self._listener)
+
+    def close(self) -> None:
+        self.switch("refuse")
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                self.made += 1
+                self._run(self._join, near)
+
+    def _join(self, near: socket.socket) -> None:
+        """Carry between a new connection and the target until one of the two ends."""
+        if not self._kept(near):
+            return
+        try:
+            self._wait_while_silent(near)
+            far = socket.create_connection(self._target, timeout=5)
+        except OSError:
+            self._drop(near)
+            return
+        far.settimeout(None)
+        for end in (near, far):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._kept(far):
+            self._run(self._carry, near, far)
+            self._carry(far, near, answers=True)
+
+    def _carry(self, source: socket.socket, sink: socket.socket, answers: bool = False) -> None:
+        with contextlib.suppress(OSError):
+            while piece := source.recv(_PIECE):
+                self._wait_while_silent(source)
+                self._send(sink, piece, answers=answers)
+        self._drop(source)
+        self._drop(sink)
+
+    def _send(self, sink: socket.socket, piece: bytes, *, answers: bool) -> None:
+        mode, seconds = self._mode, self._seconds
+        if not answers or mode not in {"delay", "drip"}:
+            sink.sendall(piece)
+        elif mode == "delay":
+            time.sleep(seconds)
+            sink.sendall(piece)
+        else:
+            for place in range(len(piece)):
+                sink.sendall(piece[place : place + 1])
+                if self._mode == "drip":
+                    time.sleep(seconds)
+
+    def _wait_while_silent(self, end: socket.socket) -> None:
+        """Raises OSError if the connection is gone when the silence ends."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._mode != "hang")
+            if end not in self._ends:
+                raise ConnectionResetError
+
+    def _kept(self, end: socket.socket) -> bool:
+        with self._changed:
+            self._ends.add(end)
+            dead = self._mode in {"cut", "refuse"}
+        if dead:
+            self._drop(end)
+        return not dead
+
+    def _reset_all(self) -> None:
+        for end in list(self._ends):
+            self._drop(end)
+
+    def _drop(self, end: socket.socket) -> None:
+        self._ends.discard(end)
+        with contextlib.suppress(OSError):
+            if self._mode in {"cut", "refuse"}:
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            end.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads from it
+        end.close()
+
+    def _close_listener(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            listener.close()
+
+    def _run(self, work: object, *args: socket.socket) -> None:
+        assert callable(work)
+        threading.Thread(target=work, args=args, name="proxy", daemon=True).start()
