@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from bench.rows import Failed
+from finishd.run import programs
 from finishd.run.embedded_redis import RedisServer
 from finishd.run.guard import Guard, signal_group
 from finishd.run.ports import free_port
@@ -30,7 +31,7 @@ STOP_SECONDS: Final = 15.0
 TEMPLATE: Final = "bench_template"  # a database with all tables, which worlds are copies of
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "SYSTEMROOT")
 
-ServerKind = Literal["gunicorn", "granian", "uvicorn"]
+ServerKind = Literal["granian", "gunicorn", "uvicorn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,32 +190,30 @@ def environment(*, data: Path, redis_url: str, database_url: str) -> dict[str, s
 
 
 def web_command(kind: ServerKind, *, port: int, processes: int, threads: int) -> list[str]:
-    """gunicorn as `make run` and the Dockerfile start it; the others as their makers advise. All log requests."""
+    """granian as `make run` and the Dockerfile start it; the others as their makers advise. All log requests."""
+    if kind == "granian":
+        return programs.serve("127.0.0.1", port, processes=processes, threads=threads)
     number, where = str(processes), f"127.0.0.1:{port}"
     if kind == "gunicorn":
         options = ["--worker-class", "gthread", "--threads", str(threads), "--no-control-socket"]
         log = ["--access-logfile", "-", "--graceful-timeout", "5"]
-        return ["gunicorn", "finishd.wsgi", "--bind", where, "--workers", number, *options, *log]
-    if kind == "granian":
-        options = ["--interface", "wsgi", "--blocking-threads", str(threads), "--workers", number]
-        address = ["--host", "127.0.0.1", "--port", str(port)]
-        return ["granian", *options, *address, "--access-log", "finishd.wsgi:application"]
+        return ["-m", "gunicorn", "finishd.wsgi", "--bind", where, "--workers", number, *options, *log]
     address = ["--host", "127.0.0.1", "--port", str(port)]
-    return ["uvicorn", "bench.floors.asgi:application", *address, "--workers", number]
+    return ["-m", "uvicorn", "bench.floors.asgi:application", *address, "--workers", number]
 
 
 def start_web(
     started: Servers,
     settings: Mapping[str, str],
     *,
-    kind: ServerKind = "gunicorn",
+    kind: ServerKind = "granian",
     processes: int = 2,
-    threads: int = 8,
+    threads: int = programs.WEB_THREADS,
 ) -> Web:
     """A web server that answers. Raises Failed when it does not within START_SECONDS."""
     port = free_port()
     command = web_command(kind, port=port, processes=processes, threads=threads)
-    process = started.start(sys.executable, "-m", *command, environment=settings)
+    process = started.start(sys.executable, *command, environment=settings)
     label = kind if kind == "uvicorn" else f"{kind} with {threads} threads"
     web = Web(port, process, label)
     wait_for(lambda: _answers(f"{web.address}/health"), what=f"{web.label} to answer", process=process)

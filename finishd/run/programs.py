@@ -8,11 +8,14 @@ from finishd.run import embedded_redis
 from finishd.run.config import Config
 from finishd.run.process import Program
 
+WEB_THREADS = 4  # of each web process (docs/decisions/0022)
 # Workers by name: their queues, and how many processes each has. A burst of events delays no delivery.
 WORKERS = {
     "worker": (("fanout", "default", "content", "indexes"), 2),
     "events": (("analytics",), 1),
 }
+
+_LOGGED = "%(method)s %(path)s %(status)d %(dt_ms).0f ms"
 
 
 def redis(*, port: int, directory: Path, environment: Mapping[str, str]) -> Program:
@@ -27,10 +30,17 @@ def prepare(environment: Mapping[str, str]) -> Program:
 
 def web(config: Config, environment: Mapping[str, str]) -> Program:
     """Two processes, as few as production would have: what keeps state in one process's memory shows here."""
-    options = ["--workers", "2", "--threads", "8", "--worker-class", "gthread", "--graceful-timeout", "5"]
-    log = ["--access-logfile", "-", "--access-logformat", "%(r)s %(s)s %(M)s ms"]
-    command = ["gunicorn", "finishd.wsgi", "--bind", config.bind, "--no-control-socket", *options, *log]
-    return Program("web", [sys.executable, "-m", *command], environment, restart=False)
+    command = serve(config.host, config.port, processes=2)
+    return Program("web", [sys.executable, *command], environment, restart=False)
+
+
+def serve(host: str, port: int, *, processes: int, threads: int = WEB_THREADS) -> list[str]:
+    """How Python is to start the web server. It logs each request, without its query."""
+    where = ["--interface", "wsgi", "--http", "1", "--no-ws", "--host", host, "--port", str(port)]
+    size = ["--workers", str(processes), "--blocking-threads", str(threads)]
+    care = ["--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "5"]
+    log = ["--log-level", "warning", "--access-log", "--access-log-fmt", _LOGGED]
+    return ["-m", "granian", *where, *size, *care, *log, "finishd.wsgi:application"]
 
 
 def workers(environment: Mapping[str, str]) -> list[Program]:
