@@ -84,6 +84,11 @@ def whole_seconds(seconds: float) -> str:
     return str(max(math.ceil(seconds), 1))
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line: PostgreSQL adds the statement, which may name people."""
+    return next(iter(str(error).splitlines()), "")
+
+
 def body(status: int, code: str, message: str, details: Any = None) -> dict[str, Any]:
     """The one error shape."""
     shape: dict[str, Any] = {"error": True, "message": message, "statusCode": status, "code": code}
@@ -173,7 +178,7 @@ def _report(error: Exception, foreseen: ApiError, context: Mapping[str, Any], re
             "Unavailable: %s (%s: %s)",
             path,
             type(error).__name__,
-            error,
+            first_line(error),
             response=response,
             request=request,
             level="warning",

@@ -1,11 +1,12 @@
 """A Redis of a test's own that keeps what it is told, to be killed and started again."""
 
+import signal
 import subprocess
 import time
 from pathlib import Path
 
 from finishd.run.embedded_redis import answers, command
-from finishd.run.guard import Guard
+from finishd.run.guard import Guard, signal_process
 from finishd.run.ports import free_port
 
 
@@ -37,6 +38,13 @@ class KeptRedis:
         self._process.kill()
         self._process.wait()
         self._guard.remove(self._process.pid)
+
+    def pause(self) -> None:
+        """Hangs it: connections are accepted, nothing is answered."""
+        signal_process(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        signal_process(self._process.pid, signal.SIGCONT)
 
     def close(self) -> None:
         self.stop()

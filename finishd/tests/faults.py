@@ -1,0 +1,314 @@
+"""What the fault matrix is played on: all parts real, a line that can be cut before each, and the API's endpoints.
+
+Every part is of this stack alone, with production's time-outs and deadlines.
+"""
+
+import itertools
+import logging
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import psycopg
+from django.conf import settings
+from redis import Redis
+
+from finishd.run.guard import Guard
+from finishd.run.ports import free_port
+from finishd.testing.kept_redis import KeptRedis
+from finishd.testing.postgres import Cluster
+from finishd.testing.processes import Processes, Web, processes
+from finishd.testing.proxy import Proxy
+
+PATIENCE: Final = 30.0  # seconds until a fault's end must be noticed, at the very most
+VIEWER: Final = "ama"  # of the demo world: she has everything
+QUEUES: Final = "fanout,default,content,indexes,analytics"
+
+Json = dict[str, Any]
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A request that a phone (or a balancer, or a browser) sends; `deadline` in seconds."""
+
+    name: str
+    ask: Callable[[Web, "Stack"], httpx.Response]
+    deadline: float
+
+
+def _feed(**query: Any) -> Callable[[Web, "Stack"], httpx.Response]:
+    return lambda web, _: web.get("/api/v1/feed", VIEWER, limit=10, **query)
+
+
+def _get(path: str, **query: Any) -> Callable[[Web, "Stack"], httpx.Response]:
+    return lambda web, _: web.get(path, VIEWER, **query)
+
+
+def _post(path: str, body: Callable[[int], Json]) -> Callable[[Web, "Stack"], httpx.Response]:
+    """`body` gets a number, so that no two requests say the same."""
+    return lambda web, _: web.post(path, VIEWER, **body(next(_numbers)))
+
+
+def _next_page(web: Web, stack: "Stack") -> httpx.Response:
+    return web.get("/api/v1/feed", VIEWER, limit=10, cursor=stack.cursors[web])
+
+
+def _cold_viewer(web: Web, _: "Stack") -> httpx.Response:
+    """Somebody of whom Redis knows nothing."""
+    return web.get("/api/v1/feed", f"newcomer-{next(_numbers)}", limit=10)
+
+
+def _event(number: int) -> Json:
+    at = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime()) + f"{number % 1_000:03}Z"
+    return {"events": [{"eventType": "like", "itemId": "arrival-2016", "timestamp": at}]}
+
+
+def _relation(number: int) -> Json:
+    return {"title_id": 329865, "media_type": "movie", "rating": 1 + number // 5 % 5, "is_favorite": False}
+
+
+def _preferences(number: int) -> Json:
+    return {"selectedGenres": ["Drama", ("Comedy", "Thriller")[number % 2]]}
+
+
+PAGE: Final = 1.0
+REQUEST: Final = 1.5
+FEEDS: Final = ("first page", "next page", "following", "trending", "cold viewer")
+ENDPOINTS: Final = {
+    endpoint.name: endpoint
+    for endpoint in (
+        Endpoint("first page", _feed(refresh="true"), PAGE),
+        Endpoint("next page", _next_page, PAGE),
+        Endpoint("following", _feed(feed_type="following"), PAGE),
+        Endpoint("trending", _feed(feed_type="trending", refresh="true"), PAGE),
+        Endpoint("cold viewer", _cold_viewer, PAGE),
+        Endpoint("events", _post("/api/v1/analytics/event", _event), REQUEST),
+        Endpoint("titles", _post("/api/v1/user-titles/sync", _relation), REQUEST),
+        Endpoint(
+            "preferences",
+            _post("/api/v1/user/preferences/sync", _preferences),
+            REQUEST,
+        ),
+        Endpoint(
+            "follow",
+            _post(
+                "/api/v1/social/follow",
+                lambda n: {"target_uid": "luca", "action": ("follow", "unfollow")[n % 2]},
+            ),
+            REQUEST,
+        ),
+        Endpoint("followers", _get(f"/api/v1/social/followers/{VIEWER}"), REQUEST),
+        Endpoint("stats", _get(f"/api/v1/social/stats/{VIEWER}"), REQUEST),
+        Endpoint("mutuals", _get(f"/api/v1/social/mutuals/{VIEWER}"), REQUEST),
+        Endpoint("search", _get("/api/v1/search", q="the"), REQUEST),
+        Endpoint("live", _get("/health"), PAGE),
+        Endpoint("ready", _get("/health/ready"), PAGE),
+        Endpoint("admin", _get("/admin/login/"), REQUEST),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one request. `degraded` is what a feed said was missing."""
+
+    endpoint: str
+    status: int
+    seconds: float
+    body: Json
+    retry_after: str | None
+
+    @property
+    def degraded(self) -> set[str]:
+        return set(self.body["meta"]["degraded"]) if self.endpoint in FEEDS and self.status == 200 else set()
+
+
+class Stack:
+    """Starts what it is asked for, at the first use; all of it ends with it."""
+
+    def __init__(self, directory: Path, stack: ExitStack, emulator: Callable[[], str]) -> None:
+        self._directory, self._stack, self._emulator = directory, stack, emulator
+        self._running = self._processes("front")
+        self._behind = self._processes("behind")  # what these log is another matter
+        self._guard = Guard()
+        stack.callback(self._guard.close)
+        self.redis, self.redis_line = self._a_redis("redis")
+        self.broker, self.broker_line = self._a_redis("broker")
+        (directory / "postgres").mkdir()
+        self.sql = Cluster(directory=directory / "postgres", guard=self._guard)
+        stack.callback(self.sql.stop)
+        self.sql_line = self._line(self.sql.host)
+        self.cursors: dict[Web, str] = {}
+
+    # --- parts ---
+
+    @cached_property
+    def web(self) -> Web:
+        """A server with people in SQL, and the demo world behind it."""
+        self.manage("migrate", "--verbosity", "0")
+        self.manage("load_demo")
+        return self._a_web(self.environment)
+
+    @cached_property
+    def emulator_line(self) -> Proxy:
+        return self._line(self._emulator())
+
+    @cached_property
+    def firestore_web(self) -> Web:
+        """The same with people in Firestore; its Redis is a database of its own."""
+        assert self.web
+        environment = {
+            **self.environment,
+            "ACTIVITY_STORE": "firestore",
+            "FIRESTORE_EMULATOR_HOST": self.emulator_line.host,
+            "FIRESTORE_DATABASE": "faults",
+            "REDIS_URL": self.redis_url(1),
+            "CACHE_URL": self.redis_url(1),
+        }
+        self.manage("load_demo", FIRESTORE_TIMEOUT="15", FIRESTORE_DEADLINE="60", over=environment)
+        return self._a_web(environment)
+
+    @cached_property
+    def keys_line(self) -> Proxy:
+        """The endpoint that publishes the keys by which tokens are verified."""
+        folder = self._directory / "published"
+        folder.mkdir()
+        shutil.copy(settings.FIREBASE_KEYS_FILE, folder / "keys.json")
+        port = free_port()
+        self._running.start("-m", "http.server", "--bind", "127.0.0.1", "-d", str(folder), str(port))
+        line = self._line(f"127.0.0.1:{port}")
+        self._running.wait_for(lambda: _published(line))
+        return line
+
+    def web_of_published_keys(self) -> Web:
+        """A server that has not fetched any keys yet."""
+        keys = {
+            "DJANGO_SETTINGS_MODULE": "finishd.testing.keys_settings",
+            "FIREBASE_KEYS_FILE": "",
+            "FINISHD_TEST_KEYS_URL": f"http://{self.keys_line.host}/keys.json",
+        }
+        return self._a_web({**self.environment, **keys}, warm=False)
+
+    @cached_property
+    def machinery(self) -> tuple["subprocess.Popen[bytes]", "subprocess.Popen[bytes]"]:
+        """A worker for all queues, and beat."""
+        assert self.web
+        return self.worker(), self.beat()
+
+    def worker(self) -> "subprocess.Popen[bytes]":
+        before = self._behind.output.count(" ready.")
+        worker = self._behind.worker(QUEUES, **{**self.environment, "REDIS_TIMEOUT": "5"})
+        self._behind.wait_for(lambda: self._behind.output.count(" ready.") > before)
+        return worker
+
+    def beat(self) -> "subprocess.Popen[bytes]":
+        return self._behind.beat(**{**self.environment, "REDIS_TIMEOUT": "5"})
+
+    def manage(self, *arguments: str, over: dict[str, str] | None = None, **environment: str) -> None:
+        patient = {"REDIS_TIMEOUT": "5", **environment}
+        command = self._running.manage(*arguments, **{**(over or self.environment), **patient})
+        self._running.wait_for(lambda: command.poll() is not None)
+        assert command.returncode == 0, self.output[-3_000:]
+
+    def wait_for(self, condition: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
+        self._running.wait_for(condition, seconds=seconds)
+
+    # --- what is seen ---
+
+    def ask(self, web: Web, name: str) -> Answer:
+        endpoint = ENDPOINTS[name]
+        began = time.monotonic()
+        answer = endpoint.ask(web, self)
+        took = time.monotonic() - began
+        body = answer.json() if "json" in answer.headers["Content-Type"] else {}
+        return Answer(name, answer.status_code, took, body, answer.headers.get("Retry-After"))
+
+    def remember_cursor(self, web: Web) -> None:
+        self.cursors[web] = web.feed(VIEWER, limit=10)["meta"]["cursor"]
+
+    @property
+    def output(self) -> str:
+        return self._running.output
+
+    def logged(self, since: int) -> list[str]:
+        """Lines of processes since a length of `output`, without the web server's line for each request."""
+        lines = self.output[since:].splitlines()
+        return [line for line in lines if not re.search(r"(GET|POST) /\S* \d{3} \d+ ms$", line)]
+
+    def connection(self) -> "psycopg.Connection[Any]":
+        """One to SQL that no line can cut."""
+        host, _, port = self.sql.host.partition(":")
+        return psycopg.connect(host=host, port=port, user="finishd", dbname="postgres")
+
+    def client(self) -> "Redis":
+        return Redis(port=self.redis.port)
+
+    # --- how it is made ---
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": f"postgres://finishd@{self.sql_line.host}/postgres",
+            "REDIS_URL": self.redis_url(0),
+            "CACHE_URL": self.redis_url(0),
+            "CELERY_BROKER_URL": f"redis://{self.broker_line.host}/0",
+            "REDIS_TIMEOUT": "0.15",
+            "PAGE_BUDGET": "0.3",
+            "PAGE_DEADLINE": str(PAGE),
+            "REQUEST_DEADLINE": str(REQUEST),
+        }
+
+    def redis_url(self, database: int) -> str:
+        return f"redis://{self.redis_line.host}/{database}"
+
+    def _processes(self, name: str) -> Processes:
+        folder = self._directory / name
+        folder.mkdir()
+        return self._stack.enter_context(processes(folder))
+
+    def _a_redis(self, name: str) -> tuple[KeptRedis, Proxy]:
+        folder = self._directory / name
+        folder.mkdir()
+        server = KeptRedis(folder)
+        self._stack.callback(server.close)
+        return server, self._line(f"127.0.0.1:{server.port}")
+
+    def _a_web(self, environment: dict[str, str], *, warm: bool = True) -> Web:
+        web = self._running.web(**environment)
+        if warm:
+            self._running.wait_for(lambda: web.get("/api/v1/feed", VIEWER).status_code == 200)
+            self.remember_cursor(web)
+        return web
+
+    def _line(self, target: str) -> Proxy:
+        line = Proxy(target)
+        self._stack.callback(line.close)
+        return line
+
+
+def _published(line: Proxy) -> bool:
+    try:
+        return httpx.get(f"http://{line.host}/keys.json").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def stack(emulator: Callable[[], str]) -> Iterator[Stack]:
+    """`emulator` gives the host of a running Firestore emulator. Raises NoPostgres where it cannot run."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # or a failing test shows thousands of requests
+    with ExitStack() as ends:
+        directory = Path(tempfile.mkdtemp(prefix="finishd-faults-"))
+        ends.callback(shutil.rmtree, directory, ignore_errors=True)
+        directory.chmod(0o711)  # PostgreSQL runs as another user when pytest runs as root
+        yield Stack(directory, ends, emulator)
