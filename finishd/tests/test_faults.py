@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
+from django.conf import settings
 
+from finishd.lib import keys
 from finishd.run.guard import signal_group
 from finishd.testing.postgres import NoPostgres
 from finishd.testing.processes import Web
@@ -146,7 +148,7 @@ FAULTS: Final = [
     ),
     Fault("redis in drops", lambda s: line_is(s.redis_line, "drip", 0.02), either=(*REDIS_READERS, "ready")),
     Fault("redis full", full, away=(*FEEDS, "events", "titles", "preferences", "follow")),
-    Fault("redis emptied", emptied, away=("ready",), degraded=EMPTIED),
+    Fault("redis emptied", emptied, either=("ready",), degraded=EMPTIED),
     Fault(
         "sql stopped", lambda s: stopped(s.sql), away=(*PEOPLE, "search", "ready"), degraded=COLD, quick=True
     ),
@@ -218,10 +220,10 @@ def play(stack: Stack, fault: Fault, *, rounds: int) -> Played:
     return Played(answers, time.monotonic() - ended, log)
 
 
-def become_well(stack: Stack, web: Web) -> None:
+def become_well(stack: Stack, web: Web, *, leaving: tuple[str, ...] = ()) -> None:
     """Ask until every endpoint has answered 200 since, and feeds are whole again."""
     deadline = time.monotonic() + PATIENCE
-    for name in ENDPOINTS:
+    for name in [name for name in ENDPOINTS if name not in leaving]:
         while (answer := stack.ask(web, name)).status != 200 or (answer.degraded and name != "next page"):
             assert time.monotonic() < deadline, answer
             time.sleep(0.05)
@@ -234,16 +236,12 @@ def unexpected(fault: Fault, answer: Answer) -> bool:
     return answer.status not in wanted or not answer.degraded <= fault.degraded.get(answer.endpoint, set())
 
 
-def is_documented(answer: Answer) -> bool:
+def is_documented(answer: Answer, code: str = "unavailable") -> bool:
     """200, or a 503 in the one error shape that says when to come back (readiness has a shape of its own)."""
     if answer.status == 200 or (answer.endpoint == "ready" and answer.status == 503):
         return True
-    shape = {"error": True, "statusCode": 503, "code": "unavailable"}
-    return (
-        answer.status == 503
-        and shape.items() <= answer.body.items()
-        and int(answer.retry_after or 0) in range(1, 6)
-    )
+    shape = {"error": True, "statusCode": 503, "code": code}
+    return shape.items() <= answer.body.items() and int(answer.retry_after or 0) in range(1, 6)
 
 
 @pytest.mark.slow
@@ -273,3 +271,28 @@ def test_a_fault_costs_what_the_table_says_and_no_more_time_than_the_deadlines(
     failed = sum(answer.status != 200 for answer in played.answers)
     assert len(played.log) <= 2 * failed + 50, "\n".join(played.log)
     assert played.recovery < HALF_OPEN + RECONNECT
+
+
+@pytest.mark.gauntlet
+@pytest.mark.parametrize("mode", ["refuse", "hang"])
+def test_without_the_endpoint_of_keys_only_a_process_that_has_none_lets_nobody_in(
+    stack: Stack, mode: Mode
+) -> None:
+    assert stack.web
+    with stack.client() as client, line_is(stack.keys_line, mode):
+        client.delete(keys.AUTH_KEYS.of(project=settings.FIREBASE_PROJECT_ID))
+        web = stack.web_of_published_keys()
+        answers = [stack.ask(web, name) for _ in range(8) for name in ENDPOINTS if name != "next page"]
+    ended = time.monotonic()
+    become_well(stack, web, leaving=("next page",))
+    cold = Played(answers, time.monotonic() - ended, [])
+    print(f"no keys, endpoint {mode}: {cold.report}")  # noqa: T201
+    assert [answer for answer in answers if not is_documented(answer, "auth_unavailable")] == []
+    assert {a.endpoint for a in answers if a.status == 200} == {"live", "ready", "admin"}
+    assert [a for a in answers if a.seconds > faults.REQUEST + LATE] == []  # a page's time begins with its viewer
+    assert cold.recovery < HALF_OPEN + RECONNECT
+
+    stack.remember_cursor(web)
+    with line_is(stack.keys_line, mode):
+        warm = [stack.ask(web, name) for name in ENDPOINTS]
+    assert [answer for answer in warm if answer.status != 200] == []
