@@ -103,6 +103,7 @@ else:
     DATABASES["default"]["OPTIONS"] = {
         "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL", default=8), "timeout": 5},
         "connect_timeout": 3,
+        "server_side_binding": True,
     }
 
 # --- Redis: required, no in-process fallback ----------------------------------------------------
