@@ -284,6 +284,19 @@ class TestScripts:
         store().script_flush()
         assert self.ECHO.run(store(), keys=["k"], args=["v"]) == [b"k", b"v"]
 
+    def test_several_calls_are_one_wait_and_one_more_each_where_the_server_forgot_it(self) -> None:
+        store().script_flush()
+        for expected in (3, 1, 1):
+            with count_waits() as waits:
+                answers = self.ECHO.run_each(store(), [(["k"], ["v"]), (["l"], ["w"])])
+            assert answers == [[b"k", b"v"], [b"l", b"w"]]
+            assert len(waits) == expected
+
+    def test_an_error_of_one_of_several_calls_is_raised(self) -> None:
+        store().set("words", "no number")
+        with pytest.raises(ResponseError, match="not an integer"):
+            Lua("return redis.call('INCR', KEYS[1])").run_each(store(), [(["new"], []), (["words"], [])])
+
     def test_it_runs_in_a_pipeline_on_a_server_that_forgot_it(self) -> None:
         for _ in range(2):
             store().script_flush()
