@@ -332,7 +332,8 @@ class TestKeys:
 
     @given(uids)
     def test_a_viewers_keys_share_one_hash_tag_whatever_the_uid(self, uid: str) -> None:
-        names = [key.of(viewer=uid, session="s1", feed="for_you", chunk=0) for key in self.OF_A_VIEWER]
+        others: dict[str, str | int] = {"session": "s1", "feed": "for_you", "chunk": 0, "scope": "read"}
+        names = [key.of(viewer=uid, **others) for key in self.OF_A_VIEWER]
         assert {slot_part(name) for name in names} == {keys.tag(uid)}
         assert all(name.isascii() and not re.search(r"\s", name) for name in names)
         assert all(name.count("{") == name.count("}") == 1 for name in names)
@@ -360,6 +361,8 @@ class TestKeys:
             "worker": "celery@host",
             "shard": 3,
             "partition": 7,
+            "scope": "feed",
+            "address": "2001:db8:1:2::/64",
         }
         for key in keys.declared():
             name = key.of(**values)
