@@ -67,11 +67,11 @@ MIDDLEWARE = [
     "finishd.metering.Metered",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "finishd.pages.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "finishd.pages.Authentication",
+    "finishd.pages.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
