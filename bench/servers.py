@@ -24,6 +24,7 @@ from finishd.run.embedded_redis import RedisServer
 from finishd.run.guard import Guard, signal_group
 from finishd.run.ports import free_port
 from finishd.testing import postgres
+from finishd.throttling import rates
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 START_SECONDS: Final = 60.0
@@ -185,6 +186,8 @@ def environment(*, data: Path, redis_url: str, database_url: str) -> dict[str, s
         "ANALYTICS_STREAM_EVENTS": "2000000",
         "ANALYTICS_MARKS_MB": "256",
         "METRICS_TOKEN": "",
+        "TRUSTED_PROXIES": "",
+        **rates.generous(),  # counted as in production, and refused nothing
         "LOG_LEVEL": "WARNING",
     }
 
