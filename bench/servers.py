@@ -224,13 +224,16 @@ def start_web(
 
 
 def start_celery(
-    started: Servers, settings: Mapping[str, str], *queues: str, beat: bool = False
+    started: Servers, settings: Mapping[str, str], *queues: str, processes: int = 1, beat: bool = False
 ) -> "subprocess.Popen[bytes]":
-    """A worker with one process for these queues, or beat. It may still be starting."""
+    """A worker with so many processes for these queues, or beat. It may still be starting."""
     role = (
         ["beat", "--loglevel", "error", "--pidfile", "", "--schedule", str(started.folder / "beat")]
         if beat
-        else ["worker", "--loglevel", "error", "--concurrency", "1", "--queues", ",".join(queues)]
+        else [
+            *("worker", "--loglevel", "error", "--concurrency", str(processes)),
+            *("--queues", ",".join(queues)),
+        ]
     )
     command = [sys.executable, "-m", "celery", "--quiet", "-A", "finishd", *role]
     return started.start(*command, environment={**settings, "REDIS_TIMEOUT": "5"})
