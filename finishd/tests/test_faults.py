@@ -105,8 +105,13 @@ def locked(stack: Stack) -> Iterator[None]:
 
 # --- the table ---
 
-REDIS_READERS: Final = (*FEEDS, "events", "titles", "preferences", "follow", "search")
 PEOPLE: Final = ("titles", "preferences", "follow", "followers", "stats", "mutuals")
+API: Final = (
+    *FEEDS,
+    *PEOPLE,
+    "events",
+    "search",
+)  # all of it needs Redis, which counts how often somebody asks
 COLD: Final = {"cold viewer": {"profile", "history", "friends"}}
 EVERY_FEED: Final = {feed: {"profile", "history", "friends", "following"} for feed in FEEDS}
 LOST: Final = {"indexes", "timeline_rebuilding", "served_history"}
@@ -132,9 +137,9 @@ def in_firestore(name: str, begin: Begin, **costs: Any) -> Fault:
 
 
 FAULTS: Final = [
-    Fault("redis stopped", lambda s: stopped(s.redis), away=(*REDIS_READERS, "ready"), quick=True),
-    Fault("redis paused", paused, away=(*REDIS_READERS, "ready"), quick=True),
-    Fault("redis cut", lambda s: line_is(s.redis_line, "cut"), away=(*REDIS_READERS, "ready")),
+    Fault("redis stopped", lambda s: stopped(s.redis), away=(*API, "ready"), quick=True),
+    Fault("redis paused", paused, away=(*API, "ready"), quick=True),
+    Fault("redis cut", lambda s: line_is(s.redis_line, "cut"), away=(*API, "ready")),
     Fault(
         "redis slow",
         lambda s: line_is(s.redis_line, "delay", 0.06),
@@ -144,10 +149,10 @@ FAULTS: Final = [
     Fault(
         "redis very slow",
         lambda s: line_is(s.redis_line, "delay", 0.4),
-        away=(*REDIS_READERS, "ready"),
+        away=(*API, "ready"),
     ),
-    Fault("redis in drops", lambda s: line_is(s.redis_line, "drip", 0.02), either=(*REDIS_READERS, "ready")),
-    Fault("redis full", full, away=(*FEEDS, "events", "titles", "preferences", "follow")),
+    Fault("redis in drops", lambda s: line_is(s.redis_line, "drip", 0.02), either=(*API, "ready")),
+    Fault("redis full", full, away=API),
     Fault("redis emptied", emptied, either=("ready",), degraded=EMPTIED),
     Fault(
         "sql stopped", lambda s: stopped(s.sql), away=(*PEOPLE, "search", "ready"), degraded=COLD, quick=True
@@ -289,7 +294,9 @@ def test_without_the_endpoint_of_keys_only_a_process_that_has_none_lets_nobody_i
     print(f"no keys, endpoint {mode}: {cold.report}")  # noqa: T201
     assert [answer for answer in answers if not is_documented(answer, "auth_unavailable")] == []
     assert {a.endpoint for a in answers if a.status == 200} == {"live", "ready", "admin"}
-    assert [a for a in answers if a.seconds > faults.REQUEST + LATE] == []  # a page's time begins with its viewer
+    assert [
+        a for a in answers if a.seconds > faults.REQUEST + LATE
+    ] == []  # a page's time begins with its viewer
     assert cold.recovery < HALF_OPEN + RECONNECT
 
     stack.remember_cursor(web)
