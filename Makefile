@@ -15,7 +15,8 @@ SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) activit
 	activity/tests/test_flushing.py activity/tests/test_watching.py activity/tests/test_admin.py \
 	feed/tests/test_journeys.py feed/tests/test_indexes.py feed/tests/test_budgets.py feed/tests/test_engagement.py \
 	finishd/tests/test_friends_feed.py finishd/tests/test_friends_model.py finishd/tests/test_people.py \
-	finishd/tests/test_admin.py finishd/tests/test_health.py finishd/tests/test_watched_feed.py
+	finishd/tests/test_admin.py finishd/tests/test_health.py finishd/tests/test_watched_feed.py \
+	finishd/tests/test_deadlines.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check lint types slow gauntlet bench requirements openapi format clean

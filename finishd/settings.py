@@ -95,7 +95,7 @@ TEMPLATES = [
 REQUEST_DEADLINE = env.float("REQUEST_DEADLINE", default=1.5)  # of the API
 PAGE_DEADLINE = env.float("PAGE_DEADLINE", default=1.0)  # a page of a feed
 PAGE_BUDGET = env.float("PAGE_BUDGET", default=0.3)  # what of a page it can do without: its sources share it
-STAFF_DEADLINE = env.float("STAFF_DEADLINE", default=30.0)  # the admin, and whatever else there is
+STAFF_DEADLINE = env.float("STAFF_DEADLINE", default=300.0)  # the admin, with its imports; whatever else
 
 # --- SQL: the truth about content; sessions of the admin ---------------------------------------
 DATABASES: dict[str, dict[str, Any]] = {

@@ -21,7 +21,9 @@ from content.tests.factories import ItemFactory
 from feed.models import IndexBuild
 from feed.services import builds, feeds
 from finishd import celery
+from finishd.lib import breaker as breakers
 from finishd.lib import redis as redis_module
+from finishd.lib.breaker import Breaker
 from finishd.lib.redis import store as redis
 from finishd.run.embedded_redis import RedisServer
 
@@ -175,6 +177,18 @@ class TestDashboard:
     def test_it_says_that_there_is_no_index(self, staff: Client) -> None:
         tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
         assert (tiles["Indexes"].value, tiles["Indexes"].alarming) == ("none", True)
+
+    def test_it_says_which_outside_part_gives_no_answer(
+        self, staff: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = Breaker("store", counts=(ValueError,), failures=1)
+        monkeypatch.setattr(breakers, "_registered", {"store": store})
+        tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
+        assert (tiles["Outside parts"].value, tiles["Outside parts"].alarming) == ("answer", False)
+        with pytest.raises(ValueError, match="no answer"), store.guard():
+            raise ValueError("no answer")
+        tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
+        assert (tiles["Outside parts"].value, tiles["Outside parts"].alarming) == ("store away", True)
 
 
 class TestIndexes:

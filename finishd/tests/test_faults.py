@@ -145,6 +145,7 @@ FAULTS: Final = [
         lambda s: line_is(s.redis_line, "delay", 0.06),
         either=("cold viewer", "ready"),
         degraded=EVERY_FEED,
+        quick=True,
     ),
     Fault(
         "redis very slow",
@@ -152,7 +153,7 @@ FAULTS: Final = [
         away=(*API, "ready"),
     ),
     Fault("redis in drops", lambda s: line_is(s.redis_line, "drip", 0.02), either=(*API, "ready")),
-    Fault("redis full", full, away=API),
+    Fault("redis full", full, away=API, quick=True),
     Fault("redis emptied", emptied, either=("ready",), degraded=EMPTIED),
     Fault(
         "sql stopped", lambda s: stopped(s.sql), away=(*PEOPLE, "search", "ready"), degraded=COLD, quick=True

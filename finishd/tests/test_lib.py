@@ -15,6 +15,7 @@ from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from feed.tests import world
+from finishd.lib import breaker as breakers
 from finishd.lib import keys
 from finishd.lib.breaker import Breaker, BreakerOpen
 from finishd.lib.redis import UNAVAILABLE, Lua, count_waits, store
@@ -137,6 +138,50 @@ class TestBreaker:
             with pytest.raises(ValueError, match="no"), breaker.guard():
                 raise ValueError("no")
         assert breaker.state == "closed"
+
+    def test_an_error_that_it_counts_may_be_judged_an_answer(self) -> None:
+        breaker = Breaker("part", counts=(Down,), judge=lambda reason: "busy" not in str(reason), failures=1)
+        with pytest.raises(Down), breaker.guard():
+            raise Down("busy")
+        assert breaker.state == "closed"
+
+    def test_it_tells_who_listens_and_counts_how_often_it_opened(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        heard: list[tuple[str, str]] = []
+        monkeypatch.setattr(breakers, "_listeners", [])
+        breakers.listen(lambda breaker, state: heard.append((breaker.name, state)))
+        clock = Clock()
+        breaker = self.breaker(clock, failures=1)
+        for _ in range(2):
+            self.fail(breaker)
+            clock.now += 2.0
+        with breaker.guard():
+            pass
+        assert [state for _, state in heard] == ["open", "half-open", "open", "half-open", "closed"]
+        assert {name for name, _ in heard} == {"part"}
+        assert breaker.opened == 1, "an outage, however many probes it takes"
+
+    def test_what_is_registered_is_listed_by_its_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(breakers, "_registered", {})
+        first, second = (breakers.register(Breaker(name, counts=(Down,))) for name in ("sql", "broker"))
+        assert list(breakers.registered().items()) == [("broker", second), ("sql", first)]
+        newer = breakers.register(Breaker("sql", counts=(Down,)))
+        assert breakers.registered()["sql"] is newer
+
+    def test_an_outage_is_logged_when_it_begins_and_when_it_ends(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        clock = Clock()
+        breaker = self.breaker(clock)
+        for _ in range(20):
+            self.fail(breaker)
+            clock.now += 0.5
+            if breaker.state == "open":
+                clock.now += 2.0
+        with breaker.guard():
+            pass
+        assert len(caplog.records) == 2
 
     def test_a_slow_call_holds_up_nobody(self) -> None:
         breaker = Breaker("part", counts=(Down,))

@@ -17,11 +17,10 @@ from psycopg_pool import ConnectionPool
 from finishd.lib import deadline
 from finishd.lib.sql import Guarded
 
-# First a lock is given up, then a statement, then the server; shares of what the request has left.
-_LOCK: Final = 0.6
+# First a lock is given up, then a statement, then the server; shares of what the request has left. A lock's is small:
+# a table that somebody holds must not hold all threads of a web process, too.
+_LOCK: Final = 1 / 6
 _STATEMENT: Final = 0.9
-# Seconds; a table that somebody holds must not hold all threads of a web process, too.
-_LONGEST_LOCK: Final = 0.25
 _CONNECTION_WAIT: Final = 0.5  # seconds that a request waits for a connection
 _LIMITS: Final = "SET lock_timeout = {}; SET statement_timeout = {}"
 
@@ -45,8 +44,8 @@ class Connection(psycopg.Connection[Any]):
         """Tell the server how long the work at hand may take; that it answers shows that it is there."""
         left = deadline.left_here()
         if left < math.inf:
-            lock, statement = min(left * _LOCK, _LONGEST_LOCK), left * _STATEMENT
-            self.execute(_LIMITS.format(max(int(lock * 1_000), 1), max(int(statement * 1_000), 1)))
+            lock, statement = (max(int(1_000 * left * share), 1) for share in (_LOCK, _STATEMENT))
+            self.execute(_LIMITS.format(lock, statement))
             self.limited = True
         elif self.limited:
             self.execute(_LIMITS.format(0, 0))

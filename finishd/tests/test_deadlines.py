@@ -1,0 +1,247 @@
+"""How long a request may take, and what the clients of outside parts do about it."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import OperationalError, connection, transaction
+from kombu.exceptions import OperationalError as BrokerError
+from psycopg import errors as pg
+from redis import ConnectionPool
+from redis.backoff import NoBackoff
+from redis.exceptions import MaxConnectionsError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from activity.models import Person
+from feed.tests import world
+from finishd import celery
+from finishd.lib import breaker as breakers
+from finishd.lib import deadline, sql
+from finishd.lib.breaker import Breaker
+from finishd.lib.deadline import DeadlinePassed
+from finishd.lib.redis import Client, Parser, store
+from finishd.lib.sql import SqlAway, is_away
+from finishd.run.embedded_redis import RedisServer
+from finishd.testing.api import client_of, get_feed
+from finishd.testing.proxy import Proxy
+
+
+@pytest.fixture(autouse=True)
+def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests open is closed for all others."""
+    monkeypatch.setattr(breakers, "_registered", dict(breakers.registered()))
+
+
+class TestDeadline:
+    def test_there_is_none_unless_somebody_set_one(self) -> None:
+        deadline.check()
+        assert deadline.left() == deadline.left_here() == float("inf")
+
+    def test_an_inner_one_can_only_be_sooner(self) -> None:
+        with deadline.within(10):
+            with deadline.within(1):
+                assert 0.9 < deadline.left() <= 1
+            with deadline.within(100):
+                assert 9 < deadline.left() <= 10
+        assert deadline.left() == float("inf")
+
+    def test_what_can_be_done_without_ends_sooner_than_the_rest(self) -> None:
+        with deadline.within(10), deadline.spare(time.monotonic() - 1):
+            assert deadline.left_here() < 0 < deadline.left()
+            deadline.check()
+
+    def test_threads_have_their_own(self) -> None:
+        with deadline.within(1), ThreadPoolExecutor(1) as pool:
+            assert pool.submit(deadline.left).result() == float("inf")
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+class TestPage:
+    def test_past_its_deadline_is_a_503_that_says_when_to_come_back(self, settings: Any) -> None:
+        settings.PAGE_DEADLINE = 0
+        answer = client_of("ama").get("/api/v1/feed")
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert answer.headers["Retry-After"] == "1"
+
+    def test_leaves_out_and_names_what_is_late(self, settings: Any) -> None:
+        world.catalogue(60)
+        world.build()
+        world.befriend("ama", range(10, 30))
+        settings.PAGE_BUDGET = 0
+        page = get_feed("ama", limit=20)
+        assert page["meta"]["degraded"] == ["friends", "history"]
+        assert len(page["feed"]) == 20
+
+
+class TestRedis:
+    @pytest.fixture
+    def line(self, redis_server: RedisServer) -> Iterator[Proxy]:
+        made = Proxy(f"127.0.0.1:{redis_server.port}")
+        yield made
+        made.close()
+
+    def client(self, line: Proxy, **options: Any) -> Client:
+        options |= {"socket_timeout": 0.15, "retry": Retry(NoBackoff(), 0), "parser_class": Parser}
+        return Client(connection_pool=ConnectionPool(port=line.port, **options))
+
+    def test_an_answer_in_drops_ends_with_the_request(self, line: Proxy) -> None:
+        client = self.client(line)
+        client.set("name", "x" * 1_000)
+        line.switch("drip", 0.01)
+        began = time.monotonic()
+        with deadline.within(0.3), pytest.raises(RedisTimeoutError):
+            client.get("name")
+        assert 0.3 <= time.monotonic() - began < 0.3 + deadline.GRACE + 0.3
+        client.connection_pool.disconnect()
+
+    def test_nothing_is_asked_when_it_is_too_late(self) -> None:
+        with deadline.within(-1):
+            with pytest.raises(DeadlinePassed):
+                store().ping()
+            with pytest.raises(DeadlinePassed):
+                store().pipeline().get("name").execute()
+
+    def test_a_pool_that_is_used_up_refuses_at_once_and_is_no_outage_of_redis(self, line: Proxy) -> None:
+        client = self.client(line, max_connections=1)
+        taken = client.connection_pool.get_connection()
+        for _ in range(8):
+            with pytest.raises(MaxConnectionsError):
+                client.ping()
+        client.connection_pool.release(taken)
+        assert client.ping()
+        client.connection_pool.disconnect()
+
+
+class TestSql:
+    @pytest.fixture(autouse=True)
+    def _own_breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        guard = Breaker("sql", counts=(OperationalError,), judge=is_away, open_seconds=0.2)
+        monkeypatch.setattr(sql, "_breaker", guard)
+
+    def in_time(self, seconds: float) -> float:
+        """What a request does that needs SQL; how long it took to fail."""
+        began = time.monotonic()
+        try:
+            with deadline.within(seconds), pytest.raises(OperationalError):
+                Person.objects.create(uid="ama")
+        finally:
+            connection.close()
+        return time.monotonic() - began
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_lock_is_waited_for_briefly_and_is_no_outage(self) -> None:
+        with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+            Person.objects.create(uid="kofi")  # SQLite has one writer at a time
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute("LOCK TABLE activity_person IN ACCESS EXCLUSIVE MODE")
+            took = [pool.submit(self.in_time, 0.4).result() for _ in range(6)]
+        assert max(took) < 1
+        assert sql._breaker.state == "closed"
+        Person.objects.create(uid="mei")  # who has no deadline is told none
+
+    @pytest.mark.django_db
+    def test_no_statement_is_sent_when_it_is_too_late(self) -> None:
+        with deadline.within(-1), pytest.raises(SqlAway) as late:
+            Person.objects.count()
+        assert late.value.retry_after == 1
+
+    @pytest.mark.django_db
+    def test_it_is_left_alone_for_a_while_after_five_failures_and_then_probed(self) -> None:
+        def away(*_: Any) -> None:
+            raise OperationalError("no answer")
+
+        with connection.execute_wrapper(away):
+            for _ in range(5):
+                with pytest.raises(OperationalError, match="no answer"):
+                    Person.objects.count()
+            with pytest.raises(SqlAway) as refused:
+                Person.objects.count()
+        assert 0 < refused.value.retry_after <= 0.2
+        until = time.monotonic() + 5
+        while sql._breaker.state != "half-open":
+            assert time.monotonic() < until
+        assert Person.objects.count() == 0
+        assert sql._breaker.state == "closed"
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_pool_that_is_used_up_is_waited_for_briefly(self) -> None:
+        if connection.vendor != "postgresql":
+            pytest.skip("SQLite has no pool")
+        pool: Any = connection.pool  # type: ignore[attr-defined]
+        connection.close()
+        taken = [pool.getconn() for _ in range(pool.max_size)]
+        try:
+            assert self.in_time(3) < 1.5
+        finally:
+            for one in taken:
+                pool.putconn(one)
+        assert Person.objects.count() == 0
+
+    @pytest.mark.parametrize(
+        ("cause", "away"),
+        [
+            (psycopg.OperationalError("the connection is lost"), True),
+            (pg.ConnectionFailure(), True),
+            (pg.TooManyConnections(), True),
+            (pg.AdminShutdown(), True),
+            (pg.CannotConnectNow(), True),
+            (pg.LockNotAvailable(), False),
+            (pg.QueryCanceled(), False),
+            (pg.DeadlockDetected(), False),
+            (pg.SerializationFailure(), False),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_no_answer_counts_and_a_refusal_does_not(self, cause: Exception, away: bool) -> None:
+        error = OperationalError()
+        error.__cause__ = cause
+        assert is_away(error) is away
+
+    @pytest.mark.parametrize(
+        ("name", "statement", "away"),
+        [("/nowhere/db", "SELECT 1", True), (":memory:", "SELECT 1 FROM missing", False)],
+    )
+    def test_the_same_of_sqlite(self, name: str, statement: str, away: bool) -> None:
+        with pytest.raises(sqlite3.OperationalError) as raised:
+            _run(name, statement)
+        assert is_away(raised.value) is away
+
+
+def _run(name: str, statement: str) -> None:
+    database = sqlite3.connect(name)
+    try:
+        database.execute(statement)
+    finally:
+        database.close()
+
+
+class TestBroker:
+    @pytest.fixture(autouse=True)
+    def _own_breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(celery, "_breaker", Breaker("broker", counts=(BrokerError,), open_seconds=30))
+
+    def failing(self) -> float:
+        """How long a request stands still for a message that cannot be sent."""
+        began = time.monotonic()
+        with deadline.within(5), pytest.raises(BrokerError):
+            celery.app.send_task("activity.tasks.sweep")
+        return time.monotonic() - began
+
+    def test_a_message_of_a_request_is_sent(self, redis_server: RedisServer) -> None:
+        with deadline.within(5):
+            celery.app.send_task("activity.tasks.sweep")
+        assert store().llen("fanout") == 1
+
+    @pytest.mark.parametrize("fault", ["stop", "pause"])
+    def test_one_that_is_away_costs_a_time_out_and_then_nothing(
+        self, redis_server: RedisServer, fault: str
+    ) -> None:
+        getattr(redis_server, fault)()
+        assert max(self.failing() for _ in range(5)) < 1
+        assert min(self.failing() for _ in range(3)) < 0.05
