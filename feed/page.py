@@ -15,7 +15,7 @@ from feed.pipeline import FEEDS
 from feed.services import feeds
 from feed.services.feeds import Live, Page, Query
 from finishd.auth.drf import viewer_of
-from finishd.lib import deadline, wire
+from finishd.lib import wire
 
 
 class FeedQuery(serializers.Serializer[None]):
@@ -62,8 +62,7 @@ class PlanPagination(BasePagination):
             else None,
             refresh=asked["refresh"],
         )
-        with deadline.within(settings.PAGE_DEADLINE):
-            self.page = feeds.page(self.query)
+        self.page = feeds.page(self.query)
         return self.page.entries
 
     def get_paginated_response(self, data: list[Live]) -> HttpResponse:  # type: ignore[override]

@@ -1,6 +1,10 @@
 """GET /feed."""
 
-from django.http import HttpResponse
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
@@ -8,6 +12,7 @@ from rest_framework.request import Request
 
 from feed.page import FeedQuery, PlanPagination
 from feed.schema import FeedAnswer
+from finishd.lib import deadline
 
 
 class FeedViewSet(viewsets.ViewSet):
@@ -15,6 +20,11 @@ class FeedViewSet(viewsets.ViewSet):
 
     pagination_class = PlanPagination
     throttle_scope = "feed"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """All of it has a page's deadline, asking who the viewer is and how often they came included."""
+        with deadline.within(settings.PAGE_DEADLINE):
+            return super().dispatch(request, *args, **kwargs)
 
     # Singular: a `list` action is else described as a list of answers.
     @extend_schema(

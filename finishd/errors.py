@@ -207,9 +207,19 @@ class ApiErrors:
             # No id, title or search has one, PostgreSQL refuses it: better here than in each view.
             return _plain(400, "null_character", "The address contains a NUL character.")
         response = self._get_response(request)
+        if _is_unread(request):
+            # The server ends the connection behind this answer; a client that is not told would send its next request.
+            response.headers["Connection"] = "close"
         if response.status_code < 400 or response.headers.get("Content-Type", "").startswith(wire.MEDIA_TYPE):
             return response
         return _in_shape(response)
+
+
+def _is_unread(request: HttpRequest) -> bool:
+    """Whether the request was answered without a look at its body: refused, or too late."""
+    return request.META.get("CONTENT_LENGTH", "") not in {"", "0"} and not getattr(
+        request, "_read_started", True
+    )
 
 
 def _in_shape(page: HttpResponse) -> HttpResponse:

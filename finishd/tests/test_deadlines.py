@@ -104,7 +104,7 @@ class TestRedis:
             with pytest.raises(DeadlinePassed):
                 store().ping()
             with pytest.raises(DeadlinePassed):
-                store().pipeline().get("name").execute()
+                _in_a_pipeline()
 
     def test_a_pool_that_is_used_up_refuses_at_once_and_is_no_outage_of_redis(self, line: Proxy) -> None:
         client = self.client(line, max_connections=1)
@@ -167,7 +167,7 @@ class TestSql:
         while sql._breaker.state != "half-open":
             assert time.monotonic() < until
         assert Person.objects.count() == 0
-        assert sql._breaker.state == "closed"
+        assert sql._breaker.retry_after == 0
 
     @pytest.mark.django_db(transaction=True)
     def test_a_pool_that_is_used_up_is_waited_for_briefly(self) -> None:
@@ -211,6 +211,12 @@ class TestSql:
         with pytest.raises(sqlite3.OperationalError) as raised:
             _run(name, statement)
         assert is_away(raised.value) is away
+
+
+def _in_a_pipeline() -> None:
+    pipe = store().pipeline()
+    pipe.get("name")
+    pipe.execute()
 
 
 def _run(name: str, statement: str) -> None:

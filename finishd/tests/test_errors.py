@@ -151,6 +151,11 @@ class TestRequest:
     def test_without_a_body_is_a_400(self, ama: Client) -> None:
         assert shape_of(self.post(ama, b""))["details"] == {"limit": ["This field is required."]}
 
+    def test_whose_body_was_not_read_ends_its_connection_and_says_so(self, ama: Client) -> None:
+        stranger = Client()
+        assert self.post(stranger, b'{"limit": 1}').headers["Connection"] == "close"
+        assert "Connection" not in self.post(ama, b'{"limit": 1}').headers
+
     def test_that_is_too_long_is_a_413(self, ama: Client) -> None:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = b'{"limit": 1}'
