@@ -184,21 +184,24 @@ def environment(*, data: Path, redis_url: str, database_url: str) -> dict[str, s
         "ANALYTICS_STREAM_EVENTS": "2000000",
         "ANALYTICS_MARKS_MB": "256",
         "METRICS_TOKEN": "",
-        "LOG_LEVEL": "WARNING",
+        "LOG_LEVEL": "INFO",  # as in production: a line for each request
+        "LOG_FORMAT": "json",
+        "METRICS_PORT": "0",
+        "PROMETHEUS_MULTIPROC_DIR": str(data / "metrics"),
     }
 
 
 def web_command(kind: ServerKind, *, port: int, processes: int, threads: int) -> list[str]:
-    """gunicorn as `make run` and the Dockerfile start it; the others as their makers advise. All log requests."""
+    """gunicorn as `make run` and the Dockerfile start it; the others as their makers advise. Finishd logs requests."""
     number, where = str(processes), f"127.0.0.1:{port}"
     if kind == "gunicorn":
-        options = ["--worker-class", "gthread", "--threads", str(threads), "--no-control-socket"]
-        log = ["--access-logfile", "-", "--graceful-timeout", "5"]
-        return ["gunicorn", "finishd.wsgi", "--bind", where, "--workers", number, *options, *log]
+        options = ["--worker-class", "gthread", "--threads", str(threads), "--graceful-timeout", "5"]
+        served = ["finishd.wsgi", "--bind", where, "--no-control-socket"]
+        return ["gunicorn", *served, "--workers", number, *options]
     if kind == "granian":
         options = ["--interface", "wsgi", "--blocking-threads", str(threads), "--workers", number]
         address = ["--host", "127.0.0.1", "--port", str(port)]
-        return ["granian", *options, *address, "--access-log", "finishd.wsgi:application"]
+        return ["granian", *options, *address, "finishd.wsgi:application"]
     address = ["--host", "127.0.0.1", "--port", str(port)]
     return ["uvicorn", "bench.floors.asgi:application", *address, "--workers", number]
 

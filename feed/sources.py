@@ -19,6 +19,7 @@ from content.services import items, titles
 from feed import indexes, recipe
 from feed.indexes import Current
 from feed.types import Candidate, Pool
+from finishd.lib import telemetry
 from finishd.lib.redis import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
@@ -60,10 +61,17 @@ def taste_of(viewer: Profile) -> dict[str, float]:
 
 
 def fetch(name: str, request: Request, answers: Sequence[Any]) -> Pool:
-    """A source's pool, whatever happens. Redis being away is no source's fault and goes on up."""
-    source = SOURCES[name]
+    """A source's pool, whatever happens, timed. Redis being away is no source's fault and goes on up."""
+    with telemetry.timed(telemetry.of(telemetry.SOURCE_TIME, name)):
+        pool = _fetched(SOURCES[name], request, answers)
+    if pool.error:
+        telemetry.of(telemetry.SOURCE_FAILURES, name, pool.error).inc()
+    return pool
+
+
+def _fetched(source: Source, request: Request, answers: Sequence[Any]) -> Pool:
     if source.goes_out and time.monotonic() > request.deadline:
-        return Pool(name, error="deadline")
+        return Pool(source.name, error="deadline")
     try:
         failed = next((answer for answer in answers if isinstance(answer, Exception)), None)
         if failed is not None:
@@ -72,8 +80,8 @@ def fetch(name: str, request: Request, answers: Sequence[Any]) -> Pool:
     except UNAVAILABLE:
         raise
     except Exception as reason:
-        logger.warning("source %s failed", name, exc_info=True)
-        return Pool(name, error=type(reason).__name__)
+        logger.warning("source %s failed", source.name, exc_info=True)
+        return Pool(source.name, error=type(reason).__name__)
 
 
 def _unit(score: float) -> float:

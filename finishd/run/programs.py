@@ -28,8 +28,7 @@ def prepare(environment: Mapping[str, str]) -> Program:
 def web(config: Config, environment: Mapping[str, str]) -> Program:
     """Two processes, as few as production would have: what keeps state in one process's memory shows here."""
     options = ["--workers", "2", "--threads", "8", "--worker-class", "gthread", "--graceful-timeout", "5"]
-    log = ["--access-logfile", "-", "--access-logformat", "%(r)s %(s)s %(M)s ms"]
-    command = ["gunicorn", "finishd.wsgi", "--bind", config.bind, "--no-control-socket", *options, *log]
+    command = ["gunicorn", "finishd.wsgi", "--bind", config.bind, "--no-control-socket", *options]
     return Program("web", [sys.executable, "-m", *command], environment, restart=False)
 
 

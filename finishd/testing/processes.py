@@ -76,10 +76,18 @@ class Processes:
         self._started.append(process)
         return process
 
-    def web(self, **environment: str) -> Web:
+    def web(self, *, workers: int = 1, **environment: str) -> Web:
         """A web server that answers, with the threads that production gives a process."""
         port = free_port()
-        options = ["--workers", "1", "--threads", "8", "--worker-class", "gthread", "--no-control-socket"]
+        options = [
+            "--workers",
+            str(workers),
+            "--threads",
+            "8",
+            "--worker-class",
+            "gthread",
+            "--no-control-socket",
+        ]
         self.start("-m", "gunicorn", "finishd.wsgi", "--bind", f"127.0.0.1:{port}", *options, **environment)
         web = Web(port)
         self._webs.append(web)

@@ -149,6 +149,10 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
         "FIREBASE_PROJECT_ID": "finishd-test",
         "FIREBASE_KEYS_FILE": str(keys / "jwks.json"),
         "ACTIVITY_STORE": "orm",
+        "PROMETHEUS_MULTIPROC_DIR": "",
+        "METRICS_PORT": "0",
+        "LOG_FORMAT": "",
+        "LOG_LEVEL": "INFO",
         "FEED_TRACE_PERCENT": "0",  # by lot: one wait more, now and then
     }
 
