@@ -68,7 +68,8 @@ class ObservedRequest(Request):
             telemetry.of(telemetry.TASKS, self.name, "killed").inc()
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
-        if isinstance(exc_info.exception, WorkerLostError):
+        error = exc_info.exception
+        if isinstance(getattr(error, "exc", error), WorkerLostError):  # billiard wraps it
             telemetry.of(telemetry.TASKS, self.name, "lost").inc()
         return super().on_failure(exc_info, send_failed_event, return_ok)
 
@@ -78,7 +79,8 @@ class ObservedTask(Task):  # type: ignore[type-arg]
 
 
 def connect() -> None:
-    """Listen to Django and Celery."""
+    """Listen to Django and Celery; and have Python's warnings in the log, in its form."""
+    logging.captureWarnings(True)
     request_finished.connect(_over, dispatch_uid="observing")
     before_task_publish.connect(_send, dispatch_uid="observing", weak=False)
     task_prerun.connect(_begin, dispatch_uid="observing", weak=False)

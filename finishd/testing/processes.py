@@ -26,7 +26,8 @@ class Web:
     """One web server with one process, as production runs several of."""
 
     def __init__(self, port: int) -> None:
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        self.address = f"http://127.0.0.1:{port}"
+        self._client = httpx.Client(base_url=self.address, timeout=30)
 
     def up(self) -> bool:
         try:

@@ -1,6 +1,8 @@
 """/metrics: for staff and Prometheus only, right whichever process answers, and never a failure."""
 
+import dataclasses
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from activity.types import Relation
 from analytics import stream
 from analytics.tests.events import drain_all, event, taken
 from content.tests.factories import ItemFactory
+from feed.sources import SOURCES
 from feed.tests import world
 from finishd.lib import redis as redis_module
 from finishd.lib.redis import count_waits
@@ -148,6 +151,51 @@ class TestMeasures:
         labels = {dict(by)["by"] for name, by in scrape() if name == "finishd_store_calls_total"}
         assert len([label for label in labels if "stats" in label]) == 1
         assert not any("kofi" in label for label in labels)
+
+    def test_plans_by_outcome_sources_by_time_and_slots_by_source(self) -> None:
+        world.catalogue(300)
+        world.build()
+        client, before = client_of("ama"), scrape()
+        page = client.get("/api/v1/feed").json()
+        client.get("/api/v1/feed")
+        client.get("/api/v1/feed", {"cursor": page["meta"]["cursor"]})
+        redis().unlink(*redis().keys("plan:*"), *redis().keys("slots:*"))
+        client.get("/api/v1/feed", {"cursor": page["meta"]["cursor"]})
+        risen = Counter(scrape())
+        risen.subtract(before)
+        feed = ("feed", "for_you")
+        plans = {dict(of)["outcome"]: n for (name, of), n in risen.items() if name == "finishd_plans_total" and n}
+        assert plans == {"built": 1, "reused": 1, "remade": 1}
+        assert risen["finishd_plan_build_duration_seconds_count", (feed,)] == 2
+        assert risen["finishd_recall_duration_seconds_count", ()] >= 2
+        for source in ("trending", "personalized", "friends"):
+            assert risen["finishd_source_duration_seconds_count", (("source", source),)] >= 2
+        served = {of: n for (name, of), n in risen.items() if name == "finishd_slots_served_total"}
+        assert sum(served.values()) == 40
+        assert served[feed, ("source", "trending")] > 0
+
+    def test_a_plan_that_is_extended_and_a_source_that_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.catalogue(450)
+        world.build()
+        client, before = client_of("ama"), scrape()
+        broken = dataclasses.replace(SOURCES["personalized"], take=lambda *_: 1 / 0)
+        monkeypatch.setitem(SOURCES, "personalized", broken)
+        page = client.get("/api/v1/feed?limit=100").json()
+        for _ in range(2):
+            page = client.get("/api/v1/feed", {"limit": 100, "cursor": page["meta"]["cursor"]}).json()
+        risen = Counter(scrape())
+        risen.subtract(before)
+        why = (("reason", "ZeroDivisionError"), ("source", "personalized"))
+        assert risen["finishd_source_failures_total", why] >= 2
+        assert risen["finishd_plans_total", (("feed", "for_you"), ("outcome", "extended"))] >= 1
+
+    def test_indexes_by_age_and_size(self) -> None:
+        world.catalogue(30)
+        world.build()
+        found = scrape()
+        assert found["finishd_index_items", (("index", "trending"),)] == 30
+        assert len([name for name, _ in found if name == "finishd_index_items"]) == 1 + len(world.GENRES)
+        assert found["finishd_index_age_seconds", ()] >= 0
 
     def test_metering_costs_a_page_no_wait_and_hides_no_call_from_its_budget(self) -> None:
         world.catalogue(30)
