@@ -23,7 +23,10 @@ ENV PATH=/srv/venv/bin:$PATH \
 WORKDIR /srv/finishd
 USER 10001:10001
 EXPOSE 8000
-# WEB_CONCURRENCY is gunicorn's own name for the number of processes.
-ENV WEB_CONCURRENCY=2
-CMD ["gunicorn", "finishd.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "8", \
-     "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--graceful-timeout", "20"]
+# granian's own names for the number of processes, and of threads in each.
+ENV GRANIAN_WORKERS=2 \
+    GRANIAN_BLOCKING_THREADS=4
+CMD ["python", "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", "0.0.0.0", "--port", "8000", \
+     "--respawn-failed-workers", "--workers-kill-timeout", "20", "--process-name", "finishd", \
+     "--log-level", "warning", "--log-config", "finishd/run/granian.json", \
+     "finishd.wsgi:application"]

@@ -22,7 +22,7 @@ def describe() -> dict[str, str | int]:
         "redis": _said(find_binary(), "--version"),
         "postgresql": _said(str(find_binaries() / "postgres"), "--version"),
         "wrk": _said(shutil.which("wrk") or "wrk", "--version"),
-        **{name: version(name) for name in ("django", "djangorestframework", "celery", "gunicorn")},
+        **{name: version(name) for name in ("django", "djangorestframework", "celery", "granian")},
         "redis-py": version("redis"),
     }
 

@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from bench.rows import Failed
+from finishd.run import programs
 from finishd.run.embedded_redis import RedisServer
 from finishd.run.guard import Guard, signal_group
 from finishd.run.ports import free_port
@@ -30,7 +31,7 @@ STOP_SECONDS: Final = 15.0
 TEMPLATE: Final = "bench_template"  # a database with all tables, which worlds are copies of
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "SYSTEMROOT")
 
-ServerKind = Literal["gunicorn", "granian", "uvicorn"]
+ServerKind = Literal["granian", "gunicorn", "uvicorn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,32 +193,30 @@ def environment(*, data: Path, redis_url: str, database_url: str) -> dict[str, s
 
 
 def web_command(kind: ServerKind, *, port: int, processes: int, threads: int) -> list[str]:
-    """gunicorn as `make run` and the Dockerfile start it; the others as their makers advise. Finishd logs requests."""
+    """granian as `make run` and the Dockerfile start it; the others as their makers advise. Finishd logs requests."""
+    if kind == "granian":
+        return programs.serve("127.0.0.1", port, processes=processes, threads=threads)
     number, where = str(processes), f"127.0.0.1:{port}"
     if kind == "gunicorn":
-        options = ["--worker-class", "gthread", "--threads", str(threads), "--graceful-timeout", "5"]
-        served = ["finishd.wsgi", "--bind", where, "--no-control-socket"]
-        return ["gunicorn", *served, "--workers", number, *options]
-    if kind == "granian":
-        options = ["--interface", "wsgi", "--blocking-threads", str(threads), "--workers", number]
-        address = ["--host", "127.0.0.1", "--port", str(port)]
-        return ["granian", *options, *address, "finishd.wsgi:application"]
+        options = ["--worker-class", "gthread", "--threads", str(threads), "--no-control-socket"]
+        options += ["--graceful-timeout", "5"]
+        return ["-m", "gunicorn", "finishd.wsgi", "--bind", where, "--workers", number, *options]
     address = ["--host", "127.0.0.1", "--port", str(port)]
-    return ["uvicorn", "bench.floors.asgi:application", *address, "--workers", number]
+    return ["-m", "uvicorn", "bench.floors.asgi:application", *address, "--workers", number]
 
 
 def start_web(
     started: Servers,
     settings: Mapping[str, str],
     *,
-    kind: ServerKind = "gunicorn",
+    kind: ServerKind = "granian",
     processes: int = 2,
-    threads: int = 8,
+    threads: int = programs.WEB_THREADS,
 ) -> Web:
     """A web server that answers. Raises Failed when it does not within START_SECONDS."""
     port = free_port()
     command = web_command(kind, port=port, processes=processes, threads=threads)
-    process = started.start(sys.executable, "-m", *command, environment=settings)
+    process = started.start(sys.executable, *command, environment=settings)
     label = kind if kind == "uvicorn" else f"{kind} with {threads} threads"
     web = Web(port, process, label)
     wait_for(lambda: _answers(f"{web.address}/health"), what=f"{web.label} to answer", process=process)

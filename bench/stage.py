@@ -13,6 +13,7 @@ from bench.probe import Stalls, at_rest
 from bench.rows import Failed
 from bench.scale import Scale
 from bench.servers import TEMPLATE, ServerKind, Servers, Web, environment, start_web
+from finishd.run import programs
 from finishd.run.embedded_redis import RedisServer
 
 Say = Callable[[str], None]
@@ -72,12 +73,14 @@ class World:
         return [self._tokens[uid] for uid in uids]
 
     def web(self) -> Web:
-        """The server that most is measured on: gunicorn with two processes of eight threads."""
+        """The server that most is measured on: as `make run` starts it, with two processes."""
         if self._web is None:
             self._web = start_web(self.servers, self.settings)
         return self._web
 
-    def another_web(self, *, kind: ServerKind = "gunicorn", processes: int = 2, threads: int = 8) -> Web:
+    def another_web(
+        self, *, kind: ServerKind = "granian", processes: int = 2, threads: int = programs.WEB_THREADS
+    ) -> Web:
         return start_web(self.servers, self.settings, kind=kind, processes=processes, threads=threads)
 
     def sessions(self, viewers: Sequence[str], *, limit: int) -> list[Session]:

@@ -2,10 +2,11 @@
 
 One line a record, JSON in production, each with the request that it is about (`finishd.lib.tracing`). Only the message
 and what is named here get in: not a record's other attributes, in which Django and Celery carry requests and arguments.
-Knows no Django, since gunicorn's parent logs before there is any.
+Knows no Django, since the web server's parent logs without it.
 """
 
 import logging
+import os
 import re
 import threading
 import time
@@ -59,7 +60,7 @@ def config(form: str, level: str) -> dict[str, Any]:
             "celery.app.trace": {"filters": ["ticking"]},
             "celery.worker.consumer.consumer": {"filters": ["bodies"]},
             # Both would else bring a handler of their own, in a form of their own.
-            "gunicorn.error": {"handlers": ["stderr"], "propagate": False},
+            "_granian": {"handlers": ["stderr"], "propagate": False},
             "multiprocessing": {"handlers": ["stderr"], "propagate": False, "level": "ERROR"},
         },
         "root": {"handlers": ["stderr"], "level": level},
@@ -67,7 +68,7 @@ def config(form: str, level: str) -> dict[str, Any]:
 
 
 def form_of(environment: Mapping[str, str]) -> str:
-    """`json` or `text`: LOG_FORMAT, else as DEBUG says. For who cannot read the settings."""
+    """`json` or `text`: LOG_FORMAT, else as DEBUG says. For the web server, which knows no settings."""
     debug = environment.get("DEBUG", "").lower() in {"true", "on", "ok", "y", "yes", "1"}
     return environment.get("LOG_FORMAT") or ("text" if debug else "json")
 
@@ -84,8 +85,10 @@ class Quick(ProcessorFormatter):
         return orjson.dumps({**head, **bound, "logger": record.name, **fields}).decode()
 
 
-def formatter(form: str) -> ProcessorFormatter:
-    """structlog's, for records of stdlib logging. Raises ValueError for an unknown form."""
+def formatter(form: str = "") -> ProcessorFormatter:
+    """structlog's, for records of stdlib logging; without a `form`, as the environment says. Raises ValueError for an
+    unknown one."""
+    form = form or form_of(os.environ)
     renderers = {"json": _json, "text": _text}
     if form not in renderers:
         raise ValueError(f"LOG_FORMAT={form} is neither json nor text.")

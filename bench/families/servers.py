@@ -10,15 +10,15 @@ from bench.stage import Stage
 
 # Kind, processes, threads of each; uvicorn runs Django's views in its own pool of threads.
 COMPARED: Final[tuple[tuple[ServerKind, int, int], ...]] = (
-    ("gunicorn", 2, 8),
-    ("gunicorn", 1, 8),
+    ("granian", 2, 4),
+    ("granian", 2, 1),
+    ("granian", 2, 2),
+    ("granian", 2, 8),
+    ("granian", 4, 1),
+    ("granian", 4, 2),
     ("gunicorn", 2, 2),
     ("gunicorn", 2, 4),
-    ("gunicorn", 2, 16),
-    ("gunicorn", 4, 4),
-    ("granian", 2, 1),
-    ("granian", 2, 4),
-    ("granian", 2, 8),
+    ("gunicorn", 2, 8),
     ("uvicorn", 2, 1),
 )
 

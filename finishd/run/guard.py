@@ -2,7 +2,7 @@
 
 The starter holds the write end of a pipe and the guard the read end. The guard learns each child's process
 group over it; when the pipe closes, for whatever reason, even SIGKILL, it stops the groups that are left.
-Linux's PR_SET_PDEATHSIG would reach only direct children, not Celery's or gunicorn's own, is bound to the
+Linux's PR_SET_PDEATHSIG would reach only direct children, not Celery's or granian's own, is bound to the
 thread that forked, and is missing on macOS; a pipe and process groups have none of these holes.
 
 This file is also run by path (`python -I -S guard.py`), so that a guard starts in milliseconds and imports

@@ -8,11 +8,15 @@ from finishd.run import embedded_redis
 from finishd.run.config import Config
 from finishd.run.process import Program
 
+WEB_THREADS = 4  # of each web process (docs/decisions/0022)
 # Workers by name: their queues, and how many processes each has. A burst of events delays no delivery.
 WORKERS = {
     "worker": (("fanout", "default", "content", "indexes"), 2),
     "events": (("analytics",), 1),
 }
+
+# The form of granian's own lines; those of requests are written by finishd.observing.
+_LOG = Path(__file__).with_name("granian.json")
 
 
 def redis(*, port: int, directory: Path, environment: Mapping[str, str]) -> Program:
@@ -27,9 +31,17 @@ def prepare(environment: Mapping[str, str]) -> Program:
 
 def web(config: Config, environment: Mapping[str, str]) -> Program:
     """Two processes, as few as production would have: what keeps state in one process's memory shows here."""
-    options = ["--workers", "2", "--threads", "8", "--worker-class", "gthread", "--graceful-timeout", "5"]
-    command = ["gunicorn", "finishd.wsgi", "--bind", config.bind, "--no-control-socket", *options]
-    return Program("web", [sys.executable, "-m", *command], environment, restart=False)
+    command = serve(config.host, config.port, processes=2)
+    return Program("web", [sys.executable, *command], environment, restart=False)
+
+
+def serve(host: str, port: int, *, processes: int, threads: int = WEB_THREADS) -> list[str]:
+    """How Python is to start the web server."""
+    where = ["--interface", "wsgi", "--http", "1", "--no-ws", "--host", host, "--port", str(port)]
+    size = ["--workers", str(processes), "--blocking-threads", str(threads)]
+    care = ["--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "5"]
+    log = ["--log-level", "warning", "--log-config", str(_LOG)]
+    return ["-m", "granian", *where, *size, *care, *log, "finishd.wsgi:application"]
 
 
 def workers(environment: Mapping[str, str]) -> list[Program]:

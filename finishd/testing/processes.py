@@ -15,6 +15,7 @@ import httpx
 from django.conf import settings
 from django.db import connection
 
+from finishd.run import programs
 from finishd.run.guard import Guard, signal_group
 from finishd.run.ports import free_port
 from finishd.testing.api import token_of
@@ -80,16 +81,7 @@ class Processes:
     def web(self, *, workers: int = 1, **environment: str) -> Web:
         """A web server that answers, with the threads that production gives a process."""
         port = free_port()
-        options = [
-            "--workers",
-            str(workers),
-            "--threads",
-            "8",
-            "--worker-class",
-            "gthread",
-            "--no-control-socket",
-        ]
-        self.start("-m", "gunicorn", "finishd.wsgi", "--bind", f"127.0.0.1:{port}", *options, **environment)
+        self.start(*programs.serve("127.0.0.1", port, processes=workers), **environment)
         web = Web(port)
         self._webs.append(web)
         self.wait_for(web.up)

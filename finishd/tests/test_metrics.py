@@ -164,7 +164,9 @@ class TestMeasures:
         risen = Counter(scrape())
         risen.subtract(before)
         feed = ("feed", "for_you")
-        plans = {dict(of)["outcome"]: n for (name, of), n in risen.items() if name == "finishd_plans_total" and n}
+        plans = {
+            dict(of)["outcome"]: n for (name, of), n in risen.items() if name == "finishd_plans_total" and n
+        }
         assert plans == {"built": 1, "reused": 1, "remade": 1}
         assert risen["finishd_plan_build_duration_seconds_count", (feed,)] == 2
         assert risen["finishd_recall_duration_seconds_count", ()] >= 2

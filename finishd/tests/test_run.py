@@ -75,7 +75,7 @@ class TestSupervisor:
 
     def test_a_program_that_cannot_be_started_is_refused(self, supervisor: Supervisor) -> None:
         with pytest.raises(Refusal, match="web cannot be started"):
-            supervisor.start(Program("web", ["/nowhere/gunicorn"], os.environ))
+            supervisor.start(Program("web", ["/nowhere/granian"], os.environ))
 
     def test_what_dies_is_started_again(self, supervisor: Supervisor, said: io.StringIO) -> None:
         child = supervisor.start(python("worker", SLEEPER))
@@ -119,7 +119,7 @@ class TestSupervisor:
         assert (tmp_path / "order").read_text() == "worker redis "
 
     def test_children_of_children_are_stopped_too(self, supervisor: Supervisor, tmp_path: Path) -> None:
-        """As a gunicorn or Celery parent that dies without seeing to its own."""
+        """As a granian or Celery parent that dies without seeing to its own."""
         code = """
             import pathlib, subprocess, sys, time
             child = subprocess.Popen([sys.executable, "-I", "-c", "import time; time.sleep(60)"])

@@ -15,7 +15,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from activity.services import follows
 from feed.tests import world
 from finishd.run.ports import free_port
-from finishd.testing.api import token_of
 from finishd.testing.processes import Processes, processes
 from finishd.tests.probe_tasks import deaf, hold
 
@@ -60,11 +59,24 @@ def test_a_like_and_its_delivery_are_logged_under_one_id_and_counted_by_all_proc
     with processes(tmp_path) as started:
         web = started.web(workers=2, **shared)
         started.start(
-            *("-m", "celery", "--quiet", "-A", "finishd", "worker", "--queues", "fanout", "--concurrency", "1"),
+            *(
+                "-m",
+                "celery",
+                "--quiet",
+                "-A",
+                "finishd",
+                "worker",
+                "--queues",
+                "fanout",
+                "--concurrency",
+                "1",
+            ),
             *("--loglevel", "info"),
             **shared,
         )
-        answer = web.post("/api/v1/user-titles/sync", "kofi", title_id="603", media_type="movie", is_favorite=True)
+        answer = web.post(
+            "/api/v1/user-titles/sync", "kofi", title_id="603", media_type="movie", is_favorite=True
+        )
         assert answer.status_code == 200, answer.text
         mine = answer.headers["X-Request-ID"]
         for _ in range(20):
@@ -108,7 +120,9 @@ def test_a_worker_alone_shows_what_its_processes_count_and_how_they_ended(tmp_pa
         started.wait_for(begun.exists)
         os.kill(int(begun.read_text()), signal.SIGKILL)
         ends = {"hold": ("succeeded", "expired", "timed_out", "lost"), "deaf": ("killed",)}
-        wanted = [f"{outcome} finishd.tests.{task}" for task, outcomes in ends.items() for outcome in outcomes]
+        wanted = [
+            f"{outcome} finishd.tests.{task}" for task, outcomes in ends.items() for outcome in outcomes
+        ]
         started.wait_for(
             lambda: all(("finishd_tasks_total", labels) in scraped(address) for labels in wanted), seconds=30
         )
