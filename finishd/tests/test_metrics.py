@@ -1,13 +1,17 @@
 """/metrics: for staff and Prometheus only, right whichever process answers, and never a failure."""
 
 import dataclasses
+import re
 import time
 from collections import Counter
 from typing import Any
 
 import pytest
+import yaml
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
 from activity.services import fanout, follows, metering, relations
@@ -21,6 +25,7 @@ from content.tests.factories import ItemFactory
 from feed.sources import SOURCES
 from feed.tests import world
 from finishd.lib import redis as redis_module
+from finishd.lib import telemetry
 from finishd.lib.redis import count_waits
 from finishd.lib.redis import store as redis
 from finishd.run.embedded_redis import RedisServer
@@ -228,3 +233,46 @@ class TestMeasures:
         redis_server.start()
         redis_module._breakers.clear()
         assert metering.totals()["calls"] == {"somewhere": 1}
+
+
+class TestAlerts:
+    """docs/operations/alerts.yaml speaks of what /metrics shows, docs/OPERATIONS.md of each alert."""
+
+    @pytest.fixture
+    def rules(self) -> list[dict[str, Any]]:
+        document = yaml.safe_load((settings.BASE_DIR / "docs/operations/alerts.yaml").read_text())
+        return [rule for group in document["groups"] for rule in group["rules"]]
+
+    def test_every_metric_of_a_rule_is_one_that_is_shown(self, rules: list[dict[str, Any]]) -> None:
+        world.catalogue(30)
+        world.build()
+        counted = {
+            f"{family.name}{end}"
+            for family in telemetry.REGISTRY.collect()
+            for end in (("_total",) if family.type == "counter" else ("_bucket", "_count", "_sum"))
+        }
+        measured = {name for name, _ in scrape()}
+        described = {"finishd_dead_letters"}  # shown for those that there are
+        for rule in rules:
+            named = set(re.findall(r"\b(?:finishd_\w+|up)\b", rule["expr"]))
+            assert named, rule["alert"]
+            assert named <= counted | measured | described | {"up"}, rule["alert"]
+
+    def test_every_label_of_a_rule_is_one_of_its_metric(self, rules: list[dict[str, Any]]) -> None:
+        labels = {
+            f"{name}{end}": set(metric._labelnames)
+            for metric in vars(telemetry).values()
+            if isinstance(metric, MetricWrapperBase)
+            for name in [metric._name]
+            for end in ("_total", "_bucket", "_count")
+        }
+        for rule in rules:
+            for name, matchers in re.findall(r"(finishd_\w+)\{([^}]*)\}", rule["expr"]):
+                assert set(re.findall(r"(\w+)(?==|!)", matchers)) <= labels.get(name, {"part", "index"}), rule
+
+    def test_every_alert_says_what_to_do_and_nothing_else_is_told_of(
+        self, rules: list[dict[str, Any]]
+    ) -> None:
+        page = (settings.BASE_DIR / "docs/OPERATIONS.md").read_text()
+        rows = re.findall(r"^\| `(Finishd\w+)` \| .+ \| .+ \|$", page, re.MULTILINE)
+        assert rows == [rule["alert"] for rule in rules]
