@@ -84,23 +84,26 @@ def diversify(
     not; if none is there it stays. Shares are untouched: a swap never leaves a source.
     """
     arranged = list(slots)
-    before = list(tail)
+    titles = [title for title, _ in tail]
+    genres = [genre for _, genre in tail]
     for position, (source, item_id) in enumerate(arranged):
-        if _offends(kinds[item_id], before, window=window, most=most):
+        last, full = titles[-1:], _full(genres[-(window - 1) :], most)
+        title, genre = kinds[item_id]
+        if title in last or genre in full:
             for other in range(position + 1, min(position + 1 + reach, len(arranged))):
                 there = arranged[other]
-                if there[0] == source and not _offends(kinds[there[1]], before, window=window, most=most):
+                if there[0] != source:
+                    continue
+                nearby = kinds[there[1]]
+                if nearby[0] not in last and nearby[1] not in full:
                     arranged[position], arranged[other] = there, arranged[position]
+                    title, genre = nearby
                     break
-        before.append(kinds[arranged[position][1]])
+        titles.append(title)
+        genres.append(genre)
     return arranged
 
 
-def _offends(
-    kind: tuple[str, str | None], before: Sequence[tuple[str, str | None]], *, window: int, most: int
-) -> bool:
-    title, genre = kind
-    if before and before[-1][0] == title:
-        return True
-    recent = before[-(window - 1) :]
-    return genre is not None and sum(1 for _, other in recent if other == genre) >= most
+def _full(recent: Sequence[str | None], most: int) -> list[str]:
+    """The primary genres of which a window has `most` already."""
+    return [genre for genre in recent if genre is not None and recent.count(genre) >= most]

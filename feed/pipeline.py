@@ -161,11 +161,12 @@ def _alive(
         if known is None:
             drops[filters.UNPUBLISHED] += 1
             continue
-        verdict = next((f for f in feed.facts_filters if f.drops(known, inputs)), None)
-        if verdict is None:
-            alive.append(candidate)
+        for each in feed.facts_filters:
+            if each.drops(known, inputs):
+                drops[each.name] += 1
+                break
         else:
-            drops[verdict.name] += 1
+            alive.append(candidate)
     return alive
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from math import fsum, log1p
+from operator import mul
+from typing import NamedTuple
 
 from content.types import Facts
 from feed import recipe
@@ -84,22 +86,31 @@ def index_score(facts: Facts, votes: Iterable[Votes], *, now: int) -> float:
     return round(sum(index_terms(facts, votes, now=now).values()), recipe.SCORE_DIGITS)
 
 
+class Signals(NamedTuple):
+    """What is known of a candidate for a viewer, unweighted: in the order of the recipe's weights."""
+
+    rank: float
+    popularity: float
+    recency: float
+    affinity: float
+    social: float
+    boost: float
+    skipped: float
+
+
 def signals(
     facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], skipped: bool, now: int
-) -> dict[str, float]:
-    """What is known of a candidate for this viewer, unweighted, by the recipe's names.
-
-    `skipped`: they lately skipped an item of its title.
-    """
-    return {
-        "rank": rank,
-        "popularity": popularity(facts),
-        "recency": recency(facts, now=now),
-        "affinity": affinity(facts, taste),
-        "social": social(supporters),
-        "boost": facts.boost / 10,
-        "skipped": float(skipped),
-    }
+) -> Signals:
+    """`skipped`: the viewer lately skipped an item of its title."""
+    return Signals(
+        rank,
+        popularity(facts),
+        recency(facts, now=now),
+        affinity(facts, taste),
+        social(supporters),
+        facts.boost / 10,
+        float(skipped),
+    )
 
 
 def score(
@@ -107,12 +118,10 @@ def score(
 ) -> float:
     """The weighted sum of the signals, rounded; ties are broken by id."""
     known = signals(facts, rank=rank, supporters=supporters, taste=taste, skipped=skipped, now=now)
-    total = 0.0  # not `sum`: since Python 3.12 it rounds otherwise
-    for weight, value in zip(recipe.RANKER, known.values(), strict=True):
-        total += weight * value
-    return round(total, recipe.SCORE_DIGITS)
+    # not `sum`: since Python 3.12 it rounds otherwise
+    return round(fsum(map(mul, recipe.RANKER, known)), recipe.SCORE_DIGITS)
 
 
 def _decay(age: float, half_life: float) -> float:
     """1 for now and the future, halved with every half-life; both in one unit."""
-    return float(0.5 ** (max(age, 0.0) / half_life))
+    return 0.5 ** (age / half_life) if age > 0 else 1.0

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _DAY: Final = 86_400
 _ACTIVITY_HALF_LIFE: Final = 7 * _DAY
+_PLACES: Final = {deed: place for place, (deed, *_) in enumerate(recipe.VERBS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +197,10 @@ def _verb(row: TimelineRow) -> int | None:
     """The place of a row's strongest verb in the recipe's order; None if it recommends nothing."""
     if row.rating is not None and row.rating <= recipe.LOW_RATING and not row.favorite:
         return None
-    deeds = {row.status, "liked" if row.favorite or row.rating is not None else None}
-    return next((place for place, (name, *_) in enumerate(recipe.VERBS) if name in deeds), None)
+    place = _PLACES.get(row.status or "")
+    if row.favorite or row.rating is not None:
+        return _PLACES["liked"] if place is None else min(place, _PLACES["liked"])
+    return place
 
 
 def _naming(supporters: Sequence[TimelineRow]) -> TimelineRow:

@@ -6,7 +6,7 @@ import orjson
 
 from content.types import Facts
 from feed import pipeline, recipe
-from feed.types import Candidate, Chunk, ChunkInputs, FactsById, Pool
+from feed.types import Candidate, Chunk, ChunkInputs, FactsById, Pool, Slot
 
 
 def pack(inputs: ChunkInputs, facts: FactsById, chunk: Chunk) -> bytes:
@@ -32,8 +32,8 @@ def replay(raw: bytes) -> tuple[Chunk, dict[str, Any]]:
 
 
 def _named(value: Any) -> dict[str, Any]:
-    """Candidates and facts, which are tuples for speed, by the names of their fields."""
-    if isinstance(value, Candidate | Facts):
+    """Candidates, facts and slots, which are tuples for speed, by the names of their fields."""
+    if isinstance(value, Candidate | Facts | Slot):
         return value._asdict()
     raise TypeError(f"{type(value).__name__} has no form in a trace")
 

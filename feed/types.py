@@ -28,8 +28,7 @@ class Pool:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One place in a plan; `social` as in Candidate."""
 
     id: str

@@ -110,6 +110,8 @@ def _read(names: list[str], ids: Sequence[str]) -> list[bytes | Rendered]:
         return []
     values: list[Any] = redis().mget(names)
     missing = [item_id for item_id, value in zip(ids, values, strict=True) if value is None]
+    if not missing:
+        return values
     loaded: dict[str, Rendered] = {}
     for start in range(0, len(missing), BATCH):
         loaded.update(_put(missing[start : start + BATCH]))

@@ -40,9 +40,9 @@ def test_every_signal_stays_in_its_range(
     item: Facts, taste: dict[str, float], rank: float, supporters: int, skipped: bool
 ) -> None:
     values = ranking.signals(item, rank=rank, supporters=supporters, taste=taste, skipped=skipped, now=NOW)
-    assert list(values) == list(recipe.Weights._fields)
-    assert all(0 <= value <= 1 for name, value in values.items() if name != "boost")
-    assert -1 <= values["boost"] <= 1
+    assert values._fields == recipe.Weights._fields
+    assert all(0 <= value <= 1 for value in values._replace(boost=0))
+    assert -1 <= values.boost <= 1
     assert 0 <= ranking.rating(item) <= 1
 
 
