@@ -78,7 +78,7 @@ class Processes:
         self._started.append(process)
         return process
 
-    def web(self, *, workers: int = 1, **environment: str) -> Web:
+    def web(self, workers: int = 1, /, **environment: str) -> Web:
         """A web server that answers, with the threads that production gives a process."""
         port = free_port()
         self.start(*programs.serve("127.0.0.1", port, processes=workers), **environment)

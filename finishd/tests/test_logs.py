@@ -3,15 +3,11 @@
 import json
 import logging
 import sys
+from importlib import import_module
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from celery.worker.consumer.consumer import (
-    INVALID_TASK_ERROR,
-    MESSAGE_DECODE_ERROR,
-    UNKNOWN_TASK_ERROR,
-)
-from celery.worker.consumer.consumer import UNKNOWN_FORMAT as UNKNOWN_MESSAGE_FORMAT
 from celery.worker.request import Request
 from structlog.contextvars import bound_contextvars
 
@@ -206,12 +202,13 @@ def test_a_message_that_no_worker_understands_is_told_of_without_its_arguments(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """As a worker of yesterday gets one of today."""
-    consumer = logging.getLogger("celery.worker.consumer.consumer")
+    said_by: Any = import_module("celery.worker.consumer.consumer")  # untyped
+    consumer = logging.getLogger(said_by.__name__)
     body, headers = "[['kofi'], {}, {}]", {"argsrepr": "('kofi',)"}
-    consumer.error(UNKNOWN_TASK_ERROR, KeyError("activity.tasks.new"), body, headers, {})
-    consumer.error(INVALID_TASK_ERROR, ValueError("odd"), body, headers, {})
-    consumer.warning(UNKNOWN_MESSAGE_FORMAT, body)
-    consumer.critical(MESSAGE_DECODE_ERROR, ValueError("odd"), "json", "utf-8", headers, body)
+    consumer.error(said_by.UNKNOWN_TASK_ERROR, KeyError("activity.tasks.new"), body, headers, {})
+    consumer.error(said_by.INVALID_TASK_ERROR, ValueError("odd"), body, headers, {})
+    consumer.warning(said_by.UNKNOWN_FORMAT, body)
+    consumer.critical(said_by.MESSAGE_DECODE_ERROR, ValueError("odd"), "json", "utf-8", headers, body)
     told = [record.getMessage() for record in caplog.records]
     assert told[0] == "Received unregistered task of type 'activity.tasks.new'."
     assert len(told) == 4

@@ -4,7 +4,7 @@ import dataclasses
 import re
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import yaml
@@ -185,7 +185,11 @@ class TestMeasures:
         world.catalogue(450)
         world.build()
         client, before = client_of("ama"), scrape()
-        broken = dataclasses.replace(SOURCES["personalized"], take=lambda *_: 1 / 0)
+
+        def fail(*_: Any) -> NoReturn:
+            raise ZeroDivisionError
+
+        broken = dataclasses.replace(SOURCES["personalized"], take=fail)
         monkeypatch.setitem(SOURCES, "personalized", broken)
         page = client.get("/api/v1/feed?limit=100").json()
         for _ in range(2):

@@ -184,6 +184,6 @@ class TestTasks:
     )
     def test_are_counted_by_how_they_end(self, how: str, outcome: str) -> None:
         before = value("tasks_total", task="probe.observed", outcome=outcome)
-        observed.apply(args=[how])
+        observed.apply(args=(how,))
         assert value("tasks_total", task="probe.observed", outcome=outcome) == before + 1
         assert value("task_duration_seconds_count", task="probe.observed") >= 1

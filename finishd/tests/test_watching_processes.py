@@ -57,7 +57,7 @@ def test_a_like_and_its_delivery_are_logged_under_one_id_and_counted_by_all_proc
         "DEBUG": "false",
     }
     with processes(tmp_path) as started:
-        web = started.web(workers=2, **shared)
+        web = started.web(2, **shared)
         started.start(
             *(
                 "-m",
