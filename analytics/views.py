@@ -39,6 +39,7 @@ class EventParser(JSONParser):
 
 class EventsView(APIView):
     parser_classes = (EventParser,)
+    throttle_scope = "events"
 
     @extend_schema(
         operation_id="send_events",

@@ -24,6 +24,7 @@ from finishd.run.embedded_redis import RedisServer
 from finishd.run.guard import Guard, signal_group
 from finishd.run.ports import free_port
 from finishd.testing import postgres
+from finishd.throttling import rates
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 START_SECONDS: Final = 60.0
@@ -185,6 +186,8 @@ def environment(*, data: Path, redis_url: str, database_url: str) -> dict[str, s
         "ANALYTICS_STREAM_EVENTS": "2000000",
         "ANALYTICS_MARKS_MB": "256",
         "METRICS_TOKEN": "",
+        "TRUSTED_PROXIES": "",
+        **rates.generous(),  # counted as in production, and refused nothing
         "LOG_LEVEL": "INFO",  # as in production: a line for each request
         "LOG_FORMAT": "json",
         "METRICS_PORT": "0",
@@ -224,13 +227,16 @@ def start_web(
 
 
 def start_celery(
-    started: Servers, settings: Mapping[str, str], *queues: str, beat: bool = False
+    started: Servers, settings: Mapping[str, str], *queues: str, processes: int = 1, beat: bool = False
 ) -> "subprocess.Popen[bytes]":
-    """A worker with one process for these queues, or beat. It may still be starting."""
+    """A worker with so many processes for these queues, or beat. It may still be starting."""
     role = (
         ["beat", "--loglevel", "error", "--pidfile", "", "--schedule", str(started.folder / "beat")]
         if beat
-        else ["worker", "--loglevel", "error", "--concurrency", "1", "--queues", ",".join(queues)]
+        else [
+            *("worker", "--loglevel", "error", "--concurrency", str(processes)),
+            *("--queues", ",".join(queues)),
+        ]
     )
     command = [sys.executable, "-m", "celery", "--quiet", "-A", "finishd", *role]
     return started.start(*command, environment={**settings, "REDIS_TIMEOUT": "5"})

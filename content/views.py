@@ -21,6 +21,8 @@ class SearchQuery(serializers.Serializer[Any]):
 
 
 class SearchView(APIView):
+    throttle_scope = "search"
+
     @extend_schema(
         operation_id="search",
         summary="Find items by words",

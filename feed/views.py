@@ -14,6 +14,7 @@ class FeedViewSet(viewsets.ViewSet):
     """The viewer's feeds, paged by cursor."""
 
     pagination_class = PlanPagination
+    throttle_scope = "feed"
 
     # Singular: a `list` action is else described as a list of answers.
     @extend_schema(

@@ -91,6 +91,29 @@ def debug(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessag
     return [Error("DEBUG is on.", hint="Unset DEBUG.", id="finishd.E006")]
 
 
+@register(Tags.security, deploy=True)
+def proxies(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Who is limited depends on whose word for an address is taken."""
+    networks = settings.TRUSTED_PROXIES.networks
+    if any(network.prefixlen == 0 for network in networks):
+        return [
+            Error(
+                "TRUSTED_PROXIES names everybody: any client may choose the address that it is limited by.",
+                hint="Name the addresses of your proxies only.",
+                id="finishd.E007",
+            )
+        ]
+    if networks or not getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
+        return []
+    return [
+        checks.Warning(
+            "TRUSTED_PROXIES is empty, although a proxy is trusted for X-Forwarded-Proto.",
+            hint="Name the proxy's address or network: all clients count as one address else, the proxy's.",
+            id="finishd.W002",
+        )
+    ]
+
+
 @register(Tags.database, deploy=True)
 def sqlite(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """One machine, one writer."""

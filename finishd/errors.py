@@ -217,12 +217,14 @@ def _in_shape(page: HttpResponse) -> HttpResponse:
         404: ("not_found", "There is nothing here."),
         405: ("method_not_allowed", "This method is not allowed here."),
         413: ("body_too_large", "The body is too large."),
+        429: ("throttled", "These were too many requests. Try again later."),
+        503: ("unavailable", "The service is briefly unavailable. Try again soon."),
     }
     fallback = (
         ("server_error", "Something went wrong on our side.") if status >= 500 else ("error", _phrase(status))
     )
     answer = _plain(status, *known.get(status, fallback))
-    for name in ("Allow", "Retry-After", "WWW-Authenticate"):
+    for name in ("Allow", "Retry-After", "WWW-Authenticate", "RateLimit", "RateLimit-Policy"):
         if name in page.headers:
             answer.headers[name] = page.headers[name]
     answer.cookies = page.cookies

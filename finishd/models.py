@@ -1,4 +1,4 @@
-"""Tables of the whole: which erasures were asked for, so that none is lost half-way."""
+"""Tables of the whole: which erasures were asked for, so that none is lost half-way, and tries to sign in."""
 
 from django.db import models
 from django.db.models import Q
@@ -26,3 +26,15 @@ class Erasure(models.Model):
 
     def __str__(self) -> str:
         return f"erasure {self.pk}"
+
+
+class LoginBucket(models.Model):
+    """How often somebody lately tried to sign in, while Redis was away: a name or an address, as a digest."""
+
+    subject = models.CharField(max_length=64, primary_key=True)
+    full_at = models.BigIntegerField(
+        db_index=True, help_text="Microseconds since 1970; then it is as if never."
+    )
+
+    def __str__(self) -> str:
+        return self.subject

@@ -19,6 +19,17 @@ ERROR = {
 RETRY_AFTER = {
     "Retry-After": {"description": "Whole seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
 }
+HEADERS = {
+    "RateLimit-Policy": {
+        "description": "For user and address: `q` requests at once, which come back within `w` seconds.",
+        "schema": {"type": "string", "example": '"user";q=120;w=60, "address";q=6000;w=60'},
+    },
+    "RateLimit": {
+        "description": "For each: `r` requests are left; all are back in `t` seconds.",
+        "schema": {"type": "string", "example": '"user";r=119;t=1, "address";r=5999;t=1'},
+    },
+}
+RATE_LIMIT = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
 CHALLENGE = {"WWW-Authenticate": {"schema": {"type": "string", "enum": ["Bearer"]}}}
 
 # Status, its meaning, and the headers that come with it.
@@ -26,7 +37,7 @@ COMMON_ERRORS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("400", "The request is not valid; `code` and `details` say why.", {}),
     ("401", "No token, or none that proves anything.", CHALLENGE),
     ("406", "Only JSON is to be had.", {}),
-    ("429", "Too many requests.", RETRY_AFTER),
+    ("429", "Too many requests.", RETRY_AFTER | RATE_LIMIT),
     ("503", "A part that this needs is away.", RETRY_AFTER),
 )
 PATH_ERRORS: tuple[tuple[str, str, dict[str, Any]], ...] = (("404", "There is nothing here.", {}),)
@@ -39,6 +50,7 @@ BODY_ERRORS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 def add_common_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Postprocessing hook: every operation names the errors that any of them may answer with."""
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR
+    result["components"]["headers"] = HEADERS
     for path, item in result["paths"].items():
         for method in HTTP_METHODS:
             if method in item:
@@ -57,6 +69,9 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         if headers:
             response["headers"] = headers
         operation["responses"].setdefault(status, response)
+    for status, answer in operation["responses"].items():
+        if status.startswith("2"):
+            answer.setdefault("headers", {}).update(RATE_LIMIT)
     operation["responses"] = dict(sorted(operation["responses"].items()))
 
 

@@ -17,6 +17,8 @@ from redis.retry import Retry
 from finishd import logs
 from finishd.console import UNFOLD  # noqa: F401
 from finishd.openapi import SETTINGS as SPECTACULAR_SETTINGS  # noqa: F401
+from finishd.throttling import rates
+from finishd.throttling.addresses import Proxies
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -67,11 +69,11 @@ MIDDLEWARE = [
     "finishd.metering.Metered",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "finishd.pages.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "finishd.pages.Authentication",
+    "finishd.pages.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -105,6 +107,7 @@ else:
     DATABASES["default"]["OPTIONS"] = {
         "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL", default=8), "timeout": 5},
         "connect_timeout": 3,
+        "server_side_binding": True,
     }
 
 # --- Redis: required, no in-process fallback ----------------------------------------------------
@@ -218,12 +221,15 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["finishd.lib.wire.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["finishd.lib.wire.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "finishd.errors.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["finishd.throttling.drf.Throttle"],
+    "EXCEPTION_HANDLER": "finishd.throttling.drf.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "TEST_REQUEST_RENDERER_CLASSES": ["finishd.lib.wire.JSONRenderer"],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+THROTTLES = rates.read(lambda name, default: env.str(name, default=default))
+TRUSTED_PROXIES = Proxies.read(env.list("TRUSTED_PROXIES", default=[]))
 
 # --- Watching ------------------------------------------------------------------------------------
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without one, /metrics is for staff only

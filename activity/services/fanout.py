@@ -11,8 +11,8 @@ one can still be running.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from typing import Final
+from zlib import crc32
 
 from activity import hot
 from activity.services import lag, names, presence, reach, timelines
@@ -24,7 +24,7 @@ DUE_AFTER: Final = 20.0  # seconds after which beat queues unfinished work again
 # A chunk that began before a change is over by then: it is longer than a task may run.
 OVER_AFTER: Final = 25.0
 SETTLE_TRIES: Final = 5
-TRIM_EVERY: Final = 512  # one in so many deliveries sweeps its timeline's surplus rows
+TRIM_EVERY: Final = 512  # one in so many deliveries, by lot, sweeps its timeline's surplus rows
 
 
 def chunk(uid: str, title: str, version: int, *, now: float) -> bool:
@@ -105,8 +105,9 @@ def _write(activity: Activity, viewers: Sequence[str]) -> None:
     else:
         store().put_rows([(viewer, row) for viewer in viewers])
     hot.deliver(viewers, row, activity.relation)
+    delivery = f"{activity.uid}:{activity.title}:{activity.version}"
     for viewer in viewers:
-        if _lot(viewer, activity) == 0:
+        if crc32(f"{viewer}:{delivery}".encode()) % TRIM_EVERY == 0:
             store().trim_timeline(viewer, keep=hot.ROWS_KEPT)
 
 
@@ -119,8 +120,3 @@ def _finish(activity: Activity, job: Job) -> None:
         due = activity.recorded_at + OVER_AFTER
         store().put_job(Job("settle", activity.uid, activity.title, activity.version, due))
     store().finish(job)
-
-
-def _lot(viewer: str, activity: Activity) -> int:
-    text = f"{viewer}:{activity.uid}:{activity.title}:{activity.version}"
-    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest()) % TRIM_EVERY

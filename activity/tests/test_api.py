@@ -22,7 +22,7 @@ from content.tests.factories import ItemFactory
 from finishd.lib import keys
 from finishd.lib.redis import count_waits
 from finishd.lib.redis import store as redis
-from finishd.testing.api import client_of, token_of
+from finishd.testing.api import THROTTLE, client_of, token_of
 from finishd.testing.people import Messages
 
 pytestmark = [
@@ -92,7 +92,7 @@ class TestCosts:
         with cost() as spent:
             sync("ama", 603, is_favorite=True)
         # known by name, items of the title, their facts (genres), profile written, here lately
-        assert len(spent.waits) == 5, spent.waits
+        assert len(spent.waits) == THROTTLE + 5, spent.waits
         assert spent.store.calls == ["record"]
         assert spent.store.documents == 3  # activity, person, job
 
@@ -100,20 +100,20 @@ class TestCosts:
         sync("ama", 603, is_favorite=True)
         with cost() as spent:
             sync("ama", 603, is_favorite=True)
-        assert len(spent.waits) == 4, spent.waits  # as a like, with nothing to write through
+        assert len(spent.waits) == THROTTLE + 4, spent.waits  # as a like, with nothing to write through
         assert spent.store.calls == ["record"]
 
     def test_a_follow_and_an_unfollow(self) -> None:
         with cost() as spent:
             follow("ama", "kofi")
         # known by name, profile, here lately, profile written
-        assert len(spent.waits) == 4, spent.waits
+        assert len(spent.waits) == THROTTLE + 4, spent.waits
         assert spent.store.calls == ["follow", "profile"]  # how the other's deeds travel
         assert spent.store.documents == 3 + 1
         with cost() as spent:
             follow("ama", "kofi", "unfollow")
         # known by name, profile written, rows purged
-        assert len(spent.waits) == 3, spent.waits
+        assert len(spent.waits) == THROTTLE + 3, spent.waits
         assert spent.store.calls == ["unfollow", "rows_from"]
         assert spent.store.documents == 3
 
@@ -122,7 +122,7 @@ class TestCosts:
         with cost() as spent:
             ok(client_of("ama").post(BLOCK, {"target_uid": "mei", "action": "block"}))
         # both profiles written, both timelines purged
-        assert len(spent.waits) == 4, spent.waits
+        assert len(spent.waits) == THROTTLE + 4, spent.waits
         assert spent.store.calls == ["set_block", "rows_from", "rows_from"]
 
     @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ class TestCosts:
         follow("mei", "kofi")
         with cost() as spent:
             ask("ama", path)
-        assert spent.waits == []
+        assert len(spent.waits) == THROTTLE, spent.waits
         assert spent.store.calls == calls
         assert spent.store.documents == documents
 

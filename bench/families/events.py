@@ -81,6 +81,7 @@ def _drained(stage: Stage, result: Result) -> None:
     """By one process that calls what the task calls, on both databases."""
     postgresql = stage.empty("events")
     result.rows += _drain_rows(stage, postgresql, "events.drained")
+    result.rows += _drain_rows(stage, postgresql, "events.drained_skewed", skewed=True)[:1]
     sqlite = stage.empty("events_sqlite", sqlite=True)
     result.rows += [row for row in _drain_rows(stage, sqlite, "events.drained_sqlite") if not row.unit]
     sqlite.inside.close()
@@ -90,14 +91,15 @@ def _drained(stage: Stage, result: Result) -> None:
     postgresql.redis.stop()
 
 
-def _drain_rows(stage: Stage, world: World, name: str) -> list[Row]:
+def _drain_rows(stage: Stage, world: World, name: str, *, skewed: bool = False) -> list[Row]:
     events, items = stage.scale.drained, stage.scale.items
-    world.call("data.items", count=items)
+    if not skewed:
+        world.call("data.items", count=items)
     drained, floors = [], []
     found: dict[str, float] = {}
     for _ in range(stage.scale.rounds):
         world.call("eventful.reset")
-        world.call("eventful.fill", events=events, items=items)
+        world.call("eventful.fill", events=events, items=items, skewed=skewed)
         floors.append(world.call("eventful.drain_raw"))
         found = world.call("eventful.drain_all")
         if found["events"] != events:

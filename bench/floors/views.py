@@ -46,8 +46,10 @@ class Empty(APIView):
 
 
 class TwoReads(APIView):
-    """The API's authentication (and throttle), and a page's two waits with the same commands; bytes joined, and no
+    """The API's authentication and throttle, and a page's two waits with the same commands; bytes joined, and no
     more: no cursor, no check of the query, no breaker, no `meta`."""
+
+    throttle_scope = "feed"
 
     def get(self, request: Request) -> HttpResponse:
         asked = request.GET
@@ -67,7 +69,9 @@ class TwoReads(APIView):
 
 
 class RawEvents(APIView):
-    """The API's authentication, the body read but not looked at, and a pipeline of bare XADDs."""
+    """The API's authentication and throttle, the body read but not looked at, and a pipeline of bare XADDs."""
+
+    throttle_scope = "events"
 
     def post(self, request: Request) -> HttpResponse:
         size = len(request.body)

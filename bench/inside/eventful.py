@@ -28,13 +28,19 @@ def reset() -> None:
         model.objects.all().delete()
 
 
-def fill(events: int, items: int, first: int = 0) -> float:
-    """Append so many different events, as the endpoint would; seconds. Numbers from `first` on tell them apart."""
+def fill(events: int, items: int, first: int = 0, skewed: bool = False) -> float:
+    """Append so many different events, as the endpoint would; seconds. Numbers from `first` on tell them apart.
+
+    They are spread evenly over the items, or `skewed`: the n-th item has 1/n of the first one's (Zipf's law, as views
+    of films and clips have it).
+    """
     begun, now = time.monotonic(), int(time.time())
     waiting: dict[int, list[bytes]] = {}
     for number in range(first, first + events):
         viewer = naming.uid(f"watcher-{number % VIEWERS}-")
-        item, kind = naming.item_id(1 + number * 7_919 % items), KINDS[number % len(KINDS)]
+        even = number * 7_919 % items
+        place = int(items ** ((even + 0.5) / items)) if skewed else 1 + even
+        item, kind = naming.item_id(place), KINDS[number % len(KINDS)]
         digest = packing.digest_of("id", viewer, f"bench-{number}")
         payload = packing.pack(Event("", viewer, item, kind, now - number % 3_600, 12, digest))
         mine = waiting.setdefault(stream.shard_of(viewer), [])

@@ -30,31 +30,29 @@ def populate(followers: int) -> None:
         pipe.execute()
 
 
-def deliver(followers: int, likes: int, first: int) -> list[float]:
-    """Seconds from each like to its last follower's timeline, one after the other."""
-    actor, spent = _star(followers), []
-    for number in range(first, first + likes):
-        title = naming.title_of(number)
-        begun = time.monotonic()
+def deliver(followers: int, likes: int, first: int) -> float:
+    """Seconds until so many likes at once have reached the last follower's timeline."""
+    actor = _star(followers)
+    waiting = [naming.title_of(number) for number in range(first, first + likes)]
+    begun = time.monotonic()
+    for title in waiting:
         relations.state(actor, title, _LIKED, source=None, now=time.time())
-        while store().job("deliver", actor, title) is not None:
-            if time.monotonic() - begun > DEADLINE:
-                raise RuntimeError(f"{title} was not delivered within {DEADLINE:.0f} s")
-            time.sleep(0.005)
-        spent.append(time.monotonic() - begun)
-    return spent
+    while waiting := [title for title in waiting if store().job("deliver", actor, title) is not None]:
+        if time.monotonic() - begun > DEADLINE:
+            raise RuntimeError(f"{waiting} were not delivered within {DEADLINE:.0f} s")
+        time.sleep(0.005)
+    return time.monotonic() - begun
 
 
-def script_alone(followers: int, likes: int, first: int) -> list[float]:
-    """Seconds of the chunk script over all followers: the floor."""
-    fans, actor, spent = _fans(followers), _star(followers), []
+def script_alone(followers: int, likes: int, first: int) -> float:
+    """Seconds of the chunk script over all followers, for so many likes: the floor."""
+    fans, actor = _fans(followers), _star(followers)
+    begun = time.monotonic()
     for number in range(first, first + likes):
         row = TimelineRow(actor, f"tv:{number}", int(time.time()), favorite=True)
-        begun = time.monotonic()
         for start in range(0, followers, CHUNK):
             hot.deliver(fans[start : start + CHUNK], row, _LIKED)
-        spent.append(time.monotonic() - begun)
-    return spent
+    return time.monotonic() - begun
 
 
 def _star(followers: int) -> str:

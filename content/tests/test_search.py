@@ -205,16 +205,16 @@ class TestOverHttp:
         self, client: APIClient, django_assert_num_queries: Any
     ) -> None:
         client.get("/api/v1/search", {"q": "dune"})
-        # SQL: the ids. Redis: one MGET of the cards.
+        # SQL: the ids. Redis: the throttle, one MGET of the cards.
         with django_assert_num_queries(1), count_waits() as waits:
             client.get("/api/v1/search", {"q": "dune"})
-        assert waits == ["MGET"]
+        assert waits == ["pipeline of 2", "MGET"]
 
     def test_a_misspelt_one_asks_sql_once_more(
         self, client: APIClient, django_assert_num_queries: Any
     ) -> None:
         client.get("/api/v1/search", {"q": "matrx"})
-        # SQL: the words, then the spelling. Redis: one MGET.
+        # SQL: the words, then the spelling. Redis: the throttle, one MGET.
         with django_assert_num_queries(2), count_waits() as waits:
             client.get("/api/v1/search", {"q": "matrx"})
-        assert waits == ["MGET"]
+        assert waits == ["pipeline of 2", "MGET"]

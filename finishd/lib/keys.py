@@ -104,6 +104,21 @@ EVENTS_BORN = Key("events:{<shard>}:born", "string", "analytics", "one per shard
 MARKS = Key("marks:{<partition>}:<generation>", "hash", "analytics", "ANALYTICS_MARKS_MB in all", 3 * DAY)
 MARKS_RING = Key("marks:{<partition>}", "hash", "analytics", "16, of a dozen fields", 3 * DAY)
 
+# --- throttling (REDIS_URL) ---
+LIMIT_VIEWER = Key(
+    "limit:{<viewer>}:<scope>", "string", "throttling", "one per viewer who lately asked, and class", 1 * DAY
+)
+LIMIT_ADDRESS = Key(
+    "limit-address:<address>:<scope>",
+    "string",
+    "throttling",
+    "one per address that lately asked, and class",
+    1 * DAY,
+)
+LIMIT_LOGIN = Key(
+    "limit-login:<name>", "string", "throttling", "one per name lately tried, as a digest", 1 * DAY
+)
+
 # --- metrics (REDIS_URL) ---
 STORE_CALLS = Key("store-calls", "hash", "finishd", "three fields per endpoint and task")
 

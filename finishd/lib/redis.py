@@ -115,3 +115,19 @@ class Lua(Script):
             return client.evalsha(self.sha, len(keys), *keys, *args)
         except NoScriptError:
             return client.eval(self._source, len(keys), *keys, *args)
+
+    def run_each(self, client: Redis, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
+        """Run it once for each (keys, args), whose keys need not share a hash slot: one wait for all of them.
+
+        A server that does not know the script costs one wait more for each, once. Raises the first error.
+        """
+        pipe = client.pipeline(transaction=False)
+        for keys, args in calls:
+            pipe.evalsha(self.sha, len(keys), *keys, *args)
+        answers = pipe.execute(raise_on_error=False)
+        for place, (keys, args) in enumerate(calls):
+            if isinstance(answers[place], NoScriptError):
+                answers[place] = client.eval(self._source, len(keys), *keys, *args)
+            elif isinstance(answers[place], Exception):
+                raise answers[place]
+        return answers

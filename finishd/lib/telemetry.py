@@ -98,6 +98,7 @@ REQUEST_TIME: Final = _histogram(
     "method",
     buckets=_REQUEST,
 )
+THROTTLED: Final = _counter("throttled_total", "Requests refused as too many, by class.", "scope")
 
 PLANS: Final = _counter("plans_total", "What became of a look for a plan.", "feed", "outcome")
 BUILD_TIME: Final = _histogram("plan_build_duration", "Making a chunk of a plan.", "feed", buckets=_STEP)

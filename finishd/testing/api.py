@@ -3,7 +3,7 @@
 import time
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from rest_framework.test import APIClient
@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from finishd.auth import devkeys
 
 Json = dict[str, Any]
+THROTTLE: Final = 1  # wait on Redis that each request costs besides: user and address together
 
 
 @cache

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,11 @@ class Web:
         except httpx.TransportError:
             return False
 
-    def get(self, path: str, uid: str, **query: Any) -> httpx.Response:
-        return self._client.get(path, params=query, headers={"Authorization": f"Bearer {token_of(uid)}"})
+    def get(
+        self, path: str, uid: str, *, headers: Sequence[tuple[str, str]] = (), **query: Any
+    ) -> httpx.Response:
+        sent = [("Authorization", f"Bearer {token_of(uid)}"), *headers]
+        return self._client.get(path, params=query, headers=sent)
 
     def post(self, path: str, uid: str, **body: Any) -> httpx.Response:
         return self._client.post(path, json=body, headers={"Authorization": f"Bearer {token_of(uid)}"})

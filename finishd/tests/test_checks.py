@@ -10,6 +10,8 @@ import pytest
 from django.conf import settings
 from django.core.checks import run_checks
 
+from finishd.throttling.addresses import Proxies
+
 SECRET = (
     "Vq0m1fZ8r2Kx7LwT4bN9cY6hJ3sD5gPaEuRiOtQzXvMnBkWy"  # of the length that Django asks for, and then some
 )
@@ -61,6 +63,7 @@ def test_a_production_configuration_is_clean(tmp_path: Path) -> None:
         ({"FINISHD_EMBEDDED_REDIS": "true"}, "finishd.E003"),
         ({"FIREBASE_PROJECT_ID": ""}, "finishd.E004"),
         ({"DEBUG": "true"}, "finishd.E006"),
+        ({"TRUSTED_PROXIES": "0.0.0.0/0"}, "finishd.E007"),
     ],
 )
 def test_a_development_setting_is_refused(tmp_path: Path, changes: dict[str, str], finding: str) -> None:
@@ -85,6 +88,16 @@ def test_sqlite_is_a_warning(tmp_path: Path) -> None:
     done = check(production(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}"))
     assert done.returncode == 1
     assert "finishd.W001" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("networks", "findings"),
+    [([], {"finishd.W002"}), (["10.0.0.5"], set()), (["10.0.0.5", "::/0"], {"finishd.E007"})],
+)
+def test_a_proxy_is_named_and_not_everybody(networks: list[str], findings: set[str], settings: Any) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.TRUSTED_PROXIES = Proxies.read(networks)
+    assert _findings() & {"finishd.W002", "finishd.E007"} == findings
 
 
 @pytest.mark.parametrize(

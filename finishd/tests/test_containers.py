@@ -15,6 +15,7 @@ import yaml
 from django.conf import settings
 
 from finishd.run import programs
+from finishd.throttling import rates
 
 OURS = ("web", *programs.WORKERS, "beat", "migrate")
 ROOT = Path(settings.BASE_DIR)
@@ -73,6 +74,17 @@ def test_no_variable_of_the_example_is_set_by_copying_it() -> None:
     assert [line for line in lines if line and not line.startswith("#")] == []
 
 
+def test_limits_are_those_that_the_server_has_without_them(services: dict[str, dict[str, Any]]) -> None:
+    defaults = rates.variables()
+    example = dict(re.findall(r"^# (THROTTLE_\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    passed_on = services["web"]["environment"]
+    assert example == defaults
+    # A dash without a colon: an empty value is one, and means no limit.
+    assert {name: passed_on[name] for name in defaults} == {
+        name: f"${{{name}-{default}}}" for name, default in defaults.items()
+    }
+
+
 @pytest.mark.slow
 def test_compose_settings_pass_the_deploy_check(services: dict[str, dict[str, Any]]) -> None:
     """The environment that compose gives, with values for what it requires."""
@@ -84,7 +96,7 @@ def test_compose_settings_pass_the_deploy_check(services: dict[str, dict[str, An
     }
     environment = {
         name: re.sub(
-            r"\$\{(\w+)(?::[-?]([^}]*))?\}", lambda found: values.get(found[1], found[2] or ""), str(value)
+            r"\$\{(\w+)(?::?[-?]([^}]*))?\}", lambda found: values.get(found[1], found[2] or ""), str(value)
         )
         for name, value in services["migrate"]["environment"].items()
     }

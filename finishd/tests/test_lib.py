@@ -284,6 +284,19 @@ class TestScripts:
         store().script_flush()
         assert self.ECHO.run(store(), keys=["k"], args=["v"]) == [b"k", b"v"]
 
+    def test_several_calls_are_one_wait_and_one_more_each_where_the_server_forgot_it(self) -> None:
+        store().script_flush()
+        for expected in (3, 1, 1):
+            with count_waits() as waits:
+                answers = self.ECHO.run_each(store(), [(["k"], ["v"]), (["l"], ["w"])])
+            assert answers == [[b"k", b"v"], [b"l", b"w"]]
+            assert len(waits) == expected
+
+    def test_an_error_of_one_of_several_calls_is_raised(self) -> None:
+        store().set("words", "no number")
+        with pytest.raises(ResponseError, match="not an integer"):
+            Lua("return redis.call('INCR', KEYS[1])").run_each(store(), [(["new"], []), (["words"], [])])
+
     def test_it_runs_in_a_pipeline_on_a_server_that_forgot_it(self) -> None:
         for _ in range(2):
             store().script_flush()
@@ -319,7 +332,8 @@ class TestKeys:
 
     @given(uids)
     def test_a_viewers_keys_share_one_hash_tag_whatever_the_uid(self, uid: str) -> None:
-        names = [key.of(viewer=uid, session="s1", feed="for_you", chunk=0) for key in self.OF_A_VIEWER]
+        others: dict[str, str | int] = {"session": "s1", "feed": "for_you", "chunk": 0, "scope": "read"}
+        names = [key.of(viewer=uid, **others) for key in self.OF_A_VIEWER]
         assert {slot_part(name) for name in names} == {keys.tag(uid)}
         assert all(name.isascii() and not re.search(r"\s", name) for name in names)
         assert all(name.count("{") == name.count("}") == 1 for name in names)
@@ -347,6 +361,8 @@ class TestKeys:
             "worker": "celery@host",
             "shard": 3,
             "partition": 7,
+            "scope": "feed",
+            "address": "2001:db8:1:2::/64",
         }
         for key in keys.declared():
             name = key.of(**values)

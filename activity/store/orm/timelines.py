@@ -69,8 +69,7 @@ class Timelines:
     @call
     def trim_timeline(self, uid: str, *, keep: int, limit: int = 500) -> int:
         surplus = Delivery.objects.filter(viewer=uid).order_by("-at", "actor", "title")
-        old = list(surplus.values_list("pk", flat=True)[keep : keep + limit])
-        note_documents(2 * len(old))
-        if old:
-            Delivery.objects.filter(pk__in=old).delete()
-        return len(old)
+        old = surplus.values("pk")[keep : keep + limit]
+        deleted, _ = Delivery.objects.filter(pk__in=old).delete()
+        note_documents(2 * deleted)
+        return deleted

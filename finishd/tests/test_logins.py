@@ -1,0 +1,182 @@
+"""Signing in to the admin: limited by address and by name, with Redis and without."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from finishd import logins
+from finishd.lib.redis import store
+from finishd.models import LoginBucket
+from finishd.run.embedded_redis import RedisServer
+from finishd.throttling.rates import Limits, Rate
+
+pytestmark = pytest.mark.django_db
+HOUR = 3600
+PASSWORD = "a good long password"
+Allow = Callable[..., Limits]
+
+
+@pytest.fixture(autouse=True)
+def _staff(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher"
+    ]  # the real one takes its time
+    User.objects.create_superuser("staff", password=PASSWORD)
+
+
+@pytest.fixture
+def allow(settings: Any) -> Allow:
+    def change(**sides: Rate) -> Limits:
+        limits = Limits("login", **sides)
+        settings.THROTTLES = {**settings.THROTTLES, "login": limits}
+        return limits
+
+    return change
+
+
+def sign_in(name: str = "staff", *, right: bool = False, **headers: str) -> HttpResponse:
+    form = {"username": name, "password": PASSWORD if right else "wrong"}
+    return Client().post("/admin/login/", form, **headers)  # type: ignore[arg-type,return-value]
+
+
+def test_the_right_password_still_opens_the_admin() -> None:
+    answer = sign_in(right=True)
+    assert (answer.status_code, answer.headers["Location"]) == (302, reverse("admin:index"))
+
+
+def test_a_name_is_tried_so_often_wherever_from_and_with_whatever_password(allow: Allow) -> None:
+    allow(user=Rate(2, HOUR))
+    tries = [sign_in(REMOTE_ADDR=f"192.0.2.{number}").status_code for number in range(3)]
+    assert tries == [200, 200, 429]
+    assert sign_in(right=True).status_code == 429
+    assert sign_in("somebody").status_code == 200
+
+
+@pytest.mark.parametrize("spelling", ["STAFF", " staff ", "ｓｔａｆｆ"])  # noqa: RUF001  (which Django takes for staff)
+def test_no_spelling_of_a_name_is_another_name(allow: Allow, spelling: str) -> None:
+    allow(user=Rate(1, HOUR))
+    assert [sign_in().status_code, sign_in(spelling).status_code] == [200, 429]
+
+
+def test_an_address_tries_so_often_whatever_the_name(allow: Allow) -> None:
+    allow(address=Rate(2, HOUR))
+    assert [sign_in(name).status_code for name in ("a", "b", "c")] == [200, 200, 429]
+    assert sign_in("c", REMOTE_ADDR="192.0.2.7").status_code == 200
+
+
+def test_an_address_that_is_refused_locks_nobody_out(allow: Allow) -> None:
+    allow(user=Rate(3, HOUR), address=Rate(2, HOUR))
+    assert [sign_in().status_code for _ in range(9)] == [200, 200] + 7 * [429]
+    assert sign_in(right=True, REMOTE_ADDR="192.0.2.7").status_code == 302
+
+
+def test_whoever_is_refused_sees_a_page_that_says_when_to_come_back(allow: Allow) -> None:
+    allow(user=Rate(1, HOUR))
+    sign_in()
+    answer = sign_in()
+    assert answer.status_code == 429
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert int(answer.headers["Retry-After"]) == pytest.approx(HOUR, abs=2)
+    assert b"Wait 60 minutes" in answer.content
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_looking_at_the_page_is_no_try(allow: Allow) -> None:
+    allow(address=Rate(1, HOUR))
+    assert [Client().get("/admin/login/").status_code for _ in range(3)] == [200, 200, 200]
+
+
+def test_redis_does_not_list_who_signs_in(allow: Allow) -> None:
+    allow(user=Rate(9, HOUR))
+    sign_in()
+    assert len(store().keys("limit-login:*")) == 1
+    assert not store().keys("*staff*")
+
+
+class TestWithoutRedis:
+    @pytest.fixture(autouse=True)
+    def _away(self, redis_server: RedisServer) -> None:
+        redis_server.stop()
+
+    def test_the_admin_opens_all_the_same(self) -> None:
+        client = Client()
+        answer = client.post("/admin/login/", {"username": "staff", "password": PASSWORD})
+        assert answer.status_code == 302
+        assert client.get(reverse("admin:auth_user_changelist")).status_code == 200
+
+    def test_tries_are_counted_in_sql_with_half_the_limits(self, allow: Allow) -> None:
+        allow(user=Rate(4, HOUR), address=Rate(8, HOUR))
+        assert [sign_in().status_code for _ in range(3)] == [200, 200, 429]
+        assert [sign_in("other").status_code for _ in range(2)] == [200, 429]  # the fifth of this address
+        # Who is refused by address has not used up the name.
+        assert sign_in("other", REMOTE_ADDR="192.0.2.7").status_code == 200
+
+    def test_a_limit_of_one_stays_one(self, allow: Allow) -> None:
+        allow(user=Rate(1, HOUR))
+        assert [sign_in().status_code for _ in range(2)] == [200, 429]
+
+    def test_without_limits_nothing_is_kept(self, allow: Allow) -> None:
+        allow()
+        assert [sign_in().status_code for _ in range(3)] == [200, 200, 200]
+        assert LoginBucket.objects.count() == 0
+
+    def test_it_is_said_once_for_each_try_that_is_let_in(
+        self, allow: Allow, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        allow(user=Rate(2, HOUR))
+        for _ in range(5):
+            sign_in()
+        said = [record for record in caplog.records if record.name == "finishd.logins"]
+        assert len(said) == 1
+        assert "staff" not in caplog.text.replace("/admin", "")
+
+
+class TestInSql:
+    NOW = 1_700_000_000_000_000
+
+    def test_tries_are_forgotten_when_they_count_no_more(self) -> None:
+        limits = Limits("login", user=Rate(4, HOUR), address=Rate(4, HOUR))
+        logins.count_slowly(limits, "staff", "192.0.2.1", now=self.NOW)
+        logins.count_slowly(limits, "other", "192.0.2.1", now=self.NOW)
+        assert LoginBucket.objects.count() == 1 + 3
+        logins.count_slowly(limits, "third", "192.0.2.9", now=self.NOW + 3601 * 1_000_000)
+        assert LoginBucket.objects.count() == 1 + 2
+
+    def test_they_go_with_the_first_try_after_redis_is_back(self) -> None:
+        limits = Limits("login", user=Rate(4, HOUR))
+        logins.count_slowly(limits, "staff", "192.0.2.1", now=self.NOW)
+        logins.count(limits, "other", "192.0.2.1")
+        assert LoginBucket.objects.count() == 1
+
+    def test_there_is_room_for_so_many_and_for_those_who_are_in_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(logins, "MOST", 2)
+        limits = Limits("login", user=Rate(8, HOUR))
+        waits = [
+            logins.count_slowly(limits, name, "192.0.2.1", now=self.NOW).wait for name in ("a", "b", "c", "a")
+        ]
+        assert waits == [0, 0, 60, 0]
+
+    @pytest.mark.django_db(transaction=True, serialized_rollback=True)
+    def test_of_many_at_once_exactly_as_many_are_let_in_as_may(self) -> None:
+        limits = Limits("login", user=Rate(10, HOUR), address=Rate(100, HOUR))
+        now = time.time_ns() // 1000
+
+        def try_once(_: int) -> float:
+            try:
+                return logins.count_slowly(limits, "staff", "192.0.2.1", now=now).wait
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(8) as pool:
+            waits = list(pool.map(try_once, range(24)))
+        assert waits.count(0) == 5
