@@ -18,6 +18,7 @@ from finishd.lib import tracing
 from finishd.lib.telemetry import REGISTRY
 from finishd.testing.api import client_of
 from finishd.tests import probe_urls
+from finishd.throttling.rates import Limits, Rate
 
 pytestmark = pytest.mark.django_db
 
@@ -140,6 +141,20 @@ class TestCounters:
         for number in range(3):
             Client().generic(f"BREW{number}", f"/pot/{number}")
         assert value("http_requests_total", route="unknown", method="other", status="404") == before + 3
+
+    def test_what_limits_refuse_is_counted_by_class(self, settings: Any) -> None:
+        limits = {scope: Limits(scope, address=Rate(1, 3600)) for scope in ("read", "denied", "login")}
+        settings.THROTTLES = {**settings.THROTTLES, **limits}
+        before = {scope: value("throttled_total", scope=scope) for scope in limits}
+        for _ in range(3):
+            client_of("ama").get("/api/v1/social/stats/kofi")
+            Client().get("/api/v1/social/stats/kofi")
+            Client().post("/admin/login/", {"username": "staff", "password": "guessed"})
+        assert {scope: value("throttled_total", scope=scope) - before[scope] for scope in limits} == {
+            "read": 2,
+            "denied": 2,
+            "login": 2,
+        }
 
 
 @shared_task(name="probe.observed")
