@@ -57,6 +57,7 @@ class Servers:
         self._running: list[subprocess.Popen[bytes]] = []
         self._redis: list[RedisServer] = []
         self.cluster: postgres.Cluster | None = None
+        self._has_template = False
 
     @property
     def log(self) -> Path:
@@ -96,10 +97,11 @@ class Servers:
         if process in self._running:
             self._running.remove(process)
 
-    def redis(self, name: str) -> RedisServer:
+    def redis(self, name: str, *, fsync: str | None = None) -> RedisServer:
+        """A new one that keeps nothing, unless `fsync` says how."""
         directory = self.folder / name
         directory.mkdir()
-        server = RedisServer(directory=directory, guard=self.guard)
+        server = RedisServer(directory=directory, guard=self.guard, fsync=fsync)
         self._redis.append(server)
         return server
 
@@ -114,11 +116,12 @@ class Servers:
             except postgres.NoPostgres as missing:
                 raise Failed(f"The bench needs PostgreSQL: {missing}.") from missing
         template = (
-            sql.SQL("TEMPLATE {}").format(sql.Identifier(TEMPLATE)) if name != TEMPLATE else sql.SQL("")
+            sql.SQL("TEMPLATE {}").format(sql.Identifier(TEMPLATE)) if self._has_template else sql.SQL("")
         )
         server = self.cluster.url.rpartition("/")[0]
         with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {} {}").format(sql.Identifier(name), template))
+        self._has_template = self._has_template or name == TEMPLATE
         return f"{server}/{name}"
 
     def close(self) -> None:
@@ -261,13 +264,15 @@ def wait_for(
 
 
 def resident_mb(pids: Sequence[int]) -> float:
-    """The largest resident memory among these processes. Raises Failed where the kernel does not tell."""
+    """The largest resident memory among these processes, of those that live. Raises Failed where the kernel does not
+    tell."""
     found = []
     for pid in pids:
         status = Path(f"/proc/{pid}/status")
         if status.exists():
             lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-            found.append(int(lines["VmRSS"].split()[0]) / 1024)
+            if "VmRSS" in lines:  # a dead one that nobody has waited for has none
+                found.append(int(lines["VmRSS"].split()[0]) / 1024)
     if not found:
         raise Failed("resident memory is read from /proc, which is not there")
     return max(found)

@@ -29,26 +29,35 @@ class Cluster:
     def __init__(self, *, directory: Path, guard: Guard) -> None:
         """Make it in the empty `directory` and start it: 1 to 2 s. Raises NoPostgres."""
         self._guard = guard
+        self._directory = directory
         self._log = directory / "log"
-        binaries, data, rights = find_binaries(), directory / "data", _rights(directory)
-        _initialise(binaries / "initdb", data, rights)
+        self._binaries, self._rights = find_binaries(), _rights(directory)
+        _initialise(self._binaries / "initdb", directory / "data", self._rights)
         self._port = free_port()
+        self.start()
+
+    def start(self) -> None:
+        """Start it on its port and wait until it answers; again after `stop`, too. Raises NoPostgres."""
         with self._log.open("wb") as log:
             self._server = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *_options(self._port)],
+                [self._binaries / "postgres", "-D", self._directory / "data", *_options(self._port)],
                 stdout=log,
                 stderr=log,
-                cwd=directory,
+                cwd=self._directory,
                 start_new_session=True,
-                **rights,
+                **self._rights,
             )
-        guard.add(self._server.pid)
+        self._guard.add(self._server.pid)
         self._wait()
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self._port}"
 
     @property
     def url(self) -> str:
         """As DATABASE_URL wants it; the database itself is for Django to make."""
-        return f"postgres://finishd@127.0.0.1:{self._port}/finishd"
+        return f"postgres://finishd@{self.host}/finishd"
 
     @property
     def pid(self) -> int:
