@@ -18,14 +18,15 @@ RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin 
 COPY --from=build /srv /srv
 ENV PATH=/srv/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    PYTHONDONTWRITEBYTECODE=1
+    PYTHONDONTWRITEBYTECODE=1 \
+    PROMETHEUS_MULTIPROC_DIR=/tmp/finishd-metrics
 WORKDIR /srv/finishd
 USER 10001:10001
 EXPOSE 8000
 # granian's own names for the number of processes, and of threads in each.
 ENV GRANIAN_WORKERS=2 \
     GRANIAN_BLOCKING_THREADS=4
-CMD ["granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", "0.0.0.0", "--port", "8000", \
+CMD ["python", "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", "0.0.0.0", "--port", "8000", \
      "--respawn-failed-workers", "--workers-kill-timeout", "20", "--process-name", "finishd", \
-     "--log-level", "warning", "--access-log", "--access-log-fmt", "%(method)s %(path)s %(status)d %(dt_ms).0f ms", \
+     "--log-level", "warning", "--log-config", "finishd/run/granian.json", \
      "finishd.wsgi:application"]

@@ -19,7 +19,7 @@ SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) activit
 	finishd/tests/test_deadlines.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types slow gauntlet bench requirements openapi format clean
+.PHONY: help install run test check lint types slow gauntlet bench soak requirements openapi format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -58,6 +58,9 @@ gauntlet: install ## full sizes, kills and faults: before an issue is called don
 bench: install ## speeds beside floors of the same run, in a quarter of an hour; BENCH=quick: that it runs at all
 	@$(PYTHON) requirements/install.py bench
 	@$(PY) -m bench
+
+soak: install ## a mixed load while parts die, then a reckoning; MINUTES=15, SEED=1 to have the same again
+	@$(PY) -m bench.soak --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
 
 requirements: install ## renew requirements/*.txt within the bounds of the .in files
 	@command -v uv >/dev/null || $(PY) -m pip install --quiet uv

@@ -57,6 +57,7 @@ class Servers:
         self._running: list[subprocess.Popen[bytes]] = []
         self._redis: list[RedisServer] = []
         self.cluster: postgres.Cluster | None = None
+        self._has_template = False
 
     @property
     def log(self) -> Path:
@@ -96,10 +97,11 @@ class Servers:
         if process in self._running:
             self._running.remove(process)
 
-    def redis(self, name: str) -> RedisServer:
+    def redis(self, name: str, *, fsync: str | None = None) -> RedisServer:
+        """A new one that keeps nothing, unless `fsync` says how."""
         directory = self.folder / name
         directory.mkdir()
-        server = RedisServer(directory=directory, guard=self.guard)
+        server = RedisServer(directory=directory, guard=self.guard, fsync=fsync)
         self._redis.append(server)
         return server
 
@@ -114,11 +116,12 @@ class Servers:
             except postgres.NoPostgres as missing:
                 raise Failed(f"The bench needs PostgreSQL: {missing}.") from missing
         template = (
-            sql.SQL("TEMPLATE {}").format(sql.Identifier(TEMPLATE)) if name != TEMPLATE else sql.SQL("")
+            sql.SQL("TEMPLATE {}").format(sql.Identifier(TEMPLATE)) if self._has_template else sql.SQL("")
         )
         server = self.cluster.url.rpartition("/")[0]
         with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {} {}").format(sql.Identifier(name), template))
+        self._has_template = self._has_template or name == TEMPLATE
         return f"{server}/{name}"
 
     def close(self) -> None:
@@ -188,19 +191,22 @@ def environment(*, data: Path, redis_url: str, database_url: str) -> dict[str, s
         "METRICS_TOKEN": "",
         "TRUSTED_PROXIES": "",
         **rates.generous(),  # counted as in production, and refused nothing
-        "LOG_LEVEL": "WARNING",
+        "LOG_LEVEL": "INFO",  # as in production: a line for each request
+        "LOG_FORMAT": "json",
+        "METRICS_PORT": "0",
+        "PROMETHEUS_MULTIPROC_DIR": str(data / "metrics"),
     }
 
 
 def web_command(kind: ServerKind, *, port: int, processes: int, threads: int) -> list[str]:
-    """granian as `make run` and the Dockerfile start it; the others as their makers advise. All log requests."""
+    """granian as `make run` and the Dockerfile start it; the others as their makers advise. Finishd logs requests."""
     if kind == "granian":
         return programs.serve("127.0.0.1", port, processes=processes, threads=threads)
     number, where = str(processes), f"127.0.0.1:{port}"
     if kind == "gunicorn":
         options = ["--worker-class", "gthread", "--threads", str(threads), "--no-control-socket"]
-        log = ["--access-logfile", "-", "--graceful-timeout", "5"]
-        return ["-m", "gunicorn", "finishd.wsgi", "--bind", where, "--workers", number, *options, *log]
+        options += ["--graceful-timeout", "5"]
+        return ["-m", "gunicorn", "finishd.wsgi", "--bind", where, "--workers", number, *options]
     address = ["--host", "127.0.0.1", "--port", str(port)]
     return ["-m", "uvicorn", "bench.floors.asgi:application", *address, "--workers", number]
 
@@ -258,13 +264,15 @@ def wait_for(
 
 
 def resident_mb(pids: Sequence[int]) -> float:
-    """The largest resident memory among these processes. Raises Failed where the kernel does not tell."""
+    """The largest resident memory among these processes, of those that live. Raises Failed where the kernel does not
+    tell."""
     found = []
     for pid in pids:
         status = Path(f"/proc/{pid}/status")
         if status.exists():
             lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-            found.append(int(lines["VmRSS"].split()[0]) / 1024)
+            if "VmRSS" in lines:  # a dead one that nobody has waited for has none
+                found.append(int(lines["VmRSS"].split()[0]) / 1024)
     if not found:
         raise Failed("resident memory is read from /proc, which is not there")
     return max(found)

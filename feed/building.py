@@ -20,7 +20,7 @@ from feed import pipeline, plans, recipe, sources, traces
 from feed.indexes import Current
 from feed.plans import Draft, Header
 from feed.types import Chunk, ChunkInputs, FactsById, Pool
-from finishd.lib import keys
+from finishd.lib import keys, telemetry
 from finishd.lib.deadline import spare
 from finishd.lib.redis import store as redis
 
@@ -170,7 +170,8 @@ def _recall(
     for name in names:
         sources.SOURCES[name].ask(request, pipe)
         bounds.append(len(pipe.command_stack))
-    answers = pipe.execute(raise_on_error=False)
+    with telemetry.timed(telemetry.RECALL_TIME):
+        answers = pipe.execute(raise_on_error=False)
     served, *watched = answers[: 1 + history.READS]
     for answer in (served, *watched):
         if isinstance(answer, Exception):

@@ -263,6 +263,11 @@ def _split(slot: bytes) -> tuple[str, bytes]:
     return item_id.decode(), fragment
 
 
+def source_of(fragment: bytes) -> str:
+    """The source of a slot's json, which `_packed` puts first."""
+    return fragment[len(b'{"source":"') :].partition(b'"')[0].decode()
+
+
 def _slot(item: str, fragment: bytes) -> Slot:
     body = orjson.loads(fragment)
     source, reason, score = body.pop("source"), body.pop("reason"), body.pop("score")

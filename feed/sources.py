@@ -22,6 +22,8 @@ from content.services import items, titles
 from feed import indexes, recipe
 from feed.indexes import Current
 from feed.types import Candidate, Pool
+from finishd.errors import first_line
+from finishd.lib import telemetry
 from finishd.lib.deadline import DeadlinePassed, spare
 from finishd.lib.redis import UNAVAILABLE
 
@@ -69,8 +71,15 @@ def taste_of(viewer: Profile) -> dict[str, float]:
 
 
 def fetch(name: str, request: Request, answers: Sequence[Any]) -> Pool:
-    """A source's pool, whatever happens. Redis being away is no source's fault and goes on up."""
-    source = SOURCES[name]
+    """A source's pool, whatever happens, timed. Redis being away is no source's fault and goes on up."""
+    with telemetry.timed(telemetry.of(telemetry.SOURCE_TIME, name)):
+        pool = _fetched(SOURCES[name], request, answers)
+    if pool.error:
+        telemetry.of(telemetry.SOURCE_FAILURES, name, pool.error).inc()
+    return pool
+
+
+def _fetched(source: Source, request: Request, answers: Sequence[Any]) -> Pool:
     try:
         failed = next((answer for answer in answers if isinstance(answer, Exception)), None)
         if failed is not None:
@@ -82,13 +91,13 @@ def fetch(name: str, request: Request, answers: Sequence[Any]) -> Pool:
     except (*UNAVAILABLE, DeadlinePassed):
         raise
     except Late:
-        return Pool(name, error="deadline")
+        return Pool(source.name, error="deadline")
     except (StoreUnavailable, OperationalError, InterfaceError) as reason:
-        logger.warning("source %s failed (%s: %s)", name, type(reason).__name__, reason)
-        return Pool(name, error=type(reason).__name__)
+        logger.warning("source %s failed (%s: %s)", source.name, type(reason).__name__, first_line(reason))
+        return Pool(source.name, error=type(reason).__name__)
     except Exception as reason:
-        logger.warning("source %s failed", name, exc_info=True)
-        return Pool(name, error=type(reason).__name__)
+        logger.warning("source %s failed", source.name, exc_info=True)
+        return Pool(source.name, error=type(reason).__name__)
 
 
 def _in_time(request: Request) -> None:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from celery import Celery
+from celery.signals import worker_process_init
 from django.conf import settings
 from kombu import pools
 from kombu.exceptions import LimitExceeded, OperationalError
@@ -18,6 +19,7 @@ from redis.exceptions import RedisError
 
 from finishd.lib import deadline
 from finishd.lib.breaker import Breaker, BreakerOpen, register
+from finishd.lib.memory import keep_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
 
@@ -47,6 +49,11 @@ class App(Celery):
         return pools.producers[self.connection_for_write(transport_options=options)]
 
 
-app = App("finishd")
+app = App("finishd", task_cls="finishd.observing:ObservedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def _loaded(**_: Any) -> None:
+    keep_loaded()

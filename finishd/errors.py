@@ -28,6 +28,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from finishd.lib import wire
+from finishd.logs import route_of
 
 API_PATHS = ("/api", "/health")
 
@@ -172,11 +173,11 @@ def _report(error: Exception, foreseen: ApiError, context: Mapping[str, Any], re
     if foreseen.status < 500:
         return
     request = getattr(context.get("request"), "_request", None)
-    path = request.path if request is not None else "?"
+    route = route_of(request)
     if isinstance(foreseen, Unavailable):
         log_response(
             "Unavailable: %s (%s: %s)",
-            path,
+            route,
             type(error).__name__,
             first_line(error),
             response=response,
@@ -184,13 +185,13 @@ def _report(error: Exception, foreseen: ApiError, context: Mapping[str, Any], re
             level="warning",
         )
         return
-    log_response("Internal Server Error: %s", path, response=response, request=request, exception=error)
+    log_response("Internal Server Error: %s", route, response=response, request=request, exception=error)
     if request is not None:
         got_request_exception.send(sender=None, request=request)
 
 
 class ApiErrors:
-    """Middleware, the outermost: errors outside the API's views, in the one shape too.
+    """Middleware, around all but the one that watches: errors outside the API's views, in the one shape too.
 
     Unknown paths, refused hosts, oversized headers, faults in other middleware, and
     Django's own DEBUG pages. Paths of people (the admin) keep their HTML.
@@ -242,6 +243,8 @@ def _in_shape(page: HttpResponse) -> HttpResponse:
         if name in page.headers:
             answer.headers[name] = page.headers[name]
     answer.cookies = page.cookies
+    # Django logs an answer once, and knows by this that it has.
+    answer._has_been_logged = getattr(page, "_has_been_logged", False)  # type: ignore[attr-defined]
     return answer
 
 

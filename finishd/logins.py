@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.cache import never_cache
 
 from finishd.errors import REDIS_AWAY, whole_seconds
-from finishd.lib import keys
+from finishd.lib import keys, telemetry
 from finishd.lib.breaker import BreakerOpen
 from finishd.models import LoginBucket
 from finishd.throttling import limiter
@@ -42,6 +42,7 @@ def login(request: HttpRequest) -> HttpResponse:
             settings.THROTTLES[SCOPE], _name(request), settings.TRUSTED_PROXIES.address(request.META)
         )
         if found.wait:
+            telemetry.of(telemetry.THROTTLED, SCOPE).inc()
             return _refused(request, found)
     return admin.site.login(request)
 

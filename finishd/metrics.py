@@ -1,7 +1,4 @@
-"""/metrics: what Prometheus reads, measured at the moment it asks.
-
-Nothing is kept in this process: the next scrape may reach another one.
-"""
+"""/metrics: what Prometheus reads: what all processes of this machine counted, and what is measured as it asks."""
 
 import hmac
 import logging
@@ -23,6 +20,7 @@ from activity.services import lag, metering, pending
 from analytics.services import lag as event_lag
 from analytics.types import READERS
 from feed.services import indexes
+from finishd.lib import telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +57,10 @@ class Measured(Collector):
                 up.add_metric([name], 1)
                 yield from found
         yield up
+
+
+def _counted() -> Iterator[Metric]:
+    yield from telemetry.Counted().collect()
 
 
 def _deliveries() -> Iterator[Metric]:
@@ -109,6 +111,10 @@ def _indexes() -> Iterator[Metric]:
     status = indexes.status(now=time.time())
     if status.age_seconds is not None:
         yield GaugeMetricFamily("finishd_index_age_seconds", "Since the last rebuild.", status.age_seconds)
+    sizes = GaugeMetricFamily("finishd_index_items", "Items in an index.", labels=["index"])
+    for name, size in status.sizes.items():
+        sizes.add_metric([name], size)
+    yield sizes
 
 
 def _analytics() -> Iterator[Metric]:
@@ -155,6 +161,7 @@ def _analytics() -> Iterator[Metric]:
 
 
 _PARTS: Final[dict[str, Callable[[], Iterator[Metric]]]] = {
+    "processes": _counted,
     "deliveries": _deliveries,
     "analytics": _analytics,
     "histories": _histories,

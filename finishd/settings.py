@@ -14,6 +14,7 @@ from django.urls import reverse_lazy
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from finishd import logs
 from finishd.console import UNFOLD  # noqa: F401
 from finishd.openapi import SETTINGS as SPECTACULAR_SETTINGS  # noqa: F401
 from finishd.throttling import rates
@@ -63,7 +64,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "finishd.errors.ApiErrors",  # outermost: it gives the errors of all others their shape
+    "finishd.observing.Observed",  # outermost: it tells of all answers, whoever made them
+    "finishd.errors.ApiErrors",  # it gives the errors of all others their shape
     "finishd.deadlines.Deadlines",
     "finishd.metering.Metered",
     "django.middleware.security.SecurityMiddleware",
@@ -250,6 +252,11 @@ TRUSTED_PROXIES = Proxies.read(env.list("TRUSTED_PROXIES", default=[]))
 
 # --- Watching ------------------------------------------------------------------------------------
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without one, /metrics is for staff only
+# Where a worker shows what its processes count, to whoever asks; 0: nowhere.
+METRICS_PORT = env.int("METRICS_PORT", default=0)
+METRICS_HOST = env.str("METRICS_HOST", default="127.0.0.1")
+LOG_FORMAT = env.str("LOG_FORMAT", default="") or ("text" if DEBUG else "json")
+LOGGING = logs.config(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"))
 
 # --- Time, language, static ----------------------------------------------------------------------
 TIME_ZONE = "UTC"
@@ -276,17 +283,3 @@ if not DEBUG:
     CSRF_COOKIE_SECURE = True
     if env.bool("TRUST_X_FORWARDED_PROTO", default=False):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "filters": {"ticking": {"()": "finishd.logs.Ticking"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {
-        "celery.worker.strategy": {"filters": ["ticking"]},
-        "celery.worker.request": {"filters": ["ticking"]},
-        "celery.app.trace": {"filters": ["ticking"]},
-    },
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
-}

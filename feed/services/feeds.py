@@ -8,9 +8,10 @@ the activity store when warm.
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from content.services import cards
 from feed import building, plans
@@ -19,8 +20,11 @@ from feed.cursor import Cursor
 from feed.healing import ask_for_rebuild
 from feed.pipeline import FEEDS
 from feed.plans import Pointer, View
-from finishd.lib import keys
+from finishd.lib import keys, telemetry
 from finishd.lib.redis import store as redis
+
+# What becomes of a look for a plan. `lost`: somebody else made one meanwhile, and theirs is served.
+Outcome = Literal["reused", "built", "lost", "remade", "extended", "failed"]
 
 # Slots read beyond what a page wants, so that vanished items cost one wait (their stand-ins' cards), not two.
 SPARE: Final = 10
@@ -79,7 +83,13 @@ def page(query: Query) -> Page:
     view, rebuilt = _resume(query, query.cursor) if query.cursor else (_head(query), False)
     filled = _fill(query, view)
     filled.rebuilt = filled.rebuilt or rebuilt
+    for source, number in Counter(plans.source_of(entry.slot) for entry in filled.entries).items():
+        telemetry.of(telemetry.SERVED, query.feed, source).inc(number)
     return filled
+
+
+def _note(query: Query, outcome: Outcome) -> None:
+    telemetry.of(telemetry.PLANS, query.feed, outcome).inc()
 
 
 def _head(query: Query) -> View:
@@ -93,6 +103,7 @@ def _head(query: Query) -> View:
     if pointer is not None and _stands(pointer, known, query):
         view = _read(query, pointer.session, start=0)
         if view is not None:
+            _note(query, "reused")
             return view
     return _begin(query, known, pointer)
 
@@ -113,7 +124,9 @@ def _begin(query: Query, known: Known, seen: Pointer | None) -> View:
     if winner is not None:
         view = _read(query, winner.session, start=0)
         if view is not None:
+            _note(query, "lost")
             return view
+    _note(query, "built")
     building.keep_trace(query.viewer, built)
     return plans.view_of(built.draft, count=query.count)
 
@@ -147,6 +160,7 @@ def _remade(query: Query, session: str, *, start: int, unmarked: tuple[str, ...]
     view = None
     if not plans.claim_again(query.viewer, built.draft, unmarked=unmarked, mark=start + query.limit):
         view = _read(query, session, start=start)
+    _note(query, "lost" if view else "remade")
     return view or plans.view_of(built.draft, count=query.count)
 
 
@@ -175,6 +189,7 @@ def _extended(query: Query, session: str, *, start: int, count: int, mark: int) 
     )
     built = _build(query, known, what)
     building.keep_trace(query.viewer, built)
+    _note(query, "extended")
     return plans.append(query.viewer, built.draft, length=len(ids), start=start, count=count, mark=mark)
 
 
@@ -188,7 +203,12 @@ def _pinned(known: Known, generation: int | None) -> Known:
 def _build(query: Query, known: Known, what: Build) -> Built:
     if known.current is None:
         ask_for_rebuild()
-    return building.build(known, what)
+    try:
+        with telemetry.timed(telemetry.of(telemetry.BUILD_TIME, query.feed)):
+            return building.build(known, what)
+    except Exception:
+        _note(query, "failed")
+        raise
 
 
 def _read(query: Query, session: str, *, start: int, ttl: int = 0) -> View | None:

@@ -24,6 +24,7 @@ from finishd.lib import keys
 from finishd.lib.redis import UNAVAILABLE, store
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import get_feed, ids_of
+from finishd.testing.kept import undeclared
 from finishd.testing.processes import Processes, processes
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -398,7 +399,7 @@ class TestHealing:
         began = time.monotonic()
         started.wait_for(lambda: get_feed("ama", refresh="true")["meta"]["degraded"] == [], seconds=20)
         assert time.monotonic() - began < 10
-        assert world.undeclared() == []
+        assert undeclared() == []
 
     def test_a_thousand_requests_ask_for_one_rebuild(self) -> None:
         world.catalogue(20)

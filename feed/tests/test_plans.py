@@ -24,6 +24,7 @@ from finishd.lib.keys import MINUTE
 from finishd.lib.redis import store
 from finishd.testing.api import client_of, get_feed, ids_of, walk_feed
 from finishd.testing.events import did, happen
+from finishd.testing.kept import undeclared
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -247,7 +248,7 @@ def _shelf() -> Iterator[None]:
     world.catalogue(430)
     world.build()
     yield
-    assert world.undeclared() == []
+    assert undeclared() == []
 
 
 @pytest.mark.usefixtures("_shelf")
@@ -304,7 +305,7 @@ def test_after_a_busy_run_every_key_is_declared_and_bounded(settings: Any) -> No
     client_of("ama").post("/api/v1/social/block", {"target_uid": "kofi", "action": "block"})
     happen(did("ama", "film-0001", "skip", at=int(time.time())))
     get_feed("ama", limit=10)
-    assert world.undeclared() == []
+    assert undeclared() == []
     live = [bytes(raw).decode() for raw in store().scan_iter()]
     used = {key for key in keys.declared() if any(map(key.matches, live))}
     ours = {key for key in keys.declared() if key.owner in {"content", "analytics", "activity", "feed"}}

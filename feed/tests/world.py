@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
 
 from activity import hot
 from activity.services import edges, names, people, preferences, presence, profiles
@@ -13,11 +12,9 @@ from content.services import cards, genres
 from content.types import title_key
 from feed.models import IndexBuild
 from feed.services import builds
-from finishd.lib import keys
 from finishd.lib.redis import store as redis
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-GONE = -2  # what PTTL says of a key that is not there
 GENRES = ("Drama", "Comedy", "Thriller", "Science Fiction", "Documentary")
 
 
@@ -90,20 +87,3 @@ def finish(uid: str, titles: Sequence[str]) -> None:
     for title in titles:
         profile = store().record(uid, title, Relation("finished"), now=0, due=0).profile
     profiles.write(profile)
-
-
-def undeclared() -> list[str]:
-    """What is wrong with any live Redis key: of no declared family, of another type, or not as short-lived."""
-    wrong = []
-    raw: Any
-    for raw in redis().scan_iter():
-        name, kind = raw.decode(), cast(Any, redis().type(raw)).decode()
-        left: Any = redis().pttl(raw)
-        if left == GONE or kind == "none":  # some live for milliseconds
-            continue
-        family = next((key for key in keys.declared() if key.matches(name)), None)
-        if family is None or family.kind != kind:
-            wrong.append(f"{name} ({kind}) is no {family.kind if family else 'key we know'}")
-        elif family.ttl is not None and not 0 <= left <= family.ttl * 1000:
-            wrong.append(f"{name} lives {left} ms, not {family.ttl} s")
-    return wrong

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from finishd.auth import keystore, remembered
 from finishd.auth.tokens import InvalidToken, Viewer
+from finishd.lib import tracing
 
 SCHEME = "Bearer"
 
@@ -34,6 +35,7 @@ class FirebaseAuthentication(BaseAuthentication):
             )
         except InvalidToken as error:
             raise AuthenticationFailed(error.reason, code=error.code) from error
+        tracing.bind_viewer(viewer.uid)
         return viewer, None
 
     def authenticate_header(self, request: Request) -> str:

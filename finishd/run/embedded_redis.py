@@ -63,11 +63,15 @@ def answers(port: int) -> bool:
 
 
 class RedisServer:
-    """A Redis of one's own that keeps nothing, on a port that stays the same over restarts. For tests."""
+    """A Redis of one's own on a port that stays the same over restarts. For tests.
 
-    def __init__(self, *, directory: Path, guard: Guard) -> None:
+    It keeps nothing, unless `fsync` says how (Redis's `appendfsync`).
+    """
+
+    def __init__(self, *, directory: Path, guard: Guard, fsync: str | None = None) -> None:
         self._directory = directory
         self._guard = guard
+        self._fsync = fsync
         self._process: subprocess.Popen[bytes] | None = None
         self._paused = False
         self.port = self._start_somewhere()
@@ -82,7 +86,7 @@ class RedisServer:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start it (empty) on its port and wait until it answers; nothing when it runs. Raises Refusal."""
+        """Start it on its port and wait until it has what it kept and answers; nothing when it runs. Raises Refusal."""
         if self._process is None and not self._start_on(self.port):
             raise Refusal(f"Redis did not start on its port {self.port}.")
 
@@ -120,8 +124,9 @@ class RedisServer:
 
     def _start_on(self, port: int) -> bool:
         """False when the server ended instead of answering (its port was taken meanwhile, as a rule)."""
+        options = command(port=port, directory=self._directory, persistent=self._fsync is not None)
         process = subprocess.Popen(
-            command(port=port, directory=self._directory, persistent=False),
+            [*options, "--appendfsync", self._fsync or "no"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

@@ -15,7 +15,8 @@ WORKERS = {
     "events": (("analytics",), 1),
 }
 
-_LOGGED = "%(method)s %(path)s %(status)d %(dt_ms).0f ms"
+# The form of granian's own lines; those of requests are written by finishd.observing.
+_LOG = Path(__file__).with_name("granian.json")
 
 
 def redis(*, port: int, directory: Path, environment: Mapping[str, str]) -> Program:
@@ -35,11 +36,11 @@ def web(config: Config, environment: Mapping[str, str]) -> Program:
 
 
 def serve(host: str, port: int, *, processes: int, threads: int = WEB_THREADS) -> list[str]:
-    """How Python is to start the web server. It logs each request, without its query."""
+    """How Python is to start the web server."""
     where = ["--interface", "wsgi", "--http", "1", "--no-ws", "--host", host, "--port", str(port)]
     size = ["--workers", str(processes), "--blocking-threads", str(threads)]
     care = ["--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "5"]
-    log = ["--log-level", "warning", "--access-log", "--access-log-fmt", _LOGGED]
+    log = ["--log-level", "warning", "--log-config", str(_LOG)]
     return ["-m", "granian", *where, *size, *care, *log, "finishd.wsgi:application"]
 
 

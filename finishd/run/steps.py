@@ -51,7 +51,12 @@ def start(config: Config, supervisor: Supervisor, output: Output) -> None:
     settings = settings_for(config, embedded_redis=url)
     write_run_env(config.run_env, settings)
     devkeys.ensure(config.data / "dev-keys")
-    environment = {**config.environment, **settings, "PYTHONUNBUFFERED": "1"}
+    environment = {
+        **config.environment,
+        **settings,
+        "PYTHONUNBUFFERED": "1",
+        "PROMETHEUS_MULTIPROC_DIR": str(config.data / "metrics"),
+    }
     answer = json.loads(supervisor.step(programs.prepare(environment)))
     supervisor.start(programs.web(config, environment))
     for worker in programs.workers(environment):

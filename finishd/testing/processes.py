@@ -27,7 +27,8 @@ class Web:
     """One web server with one process, as production runs several of."""
 
     def __init__(self, port: int) -> None:
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        self.address = f"http://127.0.0.1:{port}"
+        self._client = httpx.Client(base_url=self.address, timeout=30)
 
     def up(self) -> bool:
         try:
@@ -80,10 +81,10 @@ class Processes:
         self._started.append(process)
         return process
 
-    def web(self, **environment: str) -> Web:
+    def web(self, workers: int = 1, /, **environment: str) -> Web:
         """A web server that answers, with the threads that production gives a process."""
         port = free_port()
-        self.start(*programs.serve("127.0.0.1", port, processes=1), **environment)
+        self.start(*programs.serve("127.0.0.1", port, processes=workers), **environment)
         web = Web(port)
         self._webs.append(web)
         self.wait_for(web.up)

@@ -157,6 +157,10 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
         "REQUEST_DEADLINE": "60",
         "PAGE_DEADLINE": "60",
         "PAGE_BUDGET": "10",
+        "PROMETHEUS_MULTIPROC_DIR": "",
+        "METRICS_PORT": "0",
+        "LOG_FORMAT": "",
+        "LOG_LEVEL": "INFO",
         "FEED_TRACE_PERCENT": "0",  # by lot: one wait more, now and then
         "TRUSTED_PROXIES": "",
         **rates.generous(),

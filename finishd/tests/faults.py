@@ -243,7 +243,7 @@ class Stack:
     def logged(self, since: int) -> list[str]:
         """Lines of processes since a length of `output`, without the web server's line for each request."""
         lines = self.output[since:].splitlines()
-        return [line for line in lines if not re.search(r"(GET|POST) /\S* \d{3} \d+ ms$", line)]
+        return [line for line in lines if not re.search(r"(GET|POST) \S+ \d{3} [\d.]+ ms\b", line)]
 
     def connection(self) -> "psycopg.Connection[Any]":
         """One to SQL that no line can cut."""

@@ -15,25 +15,15 @@ from typing import Any
 from activity import hot
 from activity.services import follows, people, presence, profiles, rebuilds, relations, timelines
 from activity.store import store
-from activity.types import Profile, Relation, TimelineEntry, TimelineRow
+from activity.types import Profile, Relation
 from content.models import Item
 from content.services import items
 from feed import recipe, sources
 from feed.tests import world
 from finishd.lib.redis import store as redis
+from finishd.testing.kept import deeds, hot_rows, loaded_rows, visible
+from finishd.testing.model import RELATIONS, Deed, Model, Pair
 from finishd.testing.people import Clock, Message, Messages
-
-Deed = tuple[int, str | None, bool, int | None]  # at, status, favourite, rating
-Pair = tuple[str, str]
-RELATIONS = (
-    Relation(favorite=True),
-    Relation("finished"),
-    Relation("watching"),
-    Relation("watchlist"),
-    Relation(rating=5),
-    Relation(rating=1),
-    Relation("finished", True, 4),
-)
 
 
 class Killed(BaseException):
@@ -51,43 +41,6 @@ class Chances:
     twice: float = 0.05
     # relate, undo, follow, unfollow, block, unblock, publish
     acts: tuple[int, ...] = (40, 12, 25, 10, 3, 3, 4)
-
-
-class Model:
-    """What must be true, in the fewest words."""
-
-    def __init__(self) -> None:
-        self.follows: set[Pair] = set()
-        self.blocks: set[Pair] = set()
-        self.deeds: dict[Pair, tuple[Relation, int]] = {}
-        self.published: set[str] = set()
-
-    def state(self, uid: str, title: str, relation: Relation, now: int) -> None:
-        before, at = self.deeds.get((uid, title), (Relation(), 0))
-        if relation == before:
-            return
-        only_rated = (relation.status, relation.favorite) == (before.status, before.favorite)
-        self.deeds[uid, title] = relation, at if only_rated and not before.empty else now
-
-    def apart(self, one: str, other: str) -> bool:
-        return (one, other) in self.blocks or (other, one) in self.blocks
-
-    def timeline(self, viewer: str) -> dict[Pair, Deed]:
-        """(actor, title) → deed, of all whom the viewer follows."""
-        return {
-            (actor, title): (at, relation.status, relation.favorite, relation.rating)
-            for (actor, title), (relation, at) in self.deeds.items()
-            if (viewer, actor) in self.follows and not relation.empty
-        }
-
-    def entries(self, viewer: str) -> list[tuple[str, list[str]]]:
-        """(title, supporters newest first), newest first."""
-        rows: dict[str, list[tuple[int, str]]] = {}
-        for (actor, title), (at, *_) in self.timeline(viewer).items():
-            rows.setdefault(title, []).append((-at, actor))
-        grouped = [(title, sorted(supporters)) for title, supporters in rows.items()]
-        grouped.sort(key=lambda entry: (entry[1][0][0], entry[0]))
-        return [(title, [actor for _, actor in supporters]) for title, supporters in grouped]
 
 
 class World:
@@ -323,29 +276,6 @@ class World:
 
 def people_greeted(uid: str) -> None:
     people.greet(uid, uid.title(), None)
-
-
-def visible(profile: Profile) -> list[TimelineEntry]:
-    """The timeline as a plan reads it."""
-    pipe = redis().pipeline()
-    timelines.queue_read(pipe, profile)
-    return timelines.take(profile, pipe.execute())
-
-
-def hot_rows(uid: str) -> list[TimelineRow] | None:
-    pipe = redis().pipeline()
-    hot.queue_read(pipe, hot.key(uid))
-    return hot.taken(pipe.execute()[0])
-
-
-def loaded_rows(uid: str) -> list[TimelineRow] | None:
-    hot.forget(uid)
-    visible(Profile(uid))
-    return hot_rows(uid)
-
-
-def deeds(rows: list[TimelineRow]) -> dict[Pair, Deed]:
-    return {(row.actor, row.title): (row.at, row.status, row.favorite, row.rating) for row in rows}
 
 
 def check_hot(rows: dict[Pair, Deed], truth: dict[Pair, Deed]) -> None:

@@ -50,6 +50,14 @@ def test_nothing_starts_before_what_it_needs(services: dict[str, dict[str, Any]]
     assert set(services[name]["depends_on"]) == expected
 
 
+@pytest.mark.parametrize("name", programs.WORKERS)
+def test_what_workers_count_is_shown_to_the_network_and_not_beyond(
+    services: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert int(services[name]["environment"]["METRICS_PORT"]) > 0
+    assert "ports" not in services[name]
+
+
 def test_redis_refuses_writes_when_full_and_keeps_what_it_took(services: dict[str, dict[str, Any]]) -> None:
     command = " ".join(services["redis"]["command"])
     assert "--maxmemory-policy noeviction" in command

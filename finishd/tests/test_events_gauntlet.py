@@ -5,25 +5,23 @@ import signal
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from activity.models import PendingHistory, Person, SeenHistory
-from activity.store.orm.calls import profile_of
-from analytics.models import Checkpoint, Count
+from activity.models import PendingHistory
+from analytics.models import Checkpoint
 from content.services import genres
 from content.tests.factories import ItemFactory
 from finishd.run.guard import signal_group
+from finishd.testing.kept import counted, known
 from finishd.testing.kept_redis import KeptRedis
+from finishd.testing.phones import Json, folded, happening, mistaken
 from finishd.testing.processes import Processes, Web, processes
 
 pytestmark = [
@@ -37,11 +35,6 @@ PHONES = 4  # that send at the same time
 AGAIN = 0.05  # of all events are sent once more
 KILL_EVERY = 4.0  # seconds; a worker is up again after three
 GENRES = ("Drama", "Comedy", "Thriller", "Western", "Music", "War")
-PLACES = (1.0, 0.5)  # what an item's genres get of what it teaches
-LEARNED = {"view": 0.1, "complete": 0.5, "save": 0.5, "share": 0.7, "like": 1.0, "skip": -0.3}
-KINDS = ("view", "view", "view", "view", "complete", "like", "skip", "save", "share")
-
-Json = dict[str, Any]
 
 
 def genres_of(item: str) -> tuple[str, str]:
@@ -52,21 +45,15 @@ def genres_of(item: str) -> tuple[str, str]:
 def story(viewer: int, number: int, *, now: float) -> list[Json]:
     """What a viewer's phone has to tell: `number` events of the last hours, no two at the same millisecond."""
     rng = random.Random(viewer)
-    events = []
-    for place in range(number):
-        kind = rng.choice(KINDS)
-        moment = datetime.fromtimestamp(now - rng.randrange(5) * 3_600 - place - viewer / 1_000, UTC)
-        body: Json = {
-            "eventType": kind,
-            "itemId": f"item-{int(rng.paretovariate(0.6)) % ITEMS}",
-            "timestamp": moment.replace(tzinfo=None).isoformat(timespec="milliseconds"),
-        }
-        if kind in {"view", "complete"}:
-            body["durationWatched"] = rng.randrange(0, 30)
-        if place % 3 == 0:
-            body["eventId"] = f"{viewer}-{place}"
-        events.append(body)
-    return events
+    return [
+        happening(
+            rng,
+            item=f"item-{int(rng.paretovariate(0.6)) % ITEMS}",
+            at=now - rng.randrange(5) * 3_600 - place - viewer / 1_000,
+            event_id=f"{viewer}-{place}" if place % 3 == 0 else None,
+        )
+        for place in range(number)
+    ]
 
 
 @dataclass
@@ -166,67 +153,6 @@ def disturbed(machinery: Machinery, redis: KeptRedis, *, restart_after: float) -
         thread.join()
 
 
-def counted() -> dict[tuple[str, int, str], tuple[int, int]]:
-    """(item, hour, kind) → (events, seconds)."""
-    rows = Count.objects.filter(span="hour").exclude(events=0)
-    return {(row.item, row.start, row.kind): (row.events, row.seconds) for row in rows.iterator()}
-
-
-def folded(stories: dict[str, list[Json]]) -> dict[tuple[str, int, str], tuple[int, int]]:
-    """The same of what phones told, by other means."""
-    events: Counter[tuple[str, int, str]] = Counter()
-    seconds: Counter[tuple[str, int, str]] = Counter()
-    for body in (body for told in stories.values() for body in told):
-        moment = datetime.fromisoformat(body["timestamp"]).replace(
-            tzinfo=UTC, minute=0, second=0, microsecond=0
-        )
-        cell = (body["itemId"], int(moment.timestamp()), body["eventType"])
-        events[cell] += 1
-        seconds[cell] += body.get("durationWatched", 0)
-    return {cell: (number, seconds[cell]) for cell, number in events.items()}
-
-
-def known() -> dict[str, tuple[set[str], dict[str, float]]]:
-    """Viewer → what they have seen, and their affinities."""
-    seen = {row.uid: {item for item, _ in row.items} for row in SeenHistory.objects.iterator()}
-    people = Person.objects.in_bulk(list(seen))
-    return {uid: (items, dict(profile_of(people[uid]).affinities)) for uid, items in seen.items()}
-
-
-def learned(told: list[Json]) -> tuple[set[str], dict[str, float]]:
-    """The same of what a phone told, by other means: event by event, each genre's sum as of the newest event."""
-    seen: set[str] = set()
-    parts: list[tuple[str, float, float]] = []  # genre, amount, when
-    for body in told:
-        kind, item = body["eventType"], body["itemId"]
-        if kind == "view" and body["durationWatched"] < 2:
-            continue
-        if kind in {"view", "complete", "skip"}:
-            seen.add(item)
-        at = datetime.fromisoformat(body["timestamp"]).replace(tzinfo=UTC, microsecond=0).timestamp()
-        parts += [
-            (genre, LEARNED[kind] * place, at) for genre, place in zip(genres_of(item), PLACES, strict=True)
-        ]
-    newest = max(at for _, _, at in parts)
-    sums: Counter[str] = Counter()
-    for genre, amount, at in parts:
-        sums[genre] += amount * 0.5 ** ((newest - at) / (30 * 86_400))
-    return seen, {genre: round(total / (total + 3), 4) for genre, total in sums.items() if total > 0}
-
-
-def mistaken(stories: dict[str, list[Json]]) -> list[str]:
-    """Viewers of whom anything else is kept than they told: seen sets are equal, affinities to four digits (the last
-    one may be rounded otherwise)."""
-    found = known()
-    wrong = []
-    for viewer, told in stories.items():
-        seen, affinities = learned(told)
-        kept, weights = found[viewer]
-        if kept != seen or weights != pytest.approx(affinities, abs=1.01e-4):
-            wrong.append(viewer)
-    return wrong
-
-
 def read(reader: str) -> int:
     """Events that a reader had."""
     return sum(Checkpoint.objects.filter(reader=reader).values_list("events", flat=True))
@@ -295,5 +221,5 @@ def run(number: int, *, seconds: float, tmp_path: Path) -> dict[str, list[Json]]
 def test_what_was_acknowledged_counts_once_whatever_dies(number: int, seconds: int, tmp_path: Path) -> None:
     stories = run(number, seconds=seconds, tmp_path=tmp_path)
     assert counted() == folded(stories)
-    assert mistaken(stories) == []
+    assert mistaken(stories, known(), genres_of) == []
     assert read("counts") == read("people") == number

@@ -18,9 +18,9 @@ from activity.types import Relation
 from finishd.celery import app
 from finishd.run.embedded_redis import RedisServer
 from finishd.run.guard import signal_group
+from finishd.testing.kept import deeds, visible
 from finishd.testing.kept_redis import KeptRedis
 from finishd.testing.processes import Processes, processes
-from finishd.tests.friends import deeds, visible
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),

@@ -21,6 +21,7 @@ from finishd.lib.breaker import Breaker, BreakerOpen
 from finishd.lib.redis import UNAVAILABLE, Lua, count_waits, store
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import ids_of, walk_feed
+from finishd.testing.kept import undeclared
 
 
 class Down(Exception):
@@ -424,4 +425,4 @@ class TestKeys:
         world.build()
         world.choose(uid, "Drama")
         assert sorted(ids_of(*walk_feed(uid, limit=12))) == everything
-        assert world.undeclared() == []
+        assert undeclared() == []

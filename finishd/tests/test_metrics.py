@@ -1,11 +1,17 @@
 """/metrics: for staff and Prometheus only, right whichever process answers, and never a failure."""
 
+import dataclasses
+import re
 import time
-from typing import Any
+from collections import Counter
+from typing import Any, NoReturn
 
 import pytest
+import yaml
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
 from activity.services import fanout, follows, metering, relations
@@ -16,8 +22,10 @@ from activity.types import Relation
 from analytics import stream
 from analytics.tests.events import drain_all, event, taken
 from content.tests.factories import ItemFactory
+from feed.sources import SOURCES
 from feed.tests import world
 from finishd.lib import redis as redis_module
+from finishd.lib import telemetry
 from finishd.lib.redis import count_waits
 from finishd.lib.redis import store as redis
 from finishd.run.embedded_redis import RedisServer
@@ -149,6 +157,57 @@ class TestMeasures:
         assert len([label for label in labels if "stats" in label]) == 1
         assert not any("kofi" in label for label in labels)
 
+    def test_plans_by_outcome_sources_by_time_and_slots_by_source(self) -> None:
+        world.catalogue(300)
+        world.build()
+        client, before = client_of("ama"), scrape()
+        page = client.get("/api/v1/feed").json()
+        client.get("/api/v1/feed")
+        client.get("/api/v1/feed", {"cursor": page["meta"]["cursor"]})
+        redis().unlink(*redis().keys("plan:*"), *redis().keys("slots:*"))
+        client.get("/api/v1/feed", {"cursor": page["meta"]["cursor"]})
+        risen = Counter(scrape())
+        risen.subtract(before)
+        feed = ("feed", "for_you")
+        plans = {
+            dict(of)["outcome"]: n for (name, of), n in risen.items() if name == "finishd_plans_total" and n
+        }
+        assert plans == {"built": 1, "reused": 1, "remade": 1}
+        assert risen["finishd_plan_build_duration_seconds_count", (feed,)] == 2
+        assert risen["finishd_recall_duration_seconds_count", ()] >= 2
+        for source in ("trending", "personalized", "friends"):
+            assert risen["finishd_source_duration_seconds_count", (("source", source),)] >= 2
+        served = {of: n for (name, of), n in risen.items() if name == "finishd_slots_served_total"}
+        assert sum(served.values()) == 40
+        assert served[feed, ("source", "trending")] > 0
+
+    def test_a_plan_that_is_extended_and_a_source_that_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.catalogue(450)
+        world.build()
+        client, before = client_of("ama"), scrape()
+
+        def fail(*_: Any) -> NoReturn:
+            raise ZeroDivisionError
+
+        broken = dataclasses.replace(SOURCES["personalized"], take=fail)
+        monkeypatch.setitem(SOURCES, "personalized", broken)
+        page = client.get("/api/v1/feed?limit=100").json()
+        for _ in range(2):
+            page = client.get("/api/v1/feed", {"limit": 100, "cursor": page["meta"]["cursor"]}).json()
+        risen = Counter(scrape())
+        risen.subtract(before)
+        why = (("reason", "ZeroDivisionError"), ("source", "personalized"))
+        assert risen["finishd_source_failures_total", why] >= 2
+        assert risen["finishd_plans_total", (("feed", "for_you"), ("outcome", "extended"))] >= 1
+
+    def test_indexes_by_age_and_size(self) -> None:
+        world.catalogue(30)
+        world.build()
+        found = scrape()
+        assert found["finishd_index_items", (("index", "trending"),)] == 30
+        assert len([name for name, _ in found if name == "finishd_index_items"]) == 1 + len(world.GENRES)
+        assert found["finishd_index_age_seconds", ()] >= 0
+
     def test_metering_costs_a_page_no_wait_and_hides_no_call_from_its_budget(self) -> None:
         world.catalogue(30)
         world.build()
@@ -178,3 +237,46 @@ class TestMeasures:
         redis_server.start()
         redis_module._breakers.clear()
         assert metering.totals()["calls"] == {"somewhere": 1}
+
+
+class TestAlerts:
+    """docs/operations/alerts.yaml speaks of what /metrics shows, docs/OPERATIONS.md of each alert."""
+
+    @pytest.fixture
+    def rules(self) -> list[dict[str, Any]]:
+        document = yaml.safe_load((settings.BASE_DIR / "docs/operations/alerts.yaml").read_text())
+        return [rule for group in document["groups"] for rule in group["rules"]]
+
+    def test_every_metric_of_a_rule_is_one_that_is_shown(self, rules: list[dict[str, Any]]) -> None:
+        world.catalogue(30)
+        world.build()
+        counted = {
+            f"{family.name}{end}"
+            for family in telemetry.REGISTRY.collect()
+            for end in (("_total",) if family.type == "counter" else ("_bucket", "_count", "_sum"))
+        }
+        measured = {name for name, _ in scrape()}
+        described = {"finishd_dead_letters"}  # shown for those that there are
+        for rule in rules:
+            named = set(re.findall(r"\b(?:finishd_\w+|up)\b", rule["expr"]))
+            assert named, rule["alert"]
+            assert named <= counted | measured | described | {"up"}, rule["alert"]
+
+    def test_every_label_of_a_rule_is_one_of_its_metric(self, rules: list[dict[str, Any]]) -> None:
+        labels = {
+            f"{name}{end}": set(metric._labelnames)
+            for metric in vars(telemetry).values()
+            if isinstance(metric, MetricWrapperBase)
+            for name in [metric._name]
+            for end in ("_total", "_bucket", "_count")
+        }
+        for rule in rules:
+            for name, matchers in re.findall(r"(finishd_\w+)\{([^}]*)\}", rule["expr"]):
+                assert set(re.findall(r"(\w+)(?==|!)", matchers)) <= labels.get(name, {"part", "index"}), rule
+
+    def test_every_alert_says_what_to_do_and_nothing_else_is_told_of(
+        self, rules: list[dict[str, Any]]
+    ) -> None:
+        page = (settings.BASE_DIR / "docs/OPERATIONS.md").read_text()
+        rows = re.findall(r"^\| `(Finishd\w+)` \| .+ \| .+ \|$", page, re.MULTILINE)
+        assert rows == [rule["alert"] for rule in rules]

@@ -16,7 +16,7 @@ from rest_framework.throttling import BaseThrottle
 
 from finishd import errors
 from finishd.auth.drf import viewer_of
-from finishd.lib import keys
+from finishd.lib import keys, telemetry
 from finishd.throttling import limiter
 from finishd.throttling.limiter import Verdict
 
@@ -54,6 +54,8 @@ def count(scope: str, request: Request, view: "APIView", *, uid: str | None) -> 
     if found.state:
         view.headers["RateLimit-Policy"] = limits.policy
         view.headers["RateLimit"] = found.state
+    if found.wait:
+        telemetry.of(telemetry.THROTTLED, scope).inc()
     return found
 
 

@@ -1,0 +1,68 @@
+"""What the application keeps, read so that it can be compared with what must be true."""
+
+from typing import Any, Final, cast
+
+from activity import hot
+from activity.models import Person, SeenHistory
+from activity.services import timelines
+from activity.store.orm.calls import profile_of
+from activity.types import Profile, TimelineEntry, TimelineRow
+from analytics.models import Count
+from finishd.lib import keys
+from finishd.lib.redis import store as redis
+from finishd.testing.model import Deed, Pair
+
+GONE: Final = -2  # what PTTL says of a key that is not there
+
+
+def visible(profile: Profile) -> list[TimelineEntry]:
+    """The timeline as a plan reads it."""
+    pipe = redis().pipeline()
+    timelines.queue_read(pipe, profile)
+    return timelines.take(profile, pipe.execute())
+
+
+def hot_rows(uid: str) -> list[TimelineRow] | None:
+    pipe = redis().pipeline()
+    hot.queue_read(pipe, hot.key(uid))
+    return hot.taken(pipe.execute()[0])
+
+
+def loaded_rows(uid: str) -> list[TimelineRow] | None:
+    hot.forget(uid)
+    visible(Profile(uid))
+    return hot_rows(uid)
+
+
+def deeds(rows: list[TimelineRow]) -> dict[Pair, Deed]:
+    return {(row.actor, row.title): (row.at, row.status, row.favorite, row.rating) for row in rows}
+
+
+def counted() -> dict[tuple[str, int, str], tuple[int, int]]:
+    """(item, hour, kind) → (events, seconds)."""
+    rows = Count.objects.filter(span="hour").exclude(events=0)
+    return {(row.item, row.start, row.kind): (row.events, row.seconds) for row in rows.iterator()}
+
+
+def known() -> dict[str, tuple[set[str], dict[str, float]]]:
+    """Viewer → what they have seen, and their affinities."""
+    seen = {row.uid: {item for item, _ in row.items} for row in SeenHistory.objects.iterator()}
+    people = Person.objects.in_bulk(list(seen))
+    return {uid: (items, dict(profile_of(people[uid]).affinities)) for uid, items in seen.items()}
+
+
+def undeclared() -> list[str]:
+    """What is wrong with any live Redis key: of no declared family, of another type, or not as short-lived."""
+    wrong = []
+    raw: Any
+    for raw in redis().scan_iter():
+        name, kind = raw.decode(), cast(Any, redis().type(raw)).decode()
+        left: Any = redis().pttl(raw)
+        if left == GONE or kind == "none":  # some live for milliseconds
+            continue
+        family = next((key for key in keys.declared() if key.matches(name)), None)
+        if family is None or family.kind != kind:
+            wrong.append(f"{name} ({kind}) is no {family.kind if family else 'key we know'}")
+        elif family.ttl is not None and not 0 <= left <= family.ttl * 1000:
+            wrong.append(f"{name} lives {left} ms, not {family.ttl} s")
+    return wrong

@@ -1,0 +1,52 @@
+"""What people do, and what their timelines must then be: by other means than the application's. Plain Python."""
+
+from activity.types import Relation
+
+Deed = tuple[int, str | None, bool, int | None]  # at, status, favourite, rating
+Pair = tuple[str, str]
+RELATIONS = (
+    Relation(favorite=True),
+    Relation("finished"),
+    Relation("watching"),
+    Relation("watchlist"),
+    Relation(rating=5),
+    Relation(rating=1),
+    Relation("finished", True, 4),
+)
+
+
+class Model:
+    """What must be true, in the fewest words."""
+
+    def __init__(self) -> None:
+        self.follows: set[Pair] = set()
+        self.blocks: set[Pair] = set()
+        self.deeds: dict[Pair, tuple[Relation, int]] = {}
+        self.published: set[str] = set()
+
+    def state(self, uid: str, title: str, relation: Relation, now: int) -> None:
+        before, at = self.deeds.get((uid, title), (Relation(), 0))
+        if relation == before:
+            return
+        only_rated = (relation.status, relation.favorite) == (before.status, before.favorite)
+        self.deeds[uid, title] = relation, at if only_rated and not before.empty else now
+
+    def apart(self, one: str, other: str) -> bool:
+        return (one, other) in self.blocks or (other, one) in self.blocks
+
+    def timeline(self, viewer: str) -> dict[Pair, Deed]:
+        """(actor, title) → deed, of all whom the viewer follows."""
+        return {
+            (actor, title): (at, relation.status, relation.favorite, relation.rating)
+            for (actor, title), (relation, at) in self.deeds.items()
+            if (viewer, actor) in self.follows and not relation.empty
+        }
+
+    def entries(self, viewer: str) -> list[tuple[str, list[str]]]:
+        """(title, supporters newest first), newest first."""
+        rows: dict[str, list[tuple[int, str]]] = {}
+        for (actor, title), (at, *_) in self.timeline(viewer).items():
+            rows.setdefault(title, []).append((-at, actor))
+        grouped = [(title, sorted(supporters)) for title, supporters in rows.items()]
+        grouped.sort(key=lambda entry: (entry[1][0][0], entry[0]))
+        return [(title, [actor for _, actor in supporters]) for title, supporters in grouped]

@@ -1,0 +1,129 @@
+"""One request, watched from the outside through a real web server and a real worker: its log, its counters."""
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from activity.services import follows
+from feed.tests import world
+from finishd.run.ports import free_port
+from finishd.testing.processes import Processes, processes
+from finishd.tests.probe_tasks import deaf, hold
+
+pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.slow]
+
+TOKEN = "a-token-for-prometheus"
+
+
+Samples = dict[tuple[str, str], float]
+
+
+def scraped(address: str) -> Samples:
+    """(name, the labels' values in order of their names) → value; empty while nobody answers."""
+    request = Request(address, headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: S310  (our own server)
+    try:
+        with urlopen(request, timeout=10) as answer:  # noqa: S310
+            text = answer.read().decode()
+    except URLError:
+        return {}
+    return {
+        (sample.name, " ".join(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def lines(started: Processes) -> list[dict[str, object]]:
+    """What was logged so far: every line is an object."""
+    whole = started.output.rpartition("\n")[0]
+    return [json.loads(line) for line in whole.splitlines() if line.strip()]
+
+
+def test_a_like_and_its_delivery_are_logged_under_one_id_and_counted_by_all_processes(tmp_path: Path) -> None:
+    world.catalogue(30)
+    world.build()
+    follows.follow("ama", "kofi", now=time.time())
+    shared = {
+        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
+        "METRICS_TOKEN": TOKEN,
+        "DEBUG": "false",
+    }
+    with processes(tmp_path) as started:
+        web = started.web(2, **shared)
+        started.start(
+            *(
+                "-m",
+                "celery",
+                "--quiet",
+                "-A",
+                "finishd",
+                "worker",
+                "--queues",
+                "fanout",
+                "--concurrency",
+                "1",
+            ),
+            *("--loglevel", "info"),
+            **shared,
+        )
+        answer = web.post(
+            "/api/v1/user-titles/sync", "kofi", title_id="603", media_type="movie", is_favorite=True
+        )
+        assert answer.status_code == 200, answer.text
+        mine = answer.headers["X-Request-ID"]
+        for _ in range(20):
+            web.feed("ama")
+        started.wait_for(lambda: re.search(r"deliver\[[^]]*\] succeeded", started.output) is not None)
+        about = [line for line in lines(started) if line.get("request_id") == mine]
+        assert [line["route"] for line in about if line["logger"] == "finishd.access"] == [
+            "/api/v1/user-titles/sync"
+        ]
+        assert {line["task"] for line in about if "task" in line} == {"activity.tasks.deliver"}
+        access = [line for line in lines(started) if line["logger"] == "finishd.access"]
+        assert len({line["request_id"] for line in access}) == len(access)
+        assert len({line["viewer"] for line in access if line["route"] == "/api/v1/feed"}) == 1
+        assert not re.search(r"kofi|\bama\b|eyJ", started.output)
+        # Whichever process answers, it tells of both, and of the worker.
+        for _ in range(4):
+            found = scraped(f"{web.address}/metrics")
+            assert found["finishd_http_requests_total", "GET /api/v1/feed 200"] == 20
+            assert found["finishd_http_request_duration_seconds_count", "GET /api/v1/feed"] == 20
+            assert found["finishd_tasks_total", "succeeded activity.tasks.deliver"] >= 1
+            assert sum(n for (name, _), n in found.items() if name == "finishd_slots_served_total") == 200
+
+
+def test_a_worker_alone_shows_what_its_processes_count_and_how_they_ended(tmp_path: Path) -> None:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}/metrics"
+    with processes(tmp_path) as started:
+        started.start(
+            *("-m", "celery", "--quiet", "-A", "finishd", "worker", "--include", "finishd.tests.probe_tasks"),
+            *("--queues", "default", "--concurrency", "1", "--loglevel", "info"),
+            PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "metrics"),
+            METRICS_PORT=str(port),
+        )
+        started.wait_for(lambda: re.search(r"celery@\S+ ready", started.output) is not None)
+        hold.apply_async((str(tmp_path / "short"), 0.0))
+        hold.apply_async((str(tmp_path / "late"), 0.0), expires=0.001)
+        hold.apply_async((str(tmp_path / "soft"), 30.0), soft_time_limit=1)
+        deaf.apply_async((30.0,), soft_time_limit=1, time_limit=2)
+        hold.apply_async((str(tmp_path / "lost"), 3.0))
+        begun = tmp_path / "lost.begun"
+        started.wait_for(begun.exists)
+        os.kill(int(begun.read_text()), signal.SIGKILL)
+        ends = {"hold": ("succeeded", "expired", "timed_out", "lost"), "deaf": ("killed",)}
+        wanted = [
+            f"{outcome} finishd.tests.{task}" for task, outcomes in ends.items() for outcome in outcomes
+        ]
+        started.wait_for(
+            lambda: all(("finishd_tasks_total", labels) in scraped(address) for labels in wanted), seconds=30
+        )
+        assert "finishd_part_up" not in {name for name, _ in scraped(address)}
