@@ -21,6 +21,7 @@ from analytics.services import lag as event_lag
 from analytics.types import READERS
 from feed.services import indexes
 from finishd.lib import telemetry
+from finishd.lib.breaker import STATES, registered
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,20 @@ class Measured(Collector):
 
 def _counted() -> Iterator[Metric]:
     yield from telemetry.Counted().collect()
+
+
+def _breakers() -> Iterator[Metric]:
+    """Of the process that answers, which is as good as any other: all of them call the same parts."""
+    states = GaugeMetricFamily(
+        "finishd_breaker_state",
+        "1 for the state of each breaker, in the process that was asked.",
+        labels=["breaker", "state"],
+    )
+    for name, breaker in registered().items():
+        now = breaker.state
+        for state in STATES:
+            states.add_metric([name, state], float(state == now))
+    yield states
 
 
 def _deliveries() -> Iterator[Metric]:
@@ -162,6 +177,7 @@ def _analytics() -> Iterator[Metric]:
 
 _PARTS: Final[dict[str, Callable[[], Iterator[Metric]]]] = {
     "processes": _counted,
+    "breakers": _breakers,
     "deliveries": _deliveries,
     "analytics": _analytics,
     "histories": _histories,

@@ -21,7 +21,7 @@ from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CollectorRegistry, start_http_server
 
-from finishd.lib import telemetry, tracing
+from finishd.lib import breaker, telemetry, tracing
 from finishd.logs import route_of
 
 access = logging.getLogger("finishd.access")
@@ -79,7 +79,7 @@ class ObservedTask(Task):  # type: ignore[type-arg]
 
 
 def connect() -> None:
-    """Listen to Django and Celery; and have Python's warnings in the log, in its form."""
+    """Listen to Django, Celery and breakers; and have Python's warnings in the log, in its form."""
     logging.captureWarnings(True)
     request_finished.connect(_over, dispatch_uid="observing")
     before_task_publish.connect(_send, dispatch_uid="observing", weak=False)
@@ -87,6 +87,11 @@ def connect() -> None:
     task_postrun.connect(_end, dispatch_uid="observing", weak=False)
     task_revoked.connect(_revoked, dispatch_uid="observing", weak=False)
     worker_ready.connect(_expose, dispatch_uid="observing", weak=False)
+    breaker.listen(_changed)
+
+
+def _changed(changed: breaker.Breaker, state: breaker.State) -> None:
+    telemetry.of(telemetry.BREAKERS, changed.name, state).inc()
 
 
 def _over(**_: Any) -> None:

@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 State = Literal["closed", "open", "half-open"]
+STATES: Final[tuple[State, ...]] = get_args(State)
 Listener = Callable[["Breaker", State], None]
 
 OPEN_SECONDS: Final = 2.0

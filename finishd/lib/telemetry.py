@@ -100,6 +100,10 @@ REQUEST_TIME: Final = _histogram(
 )
 THROTTLED: Final = _counter("throttled_total", "Requests refused as too many, by class.", "scope")
 
+BREAKERS: Final = _counter(
+    "breaker_changes_total", "Changes of breakers, by their new state.", "breaker", "state"
+)
+
 PLANS: Final = _counter("plans_total", "What became of a look for a plan.", "feed", "outcome")
 BUILD_TIME: Final = _histogram("plan_build_duration", "Making a chunk of a plan.", "feed", buckets=_STEP)
 RECALL_TIME: Final = _histogram("recall_duration", "The one wait that all sources share.", buckets=_STEP)

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import pytest
@@ -13,6 +14,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
+from redis.exceptions import ConnectionError as RedisAway
 
 from activity.services import fanout, follows, metering, relations
 from activity.store import store
@@ -26,6 +28,7 @@ from feed.sources import SOURCES
 from feed.tests import world
 from finishd.lib import redis as redis_module
 from finishd.lib import telemetry
+from finishd.lib.breaker import registered
 from finishd.lib.redis import count_waits
 from finishd.lib.redis import store as redis
 from finishd.run.embedded_redis import RedisServer
@@ -61,6 +64,25 @@ def test_what_people_have_seen_and_the_store_does_not_know_yet_is_measured() -> 
     found = scrape()
     assert found["finishd_histories_pending", ()] == 1
     assert 0 < found["finishd_histories_pending_seconds", ()] < 60
+
+
+def test_a_part_that_gives_no_answer_shows_as_its_breaker_until_it_answers_again() -> None:
+    before = scrape()
+    opened = ("finishd_breaker_changes_total", (("breaker", "redis"), ("state", "open")))
+    closed = ("finishd_breaker_changes_total", (("breaker", "redis"), ("state", "closed")))
+    breaker = registered()["redis"]
+    for _ in range(5):
+        with suppress(RedisAway), breaker.guard():
+            raise RedisAway
+    found = scrape()
+    assert found["finishd_breaker_state", (("breaker", "redis"), ("state", "open"))] == 1
+    assert found["finishd_breaker_state", (("breaker", "redis"), ("state", "closed"))] == 0
+    assert found[opened] == before.get(opened, 0) + 1
+    breaker._open_until = 0.0  # two seconds later
+    redis().ping()
+    found = scrape()
+    assert found["finishd_breaker_state", (("breaker", "redis"), ("state", "closed"))] == 1
+    assert found[closed] == before.get(closed, 0) + 1
 
 
 class TestAccess:
