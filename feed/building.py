@@ -1,6 +1,6 @@
 """Building a chunk of a plan: fetch what it is made from, hand it to the pure pipeline, keep receipts.
 
-Waits (warm): recall 1, titles 1, names 1, facts 1. Cold parts come from the activity store
+Waits (warm): recall 1, titles and names 1, facts 1. Cold parts come from the activity store
 (at most 3 calls and 102 documents) and from SQL (1 query for what is pending there, besides cards).
 """
 

@@ -26,6 +26,7 @@ from finishd.errors import first_line
 from finishd.lib import telemetry
 from finishd.lib.deadline import DeadlinePassed, spare
 from finishd.lib.redis import UNAVAILABLE
+from finishd.lib.redis import cards as cache
 
 logger = logging.getLogger(__name__)
 
@@ -194,10 +195,11 @@ def _take_friends(request: Request, answers: Sequence[Any]) -> Pool:
     entries = timelines.take(request.viewer, answers)
     backed = [(entry, supporters) for entry in entries if (supporters := _recommending(entry))]
     newest = backed[: recipe.FETCHED[recipe.FRIENDS] + request.depth]
-    _in_time(request)
-    standing = titles.items_of([entry.title for entry, _ in newest])
-    _in_time(request)
-    called = names.of(_naming(supporters).actor for _, supporters in newest)
+    standing, called = _standing_and_called(
+        request,
+        [entry.title for entry, _ in newest],
+        [_naming(supporters).actor for _, supporters in newest],
+    )
     candidates = tuple(
         Candidate(
             standing[entry.title][0],
@@ -209,6 +211,21 @@ def _take_friends(request: Request, answers: Sequence[Any]) -> Pool:
         if standing[entry.title]
     )
     return Pool(recipe.FRIENDS, candidates, exhausted=len(newest) == len(backed))
+
+
+def _standing_and_called(
+    request: Request, wanted: Sequence[str], actors: Sequence[str]
+) -> tuple[dict[str, list[str]], dict[str, Name]]:
+    """The items of titles, and what people are called. Cost: 1 wait, besides what is cold. Raises Late."""
+    _in_time(request)
+    if not wanted:
+        return {}, {}
+    uids = list(dict.fromkeys(actors))
+    pipe = cache().pipeline()
+    titles.queue(pipe, wanted)
+    names.queue(pipe, uids)
+    of_titles, of_people = pipe.execute()
+    return titles.take(wanted, of_titles), names.take(uids, of_people)
 
 
 def _recommending(entry: TimelineEntry) -> list[TimelineRow]:
@@ -246,11 +263,12 @@ def reason_of(supporters: Sequence[TimelineRow], called: Mapping[str, Name]) -> 
 
 def _take_following(request: Request, answers: Sequence[Any]) -> Pool:
     entries = timelines.take(request.viewer, answers)[: recipe.FETCHED[recipe.FOLLOWING]]
-    _in_time(request)
-    standing = titles.items_of([entry.title for entry in entries])
-    _in_time(request)
+    standing, called = _standing_and_called(
+        request,
+        [entry.title for entry in entries],
+        [row.actor for entry in entries for row in _spoken_of(entry)],
+    )
     shown = [entry for entry in entries if standing[entry.title]]
-    called = names.of(row.actor for entry in shown for row in _spoken_of(entry))
     candidates = tuple(
         Candidate(standing[entry.title][0], 1.0, _told(entry, called), social=_social(entry, called))
         for entry in shown

@@ -1,6 +1,7 @@
 """What people are called: written through from their tokens, read many at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import orjson
 
@@ -12,9 +13,17 @@ from finishd.lib.redis import cards as redis
 Name = tuple[str | None, str | None]  # name, picture
 
 
-def of(uids: Iterable[str]) -> dict[str, Name]:
-    """(name, picture) of each person; the name is "Someone you follow" where none is known. Cost: as `known`."""
-    return {uid: (name or NAMELESS, picture) for uid, (name, picture) in known(uids).items()}
+def queue(pipe: Any, uids: Sequence[str]) -> None:
+    """Queue one read of these people's names on CACHE_URL's client; `take` reads its answer."""
+    pipe.mget([keys.NAME.of(viewer=uid) for uid in uids])
+
+
+def take(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name]:
+    """(name, picture) of each person; the name is "Someone you follow" where none is known.
+
+    Cost: none; for people not in Redis 1 store call (a document each) and 1 wait.
+    """
+    return {uid: (name or NAMELESS, picture) for uid, (name, picture) in _taken(uids, found).items()}
 
 
 def known(uids: Iterable[str]) -> dict[str, Name]:
@@ -25,20 +34,7 @@ def known(uids: Iterable[str]) -> dict[str, Name]:
     wanted = list(dict.fromkeys(uids))
     if not wanted:
         return {}
-    found = redis().mget([keys.NAME.of(viewer=uid) for uid in wanted])
-    called: dict[str, Name] = {
-        uid: tuple(orjson.loads(raw)) for uid, raw in zip(wanted, found, strict=True) if raw is not None
-    }
-    missing = [uid for uid in wanted if uid not in called]
-    if missing:
-        profiles = store().profiles(missing)
-        loaded = {
-            uid: (profiles[uid].name, profiles[uid].picture) if uid in profiles else (None, None)
-            for uid in missing
-        }
-        keep(loaded)
-        called |= loaded
-    return called
+    return _taken(wanted, redis().mget([keys.NAME.of(viewer=uid) for uid in wanted]))
 
 
 def keep(names: Mapping[str, Name]) -> None:
@@ -60,3 +56,19 @@ def keep_from(rows: Sequence[TimelineRow]) -> None:
             name = orjson.dumps((row.actor_name, row.actor_picture))
             pipe.set(keys.NAME.of(viewer=row.actor), name, ex=keys.NAME.ttl, nx=True)
     pipe.execute()
+
+
+def _taken(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name]:
+    called: dict[str, Name] = {
+        uid: tuple(orjson.loads(raw)) for uid, raw in zip(uids, found, strict=True) if raw is not None
+    }
+    missing = [uid for uid in uids if uid not in called]
+    if missing:
+        profiles = store().profiles(missing)
+        loaded = {
+            uid: (profiles[uid].name, profiles[uid].picture) if uid in profiles else (None, None)
+            for uid in missing
+        }
+        keep(loaded)
+        called |= loaded
+    return called

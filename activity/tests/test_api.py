@@ -264,7 +264,7 @@ class TestNames:
         follow("ama", "kofi")
         sync("kofi", is_favorite=True)
         messages.run_all()
-        assert names.of(["kofi"]) == {"kofi": ("Kofi", None)}
+        assert names.known(["kofi"]) == {"kofi": ("Kofi", None)}
         assert [row.actor_name for row in store().timeline("ama")] == ["Kofi"]
         kept = store().profile("kofi")
         assert kept is not None
@@ -276,7 +276,7 @@ class TestNames:
 
         state("nameless")
         messages.run_all()
-        assert names.of(["nameless"])["nameless"][0] == "Someone you follow"
+        assert names.take(["nameless"], [None])["nameless"][0] == "Someone you follow"
         assert [row.actor_name for row in store().timeline("ama")] == [None]
 
     def test_an_endless_picture_is_left_out(self) -> None:

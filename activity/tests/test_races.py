@@ -536,7 +536,7 @@ class TestWriteThrough:
         shown("ama")
         from activity.services import names  # noqa: PLC0415
 
-        assert names.of(["kofi"])["kofi"] == ("Kofi Mensah", None)
+        assert names.known(["kofi"])["kofi"] == ("Kofi Mensah", None)
 
     def test_the_newest_name_on_rows_is_taken_and_a_missing_one_is_not(self, messages: Messages) -> None:
         from activity.services import names  # noqa: PLC0415
@@ -553,9 +553,9 @@ class TestWriteThrough:
         assert {row.actor_name for row in store().timeline("ama")} == {"Kofi", "Kofi Mensah", None}
         redis().flushdb()
         shown("ama")
-        assert names.of(["kofi"])["kofi"][0] == "Kofi Mensah"
+        assert names.known(["kofi"])["kofi"][0] == "Kofi Mensah"
         people.greet("mei", "Mei", None)
-        assert names.of(["mei"])["mei"][0] == "Mei"
+        assert names.known(["mei"])["mei"][0] == "Mei"
 
 
 def _fail() -> Any:

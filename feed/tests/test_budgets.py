@@ -57,8 +57,8 @@ def _warm(settings: Any) -> None:
 def test_a_first_page_with_a_new_plan() -> None:
     with cost() as spent:
         get_feed("ama", limit=10)
-    # what is known of viewer and indexes, recall of all sources, titles, names, facts, claim, cards
-    assert len(spent.waits) == THROTTLE + 7, spent.waits
+    # what is known of viewer and indexes, recall of all sources, titles and names, facts, claim, cards
+    assert len(spent.waits) == THROTTLE + 6, spent.waits
     assert spent.sql == []
     assert spent.store.calls == []
 
@@ -104,8 +104,8 @@ def test_a_page_that_extends_the_plan() -> None:
     cursor = walk_feed("ama", limit=100, pages=1)[-1]["meta"]["cursor"]
     with cost() as spent:
         page = get_feed("ama", limit=100, cursor=cursor)
-    # slice, what is known and the plan so far, recall, titles, names, facts, append and slice, cards
-    assert len(spent.waits) == THROTTLE + 8, spent.waits
+    # slice, what is known and the plan so far, recall, titles and names, facts, append and slice, cards
+    assert len(spent.waits) == THROTTLE + 7, spent.waits
     assert len(page["feed"]) == 100
     assert spent.sql == []
     assert spent.store.calls == []
@@ -122,7 +122,7 @@ def test_a_cold_viewer() -> None:
     assert spent.store.documents == 1 + 1 + 27
     # as warm; profile and seen history are written to Redis (1 each), the timeline is announced, kept and
     # its names with it (3)
-    assert len(spent.waits) == THROTTLE + 7 + 2 + 3, spent.waits
+    assert len(spent.waits) == THROTTLE + 6 + 2 + 3, spent.waits
 
 
 @pytest.mark.usefixtures("_warm")
