@@ -34,7 +34,8 @@ def known(uids: Iterable[str]) -> dict[str, Name]:
     wanted = list(dict.fromkeys(uids))
     if not wanted:
         return {}
-    return _taken(wanted, redis().mget([keys.NAME.of(viewer=uid) for uid in wanted]))
+    found: list[Any] = redis().mget([keys.NAME.of(viewer=uid) for uid in wanted])
+    return _taken(wanted, found)
 
 
 def keep(names: Mapping[str, Name]) -> None:

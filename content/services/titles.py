@@ -21,7 +21,8 @@ def items_of(title_keys: Sequence[str]) -> dict[str, list[str]]:
     wanted = list(dict.fromkeys(title_keys))
     if not wanted:
         return {}
-    return take(wanted, redis().mget([_key(title) for title in wanted]))
+    found: list[Any] = redis().mget([_key(title) for title in wanted])
+    return take(wanted, found)
 
 
 def queue(pipe: Any, title_keys: Sequence[str]) -> None:
