@@ -66,7 +66,7 @@ class Load:
     web: Web
     requests: Sequence[Request]
     seconds: int
-    connections: int = 8
+    connections: int
     watched: Mapping[str, int | None] | None = None  # process trees beside the server's, by name
 
 

@@ -12,6 +12,8 @@ from bench.stage import Session, Stage, World
 LIMIT: Final = 10
 LONG: Final = 40
 PAGE_FILE: Final = "bench-page.json"  # as bench.floors.views reads it
+# Of eight, one of two processes accepts them all every now and then, and the other idles.
+CONNECTIONS: Final = 32
 _UNIT: Final = "pages/s"
 
 
@@ -31,7 +33,7 @@ def next_page_load(stage: Stage, world: World, *, followees: int | None = None, 
     return load_of(world, world.next_pages(sessions, limit=limit), stage.scale)
 
 
-def load_of(world: World, requests: list[Request], scale: Scale, *, connections: int = 8) -> Load:
+def load_of(world: World, requests: list[Request], scale: Scale, *, connections: int = CONNECTIONS) -> Load:
     return Load(world.web(), requests, scale.seconds, connections, world.watched)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from bench.families.pages import CONNECTIONS
 from bench.load import Load
 from bench.load import run as put_load_on
 from bench.rows import Result, Row
@@ -36,8 +37,8 @@ def run(stage: Stage) -> Result:
         world.rewind(stage.viewers(), sessions)
         web = world.another_web(kind=kind, processes=processes, threads=threads)
         try:
-            put_load_on(Load(web, requests, 1))
-            found = put_load_on(Load(web, requests, stage.scale.seconds, watched=world.watched))
+            put_load_on(Load(web, requests, 1, CONNECTIONS))
+            found = put_load_on(Load(web, requests, stage.scale.seconds, CONNECTIONS, world.watched))
         finally:
             world.servers.stop(web.process)
         base = base or found.throughput
