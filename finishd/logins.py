@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.cache import never_cache
 
 from finishd.errors import REDIS_AWAY, whole_seconds
-from finishd.lib import keys, telemetry
+from finishd.lib import keys, redis, telemetry, tracing
 from finishd.lib.breaker import BreakerOpen
 from finishd.models import LoginBucket
 from finishd.throttling import limiter
@@ -38,10 +38,11 @@ logger = logging.getLogger(__name__)
 def login(request: HttpRequest) -> HttpResponse:
     """The admin's login page; 429 with Retry-After for whoever tried too often."""
     if request.method == "POST":
-        found = count(
-            settings.THROTTLES[SCOPE], _name(request), settings.TRUSTED_PROXIES.address(request.META)
-        )
+        name, address = _name(request), settings.TRUSTED_PROXIES.address(request.META)
+        found = count(settings.THROTTLES[SCOPE], name, address)
         if found.wait:
+            tried = tracing.pseudonym(name, settings.SECRET_KEY)
+            tracing.bind(throttled=SCOPE, address=address, tried=tried)
             telemetry.of(telemetry.THROTTLED, SCOPE).inc()
             return _refused(request, found)
     return admin.site.login(request)
@@ -93,10 +94,20 @@ def _sweep(now: int) -> None:
     LoginBucket.objects.filter(full_at__lte=now).delete()
 
 
+def forgive(name: str) -> None:
+    """Forget all tries with a name, wherever they are counted. Cost: 1 wait, 1 SQL."""
+    name = _folded(name)
+    redis.store().delete(keys.LIMIT_LOGIN.of(name=_digest(name)))
+    LoginBucket.objects.filter(pk=_digest(f"name:{name}")).delete()
+
+
 def _name(request: HttpRequest) -> str:
-    """The name that is tried, as Django's form reads it and in one case: no spelling of it is another name."""
-    given = request.POST.get("username", "").strip()[:254]
-    return unicodedata.normalize("NFKC", given).casefold()
+    return _folded(request.POST.get("username", ""))
+
+
+def _folded(given: str) -> str:
+    """A name as Django's form reads it and in one case: no spelling of it is another name."""
+    return unicodedata.normalize("NFKC", given.strip()[:254]).casefold()
 
 
 def _digest(text: str) -> str:

@@ -180,11 +180,16 @@ def _task(record: logging.LogRecord) -> object:
     return record.args.get("name") if record.args else None
 
 
+READY: Final = "/health/ready"  # whose 503 is an answer: the view itself says which part is not good
+
+
 class Answered(logging.Filter):
-    """Drops Django's lines about a 4xx, which the line of the request tells, and has those of a 5xx name no path."""
+    """Drops Django's lines about a 4xx and about readiness, which the line of the request tells, and has those of
+    another 5xx name no path."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if getattr(record, "status_code", 400) < 500:
+        status = getattr(record, "status_code", 400)
+        if status < 500 or (status == 503 and READY in record.getMessage()):
             return False
         request = getattr(record, "request", None)
         if isinstance(record.args, tuple) and request is not None:

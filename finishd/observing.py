@@ -88,6 +88,8 @@ def connect() -> None:
     task_revoked.connect(_revoked, dispatch_uid="observing", weak=False)
     worker_ready.connect(_expose, dispatch_uid="observing", weak=False)
     breaker.listen(_changed)
+    for name in breaker.PARTS:  # Prometheus sees a first change only of what was there before, at 0
+        telemetry.of(telemetry.BREAKERS, name, "open")
 
 
 def _changed(changed: breaker.Breaker, state: breaker.State) -> None:

@@ -16,6 +16,7 @@ State = Literal["closed", "open", "half-open"]
 STATES: Final[tuple[State, ...]] = get_args(State)
 Listener = Callable[["Breaker", State], None]
 
+PARTS: Final = ("redis", "cache", "broker", "store", "sql", "auth-keys")  # that have one
 OPEN_SECONDS: Final = 2.0
 
 logger = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -50,6 +51,19 @@ def sign_in(name: str = "staff", *, right: bool = False, **headers: str) -> Http
 def test_the_right_password_still_opens_the_admin() -> None:
     answer = sign_in(right=True)
     assert (answer.status_code, answer.headers["Location"]) == (302, reverse("admin:index"))
+
+
+def test_staff_let_in_who_was_locked_out_by_others(allow: Allow, redis_server: RedisServer) -> None:
+    allow(user=Rate(2, HOUR))
+    assert [sign_in().status_code for _ in range(3)] == [200, 200, 429]
+    call_command("forgive_login", "Staff")
+    assert sign_in(right=True).status_code == 302
+    redis_server.stop()  # where tries are counted in SQL
+    assert [sign_in().status_code for _ in range(2)] == [200, 429]
+    redis_server.start()
+    assert LoginBucket.objects.filter(pk=logins._digest("name:staff")).exists()
+    call_command("forgive_login", "staff")
+    assert not LoginBucket.objects.filter(pk=logins._digest("name:staff")).exists()
 
 
 def test_a_name_is_tried_so_often_wherever_from_and_with_whatever_password(allow: Allow) -> None:

@@ -16,6 +16,7 @@ from finishd import logs
 from finishd.celery import app
 from finishd.lib import tracing
 from finishd.lib.telemetry import REGISTRY
+from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import client_of
 from finishd.tests import probe_urls
 from finishd.throttling.rates import Limits, Rate
@@ -93,6 +94,14 @@ class TestTheLineOfARequest:
         Client().get("/api/v1/nobody/kofi")
         assert [record.name for record in caplog.records] == ["finishd.access"]
         assert lines(caplog, "finishd.access")[0]["route"] == "unknown"
+
+    def test_is_all_that_django_says_of_readiness(
+        self, caplog: pytest.LogCaptureFixture, redis_server: RedisServer
+    ) -> None:
+        redis_server.stop()
+        assert Client().get("/health/ready").status_code == 503
+        assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+        assert lines(caplog, "finishd.access")[0]["status"] == 503
 
     def test_nor_of_a_host_that_is_not_ours(self, caplog: pytest.LogCaptureFixture) -> None:
         assert Client().get("/api/v1/feed", HTTP_HOST="elsewhere.example").status_code == 400

@@ -1,5 +1,6 @@
 """How often one may ask: exact under races, by user and by address, with the answer that says when to come back."""
 
+import logging
 import re
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
+from structlog.contextvars import get_contextvars
 
 from finishd import people
 from finishd.lib import keys
@@ -348,3 +350,35 @@ def test_the_server_passes_on_whose_request_it_is(tmp_path_factory: pytest.TempP
         assert ask("198.51.100.2") == 200
         assert ask() == 200
         assert ask() == 429
+
+
+class Bound(logging.Handler):
+    """What is bound to each line, as the log's form writes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen.append(dict(get_contextvars()))
+
+
+@pytest.fixture
+def bound() -> Iterator[list[dict[str, Any]]]:
+    access, handler = logging.getLogger("finishd.access"), Bound()
+    access.addHandler(handler)
+    access.setLevel(logging.INFO)
+    yield handler.seen
+    access.removeHandler(handler)
+    access.setLevel(logging.NOTSET)
+
+
+@pytest.mark.django_db
+def test_the_log_names_the_address_of_who_is_refused_and_of_nobody_else(
+    allow: Allow, bound: list[dict[str, Any]]
+) -> None:
+    allow("read", address=Rate(1, HOUR))
+    assert statuses(client_of("ama"), 2, REMOTE_ADDR="203.0.113.9") == [200, 429]
+    first, second = bound
+    assert "address" not in first
+    assert (second["throttled"], second["address"]) == ("read", "203.0.113.9")

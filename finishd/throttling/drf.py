@@ -16,7 +16,7 @@ from rest_framework.throttling import BaseThrottle
 
 from finishd import errors
 from finishd.auth.drf import viewer_of
-from finishd.lib import keys, telemetry
+from finishd.lib import keys, telemetry, tracing
 from finishd.throttling import limiter
 from finishd.throttling.limiter import Verdict
 
@@ -46,11 +46,14 @@ class Throttle(BaseThrottle):
 def count(scope: str, request: Request, view: "APIView", *, uid: str | None) -> Verdict:
     """Count a request with a class, and leave the RateLimit fields for the answer, whatever it will be."""
     limits = settings.THROTTLES[scope]
+    address = settings.TRUSTED_PROXIES.address(request.META)
     found = limiter.take(
         limits,
         user=keys.LIMIT_VIEWER.of(viewer=uid, scope=scope) if uid else None,
-        address=keys.LIMIT_ADDRESS.of(address=settings.TRUSTED_PROXIES.address(request.META), scope=scope),
+        address=keys.LIMIT_ADDRESS.of(address=address, scope=scope),
     )
+    if found.wait:
+        tracing.bind(throttled=scope, address=address)
     if found.state:
         view.headers["RateLimit-Policy"] = limits.policy
         view.headers["RateLimit"] = found.state
