@@ -1,6 +1,8 @@
 """Rebuilding a timeline for somebody who was away: bounded, idempotent, its marker gone whatever happens."""
 
+import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from activity import dispatch, hot
@@ -51,13 +53,16 @@ def rebuild(uid: str) -> int:
     """Deliver what the people they follow did while they were away; how many people that were.
 
     What was there goes first: nobody told it of undone activities. Whoever is active from here on is among those
-    read below, so a delivery that this removes comes back. Cost: 3 store calls a page of old rows, 3 more and 7 or
-    so a followee. Raises StoreUnavailable; doing it again is safe, and does nothing once it is done.
+    read below, so a delivery that this removes comes back. Of two at once each has the job in a name of its own: the
+    one that ends first must not take it from the other, who may be killed behind what it emptied.
+    Cost: 3 store calls a page of old rows, 4 more and 7 or so a followee. Raises StoreUnavailable; doing it again is
+    safe, and does nothing once it is done.
     """
-    job = Job("rebuild", uid)
     latest: list[Profile] = []
     try:
-        if store().job("rebuild", uid) is not None:
+        if (job := store().job("rebuild", uid)) is not None:
+            job = replace(job, version=secrets.randbelow(2**31))
+            store().put_job(job)
             _empty(uid)
             followed = [edge.uid for edge in store().following_edges(uid, limit=FOLLOWS_READ)]
             people = store().profiles(followed)

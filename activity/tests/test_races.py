@@ -417,6 +417,30 @@ class TestRebuilds:
         later(messages, clock)
         assert everywhere("ama") == LIKES_IT
 
+    def test_of_two_at_once_the_one_that_is_killed_keeps_its_job(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        friends(messages, "ama")
+        state("kofi")
+        messages.run_all()
+        redis().delete(presence.key("ama"), hot.key("ama"))
+        rebuilds.returned(profiles.read("ama"), now=NOW)
+        messages.waiting.clear()
+
+        def another_is_killed_behind_what_it_emptied() -> None:
+            with monkeypatch.context() as patch:
+                meanwhile(patch, "following_edges", _fail)
+                with pytest.raises(StoreUnavailable):
+                    rebuilds.rebuild("ama")
+
+        with monkeypatch.context() as patch:
+            meanwhile(patch, "trim_timeline", another_is_killed_behind_what_it_emptied)
+            rebuilds.rebuild("ama")
+        assert everywhere("ama") == []
+        assert left() == {("rebuild", "ama")}
+        later(messages, clock)
+        assert everywhere("ama") == LIKES_IT
+
     @pytest.mark.parametrize("moment", ["timeline", "drop_rows", "following_edges", "profiles", "activities"])
     def test_a_delivery_during_a_rebuild_is_not_lost(
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch, moment: str
