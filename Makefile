@@ -32,7 +32,7 @@ run: install ## web server, workers, beat and an embedded Redis in this terminal
 
 test: check ## everything that must hold, in five minutes: check, then the tests on SQLite and on PostgreSQL
 	$(PYTEST) $(WORKERS) -m "not slow and not gauntlet"
-	FINISHD_TEST_DATABASE=postgresql $(PYTEST) $(WORKERS) -m "not slow and not gauntlet" -k "not firestore" $(SQL_TESTS)
+	FINISHD_TEST_DATABASE=postgresql $(PYTEST) $(WORKERS) -m "not slow and not gauntlet" -k "not [firestore" $(SQL_TESTS)
 
 check: lint types ## lint, format, types, import contracts, migrations, deploy check, container files
 	.venv/bin/lint-imports
