@@ -60,7 +60,7 @@ bench: install ## speeds beside floors of the same run, in a quarter of an hour;
 	@$(PY) -m bench
 
 soak: install ## a mixed load while parts die, then a reckoning; MINUTES=15, SEED=1 to have the same again
-	@$(PY) -m bench.soak --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
+	@$(PY) -m soak --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
 
 requirements: install ## renew requirements/*.txt within the bounds of the .in files
 	@command -v uv >/dev/null || $(PY) -m pip install --quiet uv

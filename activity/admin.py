@@ -23,7 +23,7 @@ from activity.models import Activity, Follow, Job, Person
 from activity.services import lag
 from activity.types import Job as Work
 from activity.types import StoreUnavailable
-from finishd.lib.redis import UNAVAILABLE
+from core.redis.client import REDIS_UNAVAILABLE
 
 COUNTED = 10_000
 QUEUED_AT_ONCE = 500
@@ -170,7 +170,7 @@ class JobAdmin(LookOnly):
             dispatch.backlog()  # raises when there is nobody to send to
             for job in chosen:
                 tasks.requeue(Work(job.kind, job.subject, job.target, job.version, job.due))  # type: ignore[arg-type]
-        except (OperationalError, *UNAVAILABLE):
+        except (OperationalError, *REDIS_UNAVAILABLE):
             self.message_user(
                 request, "The broker gives no answer; beat will queue them later.", messages.ERROR
             )
@@ -186,7 +186,7 @@ def _in_sql() -> bool:
 def _lag() -> dict[str, Any]:
     try:
         return {"lag": lag.measure(now=time.time())}
-    except (StoreUnavailable, *UNAVAILABLE):
+    except (StoreUnavailable, *REDIS_UNAVAILABLE):
         return {"lag_unknown": True}
 
 

@@ -10,7 +10,7 @@ from celery import current_app
 from kombu.exceptions import ChannelError, OperationalError
 
 from activity.types import JobKind
-from finishd.lib import commit
+from core.sql import commit
 
 logger = logging.getLogger(__name__)
 

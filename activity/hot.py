@@ -16,10 +16,10 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from activity import keys
 from activity.types import STATUSES, Relation, TimelineRow
-from finishd.lib import keys
-from finishd.lib.redis import Lua
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
+from core.redis.script import Script
 
 CAP: Final = 400
 ROWS_KEPT: Final = 400  # of the durable timeline behind it; older ones are swept
@@ -46,7 +46,7 @@ end
 """
 
 # KEYS: timeline, load of each viewer. ARGV: cap, member, score (empty: remove).
-_DELIVER = Lua(
+_DELIVER = Script(
     _SET
     + """
 for i = 1, #KEYS, 2 do
@@ -62,7 +62,7 @@ end
 )
 
 # KEYS: timeline, load. ARGV: cap, number of rows, member, score …, members to remove …
-_MERGE = Lua(
+_MERGE = Script(
     _SET
     + """
 redis.call('DEL', KEYS[2])
@@ -75,7 +75,7 @@ cut(KEYS[1], ARGV[1])
 )
 
 # KEYS: timeline, load. ARGV: token, ttl, member, score … Keeps what was loaded unless a write came between.
-_LOADED = Lua("""
+_LOADED = Script("""
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1], KEYS[2])
 for i = 3, #ARGV, 2 do redis.call('ZADD', KEYS[1], ARGV[i + 1], ARGV[i]) end
@@ -84,7 +84,7 @@ return 1
 """)
 
 # KEYS: timeline, load. ARGV: actor and its separator. Removes all that came from one person.
-_PURGE = Lua("""
+_PURGE = Script("""
 redis.call('DEL', KEYS[2])
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   if string.sub(member, 1, #ARGV[1]) == ARGV[1] then redis.call('ZREM', KEYS[1], member) end
@@ -94,7 +94,7 @@ return 1
 
 
 def key(uid: str) -> str:
-    return keys.TIMELINE.of(viewer=uid)
+    return keys.TIMELINE.name(viewer=uid)
 
 
 def queue_read(pipe: Any, name: str) -> None:
@@ -114,7 +114,7 @@ def deliver(viewers: Sequence[str], row: TimelineRow, relation: Relation) -> Non
     if viewers:
         names = [name for viewer in viewers for name in (key(viewer), _load_key(viewer))]
         score = "" if relation.empty else _score(row)
-        _DELIVER.run(redis(), keys=names, args=[CAP, _member(row.actor, row.title), score])
+        _DELIVER.run(state_redis(), keys=names, args=[CAP, _member(row.actor, row.title), score])
 
 
 def merge(viewer: str, rows: Sequence[TimelineRow], *, without: Sequence[tuple[str, str]] = ()) -> None:
@@ -123,17 +123,17 @@ def merge(viewer: str, rows: Sequence[TimelineRow], *, without: Sequence[tuple[s
     for row in rows:
         args += [_member(row.actor, row.title), _score(row)]
     args += [_member(actor, title) for actor, title in without]
-    _MERGE.run(redis(), keys=[key(viewer), _load_key(viewer)], args=args)
+    _MERGE.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=args)
 
 
 def purge(viewer: str, actor: str) -> None:
     """Remove all that came from one person. One script call."""
-    _PURGE.run(redis(), keys=[key(viewer), _load_key(viewer)], args=[f"{actor}\0"])
+    _PURGE.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=[f"{actor}\0"])
 
 
 def purge_all(viewers: Sequence[str], actor: str) -> None:
     """`purge` for many viewers. Cost: 2 waits."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     for viewer in viewers:
         _PURGE.run(pipe, keys=[key(viewer), _load_key(viewer)], args=[f"{actor}\0"])
     pipe.execute()
@@ -141,7 +141,7 @@ def purge_all(viewers: Sequence[str], actor: str) -> None:
 
 def forget(viewer: str) -> None:
     """Unload a timeline; the next reader loads it. Cost: 1 wait."""
-    redis().delete(key(viewer), _load_key(viewer))
+    state_redis().delete(key(viewer), _load_key(viewer))
 
 
 def load(viewer: str, read: Callable[[], list[TimelineRow]], *, limit: int) -> list[TimelineRow]:
@@ -153,7 +153,7 @@ def load(viewer: str, read: Callable[[], list[TimelineRow]], *, limit: int) -> l
     rows: list[TimelineRow] = []
     for _ in range(LOAD_TRIES):
         token = secrets.token_hex(8)
-        redis().set(_load_key(viewer), token, ex=keys.TIMELINE_LOAD.ttl)
+        state_redis().set(_load_key(viewer), token, ex=keys.TIMELINE_LOAD.ttl)
         rows = read()
         if _keep(viewer, token, rows, floor=rows[-1].at * 64 if len(rows) >= limit else 0):
             break
@@ -164,7 +164,7 @@ def _keep(viewer: str, token: str, rows: Sequence[TimelineRow], *, floor: int) -
     args: list[Any] = [token, keys.TIMELINE.ttl, "", floor]
     for row in rows:
         args += [_member(row.actor, row.title), _score(row)]
-    return bool(_LOADED.run(redis(), keys=[key(viewer), _load_key(viewer)], args=args))
+    return bool(_LOADED.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=args))
 
 
 def scored(row: TimelineRow) -> tuple[str, int]:
@@ -173,7 +173,7 @@ def scored(row: TimelineRow) -> tuple[str, int]:
 
 
 def _load_key(uid: str) -> str:
-    return keys.TIMELINE_LOAD.of(viewer=uid)
+    return keys.TIMELINE_LOAD.name(viewer=uid)
 
 
 def _member(actor: str, title: str) -> str:

@@ -10,16 +10,16 @@ from celery import shared_task
 
 from activity import dispatch
 from activity.services import fanout, flushing, follows, reach, rebuilds, watching
-from activity.store import store
+from activity.store import get_store
 from activity.types import Job, StoreUnavailable
 from analytics.services import reading
 from analytics.types import PEOPLE
-from finishd.lib.redis import UNAVAILABLE
+from core.redis.client import REDIS_UNAVAILABLE
 
 _BOUNDS: dict[str, Any] = {
     "soft_time_limit": 20,
     "time_limit": 24,  # below edges.SECOND_PURGE_AFTER and fanout.OVER_AFTER: a chunk is over before them
-    "autoretry_for": (StoreUnavailable, RuntimeError, *UNAVAILABLE),
+    "autoretry_for": (StoreUnavailable, RuntimeError, *REDIS_UNAVAILABLE),
     "max_retries": 3,
     "retry_backoff": 1,
     "retry_backoff_max": 5,
@@ -84,9 +84,9 @@ def sweep(**_: Any) -> int:
     queued = 0
     while dispatch.backlog() < BACKLOG:
         now = time.time()
-        jobs = store().jobs_due(now=now, limit=SWEPT)
+        jobs = get_store().jobs_due(now=now, limit=SWEPT)
         for job in jobs:
-            store().postpone(job, due=now + SWEPT_DUE_AFTER)
+            get_store().postpone(job, due=now + SWEPT_DUE_AFTER)
             requeue(job)
         queued += len(jobs)
         if len(jobs) < SWEPT or time.monotonic() > began + SWEEP_SECONDS:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from finishd.lib.keys import DAY
+from core.units import DAY
 
 UID_LENGTH: Final = 128
 STATUSES: Final = ("watching", "watchlist", "finished")

@@ -19,7 +19,7 @@ from activity import serializers as shapes
 from activity.services import follows, people, preferences, relations
 from activity.types import Edge, Relation, is_uid
 from content.types import title_key
-from finishd.auth.drf import viewer_of
+from core.auth.drf import get_viewer
 
 
 def checked(shape: type[Serializer[None]], data: object) -> dict:  # type: ignore[type-arg]
@@ -43,7 +43,7 @@ class MeViewSet(viewsets.ViewSet):
         given = checked(shapes.PreferencesSerializer, request.data)
         names = [name for key in ("selectedGenres", "selectedGenreIds") for name in given.get(key, ())]
         stated = "selectedGenres" in given or "selectedGenreIds" in given
-        viewer = viewer_of(request)
+        viewer = get_viewer(request)
         people.greet(viewer.uid, viewer.name, viewer.picture)
         _, unknown = preferences.sync(
             viewer.uid,
@@ -61,7 +61,7 @@ class MeViewSet(viewsets.ViewSet):
     def titles(self, request: Request) -> Response:
         """State the viewer's whole relation to a title. A change is delivered to their followers."""
         given = checked(shapes.RelationSerializer, request.data)
-        viewer = viewer_of(request)
+        viewer = get_viewer(request)
         people.greet(viewer.uid, viewer.name, viewer.picture)
         relation = Relation(given["status"], bool(given["is_favorite"]), given["rating"])
         key = title_key("", given["media_type"], given["title_id"])
@@ -88,7 +88,7 @@ class SocialViewSet(viewsets.ViewSet):
     def follow(self, request: Request) -> Response:
         """Follow or unfollow somebody. Idempotent."""
         given = checked(shapes.FollowSerializer, request.data)
-        viewer, target = viewer_of(request), given["target_uid"]
+        viewer, target = get_viewer(request), given["target_uid"]
         people.greet(viewer.uid, viewer.name, viewer.picture)
         act = follows.follow if given["action"] == "follow" else follows.unfollow
         try:
@@ -112,7 +112,7 @@ class SocialViewSet(viewsets.ViewSet):
         given = checked(shapes.BlockSerializer, request.data)
         act = follows.block if given["action"] == "block" else follows.unblock
         try:
-            act(viewer_of(request).uid, given["target_uid"], now=time.time())
+            act(get_viewer(request).uid, given["target_uid"], now=time.time())
         except ValueError as reason:
             raise ValidationError({"target_uid": [str(reason)]}) from reason
         return Response({"success": True, **given})

@@ -6,7 +6,7 @@ from typing import Final
 from django.db import connection
 
 from analytics.fold import Row
-from finishd.lib.rows import Kind, packed, selected
+from core.sql.rows import Kind, packed, selected
 
 ROWS: Final = 2_000  # of one statement
 

@@ -19,7 +19,7 @@ from unfold.decorators import display
 
 from analytics.models import Checkpoint, DeadLetter
 from analytics.services import lag, letters
-from finishd.lib.redis import UNAVAILABLE
+from core.redis.client import REDIS_UNAVAILABLE
 
 Reason = DeadLetter.Reason
 
@@ -185,7 +185,7 @@ class DeadLetterAdmin(LookOnly):
         try:
             for start in range(0, len(chosen), letters.AT_ONCE):
                 counted += letters.replay(chosen[start : start + letters.AT_ONCE]).counted
-        except UNAVAILABLE:
+        except REDIS_UNAVAILABLE:
             self.message_user(
                 request, f"Redis gives no answer; {counted:,} counted, the others stay.", messages.ERROR
             )
@@ -228,7 +228,7 @@ class DeadLetterAdmin(LookOnly):
 def _lag() -> lag.Lag | None:
     try:
         return lag.measure(now=time.time())
-    except UNAVAILABLE:
+    except REDIS_UNAVAILABLE:
         return None
 
 

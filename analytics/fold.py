@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from analytics.types import KINDS, Event
-from finishd.lib.keys import DAY, HOUR
+from core.units import DAY, HOUR
 
 RANK: Final = {kind: rank for rank, kind in enumerate(KINDS)}
 VOTES_WITHIN: Final = (

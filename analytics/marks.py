@@ -17,10 +17,10 @@ from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 
-from finishd.lib import keys
-from finishd.lib.keys import HOUR
-from finishd.lib.redis import Lua
-from finishd.lib.redis import store as redis
+from analytics import keys
+from core.redis.client import state_redis
+from core.redis.script import Script
+from core.units import HOUR
 
 PARTITIONS: Final = 16
 GENERATIONS: Final = 5
@@ -32,7 +32,7 @@ AT_ONCE: Final = 500  # claims of one script call: more would let others wait to
 # KEYS: ring, then its generations. ARGV: now, seconds of a generation, entries of a full one, seconds to keep, ttl,
 # then (digest, holder, rank) of each claim.
 # Answers for each claim: -1 nothing held it, a rank: it took over from that one, -2: it is held.
-_CLAIM = Lua("""
+_CLAIM = Script("""
 local ring, now, count = KEYS[1], tonumber(ARGV[1]), #KEYS - 1
 local state = redis.call('HMGET', ring, 'newest', 'since')
 local newest, since = tonumber(state[1]), tonumber(state[2])
@@ -136,7 +136,7 @@ def claim(claims: Sequence[Claim], *, now: float | None = None) -> list[int]:
         for start in range(0, len(mine), AT_ONCE)
     ]
     bounds = _bounds(time.time() if now is None else now)
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     for partition, chunk in chunks:
         args = [value for place in chunk for value in claims[place]]
         _CLAIM.run(pipe, keys=_names(partition), args=[*bounds, *args])
@@ -149,7 +149,7 @@ def claim(claims: Sequence[Claim], *, now: float | None = None) -> list[int]:
 
 def health() -> Health:
     """Over all partitions. Cost: 1 wait."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     for partition in range(PARTITIONS):
         ring, *generations = _names(partition)
         pipe.hget(ring, "evicted")
@@ -169,5 +169,5 @@ def _bounds(now: float) -> list[Any]:
 
 
 def _names(partition: int) -> list[str]:
-    generations = (keys.MARKS.of(partition=partition, generation=number) for number in range(GENERATIONS))
-    return [keys.MARKS_RING.of(partition=partition), *generations]
+    generations = (keys.MARKS.name(partition=partition, generation=number) for number in range(GENERATIONS))
+    return [keys.MARKS_RING.name(partition=partition), *generations]

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from analytics.types import BATCH_EVENTS, EVENT_ID_LENGTH, KINDS, TOO_OLD, WATCHED_MOST
 from analytics.validation import TIMESTAMP_LENGTH, Code
 from content.types import ITEM_ID_LENGTH
-from finishd.lib.keys import DAY
+from core.units import DAY
 
 MEANINGS: Final[Mapping[Code, str]] = {
     "not_an_object": "the event is not a JSON object",

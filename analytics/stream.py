@@ -12,10 +12,10 @@ from typing import Any, Final
 from django.conf import settings
 from redis.client import CaseInsensitiveDict
 
+from analytics import keys
 from analytics.packing import LAYOUT
-from finishd.lib import keys
-from finishd.lib.redis import Lua
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
+from core.redis.script import Script
 
 START: Final = "0-0"  # before every entry
 
@@ -29,7 +29,7 @@ class StreamFull(Exception):
 
 
 # KEYS: stream, born. ARGV: most entries, field, payloads. All or nothing; 0 if there is no room.
-_APPEND = Lua("""
+_APPEND = Script("""
 local room = tonumber(ARGV[1]) - redis.call('XLEN', KEYS[1])
 if #ARGV - 2 > room then return 0 end
 for place = 3, #ARGV do
@@ -68,7 +68,7 @@ def shard_of(viewer: str) -> int:
 def append(shard: int, payloads: Sequence[bytes]) -> None:
     """Append all of these or none. Cost: 1 wait. Raises StreamFull and Redis's errors."""
     most = settings.ANALYTICS_STREAM_EVENTS // settings.ANALYTICS_SHARDS
-    if not _APPEND.run(redis(), keys=_names(shard), args=[most, LAYOUT, *payloads]):
+    if not _APPEND.run(state_redis(), keys=_names(shard), args=[most, LAYOUT, *payloads]):
         raise StreamFull(f"{most} events wait in shard {shard}")
 
 
@@ -99,16 +99,18 @@ def walk(shard: int, *, count: int) -> Iterator[Entry]:
 
 def lengths() -> dict[int, int]:
     """How many entries each stream holds, of all shards that there can be; empty ones are left out. Cost: 1 wait."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     for shard in range(settings.ANALYTICS_MAX_SHARDS):
-        pipe.xlen(keys.EVENTS.of(shard=shard))
+        pipe.xlen(keys.EVENTS.name(shard=shard))
     return {shard: length for shard, length in enumerate(pipe.execute()) if length}
 
 
 def trim(shard: int, *, upto: str) -> None:
     """Drop what lies at this position and before it. Cost: 1 wait."""
     milliseconds, _, sequence = upto.partition("-")
-    redis().xtrim(keys.EVENTS.of(shard=shard), minid=f"{milliseconds}-{int(sequence) + 1}", approximate=False)
+    state_redis().xtrim(
+        keys.EVENTS.name(shard=shard), minid=f"{milliseconds}-{int(sequence) + 1}", approximate=False
+    )
 
 
 def place(position: str) -> tuple[int, int]:
@@ -118,12 +120,12 @@ def place(position: str) -> tuple[int, int]:
 
 
 def _names(shard: int) -> list[str]:
-    return [keys.EVENTS.of(shard=shard), keys.EVENTS_BORN.of(shard=shard)]
+    return [keys.EVENTS.name(shard=shard), keys.EVENTS_BORN.name(shard=shard)]
 
 
 def _raw() -> Any:
     """A pipeline whose answers are as Redis sends them: a dictionary for each entry costs as much as reading it."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     pipe.response_callbacks = CaseInsensitiveDict({})
     return pipe
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from finishd.lib.keys import DAY
+from core.units import DAY
 
 Kind = Literal["view", "skip", "complete", "save", "like", "share"]
 

@@ -16,9 +16,9 @@ from rest_framework.views import APIView
 from analytics.serializers import EventBatch, EventReceipt
 from analytics.services import ingest
 from analytics.types import BATCH_BYTES, BATCH_EVENTS
-from finishd.auth.drf import viewer_of
-from finishd.errors import ApiError
-from finishd.lib.wire import JSONParser
+from core.api_json import JSONParser
+from core.auth.drf import get_viewer
+from core.errors import ApiError
 
 
 class EventParser(JSONParser):
@@ -59,7 +59,7 @@ class EventsView(APIView):
         if not isinstance(events, list):
             raise ApiError("invalid", "The body must be an object with a list `events`.")
         now = time.time()
-        receipt = ingest.accept(viewer_of(request).uid, events, now=now)
+        receipt = ingest.accept(get_viewer(request).uid, events, now=now)
         return Response(
             {
                 "success": True,

@@ -19,12 +19,12 @@ import psycopg
 from psycopg import sql
 
 from bench.rows import Failed
+from core.throttling import rates
 from finishd.run import programs
 from finishd.run.embedded_redis import RedisServer
 from finishd.run.guard import Guard, signal_group
 from finishd.run.ports import free_port
 from finishd.testing import postgres
-from finishd.throttling import rates
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 START_SECONDS: Final = 60.0

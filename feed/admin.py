@@ -23,11 +23,11 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from content.services import cards
+from core.redis.client import REDIS_UNAVAILABLE
 from feed import tasks
 from feed.models import IndexBuild
 from feed.pipeline import FEEDS
 from feed.services import indexes, inspect
-from finishd.lib.redis import UNAVAILABLE
 
 HEAD = 50
 HISTORY = 20
@@ -146,7 +146,7 @@ def _overview() -> dict[str, Any]:
     """What the indexes' page shows, or why it cannot."""
     try:
         status = indexes.status(now=time.time())
-    except UNAVAILABLE:
+    except REDIS_UNAVAILABLE:
         return {"error": NO_REDIS}
     if status.generation is None or status.age_seconds is None:
         return {"error": "There is no index yet. Feeds are served from SQL, and say that they are degraded."}
@@ -197,7 +197,7 @@ def _history(name: str) -> dict[str, Any]:
 def _plan(uid: str, feed: str, *, preview: bool) -> dict[str, Any]:
     try:
         plan = inspect.preview(uid, feed, now=int(time.time())) if preview else inspect.live_plan(uid, feed)
-    except UNAVAILABLE:
+    except REDIS_UNAVAILABLE:
         return {"error": NO_REDIS}
     if plan is None:
         return {"error": f"{uid} has no session of {feed} now. A preview shows what would be planned."}

@@ -16,13 +16,13 @@ from activity.services import history, presence, profiles, rebuilds
 from activity.services.history import History
 from activity.types import Profile, StoreUnavailable
 from content.services import cards
-from feed import pipeline, plans, recipe, sources, traces
+from core import telemetry
+from core.deadlines import optional_until
+from core.redis.client import state_redis
+from feed import keys, pipeline, plans, recipe, sources, traces
 from feed.indexes import Current
 from feed.plans import Draft, Header
 from feed.types import Chunk, ChunkInputs, FactsById, Pool
-from finishd.lib import keys, telemetry
-from finishd.lib.deadline import spare
-from finishd.lib.redis import store as redis
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +72,8 @@ class Built:
 def queue_known(pipe: Any, uid: str) -> None:
     """Queue what a build must know first; `take_known` reads the answers."""
     pipe.get(profiles.key(uid))
-    pipe.get(keys.INDEX_CURRENT.of())
-    pipe.llen(keys.SERVED.of(viewer=uid))
+    pipe.get(keys.INDEX_CURRENT.name())
+    pipe.llen(keys.SERVED.name(viewer=uid))
     history.queue_size(pipe, uid)
     presence.queue_state(pipe, uid)
 
@@ -85,7 +85,7 @@ def take_known(uid: str, answers: Sequence[Any], *, now: float, deadline: float)
     current = Current.unpacked(raw_current)
     known = Known(Profile(uid), current, served_count, seen_count + fresh_count)
     try:
-        with spare(deadline):
+        with optional_until(deadline):
             known.viewer = profiles.take(uid, raw_profile)
             known.rebuilding = rebuilds.under_way(known.viewer, about, now=now)
     except StoreUnavailable:
@@ -115,8 +115,8 @@ def keep_trace(uid: str, built: Built, *, always: bool = False) -> bool:
     lot = int.from_bytes(blake2b(session.encode(), digest_size=2).digest()) % 100
     if not always and lot >= settings.FEED_TRACE_PERCENT:
         return False
-    name = keys.TRACE.of(viewer=uid, session=session, chunk=built.inputs.start)
-    redis().set(name, traces.pack(built.inputs, built.facts, built.chunk), ex=keys.TRACE.ttl)
+    name = keys.TRACE.name(viewer=uid, session=session, chunk=built.inputs.start)
+    state_redis().set(name, traces.pack(built.inputs, built.facts, built.chunk), ex=keys.TRACE.ttl)
     return True
 
 
@@ -163,8 +163,8 @@ def _recall(
 ) -> tuple[tuple[Pool, ...], History, list[bytes]]:
     """Every source's pool, what the viewer has seen and skipped, and the served list: one wait, plus what is cold."""
     uid = known.viewer.uid
-    pipe = redis().pipeline()
-    pipe.lrange(keys.SERVED.of(viewer=uid), 0, -1)
+    pipe = state_redis().pipeline()
+    pipe.lrange(keys.SERVED.name(viewer=uid), 0, -1)
     history.queue(pipe, uid)
     bounds = [len(pipe.command_stack)]
     for name in names:
@@ -176,7 +176,7 @@ def _recall(
     for answer in (served, *watched):
         if isinstance(answer, Exception):
             raise answer
-    with spare(request.deadline):
+    with optional_until(request.deadline):
         taken = history.take(uid, watched)
     if not taken.whole:
         known.degraded.add("history")

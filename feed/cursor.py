@@ -5,7 +5,7 @@ from typing import Final
 
 from django.core.signing import BadSignature, Signer
 
-from finishd.errors import ApiError
+from core.errors import ApiError
 
 GOOD_FOR: Final = 24 * 3600  # seconds
 MAX_LENGTH: Final = 2_000

@@ -9,8 +9,8 @@ from analytics.services import counts
 from analytics.types import Totals, Votes
 from content.services import items
 from content.types import Counts
+from core.units import HOUR
 from feed import recipe
-from finishd.lib.keys import HOUR
 
 logger = logging.getLogger(__name__)
 

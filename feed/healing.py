@@ -5,8 +5,8 @@ import logging
 from celery import current_app
 from kombu.exceptions import OperationalError
 
-from finishd.lib import keys
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
+from feed import keys
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ def ask_for_rebuild() -> bool:
     Cost: 1 wait and, for the one who asks, a message.
     """
     asked = keys.INDEX_ASKED
-    if not redis().set(asked.of(), 1, nx=True, ex=asked.ttl):
+    if not state_redis().set(asked.name(), 1, nx=True, ex=asked.ttl):
         return False
     try:
         current_app.send_task("feed.tasks.rebuild_indexes")

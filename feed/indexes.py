@@ -9,10 +9,9 @@ from typing import Any, Final, cast
 
 import orjson
 
-from feed import recipe
-from finishd.lib import keys
-from finishd.lib.keys import HOUR
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
+from core.units import HOUR
+from feed import keys, recipe
 
 TRENDING: Final = "trending"
 UNFINISHED_TTL: Final = HOUR  # a generation whose builder died goes by itself
@@ -48,12 +47,12 @@ class Current:
 
 
 def key(generation: int, name: str) -> str:
-    return keys.INDEX.of(generation=generation, name=name)
+    return keys.INDEX.name(generation=generation, name=name)
 
 
 def current() -> Current | None:
     """The pointer, None if nothing was ever built or Redis was emptied. Cost: 1 wait."""
-    return Current.unpacked(cast("bytes | None", redis().get(keys.INDEX_CURRENT.of())))
+    return Current.unpacked(cast("bytes | None", state_redis().get(keys.INDEX_CURRENT.name())))
 
 
 def queue_head(pipe: Any, generation: int, name: str, count: int) -> None:
@@ -68,14 +67,14 @@ def take_head(raw: Sequence[tuple[bytes, float]]) -> list[tuple[str, float]]:
 
 def head(generation: int, name: str, count: int) -> list[tuple[str, float]]:
     """The first `count` entries of an index. Cost: 1 wait."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     queue_head(pipe, generation, name, count)
     return take_head(pipe.execute()[0])
 
 
 def place(generation: int, name: str, item: str) -> tuple[int, float] | None:
     """An item's place in an index, the first being 1, and its score there; None if it is not in it. Cost: 1 wait."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     pipe.zrevrank(key(generation, name), item)
     pipe.zscore(key(generation, name), item)
     rank, score = pipe.execute()
@@ -92,7 +91,7 @@ class Writer:
 
     def add(self, scores: Mapping[str, Mapping[str, float]]) -> None:
         """Add index name → item id → score. Cost: 1 wait. Keys stay below the cap and one batch's surplus."""
-        pipe = redis().pipeline()
+        pipe = state_redis().pipeline()
         for name, entries in scores.items():
             if name not in self.names:  # a database restored from a backup counts generations again
                 pipe.unlink(key(self.generation, name))
@@ -107,7 +106,7 @@ class Writer:
 
     def finish(self) -> dict[str, int]:
         """Trim to the cap; the size of every index written. Cost: 1 wait."""
-        pipe = redis().pipeline()
+        pipe = state_redis().pipeline()
         self._queue_trim(pipe)
         names = sorted(self.names)
         for name in names:
@@ -122,16 +121,16 @@ class Writer:
 
 def point_to(pointer: Current) -> None:
     """Make a generation the current one: first its keys are kept for good, then the pointer moves. Cost: 2 waits."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     for name in pointer.sizes:
         pipe.persist(key(pointer.generation, name))
     pipe.execute()
-    redis().set(keys.INDEX_CURRENT.of(), pointer.packed())
+    state_redis().set(keys.INDEX_CURRENT.name(), pointer.packed())
 
 
 def drop(generation: int, names: Iterable[str]) -> None:
     """Free a generation's keys without stalling the server (UNLINK). Cost: 1 wait."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     for name in names:
         pipe.unlink(key(generation, name))
     pipe.execute()

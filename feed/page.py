@@ -10,12 +10,12 @@ from rest_framework import serializers
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 
+from core import api_json
+from core.auth.drf import get_viewer
 from feed import cursor as cursors
 from feed.pipeline import FEEDS
 from feed.services import feeds
 from feed.services.feeds import Live, Page, Query
-from finishd.auth.drf import viewer_of
-from finishd.lib import wire
 
 
 class FeedQuery(serializers.Serializer[None]):
@@ -49,7 +49,7 @@ class PlanPagination(BasePagination):
         """`queryset` is of no use to a plan; the entries are (position, item, card bytes, slot bytes)."""
         self.began = time.perf_counter()
         asked = _QUERY.run_validation(request.query_params)
-        viewer, now = viewer_of(request).uid, time.time()
+        viewer, now = get_viewer(request).uid, time.time()
         sealed = asked.get("cursor")
         self.query = Query(
             viewer=viewer,
@@ -69,7 +69,7 @@ class PlanPagination(BasePagination):
         """Splice stored cards and slots together; only `meta` is serialised."""
         items = b",".join(entry.card[:-1] + b"," + entry.slot[1:] for entry in data)
         body = b'{"feed":[' + items + b'],"meta":' + orjson.dumps(self._meta(len(data))) + b"}"
-        return HttpResponse(body, content_type=wire.MEDIA_TYPE)
+        return HttpResponse(body, content_type=api_json.MEDIA_TYPE)
 
     def _meta(self, count: int) -> dict[str, Any]:
         page, query = self.page, self.query

@@ -1,6 +1,6 @@
 """What Redis does to a plan in one step: look, claim, append. All keys of a call share the viewer's hash slot."""
 
-from finishd.lib.redis import Lua
+from core.redis.script import Script
 
 # Marks slots as served up to a position; shared by the scripts below. The list is newest first.
 _MARK = """
@@ -41,13 +41,13 @@ end
 )
 
 # KEYS: plan, slots, served. ARGV: as above.
-READ = Lua(_LOOK + "return look()")
+READ = Script(_LOOK + "return look()")
 
 # KEYS: plan, slots, served, session pointer. ARGV: session, served cap, served ttl, mode, pointer seen or
 # unmarked, pointer, pointer ttl, plan ttl, mark to, base, slots that follow, slot …, then hash field, value …
 # Mode `new` wants the pointer as it was seen, `again` wants the plan gone and first marks what the lost one
 # had served but not marked (JSON). Empty: claimed; else the winner.
-CLAIM = Lua(
+CLAIM = Script(
     _MARK
     + """
 if ARGV[4] == 'new' then
@@ -75,7 +75,7 @@ return ''
 # KEYS: plan, slots, served. ARGV: as above, then length seen, longest ttl, slots that follow, slot …, hash
 # field, value … Appends only to the plan that was read (a second extender finds it longer and leaves it), then
 # looks.
-APPEND = Lua(
+APPEND = Script(
     _LOOK
     + """
 if redis.call('EXISTS', KEYS[1]) == 1 and redis.call('LLEN', KEYS[2]) == tonumber(ARGV[8]) then

@@ -11,11 +11,10 @@ from typing import Any, Final
 
 import orjson
 
-from feed import plan_scripts
+from core.redis.client import state_redis
+from core.units import HOUR, MINUTE
+from feed import keys, plan_scripts
 from feed.types import Slot
-from finishd.lib import keys
-from finishd.lib.keys import HOUR, MINUTE
-from finishd.lib.redis import store as redis
 
 HEAD_FOR: Final = 10 * MINUTE  # a session's head answers requests without a cursor
 KEPT_FOR: Final = 10 * MINUTE  # a plan after its last read through a cursor
@@ -88,7 +87,7 @@ def read(viewer: str, session: str, *, start: int, count: int, mark: int, ttl: i
     None when the plan is gone. A plan made again later than `start` answers from its own first slot.
     """
     args = [session, SERVED_KEPT, keys.SERVED.ttl, start, count, mark, ttl]
-    return _view(plan_scripts.READ.run(redis(), keys=_looked_at(viewer, session), args=args))
+    return _view(plan_scripts.READ.run(state_redis(), keys=_looked_at(viewer, session), args=args))
 
 
 def claim_new(
@@ -118,7 +117,7 @@ def append(viewer: str, draft: Draft, *, length: int, start: int, count: int, ma
     lifetime = SHORT if degraded else LONGEST
     args: list[Any] = [session, SERVED_KEPT, keys.SERVED.ttl, start, count, mark, 0]
     args += [length, lifetime, len(slots), *slots, *_fields(draft), "short", int(degraded)]
-    return _view(plan_scripts.APPEND.run(redis(), keys=_looked_at(viewer, session), args=args))
+    return _view(plan_scripts.APPEND.run(state_redis(), keys=_looked_at(viewer, session), args=args))
 
 
 def queue_state(pipe: Any, viewer: str, session: str) -> None:
@@ -169,10 +168,10 @@ def _claim(
     ]
     names = [
         *_keys(viewer, draft.header.session),
-        keys.SERVED.of(viewer=viewer),
-        keys.SESSION.of(viewer=viewer, feed=draft.header.feed),
+        keys.SERVED.name(viewer=viewer),
+        keys.SESSION.name(viewer=viewer, feed=draft.header.feed),
     ]
-    winner: bytes = plan_scripts.CLAIM.run(redis(), keys=names, args=args)
+    winner: bytes = plan_scripts.CLAIM.run(state_redis(), keys=names, args=args)
     return winner
 
 
@@ -190,7 +189,7 @@ class Stored:
 def whole(viewer: str, session: str, *, count: int) -> Stored | None:
     """A plan without touching it: nothing is marked as served, nothing lives longer. Cost: 1 wait."""
     plan, slots = _keys(viewer, session)
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     pipe.hgetall(plan)
     pipe.llen(slots)
     pipe.lrange(slots, 0, count - 1)
@@ -225,11 +224,11 @@ def _view(answer: Any) -> View | None:
 
 
 def _looked_at(viewer: str, session: str) -> list[str]:
-    return [*_keys(viewer, session), keys.SERVED.of(viewer=viewer)]
+    return [*_keys(viewer, session), keys.SERVED.name(viewer=viewer)]
 
 
 def _keys(viewer: str, session: str) -> list[str]:
-    return [keys.PLAN.of(viewer=viewer, session=session), keys.SLOTS.of(viewer=viewer, session=session)]
+    return [keys.PLAN.name(viewer=viewer, session=session), keys.SLOTS.name(viewer=viewer, session=session)]
 
 
 def _fields(draft: Draft) -> list[Any]:

@@ -19,14 +19,13 @@ from activity.services import names, timelines
 from activity.services.names import Name
 from activity.types import Profile, StoreUnavailable, TimelineEntry, TimelineRow
 from content.services import items, titles
+from core import telemetry
+from core.deadlines import DeadlinePassed, optional_until
+from core.errors import first_line
+from core.redis.client import REDIS_UNAVAILABLE, cache_redis
 from feed import indexes, recipe
 from feed.indexes import Current
 from feed.types import Candidate, Pool
-from finishd.errors import first_line
-from finishd.lib import telemetry
-from finishd.lib.deadline import DeadlinePassed, spare
-from finishd.lib.redis import UNAVAILABLE
-from finishd.lib.redis import cards as cache
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +72,10 @@ def taste_of(viewer: Profile) -> dict[str, float]:
 
 def fetch(name: str, request: Request, answers: Sequence[Any]) -> Pool:
     """A source's pool, whatever happens, timed. Redis being away is no source's fault and goes on up."""
-    with telemetry.timed(telemetry.of(telemetry.SOURCE_TIME, name)):
+    with telemetry.timed(telemetry.labelled(telemetry.SOURCE_TIME, name)):
         pool = _fetched(SOURCES[name], request, answers)
     if pool.error:
-        telemetry.of(telemetry.SOURCE_FAILURES, name, pool.error).inc()
+        telemetry.labelled(telemetry.SOURCE_FAILURES, name, pool.error).inc()
     return pool
 
 
@@ -87,9 +86,9 @@ def _fetched(source: Source, request: Request, answers: Sequence[Any]) -> Pool:
             raise failed
         if source.goes_out:
             _in_time(request)
-        with spare(request.deadline):
+        with optional_until(request.deadline):
             return source.take(request, answers)
-    except (*UNAVAILABLE, DeadlinePassed):
+    except (*REDIS_UNAVAILABLE, DeadlinePassed):
         raise
     except Late:
         return Pool(source.name, error="deadline")
@@ -221,7 +220,7 @@ def _standing_and_called(
     if not wanted:
         return {}, {}
     uids = list(dict.fromkeys(actors))
-    pipe = cache().pipeline()
+    pipe = cache_redis().pipeline()
     titles.queue(pipe, wanted)
     names.queue(pipe, uids)
     of_titles, of_people = pipe.execute()

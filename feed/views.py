@@ -10,9 +10,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
 from rest_framework.request import Request
 
+from core import deadlines
 from feed.page import FeedQuery, PlanPagination
 from feed.schema import FeedAnswer
-from finishd.lib import deadline
 
 
 class FeedViewSet(viewsets.ViewSet):
@@ -23,7 +23,7 @@ class FeedViewSet(viewsets.ViewSet):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """All of it has a page's deadline, asking who the viewer is and how often they came included."""
-        with deadline.within(settings.PAGE_DEADLINE):
+        with deadlines.request_deadline(settings.PAGE_DEADLINE):
             return super().dispatch(request, *args, **kwargs)
 
     # Singular: a `list` action is else described as a list of answers.

@@ -17,28 +17,28 @@ from kombu import pools
 from kombu.exceptions import LimitExceeded, OperationalError
 from redis.exceptions import RedisError
 
-from finishd.lib import deadline
-from finishd.lib.breaker import Breaker, BreakerOpen, register
-from finishd.lib.memory import keep_loaded
+from core import deadlines
+from core.circuit import CircuitBreaker, CircuitOpen, register
+from core.memory import keep_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
 
 _POOL_WAIT: Final = 0.1  # seconds that a request waits for a connection that others use
 
-_breaker = register(Breaker("broker", counts=(OperationalError,)))
+_breaker = register(CircuitBreaker("broker", counts=(OperationalError,)))
 
 
 class App(Celery):
     def send_task(self, name: str, *args: Any, **options: Any) -> Any:
         """As Celery's. Within a request it raises kombu's OperationalError when the broker is away, after REDIS_TIMEOUT
         or so, and at once while the breaker is open."""
-        if deadline.left() == math.inf or "producer" in options:
+        if deadlines.remaining() == math.inf or "producer" in options:
             return super().send_task(name, *args, **options)
         try:
             with self._quick.acquire(block=True, timeout=_POOL_WAIT) as producer, _breaker.guard():
                 options |= {"producer": producer, "retry": False}
                 return super().send_task(name, *args, **options)
-        except (BreakerOpen, LimitExceeded, RedisError) as reason:
+        except (CircuitOpen, LimitExceeded, RedisError) as reason:
             raise OperationalError(str(reason)) from reason
 
     @cached_property
@@ -49,7 +49,7 @@ class App(Celery):
         return pools.producers[self.connection_for_write(transport_options=options)]
 
 
-app = App("finishd", task_cls="finishd.observing:ObservedTask")
+app = App("finishd", task_cls="core.observing:ObservedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -14,11 +14,11 @@ from django.urls import reverse_lazy
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from finishd import logs
-from finishd.console import UNFOLD  # noqa: F401
-from finishd.openapi import SETTINGS as SPECTACULAR_SETTINGS  # noqa: F401
-from finishd.throttling import rates
-from finishd.throttling.addresses import Proxies
+from core import logs
+from core.openapi import SETTINGS as SPECTACULAR_SETTINGS  # noqa: F401
+from core.throttling import rates
+from core.throttling.addresses import Proxies
+from finishd.staff.navigation import UNFOLD  # noqa: F401
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -56,7 +56,10 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
-    "finishd.apps.FinishdConfig",
+    "finishd.operations",
+    "finishd.staff",
+    "finishd.privacy",
+    "finishd.demo",
     "content",
     "analytics",
     "activity",
@@ -64,24 +67,24 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "finishd.observing.Observed",  # outermost: it tells of all answers, whoever made them
-    "finishd.errors.ApiErrors",  # it gives the errors of all others their shape
-    "finishd.deadlines.Deadlines",
-    "finishd.metering.Metered",
+    "core.observing.Observed",  # outermost: it tells of all answers, whoever made them
+    "core.errors.ApiErrors",  # it gives the errors of all others their shape
+    "core.middleware.deadlines.Deadlines",
+    "finishd.operations.metering.Metered",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "finishd.pages.Sessions",
+    "core.middleware.pages.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "finishd.pages.Authentication",
-    "finishd.pages.Messages",
+    "core.middleware.pages.Authentication",
+    "core.middleware.pages.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "finishd" / "templates"],
+        "DIRS": [BASE_DIR / "finishd" / "staff" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -104,16 +107,16 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": env.db_url("DATABASE_URL", default=f"sqlite:///{FINISHD_DATA / 'db.sqlite3'}")
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"]["ENGINE"] = "finishd.lib.sql.sqlite3"
+    DATABASES["default"]["ENGINE"] = "core.sql.sqlite3"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",  # a writer waits for its turn instead of failing half-way
         "timeout": 10,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
-    from finishd.lib.sql.postgresql.base import Connection
+    from core.sql.postgresql.base import Connection
 
-    DATABASES["default"]["ENGINE"] = "finishd.lib.sql.postgresql"
+    DATABASES["default"]["ENGINE"] = "core.sql.postgresql"
     DATABASES["default"]["OPTIONS"] = {
         "pool": {
             "connection_class": Connection,
@@ -144,8 +147,8 @@ def _redis(url: str) -> dict[str, Any]:
         "OPTIONS": {
             "SOCKET_TIMEOUT": REDIS_TIMEOUT,
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
-            "REDIS_CLIENT_CLASS": "finishd.lib.redis.Client",
-            "PARSER_CLASS": "finishd.lib.redis.Parser",
+            "REDIS_CLIENT_CLASS": "core.redis.client.Client",
+            "PARSER_CLASS": "core.redis.client.Parser",
             # redis-py retries ten times by default, also what is not idempotent.
             "CONNECTION_POOL_KWARGS": {
                 "max_connections": env.int("REDIS_POOL", default=64),
@@ -157,7 +160,7 @@ def _redis(url: str) -> dict[str, Any]:
     }
 
 
-CACHES = {"default": _redis(CACHE_URL), "store": _redis(REDIS_URL)}
+CACHES = {"default": _redis(CACHE_URL), "state": _redis(REDIS_URL)}
 
 # --- Celery --------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
@@ -235,16 +238,16 @@ INDEX_STALE_SECONDS = env.int("INDEX_STALE_SECONDS", default=2 * 3600)  # older 
 
 # --- API -----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["finishd.auth.drf.FirebaseAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["core.auth.drf.FirebaseAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["finishd.lib.wire.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["finishd.lib.wire.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["core.api_json.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["core.api_json.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["finishd.throttling.drf.Throttle"],
-    "EXCEPTION_HANDLER": "finishd.throttling.drf.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["core.throttling.drf.Throttle"],
+    "EXCEPTION_HANDLER": "core.throttling.drf.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "TEST_REQUEST_RENDERER_CLASSES": ["finishd.lib.wire.JSONRenderer"],
+    "TEST_REQUEST_RENDERER_CLASSES": ["core.api_json.JSONRenderer"],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 THROTTLES = rates.read(lambda name, default: env.str(name, default=default))

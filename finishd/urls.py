@@ -5,7 +5,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from finishd import health, logins, metrics
+from finishd.operations import health, metrics
+from finishd.staff import logins
 
 urlpatterns = [
     # Who opens the printed address in a browser is staff.

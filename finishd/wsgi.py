@@ -6,7 +6,7 @@ from importlib import import_module
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from finishd.lib.memory import keep_loaded
+from core.memory import keep_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from activity import hot
 from activity.services import names, timelines
-from activity.store import store
+from activity.store import get_store
 from activity.types import Activity, Job
 
 BACKFILLED: Final = 100  # newest activities that a new follower gets
@@ -29,14 +29,14 @@ def sync(viewer: str, actor: str, *, newest: int = BACKFILLED) -> bool:
     pair = (viewer, actor)
     before: Mapping[str, int] | None = None
     for _ in range(SYNC_TRIES):
-        if not store().edges([pair]):
+        if not get_store().edges([pair]):
             purge(viewer, actor)
             # Followed again while we purged: begin anew.
-            if not store().edges([pair]):
+            if not get_store().edges([pair]):
                 return False
             before = None
             continue
-        activities = store().activities(actor, limit=newest)
+        activities = get_store().activities(actor, limit=newest)
         versions = {activity.title: activity.version for activity in activities}
         if versions == before:
             return True
@@ -49,9 +49,9 @@ def sync(viewer: str, actor: str, *, newest: int = BACKFILLED) -> bool:
 def purge(viewer: str, actor: str) -> None:
     """Take all of a person's rows off the viewer's timeline. Idempotent. Cost: 2 store calls a page, 1 wait."""
     while True:
-        titles = store().rows_from(viewer, actor, limit=PAGE)
+        titles = get_store().rows_from(viewer, actor, limit=PAGE)
         if titles:
-            store().drop_rows([(viewer, actor, title) for title in titles])
+            get_store().drop_rows([(viewer, actor, title) for title in titles])
         if len(titles) < PAGE:
             break
     hot.purge(viewer, actor)
@@ -60,27 +60,27 @@ def purge(viewer: str, actor: str) -> None:
 def finish(job: Job, *, linked: bool, now: float, again: bool) -> None:
     """Forget an edge's job, or, for a first purge, have it done once more."""
     if job.kind == "purge" and not linked and not again:
-        store().postpone(job, due=now + SECOND_PURGE_AFTER)
+        get_store().postpone(job, due=now + SECOND_PURGE_AFTER)
     else:
-        store().finish(job)
+        get_store().finish(job)
 
 
 def _fill(viewer: str, actor: str, activities: Sequence[Activity]) -> None:
     if activities:
         name = names.known([actor])[actor]
         rows = [timelines.row_of(activity, name) for activity in activities]
-        store().put_rows([(viewer, row) for row in rows])
+        get_store().put_rows([(viewer, row) for row in rows])
         hot.merge(viewer, rows)
 
 
 def _drop_undone(viewer: str, actor: str, *, current: Mapping[str, int]) -> None:
     """Take off rows whose activity was undone while nobody was told: killed half-way, idle, not pushed."""
     undone = []
-    for title in store().rows_from(viewer, actor, limit=PAGE):
+    for title in get_store().rows_from(viewer, actor, limit=PAGE):
         if title not in current:
-            activity = store().activity(actor, title)
+            activity = get_store().activity(actor, title)
             if activity is None or activity.relation.empty:
                 undone.append(title)
     if undone:
-        store().drop_rows([(viewer, actor, title) for title in undone])
+        get_store().drop_rows([(viewer, actor, title) for title in undone])
         hot.merge(viewer, (), without=[(actor, title) for title in undone])

@@ -16,7 +16,7 @@ from zlib import crc32
 
 from activity import hot
 from activity.services import lag, names, presence, reach, timelines
-from activity.store import store
+from activity.store import get_store
 from activity.types import Activity, Job, Ledger, Relation
 
 CHUNK: Final = 500
@@ -33,44 +33,44 @@ def chunk(uid: str, title: str, version: int, *, now: float) -> bool:
     Cost: about 7 store calls and 4 waits, whatever the chunk. Raises StoreUnavailable; doing it again is safe.
     """
     job = Job("deliver", uid, title, version)
-    activity = store().activity(uid, title)
+    activity = get_store().activity(uid, title)
     if activity is None or activity.version != version:
-        store().finish(job)  # a newer version has a job of its own
+        get_store().finish(job)  # a newer version has a job of its own
         return False
     ledger = activity.ledger
     if ledger.first_at is None:
-        ledger = Ledger(followers=store().follower_count(uid), first_at=now, last_at=now)
+        ledger = Ledger(followers=get_store().follower_count(uid), first_at=now, last_at=now)
         if reach.pulls(uid, ledger.followers, now=now):
-            store().keep_ledger(uid, title, version, ledger)
+            get_store().keep_ledger(uid, title, version, ledger)
             _finish(activity, job)
             return False
-    followers = store().followers(uid, after=ledger.cursor, limit=CHUNK)
+    followers = get_store().followers(uid, after=ledger.cursor, limit=CHUNK)
     settle(activity, presence.awake(followers))
     done = replace(ledger, delivered=ledger.delivered + len(followers), last_at=now)
     if followers:
         done = replace(done, cursor=followers[-1])
-    store().keep_ledger(uid, title, version, done)
+    get_store().keep_ledger(uid, title, version, done)
     if len(followers) < CHUNK:
         _finish(activity, job)
         lag.note(activity, now=now)
         return False
-    store().postpone(job, due=now + DUE_AFTER)
+    get_store().postpone(job, due=now + DUE_AFTER)
     return True
 
 
 def second_pass(uid: str, title: str, version: int, *, cursor: str, now: float) -> str | None:
     """One chunk of it, behind `cursor`; the next cursor, None at the end. Cost: about 5 store calls, 3 waits."""
     job = Job("settle", uid, title, version)
-    activity = store().activity(uid, title)
+    activity = get_store().activity(uid, title)
     if activity is None or reach.refresh_pulled(uid):
-        store().finish(job)
+        get_store().finish(job)
         return None
-    followers = store().followers(uid, after=cursor, limit=CHUNK)
+    followers = get_store().followers(uid, after=cursor, limit=CHUNK)
     settle(activity, presence.awake(followers))
     if len(followers) < CHUNK:
-        store().finish(job)
+        get_store().finish(job)
         return None
-    store().postpone(job, due=now + DUE_AFTER)
+    get_store().postpone(job, due=now + DUE_AFTER)
     return followers[-1]
 
 
@@ -83,11 +83,11 @@ def settle(activity: Activity, viewers: Sequence[str]) -> None:
         return
     for _ in range(SETTLE_TRIES):
         _write(activity, viewers)
-        linked = store().edges([(viewer, activity.uid) for viewer in viewers])
+        linked = get_store().edges([(viewer, activity.uid) for viewer in viewers])
         gone = [viewer for viewer in viewers if (viewer, activity.uid) not in linked]
         if gone:
             _write(_undone(activity), gone)
-        current = store().activity(activity.uid, activity.title)
+        current = get_store().activity(activity.uid, activity.title)
         if current is None:
             _write(_undone(activity), viewers)
             return
@@ -101,14 +101,14 @@ def _write(activity: Activity, viewers: Sequence[str]) -> None:
     """Durable rows first, then the hot copies: a loader that misses the one is cancelled by the other."""
     row = timelines.row_of(activity, names.known([activity.uid])[activity.uid])
     if activity.relation.empty:
-        store().drop_rows([(viewer, activity.uid, activity.title) for viewer in viewers])
+        get_store().drop_rows([(viewer, activity.uid, activity.title) for viewer in viewers])
     else:
-        store().put_rows([(viewer, row) for viewer in viewers])
+        get_store().put_rows([(viewer, row) for viewer in viewers])
     hot.deliver(viewers, row, activity.relation)
     delivery = f"{activity.uid}:{activity.title}:{activity.version}"
     for viewer in viewers:
         if crc32(f"{viewer}:{delivery}".encode()) % TRIM_EVERY == 0:
-            store().trim_timeline(viewer, keep=hot.ROWS_KEPT)
+            get_store().trim_timeline(viewer, keep=hot.ROWS_KEPT)
 
 
 def _undone(activity: Activity) -> Activity:
@@ -118,5 +118,5 @@ def _undone(activity: Activity) -> Activity:
 def _finish(activity: Activity, job: Job) -> None:
     if activity.version > 1:
         due = activity.recorded_at + OVER_AFTER
-        store().put_job(Job("settle", activity.uid, activity.title, activity.version, due))
-    store().finish(job)
+        get_store().put_job(Job("settle", activity.uid, activity.title, activity.version, due))
+    get_store().finish(job)

@@ -5,7 +5,7 @@ import time
 from typing import Final
 
 from activity.services import history, pending, profiles
-from activity.store import store
+from activity.store import get_store
 from activity.types import StoreUnavailable
 
 VIEWERS_AT_ONCE: Final = 200
@@ -38,7 +38,7 @@ def _carry(uid: str, *, now: float) -> bool:
     rows = pending.claim(uid, now=now)
     if not rows:
         return False
-    profile = store().add_history(uid, [pending.slice_of(row) for row in rows])
+    profile = get_store().add_history(uid, [pending.slice_of(row) for row in rows])
     profiles.write(profile)
     history.forget(uid)
     pending.drop(rows)

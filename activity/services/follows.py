@@ -5,7 +5,7 @@ from typing import Final
 
 from activity import dispatch, hot
 from activity.services import edges, profiles, reach, rebuilds
-from activity.store import store
+from activity.store import get_store
 from activity.types import Edge, Job, Profile, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ def follow(uid: str, target: str, *, now: float) -> bool:
     if uid == target:
         raise ValueError("You cannot follow yourself.")
     rebuilds.arrive(profiles.read(uid), now=now)
-    profile, new = store().follow(uid, target, now=now, due=now + JOB_DUE_AFTER)
+    profile, new = get_store().follow(uid, target, now=now, due=now + JOB_DUE_AFTER)
     profiles.write(reach.tell(profile, target))
     if new:
         dispatch.after_commit("backfill", uid, target, profile.version)
@@ -33,7 +33,7 @@ def follow(uid: str, target: str, *, now: float) -> bool:
 def unfollow(uid: str, target: str, *, now: float) -> bool:
     """Stop following; whether they did. What it brought is gone when this returns, unless the store fails
     meanwhile; a task looks again. Cost: 3 store calls, 2 waits, a message."""
-    profile, gone = store().unfollow(uid, target, due=now + edges.SECOND_PURGE_AFTER)
+    profile, gone = get_store().unfollow(uid, target, due=now + edges.SECOND_PURGE_AFTER)
     profiles.write(profile)
     if gone:
         _purge(uid, target)
@@ -64,7 +64,7 @@ def carry_out(job: Job, *, again: bool, now: float) -> None:
     Cost: as edges.sync, and 4 store calls and 2 waits. `again` is the second time for a purge.
     """
     linked = edges.sync(job.subject, job.target)
-    profile = store().profile(job.subject)
+    profile = get_store().profile(job.subject)
     if profile is not None:
         profiles.write(reach.tell(profile, job.target))
     edges.finish(job, linked=linked, now=now, again=again)
@@ -72,28 +72,28 @@ def carry_out(job: Job, *, again: bool, now: float) -> None:
 
 def followers(uid: str, *, offset: int, limit: int) -> list[Edge]:
     """Newest first. Cost: 1 store call, offset + limit documents."""
-    return store().follower_edges(uid, offset=offset, limit=limit)
+    return get_store().follower_edges(uid, offset=offset, limit=limit)
 
 
 def following(uid: str, *, offset: int, limit: int) -> list[Edge]:
     """Newest first. Cost: 1 store call, offset + limit documents."""
-    return store().following_edges(uid, offset=offset, limit=limit)
+    return get_store().following_edges(uid, offset=offset, limit=limit)
 
 
 def stats(uid: str) -> tuple[int, int]:
     """(followers, following), exact. Cost: 2 store calls."""
-    return store().follower_count(uid), store().following_count(uid)
+    return get_store().follower_count(uid), get_store().following_count(uid)
 
 
 def mutuals(uid: str) -> list[str]:
     """Those whom they follow and who follow them, among their newest 1,000 follows. Cost: 2 store calls."""
-    followed = [edge.uid for edge in store().following_edges(uid, limit=MUTUALS_READ)]
-    back = store().edges([(other, uid) for other in followed])
+    followed = [edge.uid for edge in get_store().following_edges(uid, limit=MUTUALS_READ)]
+    back = get_store().edges([(other, uid) for other in followed])
     return [other for other in followed if (other, uid) in back]
 
 
 def _set(uid: str, target: str, *, blocked: bool, now: float) -> tuple[Profile, Profile]:
-    both = store().set_block(uid, target, blocked=blocked, due=now + edges.SECOND_PURGE_AFTER)
+    both = get_store().set_block(uid, target, blocked=blocked, due=now + edges.SECOND_PURGE_AFTER)
     for profile in both:
         profiles.write(profile)
     return both

@@ -7,12 +7,12 @@ an event was read, in Redis (`fresh`), which covers what a copy of the other two
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from activity import keys
 from activity.services import pending
-from activity.store import store, watched
+from activity.store import get_store, watched
 from activity.types import SEEN_KEPT, SKIPPED_KEPT, Slice, StoreUnavailable
-from finishd.lib import keys
-from finishd.lib.keys import Key
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
+from core.redis.keys import Key
 
 # A member no item id can equal: it tells a history that is empty from one that was not loaded.
 _LOADED: Final = b""
@@ -30,14 +30,14 @@ class History(NamedTuple):
 
 def queue_size(pipe: Any, uid: str) -> None:
     """Queue two reads, the sum of whose answers is how many items may have been seen."""
-    pipe.zcard(keys.SEEN.of(viewer=uid))
-    pipe.zcard(keys.FRESH.of(viewer=uid))
+    pipe.zcard(keys.SEEN.name(viewer=uid))
+    pipe.zcard(keys.FRESH.name(viewer=uid))
 
 
 def queue(pipe: Any, uid: str) -> None:
     """Queue the READS reads for `take`."""
     for family in (keys.SEEN, keys.FRESH, keys.SKIPPED):
-        pipe.zrange(family.of(viewer=uid), 0, -1)
+        pipe.zrange(family.name(viewer=uid), 0, -1)
 
 
 def take(uid: str, answers: Sequence[Sequence[bytes]]) -> History:
@@ -65,7 +65,7 @@ def take(uid: str, answers: Sequence[Sequence[bytes]]) -> History:
 def remember(slices: Mapping[str, Slice]) -> None:
     """Have plans leave out what was just seen. Idempotent. Cost: 1 wait for 1,000 viewers."""
     for start in range(0, len(slices), _VIEWERS_AT_ONCE):
-        pipe = redis().pipeline()
+        pipe = state_redis().pipeline()
         for uid in list(slices)[start : start + _VIEWERS_AT_ONCE]:
             _queue_newest(pipe, keys.FRESH, uid, slices[uid].seen, SEEN_KEPT)
             _queue_newest(pipe, keys.SKIPPED, uid, slices[uid].skipped, SKIPPED_KEPT)
@@ -74,13 +74,13 @@ def remember(slices: Mapping[str, Slice]) -> None:
 
 def forget(uid: str) -> None:
     """Drop the copy: the store knows more. Cost: 1 wait."""
-    redis().unlink(keys.SEEN.of(viewer=uid))
+    state_redis().unlink(keys.SEEN.name(viewer=uid))
 
 
 def _load(uid: str, waiting: Sequence[Slice]) -> dict[str, int]:
-    seen = watched.newest_seen((store().seen(uid), *(s.seen for s in waiting)))
-    name = keys.SEEN.of(viewer=uid)
-    pipe = redis().pipeline()
+    seen = watched.newest_seen((get_store().seen(uid), *(s.seen for s in waiting)))
+    name = keys.SEEN.name(viewer=uid)
+    pipe = state_redis().pipeline()
     pipe.zadd(name, {_LOADED: 0, **seen})
     pipe.expire(name, keys.SEEN.ttl or 0)
     skipped = watched.newest_skipped(s.skipped for s in waiting)
@@ -92,7 +92,7 @@ def _load(uid: str, waiting: Sequence[Slice]) -> dict[str, int]:
 def _queue_newest(pipe: Any, family: Key, uid: str, times: Mapping[str, int], most: int) -> None:
     """Add to a sorted set (key → latest epoch seconds) that holds the newest only."""
     if times:
-        name = family.of(viewer=uid)
+        name = family.name(viewer=uid)
         pipe.zadd(name, times, gt=True)
         pipe.zremrangebyrank(name, 0, -most - 1)
         pipe.expire(name, family.ttl)

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
+from activity import keys
 from activity.services.relations import JOB_DUE_AFTER
-from activity.store import store
+from activity.store import get_store
 from activity.types import Activity
-from finishd.lib import keys
-from finishd.lib.keys import HOUR
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
+from core.units import HOUR
 
 KEPT: Final = 2_000  # finished deliveries that are remembered
 WAITING_READ: Final = 100
@@ -39,18 +39,18 @@ class Lag:
 
 def note(activity: Activity, *, now: float) -> None:
     """Remember that a delivery is over. Cost: 1 wait."""
-    pipe = redis().pipeline()
-    pipe.lpush(keys.DELIVERED.of(), f"{now:.3f} {max(now - activity.recorded_at, 0):.3f}")
-    pipe.ltrim(keys.DELIVERED.of(), 0, KEPT - 1)
+    pipe = state_redis().pipeline()
+    pipe.lpush(keys.DELIVERED.name(), f"{now:.3f} {max(now - activity.recorded_at, 0):.3f}")
+    pipe.ltrim(keys.DELIVERED.name(), 0, KEPT - 1)
     pipe.execute()
 
 
 def measure(*, now: float) -> Lag:
     """The lag as it is. Cost: 1 wait, 1 store call (100 documents at most). Raises StoreUnavailable."""
-    raw = cast("list[bytes]", redis().lrange(keys.DELIVERED.of(), 0, -1))
+    raw = cast("list[bytes]", state_redis().lrange(keys.DELIVERED.name(), 0, -1))
     entries = [tuple(map(float, entry.split())) for entry in raw]
     took = sorted(seconds for at, seconds in entries if at > now - HOUR)
-    jobs = store().jobs_waiting(limit=WAITING_READ)
+    jobs = get_store().jobs_waiting(limit=WAITING_READ)
     begun = [job.first_due - JOB_DUE_AFTER for job in jobs if job.kind == "deliver"]
     return Lag(
         finished=len(took),

@@ -9,14 +9,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
-from activity import hot
+from activity import hot, keys
 from activity.services import pending, profiles
-from activity.store import store
+from activity.store import get_store
 from activity.types import Document
-from finishd.lib import keys
-from finishd.lib.naming import Naming
-from finishd.lib.redis import cards, unlink
-from finishd.lib.redis import store as redis
+from core.redis.client import cache_redis, state_redis, unlink
+from core.redis.references import Naming
 
 CHUNK: Final = 500
 _OWN: Final = (
@@ -34,20 +32,20 @@ _OWN: Final = (
 
 def gather(uid: str) -> None:
     """Note whose copies may name the person, for `others`. Cost: 1 store call and 1 wait for 500 followers."""
-    profile = store().profile(uid)
+    profile = get_store().profile(uid)
     _note(uid, sorted(profile.unwanted) if profile else [])
     cursor = ""
-    while followers := store().followers(uid, after=cursor, limit=CHUNK):
+    while followers := get_store().followers(uid, after=cursor, limit=CHUNK):
         _note(uid, followers)
         cursor = followers[-1]
 
 
 def others(uid: str) -> Iterator[list[str]]:
     """Chunks of those whom `gather` noted; one is struck off when the next is asked for."""
-    name = keys.LEAVING.of(viewer=uid)
-    while chunk := cast("list[bytes]", redis().srandmember(name, CHUNK)):
+    name = keys.LEAVING.name(viewer=uid)
+    while chunk := cast("list[bytes]", state_redis().srandmember(name, CHUNK)):
         yield [other.decode() for other in chunk]
-        redis().srem(name, *chunk)
+        state_redis().srem(name, *chunk)
 
 
 def forget(uid: str, *, until: float) -> bool:
@@ -56,18 +54,18 @@ def forget(uid: str, *, until: float) -> bool:
     Cost: 1 SQL, 1 store call for 500 documents, 2 waits. Raises StoreUnavailable; doing it again is safe.
     """
     pending.forget(uid)  # before the store, or a flush would bring it back there
-    while store().erase(uid, limit=CHUNK):
+    while get_store().erase(uid, limit=CHUNK):
         if time.monotonic() > until:
             return False
-    unlink(redis(), [family.of(viewer=uid) for family in _OWN])
-    unlink(cards(), [keys.NAME.of(viewer=uid)])
+    unlink(state_redis(), [family.name(viewer=uid) for family in _OWN])
+    unlink(cache_redis(), [keys.NAME.name(viewer=uid)])
     return True
 
 
 def forget_among(uid: str, people: Sequence[str]) -> None:
     """Take the person off the hot timelines and profiles of up to 500 others. Cost: 3 waits."""
     hot.purge_all(people, uid)
-    unlink(redis(), [keys.PROFILE.of(viewer=other) for other in people])
+    unlink(state_redis(), [keys.PROFILE.name(viewer=other) for other in people])
 
 
 def export(uid: str) -> Iterator[tuple[str, Document]]:
@@ -75,7 +73,7 @@ def export(uid: str) -> Iterator[tuple[str, Document]]:
 
     Jobs are left out: they are on their way, and theirs are about others as well.
     """
-    for collection, document in store().export(uid):
+    for collection, document in get_store().export(uid):
         if collection != "jobs":
             yield collection, {name: value for name, value in document.items() if name != "blocked_by"}
     for document in pending.export(uid):
@@ -85,8 +83,8 @@ def export(uid: str) -> Iterator[tuple[str, Document]]:
 def _note(uid: str, people: Sequence[str]) -> None:
     if not people:
         return
-    name = keys.LEAVING.of(viewer=uid)
-    pipe = redis().pipeline()
+    name = keys.LEAVING.name(viewer=uid)
+    pipe = state_redis().pipeline()
     pipe.sadd(name, *people)
     pipe.expire(name, keys.LEAVING.ttl or 0)
     pipe.execute()

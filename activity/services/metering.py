@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from contextvars import Context
 from typing import Final, cast
 
+from activity import keys
 from activity.store.meter import count_calls
-from finishd.lib import keys
-from finishd.lib.redis import UNAVAILABLE
-from finishd.lib.redis import store as redis
+from core.redis.client import REDIS_UNAVAILABLE, state_redis
 
 FLUSH_EVERY: Final = 5.0  # seconds
 CALLS: Final = "calls"
@@ -54,7 +53,7 @@ def flush(*, at_once: bool = False) -> None:
         _pending.clear()
     try:
         Context().run(_add, sums)
-    except UNAVAILABLE:
+    except REDIS_UNAVAILABLE:
         logger.info("no Redis: what store calls cost is brought there later")
         with _lock:
             _pending.update(sums)
@@ -63,7 +62,7 @@ def flush(*, at_once: bool = False) -> None:
 def totals() -> dict[str, dict[str, int]]:
     """`{"calls"|"read"|"written": {endpoint or task: sum}}`, of calls and of documents. Cost: 1 wait."""
     flush(at_once=True)
-    raw = cast("dict[bytes, bytes]", redis().hgetall(keys.STORE_CALLS.of()))
+    raw = cast("dict[bytes, bytes]", state_redis().hgetall(keys.STORE_CALLS.name()))
     found: dict[str, dict[str, int]] = {CALLS: {}, READ: {}, WRITTEN: {}}
     for field, number in sorted(raw.items()):
         kind, _, label = field.decode().partition(" ")
@@ -72,7 +71,7 @@ def totals() -> dict[str, dict[str, int]]:
 
 
 def _add(sums: Mapping[str, int]) -> None:
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     for field, number in sums.items():
-        pipe.hincrby(keys.STORE_CALLS.of(), field, number)
+        pipe.hincrby(keys.STORE_CALLS.name(), field, number)
     pipe.execute()

@@ -5,17 +5,17 @@ from typing import Any
 
 import orjson
 
-from activity.store import store
+from activity import keys
+from activity.store import get_store
 from activity.types import NAMELESS, TimelineRow
-from finishd.lib import keys
-from finishd.lib.redis import cards as redis
+from core.redis.client import cache_redis
 
 Name = tuple[str | None, str | None]  # name, picture
 
 
 def queue(pipe: Any, uids: Sequence[str]) -> None:
     """Queue one read of these people's names on CACHE_URL's client; `take` reads its answer."""
-    pipe.mget([keys.NAME.of(viewer=uid) for uid in uids])
+    pipe.mget([keys.NAME.name(viewer=uid) for uid in uids])
 
 
 def take(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name]:
@@ -34,15 +34,15 @@ def known(uids: Iterable[str]) -> dict[str, Name]:
     wanted = list(dict.fromkeys(uids))
     if not wanted:
         return {}
-    found: list[Any] = redis().mget([keys.NAME.of(viewer=uid) for uid in wanted])
+    found: list[Any] = cache_redis().mget([keys.NAME.name(viewer=uid) for uid in wanted])
     return _taken(wanted, found)
 
 
 def keep(names: Mapping[str, Name]) -> None:
     """Write through. Cost: 1 wait."""
-    pipe = redis().pipeline()
+    pipe = cache_redis().pipeline()
     for uid, name in names.items():
-        pipe.set(keys.NAME.of(viewer=uid), orjson.dumps(name), ex=keys.NAME.ttl)
+        pipe.set(keys.NAME.name(viewer=uid), orjson.dumps(name), ex=keys.NAME.ttl)
     pipe.execute()
 
 
@@ -51,11 +51,11 @@ def keep_from(rows: Sequence[TimelineRow]) -> None:
 
     What is known already stays: a row keeps the name of its day. Cost: 1 wait.
     """
-    pipe = redis().pipeline()
+    pipe = cache_redis().pipeline()
     for row in rows:
         if row.actor_name:
             name = orjson.dumps((row.actor_name, row.actor_picture))
-            pipe.set(keys.NAME.of(viewer=row.actor), name, ex=keys.NAME.ttl, nx=True)
+            pipe.set(keys.NAME.name(viewer=row.actor), name, ex=keys.NAME.ttl, nx=True)
     pipe.execute()
 
 
@@ -65,7 +65,7 @@ def _taken(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name
     }
     missing = [uid for uid in uids if uid not in called]
     if missing:
-        profiles = store().profiles(missing)
+        profiles = get_store().profiles(missing)
         loaded = {
             uid: (profiles[uid].name, profiles[uid].picture) if uid in profiles else (None, None)
             for uid in missing

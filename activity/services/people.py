@@ -1,7 +1,7 @@
 """Who somebody is, as their token says."""
 
 from activity.services import names, profiles
-from activity.store import store
+from activity.store import get_store
 from activity.types import NAME_LENGTH, PICTURE_LENGTH
 
 
@@ -16,6 +16,6 @@ def greet(uid: str, name: str | None, picture: str | None) -> None:
         return
     known_name, known_picture = names.known([uid])[uid]
     if (name or known_name, picture or known_picture) != (known_name, known_picture):
-        profile = store().save_name(uid, name, picture)
+        profile = get_store().save_name(uid, name, picture)
         profiles.write(profile)
         names.keep({uid: (profile.name, profile.picture)})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from activity.services import liking, profiles
-from activity.store import store
+from activity.store import get_store
 from activity.types import Preferences, Profile
 from content.services import genres
 from content.types import title_key
@@ -36,7 +36,7 @@ def sync(
         movies_liking=_liking("movie", movies),
         shows_liking=_liking("tv", shows),
     )
-    profile = store().save_preferences(uid, wanted)
+    profile = get_store().save_preferences(uid, wanted)
     profiles.write(profile)
     return profile, unknown
 

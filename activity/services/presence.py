@@ -3,26 +3,26 @@
 from collections.abc import Sequence
 from typing import Any
 
-from finishd.lib import keys
-from finishd.lib.redis import store as redis
+from activity import keys
+from core.redis.client import state_redis
 
 
 def key(uid: str) -> str:
-    return keys.ACTIVE.of(viewer=uid)
+    return keys.ACTIVE.name(viewer=uid)
 
 
 def rebuilding_key(uid: str) -> str:
-    return keys.REBUILDING.of(viewer=uid)
+    return keys.REBUILDING.name(viewer=uid)
 
 
 def mark(uid: str) -> None:
     """They were here. Cost: 1 wait."""
-    redis().set(key(uid), 1, ex=keys.ACTIVE.ttl)
+    state_redis().set(key(uid), 1, ex=keys.ACTIVE.ttl)
 
 
 def here(uid: str) -> bool:
     """Whether they were here lately; they are now. Cost: 1 wait."""
-    return redis().getex(key(uid), ex=keys.ACTIVE.ttl) is not None
+    return state_redis().getex(key(uid), ex=keys.ACTIVE.ttl) is not None
 
 
 def queue_state(pipe: Any, uid: str) -> None:
@@ -41,5 +41,5 @@ def awake(uids: Sequence[str]) -> list[str]:
     """Those of a chunk of people who were here in the last 30 days. Cost: 1 wait."""
     if not uids:
         return []
-    there = redis().mget([key(uid) for uid in uids])
+    there = state_redis().mget([key(uid) for uid in uids])
     return [uid for uid, mark in zip(uids, there, strict=True) if mark is not None]

@@ -6,14 +6,14 @@ from typing import Any, cast
 import orjson
 from redis import Redis
 
-from activity.store import store
+from activity import keys
+from activity.store import get_store
 from activity.types import Profile
-from finishd.lib import keys
-from finishd.lib.redis import Lua
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
+from core.redis.script import Script
 
 # KEYS: profile. ARGV: version, value, ttl. The value is `<version>|<json>`.
-_WRITE = Lua("""
+_WRITE = Script("""
 local header = redis.call('GETRANGE', KEYS[1], 0, 20)
 local there = tonumber(string.match(header, '^(%d+)|'))
 if there and there > tonumber(ARGV[1]) then return 0 end
@@ -24,7 +24,7 @@ return 1
 
 def key(uid: str) -> str:
     """The Redis key to read in one's own pipeline; give the answer to `take`."""
-    return keys.PROFILE.of(viewer=uid)
+    return keys.PROFILE.name(viewer=uid)
 
 
 def take(uid: str, raw: bytes | None) -> Profile:
@@ -34,19 +34,19 @@ def take(uid: str, raw: bytes | None) -> Profile:
     """
     if raw is not None:
         return unpacked(uid, raw)
-    profile = store().profile(uid) or Profile(uid)
+    profile = get_store().profile(uid) or Profile(uid)
     write(profile)
     return profile
 
 
 def read(uid: str) -> Profile:
     """`take` with a read of its own. Cost: 1 wait more. Raises StoreUnavailable."""
-    return take(uid, cast("bytes | None", redis().get(key(uid))))
+    return take(uid, cast("bytes | None", state_redis().get(key(uid))))
 
 
 def write(profile: Profile) -> None:
     """Write through to Redis unless it holds a newer version. Cost: 1 wait."""
-    _queue(redis(), profile)
+    _queue(state_redis(), profile)
 
 
 def _queue(client: Redis, profile: Profile) -> None:
@@ -56,8 +56,8 @@ def _queue(client: Redis, profile: Profile) -> None:
 
 def refresh(uids: Sequence[str]) -> None:
     """Write through what a task changed in bulk, up to 1,000 people. Cost: 1 store call, 2 waits."""
-    pipe = redis().pipeline()
-    for profile in store().profiles(uids).values():
+    pipe = state_redis().pipeline()
+    for profile in get_store().profiles(uids).values():
         _queue(pipe, profile)
     pipe.execute()
 

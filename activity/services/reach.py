@@ -10,7 +10,7 @@ from typing import Final
 from django.conf import settings
 
 from activity.services import edges, profiles, timelines
-from activity.store import store
+from activity.store import get_store
 from activity.types import Profile, Reach
 
 DUE_AFTER: Final = 30.0
@@ -25,14 +25,14 @@ def pulls(uid: str, followers: int, *, now: float) -> bool:
     Their profile is written through as well, in case nobody lived to do so after the change.
     Cost: 1 store call and 1 wait; on a crossing a call more, for an account that is pulled 2 calls and 1 wait.
     """
-    profile = store().profile(uid) or Profile(uid)
+    profile = get_store().profile(uid) or Profile(uid)
     wanted: Reach | None = None
     if profile.reach == "pushed" and followers > settings.FANOUT_PUSH_LIMIT:
         wanted = "rising"
     elif profile.reach == "pulled" and followers < settings.FANOUT_PUSH_LIMIT * 0.8:
         wanted = "sinking"
     if wanted is not None:
-        profile = store().set_reach(uid, wanted, due=now)
+        profile = get_store().set_reach(uid, wanted, due=now)
     profiles.write(profile)
     if profile.reach != "pushed":
         timelines.refresh_recent(uid)
@@ -41,7 +41,7 @@ def pulls(uid: str, followers: int, *, now: float) -> bool:
 
 def refresh_pulled(uid: str) -> bool:
     """Whether this account is pulled only; its list is made anew then, and on its way up or down."""
-    profile = store().profile(uid) or Profile(uid)
+    profile = get_store().profile(uid) or Profile(uid)
     if profile.reach != "pushed":
         timelines.refresh_recent(uid)
     return profile.reach == "pulled"
@@ -53,13 +53,13 @@ def cross(uid: str, *, direction: str, cursor: str, now: float) -> tuple[Reach, 
     The direction and the next cursor, None when the crossing is over. `direction` is empty at the start; a
     chain of another one than the account's, which it outlived, ends. Idempotent.
     """
-    profile = store().profile(uid)
-    job = store().job("cross", uid)
+    profile = get_store().profile(uid)
+    job = get_store().job("cross", uid)
     if profile is None or job is None or profile.reach not in {"rising", "sinking"}:
         if profile is not None:
             profiles.write(profile)
         if job is not None:
-            store().finish(job)
+            get_store().finish(job)
         return None
     if direction not in {"", profile.reach}:
         return None
@@ -67,13 +67,13 @@ def cross(uid: str, *, direction: str, cursor: str, now: float) -> tuple[Reach, 
     if rising and not cursor:
         timelines.refresh_recent(uid)  # it may be there since the last time, and old
     size = TOLD_AT_ONCE if rising else FILLED_AT_ONCE
-    followers = store().followers(uid, after=cursor, limit=size)
+    followers = get_store().followers(uid, after=cursor, limit=size)
     _told(uid, followers, rising=rising)
     if len(followers) == size:
-        store().postpone(job, due=now + DUE_AFTER)
+        get_store().postpone(job, due=now + DUE_AFTER)
         return profile.reach, followers[-1]
-    profiles.write(store().set_reach(uid, "pulled" if rising else "pushed", due=now))
-    store().finish(job)
+    profiles.write(get_store().set_reach(uid, "pulled" if rising else "pushed", due=now))
+    get_store().finish(job)
     return None
 
 
@@ -83,13 +83,13 @@ def tell(viewer: Profile, actor: str) -> Profile:
     Their profile then. Cost: 1 store call for an account that is pushed to everybody, else 2, and 2 for a change.
     """
     for _ in range(TELL_TRIES):
-        target = store().profile(actor)
+        target = get_store().profile(actor)
         pulled = target is not None and target.reach in {"rising", "pulled"}
-        wanted = pulled and bool(store().edges([(viewer.uid, actor)]))
+        wanted = pulled and bool(get_store().edges([(viewer.uid, actor)]))
         if (actor in viewer.pulled) == wanted:
             return viewer
-        store().tell_pulled([viewer.uid], actor, pulled=wanted)
-        viewer = store().profile(viewer.uid) or viewer
+        get_store().tell_pulled([viewer.uid], actor, pulled=wanted)
+        viewer = get_store().profile(viewer.uid) or viewer
     raise RuntimeError(f"the reach of {actor} keeps changing")
 
 
@@ -99,10 +99,10 @@ def _told(uid: str, followers: list[str], *, rising: bool) -> None:
     if not rising:
         for viewer in followers:
             edges.sync(viewer, uid)
-    store().tell_pulled(followers, uid, pulled=rising)
+    get_store().tell_pulled(followers, uid, pulled=rising)
     if rising:
-        linked = store().edges([(viewer, uid) for viewer in followers])
+        linked = get_store().edges([(viewer, uid) for viewer in followers])
         gone = [viewer for viewer in followers if (viewer, uid) not in linked]
         if gone:
-            store().tell_pulled(gone, uid, pulled=False)
+            get_store().tell_pulled(gone, uid, pulled=False)
     profiles.refresh(followers)

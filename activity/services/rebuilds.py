@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from activity import dispatch, hot
+from activity import dispatch, hot, keys
 from activity.services import edges, presence
-from activity.store import store
+from activity.store import get_store
 from activity.types import Job, Profile
-from finishd.lib import keys
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
 
 FOLLOWEES: Final = 200  # most recently active of those they follow
 NEWEST: Final = 20  # activities of each
@@ -42,9 +41,9 @@ def returned(profile: Profile, *, now: float) -> bool:
     if profile.following == 0:
         presence.mark(profile.uid)
         return False
-    store().put_job(Job("rebuild", profile.uid, due=now + JOB_DUE_AFTER))
+    get_store().put_job(Job("rebuild", profile.uid, due=now + JOB_DUE_AFTER))
     presence.mark(profile.uid)
-    if redis().set(presence.rebuilding_key(profile.uid), 1, nx=True, ex=keys.REBUILDING.ttl):
+    if state_redis().set(presence.rebuilding_key(profile.uid), 1, nx=True, ex=keys.REBUILDING.ttl):
         dispatch.after_commit("rebuild", profile.uid)
     return True
 
@@ -60,27 +59,27 @@ def rebuild(uid: str) -> int:
     """
     latest: list[Profile] = []
     try:
-        if (job := store().job("rebuild", uid)) is not None:
+        if (job := get_store().job("rebuild", uid)) is not None:
             job = replace(job, version=secrets.randbelow(2**31))
-            store().put_job(job)
+            get_store().put_job(job)
             _empty(uid)
-            followed = [edge.uid for edge in store().following_edges(uid, limit=FOLLOWS_READ)]
-            people = store().profiles(followed)
+            followed = [edge.uid for edge in get_store().following_edges(uid, limit=FOLLOWS_READ)]
+            people = get_store().profiles(followed)
             latest = sorted(people.values(), key=lambda p: (-p.active_at, p.uid))[:FOLLOWEES]
             for person in latest:
                 edges.sync(uid, person.uid, newest=NEWEST)
-            store().trim_timeline(uid, keep=hot.ROWS_KEPT)
-            store().finish(job)
+            get_store().trim_timeline(uid, keep=hot.ROWS_KEPT)
+            get_store().finish(job)
     finally:
-        redis().delete(presence.rebuilding_key(uid))
+        state_redis().delete(presence.rebuilding_key(uid))
     return len(latest)
 
 
 def _empty(uid: str) -> None:
     while True:
-        rows = store().timeline(uid, limit=PAGE)
+        rows = get_store().timeline(uid, limit=PAGE)
         if rows:
-            store().drop_rows([(uid, row.actor, row.title) for row in rows])
+            get_store().drop_rows([(uid, row.actor, row.title) for row in rows])
         if len(rows) < PAGE:
             break
     hot.forget(uid)

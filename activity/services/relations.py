@@ -4,7 +4,7 @@ from typing import Final
 
 from activity import dispatch
 from activity.services import liking, profiles, rebuilds
-from activity.store import store
+from activity.store import get_store
 from activity.types import Recorded, Relation
 
 JOB_DUE_AFTER: Final = 20.0
@@ -22,7 +22,7 @@ def state(uid: str, title: str, relation: Relation, *, source: str | None, now: 
     Raises StoreUnavailable, and then nothing was kept.
     """
     weight = max(_RATED.get(relation.rating or 0, 0.0), _FAVORITE if relation.favorite else 0.0)
-    recorded = store().record(
+    recorded = get_store().record(
         uid,
         title,
         relation,

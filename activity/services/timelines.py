@@ -4,20 +4,19 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from activity import hot
+from activity import hot, keys
 from activity.services import names
-from activity.store import store
+from activity.store import get_store
 from activity.types import PULLED_READ, Activity, Profile, TimelineEntry, TimelineRow
-from finishd.lib import keys
-from finishd.lib.redis import Lua
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
+from core.redis.script import Script
 
 ROWS_LOADED: Final = 100  # rows that a cold timeline is read from the store with
 RECENT_KEPT: Final = 100  # rows of a many-follower account that plans merge
 REFRESH_TRIES: Final = 5
 
 # KEYS: recent. ARGV: whether to keep what is there, ttl, member, score …
-_SET_RECENT = Lua("""
+_SET_RECENT = Script("""
 if ARGV[1] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then return end
 redis.call('DEL', KEYS[1])
 for i = 3, #ARGV, 2 do redis.call('ZADD', KEYS[1], ARGV[i + 1], ARGV[i]) end
@@ -29,7 +28,7 @@ def queue_read(pipe: Any, viewer: Profile) -> None:
     """Queue the viewer's timeline and what the many-follower accounts they follow did lately, for `take`."""
     hot.queue_read(pipe, hot.key(viewer.uid))
     for actor in viewer.pulled[:PULLED_READ]:
-        hot.queue_read(pipe, keys.RECENT.of(viewer=actor))
+        hot.queue_read(pipe, keys.RECENT.name(viewer=actor))
 
 
 def take(viewer: Profile, answers: Sequence[Any]) -> list[TimelineEntry]:
@@ -90,7 +89,7 @@ def refresh_recent(actor: str) -> None:
 
 
 def _load(uid: str) -> list[TimelineRow]:
-    rows = hot.load(uid, lambda: store().timeline(uid, limit=ROWS_LOADED), limit=ROWS_LOADED)
+    rows = hot.load(uid, lambda: get_store().timeline(uid, limit=ROWS_LOADED), limit=ROWS_LOADED)
     names.keep_from(rows)
     return rows
 
@@ -103,11 +102,11 @@ def _load_recent(actor: str) -> list[TimelineRow]:
 
 
 def _recent(actor: str) -> list[TimelineRow]:
-    return [row_of(activity, (None, None)) for activity in store().activities(actor, limit=RECENT_KEPT)]
+    return [row_of(activity, (None, None)) for activity in get_store().activities(actor, limit=RECENT_KEPT)]
 
 
 def _set_recent(actor: str, rows: Sequence[TimelineRow], *, only_if_missing: bool) -> None:
     args: list[Any] = [int(only_if_missing), keys.RECENT.ttl, "", 0]
     for row in rows:
         args += hot.scored(row)
-    _SET_RECENT.run(redis(), keys=[keys.RECENT.of(viewer=actor)], args=args)
+    _SET_RECENT.run(state_redis(), keys=[keys.RECENT.name(viewer=actor)], args=args)

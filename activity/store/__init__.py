@@ -19,7 +19,7 @@ IMPLEMENTATIONS = {
 
 
 @cache
-def store() -> ActivityStore:
+def get_store() -> ActivityStore:
     """The store that ACTIVITY_STORE names, made once per process."""
     try:
         module, _, name = IMPLEMENTATIONS[settings.ACTIVITY_STORE].rpartition(".")

@@ -8,13 +8,13 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 from activity.types import StoreUnavailable
-from finishd.lib import deadline
-from finishd.lib.breaker import Breaker, BreakerOpen, register
+from core import deadlines
+from core.circuit import CircuitBreaker, CircuitOpen, register
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-breaker = register(Breaker("store", counts=(StoreUnavailable,)))
+breaker = register(CircuitBreaker("store", counts=(StoreUnavailable,)))
 
 # Calls that only read; what the others touch they write, also where they look first.
 _READERS: Final = frozenset(
@@ -98,12 +98,12 @@ def guarded(call: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(call)
     def within(*args: P.args, **kwargs: P.kwargs) -> R:
-        if deadline.left_here() <= 0:
+        if deadlines.remaining_optional() <= 0:
             raise StoreUnavailable("it is too late for another call")
         try:
             with breaker.guard():
                 return call(*args, **kwargs)
-        except BreakerOpen as reason:
+        except CircuitOpen as reason:
             raise StoreUnavailable(str(reason)) from reason
 
     return within

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from activity.types import LIKINGS
-from finishd.lib.keys import DAY
+from core.units import DAY
 
 # A genre's sum at which its affinity is one half: three titles liked in full.
 HALF: Final = 3.0

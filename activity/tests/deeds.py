@@ -7,9 +7,9 @@ import pytest
 
 from activity import hot
 from activity.services import follows, presence, profiles, relations, timelines
-from activity.store import store
+from activity.store import get_store
 from activity.types import Relation, TimelineRow
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
 from finishd.testing.people import Message, Messages
 
 NOW = 1_795_000_000.0
@@ -42,16 +42,16 @@ def friends(messages: Messages, *uids: str, of: str = "kofi") -> None:
 
 def left() -> set[tuple[str, str]]:
     """Jobs that are not done: (kind, subject)."""
-    return {(job.kind, job.subject) for job in store().jobs_due(now=NOW * 2, limit=1_000)}
+    return {(job.kind, job.subject) for job in get_store().jobs_due(now=NOW * 2, limit=1_000)}
 
 
 def durable(viewer: str) -> list[str]:
     """Titles on the timeline in the store, by actor."""
-    return [f"{row.actor} {row.title}" for row in store().timeline(viewer, limit=1_000)]
+    return [f"{row.actor} {row.title}" for row in get_store().timeline(viewer, limit=1_000)]
 
 
 def kept_hot(viewer: str) -> list[str] | None:
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     hot.queue_read(pipe, hot.key(viewer))
     rows = hot.taken(pipe.execute()[0])
     return None if rows is None else [f"{row.actor} {row.title}" for row in rows]
@@ -60,7 +60,7 @@ def kept_hot(viewer: str) -> list[str] | None:
 def seen(viewer: str) -> list[TimelineRow]:
     """What a plan reads, loading it if need be."""
     profile = profiles.read(viewer)
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     timelines.queue_read(pipe, profile)
     entries = timelines.take(profile, pipe.execute())
     return [row for entry in entries for row in entry.supporters]
@@ -86,7 +86,7 @@ def sweep(messages: Messages) -> None:
 
 def meanwhile(patch: pytest.MonkeyPatch, method: str, act: Callable[[], Any], *, time: int = 1) -> None:
     """Let something happen right after the store answered this call for the `time`th time, once."""
-    real = getattr(type(store()), method)
+    real = getattr(type(get_store()), method)
     calls = [0]
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -96,7 +96,7 @@ def meanwhile(patch: pytest.MonkeyPatch, method: str, act: Callable[[], Any], *,
             act()
         return answer
 
-    patch.setattr(type(store()), method, call)
+    patch.setattr(type(get_store()), method, call)
 
 
 def die() -> None:

@@ -13,8 +13,8 @@ from activity import admin
 from activity.models import Activity, Follow, Job, Person
 from activity.services import fanout, follows, people, relations
 from activity.types import Relation
-from finishd.lib import redis as redis_module
-from finishd.lib.redis import store as redis
+from core.redis import client as redis_module
+from core.redis.client import state_redis
 from finishd.run.embedded_redis import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -41,7 +41,7 @@ def busy() -> None:
     for title in ("movie:1", "movie:2"):
         recorded = relations.state("kofi", title, Relation(favorite=True), source=None, now=now - 10)
     fanout.chunk("kofi", "movie:2", recorded.activity.version, now=now)
-    redis().delete("fanout")
+    state_redis().delete("fanout")
 
 
 @pytest.mark.usefixtures("busy")
@@ -100,7 +100,7 @@ class TestLooking:
         assert client.get(ACTIVITIES).status_code == 403
         again = {"action": "queue_again", "_selected_action": [Job.objects.first().pk]}  # type: ignore[union-attr]
         client.post(JOBS, again)
-        assert redis().llen("fanout") == 0
+        assert state_redis().llen("fanout") == 0
 
     def test_with_another_store_there_is_nothing_to_see(self, staff: Client, settings: Any) -> None:
         settings.ACTIVITY_STORE = "firestore"
@@ -114,7 +114,7 @@ class TestQueueAgain:
         again = {"action": "queue_again", "_selected_action": [job.pk for job in Job.objects.all()]}
         page = staff.post(JOBS, again, follow=True)
         assert b"2 jobs queued again." in page.content
-        assert redis().llen("fanout") == 2
+        assert state_redis().llen("fanout") == 2
 
     def test_without_a_broker_it_says_so(self, staff: Client, redis_server: RedisServer) -> None:
         again = {"action": "queue_again", "_selected_action": [job.pk for job in Job.objects.all()]}

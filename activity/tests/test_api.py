@@ -10,18 +10,16 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from activity import hot
+from activity import hot, keys
 from activity.services import names, presence, profiles
-from activity.store import store
+from activity.store import get_store
 from activity.store.base import ActivityStore
 from activity.store.meter import Tally, count_calls
 from activity.tests.deeds import seen, shown
 from content.models import Item
 from content.services import items
 from content.tests.factories import ItemFactory
-from finishd.lib import keys
-from finishd.lib.redis import count_waits
-from finishd.lib.redis import store as redis
+from core.redis.client import count_round_trips, state_redis
 from finishd.testing.api import THROTTLE, client_of, token_of
 from finishd.testing.people import Messages
 
@@ -71,7 +69,7 @@ class Cost:
 @contextmanager
 def cost() -> Iterator[Cost]:
     spent = Cost()
-    with count_waits() as waits, count_calls() as tally:
+    with count_round_trips() as waits, count_calls() as tally:
         yield spent
     spent.waits, spent.store = waits, tally
 
@@ -146,7 +144,7 @@ class TestCosts:
     def test_a_delivery_costs_the_same_for_five_followers_as_for_fifty(self, messages: Messages) -> None:
         for number in range(50):
             presence.mark(f"fan-{number}")
-            store().follow(f"fan-{number}", "kofi" if number < 5 else "mei", now=0, due=0)
+            get_store().follow(f"fan-{number}", "kofi" if number < 5 else "mei", now=0, due=0)
         costs = []
         for actor in ("kofi", "mei"):
             sync(actor, 605, is_favorite=True)
@@ -177,21 +175,21 @@ class TestTitles:
         assert (first["success"], first["user_id"], first["title_id"]) == (True, "ama", "603")
         assert (first["status"], first["is_favorite"], first["message"]) == (None, True, "Saved")
         assert len(messages.waiting) == 1
-        before = store().activity("ama", "movie:603")
+        before = get_store().activity("ama", "movie:603")
         again = sync("ama", is_favorite=True, source="friend")
         assert again["message"] == "Nothing changed"
         assert len(messages.waiting) == 1
-        assert store().activity("ama", "movie:603") == before
+        assert get_store().activity("ama", "movie:603") == before
 
     def test_films_and_series_of_one_number_are_two_titles(self) -> None:
         sync("ama", 1, is_favorite=True)
         sync("ama", 1, media_type="tv", status="watching")
-        assert {a.title for a in store().activities("ama")} == {"movie:1", "tv:1"}
+        assert {a.title for a in get_store().activities("ama")} == {"movie:1", "tv:1"}
 
     def test_the_body_states_the_whole_relation(self) -> None:
         sync("ama", status="watching", rating=4, is_favorite=True)
         sync("ama", rating=4)
-        activity = store().activity("ama", "movie:603")
+        activity = get_store().activity("ama", "movie:603")
         assert activity is not None
         assert (activity.relation.status, activity.relation.favorite, activity.relation.rating) == (
             None,
@@ -199,7 +197,7 @@ class TestTitles:
             4,
         )
         sync("ama")
-        assert store().activities("ama") == []
+        assert get_store().activities("ama") == []
 
     def test_another_rating_is_delivered_and_does_not_move_it(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
@@ -265,25 +263,25 @@ class TestNames:
         sync("kofi", is_favorite=True)
         messages.run_all()
         assert names.known(["kofi"]) == {"kofi": ("Kofi", None)}
-        assert [row.actor_name for row in store().timeline("ama")] == ["Kofi"]
-        kept = store().profile("kofi")
+        assert [row.actor_name for row in get_store().timeline("ama")] == ["Kofi"]
+        kept = get_store().profile("kofi")
         assert kept is not None
         assert kept.name == "Kofi"
 
     def test_without_one_it_is_someone_you_follow_and_no_name_is_made_up(self, messages: Messages) -> None:
-        store().follow("ama", "nameless", now=0, due=0)
+        get_store().follow("ama", "nameless", now=0, due=0)
         from activity.tests.deeds import state  # noqa: PLC0415
 
         state("nameless")
         messages.run_all()
         assert names.take(["nameless"], [None])["nameless"][0] == "Someone you follow"
-        assert [row.actor_name for row in store().timeline("ama")] == [None]
+        assert [row.actor_name for row in get_store().timeline("ama")] == [None]
 
     def test_an_endless_picture_is_left_out(self) -> None:
         from activity.services import people  # noqa: PLC0415
 
         people.greet("ama", "A" * 300, "https://example.com/" + "x" * 1_500)
-        kept = store().profile("ama")
+        kept = get_store().profile("ama")
         assert kept is not None
         assert (kept.name, kept.picture) == ("A" * 200, None)
 
@@ -338,7 +336,7 @@ class TestFollows:
         assert ask("ama", "stats/mei")["followers_count"] == 0
         for uid in names_of:
             assert ask("ama", f"stats/{uid}")["following_count"] == 1
-            kept = store().profile(uid)
+            kept = get_store().profile(uid)
             assert kept is not None
             assert kept.following == profiles.read(uid).following == 1
 
@@ -378,7 +376,7 @@ class TestFollows:
         hot.forget("ama")
         ok(client_of("ama").post(BLOCK, {"target_uid": "kofi", "action": "block"}))
         assert (shown("ama"), shown("kofi")) == ([], [])
-        assert (store().timeline("ama"), store().timeline("kofi")) == ([], [])
+        assert (get_store().timeline("ama"), get_store().timeline("kofi")) == ([], [])
 
 
 class TestStoreAway:
@@ -403,9 +401,9 @@ class TestStoreAway:
         assert int(answer["Retry-After"]) >= 1
         assert messages.waiting == []
         away.undo()
-        assert store().activities("ama") == []
-        assert store().jobs_due(now=3e9) == []
-        assert store().edges([("ama", "kofi")]) == set()
+        assert get_store().activities("ama") == []
+        assert get_store().jobs_due(now=3e9) == []
+        assert get_store().edges([("ama", "kofi")]) == set()
 
     @pytest.mark.parametrize("path", ["followers/ama", "following/ama", "stats/ama", "mutuals/ama"])
     def test_so_are_lists(self, path: str, people_store_down: pytest.MonkeyPatch) -> None:
@@ -415,6 +413,6 @@ class TestStoreAway:
 
     def test_the_feed_goes_on(self, people_store_down: pytest.MonkeyPatch) -> None:
         for key in (keys.PROFILE, keys.TIMELINE, keys.SEEN):
-            redis().delete(key.of(viewer="ama"))
+            state_redis().delete(key.name(viewer="ama"))
         page = ok(client_of("ama").get("/api/v1/feed"))
         assert "profile" in page["meta"]["degraded"]

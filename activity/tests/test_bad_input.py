@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from activity.services import presence
-from activity.store import store
+from activity.store import get_store
 from activity.store.base import ActivityStore
 from activity.types import is_uid
 from finishd.testing.api import client_of
@@ -116,9 +116,9 @@ def assert_refused(answer: Any, *, status: int = 400) -> None:
 
 def assert_nothing_stored(messages: Messages) -> None:
     assert messages.waiting == []
-    assert store().activities("ama") == []
-    assert store().jobs_due(now=3e9) == []
-    profile = store().profile("ama")
+    assert get_store().activities("ama") == []
+    assert get_store().jobs_due(now=3e9) == []
+    profile = get_store().profile("ama")
     assert profile is None or (profile.following, profile.genres, profile.unwanted) == (0, (), frozenset())
 
 

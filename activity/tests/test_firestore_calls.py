@@ -21,7 +21,7 @@ from activity.tests.firestore_wire import Recorder
 from activity.tests.store_contract import DUE, HOSTILE, LIKED, NOW, do, row
 from activity.tests.test_store_bounds import COSTS, PEOPLE, furnish
 from activity.types import StoreUnavailable, TimelineRow
-from finishd.lib.breaker import Breaker
+from core.circuit import CircuitBreaker
 from finishd.testing.firestore import Database
 from finishd.testing.proxy import Proxy
 
@@ -39,7 +39,9 @@ LONG = {"profiles", "tell_pulled", "edges", "put_rows", "drop_rows", "trim_timel
 @pytest.fixture(autouse=True)
 def _own_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that never opens: each method is to meet the failure itself."""
-    monkeypatch.setattr(meter, "breaker", Breaker("test", counts=(StoreUnavailable,), failures=1_000_000))
+    monkeypatch.setattr(
+        meter, "breaker", CircuitBreaker("test", counts=(StoreUnavailable,), failures=1_000_000)
+    )
 
 
 @pytest.fixture

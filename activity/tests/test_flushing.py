@@ -8,16 +8,15 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
+from activity import keys
 from activity.models import PendingHistory
 from activity.services import flushing, history, pending, profiles
-from activity.store import store
+from activity.store import get_store
 from activity.store.meter import count_calls
 from activity.tests.deeds import Killed, die, meanwhile, state
 from activity.types import SEEN_KEPT
 from content.tests.factories import ItemFactory
-from finishd.lib import keys
-from finishd.lib.redis import count_waits
-from finishd.lib.redis import store as redis
+from core.redis.client import count_round_trips, state_redis
 from finishd.testing.events import did, happen
 from finishd.testing.people import Clock, Message, Messages
 
@@ -51,12 +50,12 @@ def test_what_was_seen_and_learned_arrives_and_nothing_stays_behind(clock: Clock
     assert profiles.read("ama").affinities == {"comedy": 0.1429, "drama": 0.25}  # of the liked title
     assert flush(NOW + EVERY) == 1
     profile = profiles.read("ama")
-    assert profile == store().profile("ama")
+    assert profile == get_store().profile("ama")
     # 1 + (0.1 + 1 + 0.5 - 0.3) = 2.3 of 2.3 + 3, and the half of it in the second genre
     assert profile.affinities == {"comedy": 0.2771, "drama": 0.434}
     assert profile.skipped == {"movie:603": NOW}
     assert profile.choice_version == choices
-    assert store().seen("ama") == {"film": NOW}
+    assert get_store().seen("ama") == {"film": NOW}
     assert left() == 0
 
 
@@ -70,7 +69,7 @@ def test_a_viewer_is_written_once_in_ten_minutes_at_most(clock: Clock) -> None:
         written += [minute] * tally.calls.count("add_history")
     assert written == [10, 21, 32]
     flush(clock.now + EVERY)
-    assert len(store().seen("ama")) == 40
+    assert len(get_store().seen("ama")) == 40
 
 
 def test_the_newest_five_thousand_are_kept_exactly(clock: Clock) -> None:
@@ -80,14 +79,14 @@ def test_the_newest_five_thousand_are_kept_exactly(clock: Clock) -> None:
 
     binge(1_000, 5_900)
     binge(0, 1_200)  # from a phone that was away
-    assert store().seen("ama") == {f"film-{n}": NOW - 9_000 + n for n in range(900, 900 + SEEN_KEPT)}
+    assert get_store().seen("ama") == {f"film-{n}": NOW - 9_000 + n for n in range(900, 900 + SEEN_KEPT)}
 
 
 def test_what_a_viewer_costs(clock: Clock) -> None:
     for uid in ("ama", "kofi"):
         for number in range(5):
             view(clock, uid, f"film-{number}")
-    with count_waits() as waits, count_calls() as tally, CaptureQueriesContext(connection) as queries:
+    with count_round_trips() as waits, count_calls() as tally, CaptureQueriesContext(connection) as queries:
         assert flush(NOW + EVERY) == 2
     assert (tally.calls, tally.documents) == (["add_history"] * 2, 4)
     assert (
@@ -109,7 +108,7 @@ def test_a_dead_store_delays_and_loses_nothing(
     assert history.take("ama", _answers("ama")).seen == {"film-1"}
     people_store_down.undo()
     assert flush(NOW + 3 * EVERY) == 2
-    assert store().seen("ama") == store().seen("kofi") == {"film-1": NOW}
+    assert get_store().seen("ama") == get_store().seen("kofi") == {"film-1": NOW}
 
 
 @pytest.mark.parametrize("step", ["profiles.write", "history.forget", "pending.drop"])
@@ -122,7 +121,7 @@ def test_killed_behind_the_stores_write_it_adds_nothing_twice(
         patch.setattr(f"activity.services.{step}", lambda *_: die())
         with pytest.raises(Killed):
             flush(NOW + EVERY)
-    once = store().profile("ama")
+    once = get_store().profile("ama")
     assert left() == 1
     assert flush(NOW + EVERY + 1) == 0  # not before its time, even so
     view(clock, "ama", "film-2")
@@ -130,7 +129,7 @@ def test_killed_behind_the_stores_write_it_adds_nothing_twice(
     assert once is not None
     assert once.affinities == {"drama": 0.25}
     assert profiles.read("ama").affinities == once.affinities
-    assert store().seen("ama") == {"film-2": NOW}  # who likes an item has not therefore seen it
+    assert get_store().seen("ama") == {"film-2": NOW}  # who likes an item has not therefore seen it
     assert left() == 0
 
 
@@ -152,7 +151,9 @@ def test_of_two_flushes_at_once_one_writes(clock: Clock) -> None:
     for thread in flushes:
         thread.join()
     assert sum(flushed) == 6
-    assert [profile.version for profile in store().profiles([f"p{n}" for n in range(6)]).values()] == [1] * 6
+    assert [profile.version for profile in get_store().profiles([f"p{n}" for n in range(6)]).values()] == [
+        1
+    ] * 6
     assert not PendingHistory.objects.exists()
 
 
@@ -163,10 +164,10 @@ def test_more_rows_than_one_write_takes_wait_for_the_next(
     for number in range(5):
         view(clock, "ama", f"film-{number}")
     assert flush(NOW + EVERY) == 1
-    assert len(store().seen("ama")) == 3
+    assert len(get_store().seen("ama")) == 3
     assert flush(NOW + EVERY + 60) == 0
     assert flush(NOW + 2 * EVERY) == 1
-    assert len(store().seen("ama")) == 5
+    assert len(get_store().seen("ama")) == 5
 
 
 def test_what_arrives_while_the_store_writes_is_not_dropped_with_the_rest(
@@ -185,7 +186,7 @@ def test_a_copy_made_while_a_flush_moves_rows_lacks_nothing(
 ) -> None:
     """The loader has read SQL, then the flush carries all of it to the store and drops the copy there was."""
     view(clock, "ama", "film-1")
-    redis().flushall()
+    state_redis().flushall()
     meanwhile(monkeypatch, "seen", lambda: flush(NOW + EVERY))
     assert history.take("ama", _answers("ama")).seen == {"film-1"}
     assert history.take("ama", _answers("ama")).seen == {"film-1"}
@@ -202,10 +203,10 @@ def test_beat_flushes(clock: Clock, messages: Messages) -> None:
     clock.now += EVERY
     messages.run(Message("activity.tasks.flush_histories", (), {}))
     assert left() == 0
-    assert keys.FRESH.of(viewer="ama").encode() in redis().keys("*")  # it goes by itself
+    assert keys.FRESH.name(viewer="ama").encode() in state_redis().keys("*")  # it goes by itself
 
 
 def _answers(uid: str) -> list[Any]:
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     history.queue(pipe, uid)
     return pipe.execute()

@@ -4,12 +4,11 @@ import time
 
 import pytest
 
+from activity import keys
 from activity.services import fanout, follows, lag, presence, relations
-from activity.store import store
+from activity.store import get_store
 from activity.types import Activity, Relation
-from finishd.lib import keys
-from finishd.lib.redis import count_waits
-from finishd.lib.redis import store as redis
+from core.redis.client import count_round_trips, state_redis
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +38,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lag, "KEPT", 5)
     for seconds in range(9):
         lag.note(deed(NOW - seconds), now=NOW)
-    assert redis().llen(keys.DELIVERED.of()) == 5
+    assert state_redis().llen(keys.DELIVERED.name()) == 5
 
 
 def test_a_delivery_is_measured_from_the_deed_to_its_last_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,11 +57,11 @@ def test_a_delivery_is_measured_from_the_deed_to_its_last_chunk(monkeypatch: pyt
 def test_the_oldest_delivery_under_way_ages_however_often_it_is_postponed() -> None:
     relations.state("kofi", "movie:1", Relation(favorite=True), source=None, now=NOW)
     relations.state("kofi", "movie:2", Relation(favorite=True), source=None, now=NOW + 50)
-    for job in store().jobs_waiting():
-        store().postpone(job, due=NOW + 500)
+    for job in get_store().jobs_waiting():
+        get_store().postpone(job, due=NOW + 500)
     found = lag.measure(now=NOW + 70)
     assert (found.oldest, found.waiting, found.late) == (70.0, {"deliver": 2}, True)
-    assert [job.target for job in store().jobs_waiting(limit=1)] == ["movie:1"]
+    assert [job.target for job in get_store().jobs_waiting(limit=1)] == ["movie:1"]
 
 
 def test_a_repeated_change_of_mind_begins_anew() -> None:
@@ -73,6 +72,6 @@ def test_a_repeated_change_of_mind_begins_anew() -> None:
 
 def test_it_costs_one_wait_and_one_call() -> None:
     presence.mark("ama")
-    with count_waits() as waits:
+    with count_round_trips() as waits:
         lag.measure(now=time.time())
     assert len(waits) == 1

@@ -10,7 +10,7 @@ from django.db import connection
 
 from activity import hot, tasks
 from activity.services import edges, fanout, follows, people, presence, profiles, rebuilds
-from activity.store import store
+from activity.store import get_store
 from activity.tests.deeds import (
     FILM,
     LIKED,
@@ -31,7 +31,7 @@ from activity.tests.deeds import (
     sweep,
 )
 from activity.types import Relation, StoreUnavailable
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
 from finishd.testing.people import Clock, Messages
 
 pytestmark = [
@@ -229,7 +229,7 @@ class TestDeliveries:
         messages.run_all()
         for viewer in ("ama", "mei", "yaa"):
             assert everywhere(viewer) == LIKES_IT
-        activity = store().activity("kofi", FILM)
+        activity = get_store().activity("kofi", FILM)
         assert activity is not None
         assert (activity.ledger.followers, activity.ledger.delivered) == (3, 3)
         assert left() == set()
@@ -247,13 +247,13 @@ class TestDeliveries:
         clock.now += 21
         sweep(messages)
         written: list[int] = []
-        real = type(store()).put_rows
+        real = type(get_store()).put_rows
 
         def put_rows(self: Any, rows: Any) -> None:
             written.append(len(rows))
             real(self, rows)
 
-        monkeypatch.setattr(type(store()), "put_rows", put_rows)
+        monkeypatch.setattr(type(get_store()), "put_rows", put_rows)
         messages.run_all()
         assert everywhere("mei") == everywhere("yaa") == LIKES_IT
         assert sum(written) == 2
@@ -266,9 +266,9 @@ class TestDeliveries:
         state("kofi", relation=Relation("finished"), now=NOW + 5)
         messages.waiting.remove(old)
         messages.run_all()
-        before = store().activity("kofi", FILM)
+        before = get_store().activity("kofi", FILM)
         messages.run(old)
-        assert store().activity("kofi", FILM) == before
+        assert get_store().activity("kofi", FILM) == before
         assert [row.status for row in seen("ama")] == ["finished"]
 
     @pytest.mark.usefixtures("clock")
@@ -355,14 +355,14 @@ class TestBackfills:
         friends(messages, "ama")
         state("kofi")
         messages.run_all()
-        store().unfollow("ama", "kofi", due=NOW)
+        get_store().unfollow("ama", "kofi", due=NOW)
 
         def again() -> None:
             follow("ama", "kofi")
             messages.run_all()
 
         meanwhile(monkeypatch, moment, again)
-        tasks.purge("ama", "kofi", store().profile("ama").version)  # type: ignore[union-attr]
+        tasks.purge("ama", "kofi", get_store().profile("ama").version)  # type: ignore[union-attr]
         assert everywhere("ama") == LIKES_IT
         later(messages, clock)
         assert everywhere("ama") == LIKES_IT
@@ -382,7 +382,7 @@ class TestBackfills:
         )
         if moment == "profile":  # the follow's own look at the profile is older than the block
             follows.block("kofi", "ama", now=NOW)
-            redis().set(
+            state_redis().set(
                 profiles.key("ama"),
                 b'0|{"name":null,"picture":null,"genres":[],"affinities":{},'
                 b'"finished":[],"unwanted":[],"pulled":[],"following":0,"reach":"pushed",'
@@ -394,7 +394,7 @@ class TestBackfills:
             follow("ama", "kofi")
         messages.run_all()
         later(messages, clock)
-        assert store().edges([("ama", "kofi")]) == set()
+        assert get_store().edges([("ama", "kofi")]) == set()
         assert everywhere("ama") == []
 
 
@@ -405,14 +405,14 @@ class TestRebuilds:
         friends(messages, "ama")
         state("kofi")
         messages.run_all()
-        redis().delete(presence.key("ama"), hot.key("ama"))
+        state_redis().delete(presence.key("ama"), hot.key("ama"))
         assert rebuilds.returned(profiles.read("ama"), now=NOW)
-        assert redis().exists(presence.rebuilding_key("ama"))
+        assert state_redis().exists(presence.rebuilding_key("ama"))
         with monkeypatch.context() as patch:
             meanwhile(patch, "profiles", _fail)
             with pytest.raises(StoreUnavailable):
                 messages.run(messages.waiting.pop())
-        assert not redis().exists(presence.rebuilding_key("ama"))
+        assert not state_redis().exists(presence.rebuilding_key("ama"))
         assert left() == {("rebuild", "ama")}
         later(messages, clock)
         assert everywhere("ama") == LIKES_IT
@@ -423,7 +423,7 @@ class TestRebuilds:
         friends(messages, "ama")
         state("kofi")
         messages.run_all()
-        redis().delete(presence.key("ama"), hot.key("ama"))
+        state_redis().delete(presence.key("ama"), hot.key("ama"))
         rebuilds.returned(profiles.read("ama"), now=NOW)
         messages.waiting.clear()
 
@@ -448,7 +448,7 @@ class TestRebuilds:
         friends(messages, "ama")
         state("kofi", "movie:1", now=NOW - 10)
         messages.run_all()
-        redis().delete(presence.key("ama"), hot.key("ama"))
+        state_redis().delete(presence.key("ama"), hot.key("ama"))
         rebuilds.returned(profiles.read("ama"), now=NOW)
         (rebuild,) = messages.waiting
         messages.waiting.clear()
@@ -467,11 +467,11 @@ class TestRebuilds:
     ) -> None:
         friends(messages, "ama")
         profile = profiles.read("ama")
-        redis().delete(presence.key("ama"))
-        monkeypatch.setattr(type(store()), "put_job", lambda *_: _fail())
+        state_redis().delete(presence.key("ama"))
+        monkeypatch.setattr(type(get_store()), "put_job", lambda *_: _fail())
         with pytest.raises(StoreUnavailable):
             rebuilds.returned(profile, now=NOW)
-        assert not redis().exists(presence.key("ama"))
+        assert not state_redis().exists(presence.key("ama"))
 
 
 class TestTasks:
@@ -495,7 +495,7 @@ class TestTasks:
                 tries.append(1)
                 return _fail()
 
-            patch.setattr(type(store()), "followers", followers)
+            patch.setattr(type(get_store()), "followers", followers)
             outcome = tasks.deliver.apply(("kofi", FILM, 1))
         assert isinstance(outcome.result, StoreUnavailable)
         assert len(tries) == 4
@@ -509,10 +509,10 @@ class TestTasks:
         state("kofi")
         messages.waiting.clear()
         clock.now += 60
-        redis().rpush("fanout", *range(tasks.BACKLOG))
+        state_redis().rpush("fanout", *range(tasks.BACKLOG))
         sweep(messages)
         assert messages.waiting == []
-        redis().delete("fanout")
+        state_redis().delete("fanout")
         sweep(messages)
         assert len(messages.waiting) == 1
 
@@ -534,17 +534,17 @@ class TestWriteThrough:
         self, messages: Messages
     ) -> None:
         profiles.read("kofi")
-        store().record("kofi", FILM, Relation("finished"), now=NOW, due=NOW)
+        get_store().record("kofi", FILM, Relation("finished"), now=NOW, due=NOW)
         assert profiles.read("kofi").finished == frozenset()
         tasks.deliver("kofi", FILM, 1)
         assert profiles.read("kofi").finished == {FILM}
 
     def test_so_is_one_after_a_follow_an_unfollow_and_a_block(self, messages: Messages) -> None:
         profiles.read("ama")
-        store().follow("ama", "kofi", now=NOW, due=NOW)
+        get_store().follow("ama", "kofi", now=NOW, due=NOW)
         tasks.backfill("ama", "kofi")
         assert profiles.read("ama").following == 1
-        store().set_block("kofi", "ama", blocked=True, due=NOW)
+        get_store().set_block("kofi", "ama", blocked=True, due=NOW)
         tasks.purge("ama", "kofi")
         tasks.purge("kofi", "ama")
         assert profiles.read("ama").unwanted == {"kofi"}
@@ -574,8 +574,8 @@ class TestWriteThrough:
         people.greet("kofi", "Kofi Mensah", None)
         state("kofi", "movie:2")
         messages.run_all()
-        assert {row.actor_name for row in store().timeline("ama")} == {"Kofi", "Kofi Mensah", None}
-        redis().flushdb()
+        assert {row.actor_name for row in get_store().timeline("ama")} == {"Kofi", "Kofi Mensah", None}
+        state_redis().flushdb()
         shown("ama")
         assert names.known(["kofi"])["kofi"][0] == "Kofi Mensah"
         people.greet("mei", "Mei", None)

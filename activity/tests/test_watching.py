@@ -12,7 +12,7 @@ from django_celery_beat.models import PeriodicTask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activity import tasks
+from activity import keys, tasks
 from activity import watching as fold
 from activity.models import PendingHistory
 from activity.services import history, pending, watching
@@ -25,15 +25,13 @@ from analytics.services import reading
 from analytics.types import COUNTS, KINDS, PEOPLE, Event
 from content.tests.factories import ItemFactory
 from content.types import Facts
+from core.redis.client import count_round_trips, state_redis
+from core.units import DAY, HOUR
 from finishd.celery import app
-from finishd.lib import keys
-from finishd.lib.redis import count_waits
-from finishd.lib.redis import store as redis
 from finishd.testing.events import arrive, did, happen
 from finishd.testing.people import Clock, Message, Messages
 
 NOW = 1_795_000_000
-DAY = keys.DAY
 ITEMS = [f"film-{n}" for n in range(6)]
 FACTS = {
     item: Facts(
@@ -151,7 +149,7 @@ class TestReading:
         counted = reading.take(COUNTS, 0, now=NOW)
         assert counted is not None
         reading.advance(counted, now=NOW)  # so that there is something to trim
-        with count_waits() as waits, CaptureQueriesContext(connection) as queries:
+        with count_round_trips() as waits, CaptureQueriesContext(connection) as queries:
             assert not watching.read_batch(0, now=NOW)
         sql = [
             q["sql"]
@@ -227,7 +225,7 @@ class TestReading:
         assert len(_fresh("ama")) == SEEN_KEPT
         assert {"new", "i1"} <= set(_fresh("ama"))
         assert not {"old", "i0"} & set(_fresh("ama"))
-        assert 0 < redis().ttl(keys.FRESH.of(viewer="ama")) <= keys.HOUR
+        assert 0 < state_redis().ttl(keys.FRESH.name(viewer="ama")) <= HOUR
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -267,7 +265,7 @@ def _run(messages: Messages, task: str, *args: Any) -> list[Any]:
 
 
 def _fresh(uid: str) -> list[str]:
-    raw: Any = redis().zrange(keys.FRESH.of(viewer=uid), 0, -1)
+    raw: Any = state_redis().zrange(keys.FRESH.name(viewer=uid), 0, -1)
     return [item.decode() for item in raw]
 
 

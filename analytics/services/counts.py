@@ -6,7 +6,7 @@ from typing import cast
 
 from analytics.models import Count
 from analytics.types import Kind, Totals, Votes
-from finishd.lib.rows import listed
+from core.sql.rows import listed
 
 
 def totals(items: Sequence[str]) -> dict[str, Totals]:

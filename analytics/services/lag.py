@@ -68,7 +68,7 @@ class Lag:
 
 
 def measure(*, now: float) -> Lag:
-    """The lag as it is. Cost: 2 SQL, 1 wait. Raises finishd.lib.redis.UNAVAILABLE."""
+    """The lag as it is. Cost: 2 SQL, 1 wait. Raises core.redis.client.UNAVAILABLE."""
     checkpoints = _checkpoints()
     states = stream.states({(row.shard, row.reader): row.position for row in checkpoints})
     found = dict(DeadLetter.objects.values_list("reason").annotate(Number("pk")).order_by())

@@ -12,7 +12,7 @@ import orjson
 from analytics import packing, stream
 from analytics.models import DeadLetter
 from analytics.services import letters, reading
-from finishd.lib.naming import Naming
+from core.redis.references import Naming
 
 WALKED: Final = 5_000  # entries of a stream in one wait
 NAMING: Final[tuple[Naming, ...]] = ()

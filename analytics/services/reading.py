@@ -25,7 +25,7 @@ from analytics import marks, packing, stream
 from analytics.marks import Claim
 from analytics.models import Checkpoint
 from analytics.types import READERS, Event
-from finishd.lib.redis import UNAVAILABLE
+from core.redis.client import REDIS_UNAVAILABLE
 
 BATCH: Final = 5_000
 GO_ON_SECONDS: Final = 5.0  # of one task; what waits then is the next message's
@@ -151,7 +151,7 @@ def go_on(step: Callable[[], bool], *, seconds: float = GO_ON_SECONDS) -> bool:
                 return True
     except Overtaken as reason:
         logger.debug("%s", reason)
-    except (OperationalError, InterfaceError, *UNAVAILABLE) as reason:
+    except (OperationalError, InterfaceError, *REDIS_UNAVAILABLE) as reason:
         logger.warning("events wait: %s: %s", type(reason).__name__, reason)
     return False
 

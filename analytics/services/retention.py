@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from analytics import adding
 from analytics.fold import Row
 from analytics.models import Count
-from finishd.lib.keys import DAY
+from core.units import DAY
 
 HOURS_KEPT: Final = 7 * DAY  # whole days, by UTC
 DAYS_KEPT: Final = 400 * DAY  # a year can be compared with the last

@@ -9,15 +9,13 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from analytics import stream
+from analytics import keys, stream
 from analytics.models import Checkpoint, DeadLetter
 from analytics.services import letters
 from analytics.tests.events import counts, drain_all, event, taken
 from content.tests.factories import ItemFactory
-from finishd.lib import keys
-from finishd.lib import redis as redis_module
-from finishd.lib.redis import count_waits
-from finishd.lib.redis import store as redis
+from core.redis import client as redis_module
+from core.redis.client import count_round_trips, state_redis
 from finishd.run.embedded_redis import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -46,7 +44,7 @@ def put_aside(*items: str, viewer: str = "ama") -> None:
 
 
 def unreadable() -> None:
-    redis().xadd(keys.EVENTS.of(shard=stream.shard_of("ama")), {"9": "a layout of tomorrow"})
+    state_redis().xadd(keys.EVENTS.name(shard=stream.shard_of("ama")), {"9": "a layout of tomorrow"})
     drain_all()
 
 
@@ -198,7 +196,7 @@ class TestStreams:
             taken(viewer, event(), event())
         drain_all()
         taken("ama", event())
-        with count_waits() as waits:
+        with count_round_trips() as waits:
             page = staff.get(STREAMS)
         assert len(waits) == 1
         rows = list(page.context["cl"].result_list)

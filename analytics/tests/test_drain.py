@@ -10,16 +10,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from analytics import stream
+from analytics import keys, stream
 from analytics.models import Checkpoint, Count
 from analytics.services import drain, letters, reading
 from analytics.services.reading import Overtaken
 from analytics.tests.events import counts, drain_all, event, send, taken, waiting
 from content.tests.factories import ItemFactory
-from finishd.lib import keys
-from finishd.lib.keys import HOUR
-from finishd.lib.redis import count_waits
-from finishd.lib.redis import store as redis
+from core.redis.client import count_round_trips, state_redis
+from core.units import HOUR
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -180,7 +178,7 @@ class TestTheStream:
     def test_an_emptied_redis_is_noticed_reported_and_counting_goes_on(self, caplog: Any) -> None:
         taken("ama", event("heat"))
         drain_all()
-        redis().flushall()
+        state_redis().flushall()
         taken("ama", event("ran"))
         drain_all()
         assert {cell: sums[0] for cell, sums in counts().items()} == {("heat", "view"): 1, ("ran", "view"): 1}
@@ -190,7 +188,7 @@ class TestTheStream:
     def test_a_stream_that_vanished_is_noticed_although_nothing_new_came(self, caplog: Any) -> None:
         taken("ama", event("heat"))
         drain_all()
-        redis().flushall()
+        state_redis().flushall()
         drain_all()
         drain_all()
         assert caplog.text.count("Redis lost events") == 1
@@ -198,9 +196,9 @@ class TestTheStream:
     def test_a_stream_cut_short_is_not_counted_again(self) -> None:
         """Redis came back without its last second: what is left of the stream was read."""
         taken("ama", event("heat"))
-        client = cast("Any", redis())
+        client = cast("Any", state_redis())
         shard = stream.shard_of("ama")
-        name = keys.EVENTS.of(shard=shard)
+        name = keys.EVENTS.name(shard=shard)
         kept = client.dump(name)
         taken("ama", event("ran"))
         drain_all()
@@ -218,7 +216,7 @@ def test_a_batch_costs_the_same_for_one_event_as_for_hundreds(number: int) -> No
     drain_all()
     taken("warm", event("ran"), *(event("heat", at=time.time() - n) for n in range(number - 1)))
     [shard] = reading.waiting("counts")
-    with count_waits() as waits, CaptureQueriesContext(connection) as queries:
+    with count_round_trips() as waits, CaptureQueriesContext(connection) as queries:
         drain.batch(shard, now=time.time())
     # The stream; marks of events; marks of votes; each with its script's name; trimming comes when all have read.
     assert len(waits) == 5, waits

@@ -13,7 +13,7 @@ from analytics import stream
 from analytics.serializers import MEANINGS
 from analytics.tests.events import PATH, event, send, taken, waiting
 from analytics.validation import Code, check
-from finishd.lib.redis import count_waits
+from core.redis.client import count_round_trips
 from finishd.testing.api import client_of
 
 pytestmark = pytest.mark.django_db
@@ -135,7 +135,7 @@ def test_nobody_sends_events_without_a_token() -> None:
 @pytest.mark.parametrize("number", [1, 500])
 def test_a_batch_costs_one_wait_and_no_sql_whatever_its_size(number: int) -> None:
     taken("ama", event())  # the script is known, the token's key is in memory
-    with count_waits() as waits, CaptureQueriesContext(connection) as queries:
+    with count_round_trips() as waits, CaptureQueriesContext(connection) as queries:
         taken("ama", *(event(f"item-{n}") for n in range(number)))
     # The throttle, and 1: the script that appends.
     assert waits == ["pipeline of 2", "EVALSHA"]

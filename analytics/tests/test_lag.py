@@ -10,7 +10,7 @@ from analytics.services import lag
 from analytics.tests.events import drain_all, event, taken
 from analytics.types import COUNTS
 from content.tests.factories import ItemFactory
-from finishd.lib.redis import count_waits
+from core.redis.client import count_round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -41,6 +41,6 @@ def test_it_costs_the_same_for_any_number_of_shards() -> None:
     for viewer in ("ama", "kofi", "esi", "yaw"):
         taken(viewer, event("made-up"))
     drain_all()
-    with CaptureQueriesContext(connection) as queries, count_waits() as waits:
+    with CaptureQueriesContext(connection) as queries, count_round_trips() as waits:
         assert lag.measure(now=time.time()).letters["unknown_item"] == 4
     assert (len(queries), len(waits)) == (2, 1)

@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
-from analytics import stream
+from analytics import keys, stream
 from analytics.models import Checkpoint, DeadLetter
 from analytics.services import letters
 from analytics.tests.events import counts, drain_all, event, taken
 from content.tests.factories import ItemFactory
-from finishd.lib import keys
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -77,7 +76,7 @@ def test_the_retry_of_a_dead_letter_is_a_repeated_event() -> None:
 def test_a_broken_payload_is_put_aside_with_what_it_holds_and_hinders_nobody() -> None:
     ItemFactory.create(id="heat")
     shard = stream.shard_of("ama")
-    redis().xadd(keys.EVENTS.of(shard=shard), {"9": "a layout of tomorrow", "1": b"\xff\x00["})
+    state_redis().xadd(keys.EVENTS.name(shard=shard), {"9": "a layout of tomorrow", "1": b"\xff\x00["})
     taken("ama", event("heat"))
     drain_all()
     assert counts()["heat", "view"][0] == 1

@@ -6,8 +6,8 @@ from typing import Any, cast
 from analytics import marks
 from analytics.marks import FRESH, HELD, Claim
 from analytics.packing import digest_of
-from finishd.lib.keys import HOUR
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
+from core.units import HOUR
 
 NOW = 1_795_000_000.0
 A, B = digest_of("a"), digest_of("b")
@@ -37,7 +37,7 @@ def test_however_claims_are_split_they_get_the_same_answers() -> None:
     rng = random.Random(3)
     claims = [Claim(digest_of(rng.randrange(40)), f"0/{n}-0", rng.randrange(6)) for n in range(300)]
     whole = marks.claim(claims, now=NOW)
-    redis().flushall()
+    state_redis().flushall()
     parts: list[int] = []
     while len(parts) < len(claims):
         parts += marks.claim(claims[len(parts) : len(parts) + rng.randrange(1, 30)], now=NOW)
@@ -81,12 +81,12 @@ def test_a_mark_takes_the_bytes_that_the_bound_reckons_with() -> None:
             for n in range(start, start + 5_000)
         ]
         marks.claim(claims, now=NOW)
-    client = cast("Any", redis())
+    client = cast("Any", state_redis())
     used = sum(client.memory_usage(name, samples=0) for name in client.keys("marks:*"))
     assert 0.5 * marks.MARK_BYTES < used / 40_000 <= marks.MARK_BYTES
 
 
 def test_every_key_of_marks_expires() -> None:
     marks.claim([Claim(digest_of(n), f"0/{n}-0") for n in range(200)], now=NOW)
-    client = cast("Any", redis())
+    client = cast("Any", state_redis())
     assert all(0 < client.ttl(name) <= 3 * 24 * HOUR for name in client.keys("marks:*"))

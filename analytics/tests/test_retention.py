@@ -8,7 +8,7 @@ from analytics import adding
 from analytics.fold import Row
 from analytics.models import Count
 from analytics.services import counts, retention
-from finishd.lib.keys import DAY, HOUR
+from core.units import DAY, HOUR
 
 pytestmark = pytest.mark.django_db
 

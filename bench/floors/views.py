@@ -10,9 +10,9 @@ from redis import Redis
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from feed import plan_scripts, plans
-from finishd.auth.drf import viewer_of
-from finishd.lib import keys, wire
+from core import api_json
+from core.auth.drf import get_viewer
+from feed import keys, plan_scripts, plans
 
 PAGE_FILE: Final = "bench-page.json"  # a page's bytes, which the bench leaves in FINISHD_DATA
 PAYLOAD: Final = b'["viewer-0-0-xxxxxxxxxxxxxxxx","bench-0000001","view",1795000000,12,"0123456789abcdef"]'
@@ -31,7 +31,7 @@ def _redis() -> "Redis":
 
 def plain(_: HttpRequest) -> HttpResponse:
     """Django alone: a page's bytes."""
-    return HttpResponse(_page_bytes(), content_type=wire.MEDIA_TYPE)
+    return HttpResponse(_page_bytes(), content_type=api_json.MEDIA_TYPE)
 
 
 class Empty(APIView):
@@ -42,7 +42,7 @@ class Empty(APIView):
     throttle_classes = ()
 
     def get(self, _: Request) -> HttpResponse:
-        return HttpResponse(_page_bytes(), content_type=wire.MEDIA_TYPE)
+        return HttpResponse(_page_bytes(), content_type=api_json.MEDIA_TYPE)
 
 
 class TwoReads(APIView):
@@ -53,10 +53,13 @@ class TwoReads(APIView):
 
     def get(self, request: Request) -> HttpResponse:
         asked = request.GET
-        viewer, session, limit = viewer_of(request).uid, asked["session"], int(asked["limit"])
+        viewer, session, limit = get_viewer(request).uid, asked["session"], int(asked["limit"])
         start, client = int(asked["start"]), _redis()
-        names = [keys.PLAN.of(viewer=viewer, session=session), keys.SLOTS.of(viewer=viewer, session=session)]
-        names.append(keys.SERVED.of(viewer=viewer))
+        names = [
+            keys.PLAN.name(viewer=viewer, session=session),
+            keys.SLOTS.name(viewer=viewer, session=session),
+        ]
+        names.append(keys.SERVED.name(viewer=viewer))
         args: list[Any] = [session, plans.SERVED_KEPT, keys.SERVED.ttl, start, limit + 11, start + limit]
         look: Any = client.evalsha(_sha(), 3, *names, *args, plans.KEPT_FOR)
         slots = [slot.partition(b" ") for slot in look[4][: limit + 1]]
@@ -65,7 +68,7 @@ class TwoReads(APIView):
             card.partition(b"|")[2][:-1] + b"," + slot[2][1:]
             for slot, card in zip(slots[:limit], found, strict=False)
         ]
-        return HttpResponse(b'{"feed":[' + b",".join(items) + b"]}", content_type=wire.MEDIA_TYPE)
+        return HttpResponse(b'{"feed":[' + b",".join(items) + b"]}", content_type=api_json.MEDIA_TYPE)
 
 
 class RawEvents(APIView):
@@ -79,7 +82,7 @@ class RawEvents(APIView):
         for _ in range(int(request.GET["events"])):
             pipe.xadd("bench:floor", {b"1": PAYLOAD}, maxlen=2_000_000, approximate=True)
         pipe.execute()
-        return HttpResponse(b'{"bytes":%d}' % size, content_type=wire.MEDIA_TYPE)
+        return HttpResponse(b'{"bytes":%d}' % size, content_type=api_json.MEDIA_TYPE)
 
 
 @lru_cache

@@ -13,11 +13,11 @@ from django.db import connection
 
 from activity import hot
 from activity.services import names, presence, profiles
-from activity.store import store
+from activity.store import get_store
 from bench import naming
 from bench.inside import bulk
 from content.services import genres
-from finishd.auth import devkeys
+from core.auth import devkeys
 
 TOKEN_SECONDS: Final = 3_600.0
 _GENRES_USED: Final = 19
@@ -150,7 +150,7 @@ def people(followees: list[int], viewers: int, items: int) -> float:
 def warm(uids: list[str]) -> None:
     """As after a while of use: full timelines, profiles and presence in Redis, through the services."""
     for uid in uids:
-        rows = hot.load(uid, lambda uid=uid: store().timeline(uid, limit=hot.CAP), limit=hot.CAP)  # type: ignore[misc]
+        rows = hot.load(uid, lambda uid=uid: get_store().timeline(uid, limit=hot.CAP), limit=hot.CAP)  # type: ignore[misc]
         names.keep_from(rows)
         profiles.read(uid)
         presence.mark(uid)

@@ -12,7 +12,7 @@ from analytics.services import counts, drain, reading
 from analytics.types import KINDS, Event
 from bench import naming
 from bench.inside import bulk
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
 
 VIEWERS: Final = 500
 _AT_ONCE: Final = 500  # events of one append
@@ -21,9 +21,9 @@ _AT_ONCE: Final = 500  # events of one append
 def reset() -> None:
     """No event was ever sent."""
     for pattern in ("events:*", "marks:*", "bench:floor"):
-        names = list(redis().scan_iter(pattern, count=1_000))
+        names = list(state_redis().scan_iter(pattern, count=1_000))
         if names:
-            redis().unlink(*names)
+            state_redis().unlink(*names)
     for model in (Checkpoint, Count, DeadLetter):
         model.objects.all().delete()
 
@@ -81,7 +81,7 @@ def drain_raw() -> float:
         "DROP TABLE IF EXISTS bench_events",
         f"CREATE TABLE bench_events (pk {key} PRIMARY KEY, id text, payload text)",
     )
-    begun, client = time.monotonic(), redis()
+    begun, client = time.monotonic(), state_redis()
     for shard in stream.lengths():
         last = stream.START
         while entries := _entries(client, shard, last):
@@ -101,7 +101,7 @@ def waiting_bytes() -> dict[str, int]:
     """Bytes that the streams take in Redis, and how many events they hold."""
     total = events = 0
     for shard, length in stream.lengths().items():
-        total += int(redis().memory_usage(f"events:{{{shard}}}", samples=0) or 0)
+        total += int(state_redis().memory_usage(f"events:{{{shard}}}", samples=0) or 0)
         events += length
     return {"bytes": total, "events": events}
 
@@ -112,5 +112,5 @@ def _entries(client: Any, shard: int, last: str) -> list[Any]:
 
 
 def _commands() -> int:
-    stats: Any = redis().info("commandstats")
+    stats: Any = state_redis().info("commandstats")
     return sum(entry["calls"] for name, entry in stats.items() if name != "cmdstat_info")

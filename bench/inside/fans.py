@@ -6,11 +6,11 @@ from typing import Final
 from activity import hot
 from activity.services import presence, relations
 from activity.services.fanout import CHUNK
-from activity.store import store
+from activity.store import get_store
 from activity.types import Relation, TimelineRow
 from bench import naming
 from bench.inside import bulk
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
 
 DEADLINE: Final = 300.0
 _LIKED: Final = Relation(favorite=True)
@@ -22,7 +22,7 @@ def populate(followers: int) -> None:
     bulk.insert("activity_follow", ("follower", "followee", "at"), ((fan, actor, 1.0) for fan in fans))
     bulk.run("ANALYZE activity_follow")
     for start in range(0, followers, 5_000):
-        pipe = redis().pipeline()
+        pipe = state_redis().pipeline()
         for fan in fans[start : start + 5_000]:
             pipe.set(presence.key(fan), 1, ex=3_600)
             pipe.zadd(hot.key(fan), {"": 0})
@@ -37,7 +37,7 @@ def deliver(followers: int, likes: int, first: int) -> float:
     begun = time.monotonic()
     for title in waiting:
         relations.state(actor, title, _LIKED, source=None, now=time.time())
-    while waiting := [title for title in waiting if store().job("deliver", actor, title) is not None]:
+    while waiting := [title for title in waiting if get_store().job("deliver", actor, title) is not None]:
         if time.monotonic() - begun > DEADLINE:
             raise RuntimeError(f"{waiting} were not delivered within {DEADLINE:.0f} s")
         time.sleep(0.005)

@@ -8,9 +8,9 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from core.redis.client import state_redis
 from feed import indexes
 from feed.services import builds
-from finishd.lib.redis import store as redis
 
 _BATCH = 2_000
 _ITEMS = """
@@ -70,7 +70,7 @@ def _write(rows: list[Any], links: list[Any]) -> None:
     by_genre: dict[int, dict[str, float]] = {}
     for item, genre in links:
         by_genre.setdefault(genre, {})[item] = scores[item]
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     pipe.zadd("bench:idx:all", scores)
     for genre, entries in by_genre.items():
         pipe.zadd(f"bench:idx:{genre}", entries)
@@ -78,8 +78,8 @@ def _write(rows: list[Any], links: list[Any]) -> None:
 
 
 def _drop() -> None:
-    names = list(redis().scan_iter("bench:idx:*", count=1_000))
-    redis().unlink(*names)
+    names = list(state_redis().scan_iter("bench:idx:*", count=1_000))
+    state_redis().unlink(*names)
 
 
 def _peak_mb() -> float:

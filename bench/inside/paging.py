@@ -3,14 +3,15 @@
 import time
 from typing import Any
 
+from content import keys as content_keys
 from content.services import cards
+from core.redis.client import state_redis
 from feed import cursor as cursors
+from feed import keys as feed_keys
 from feed import plan_scripts, plans, recipe
 from feed.cursor import Cursor
 from feed.services import feeds
 from feed.services.feeds import Query
-from finishd.lib import keys
-from finishd.lib.redis import store as redis
 
 FEED = "for_you"
 
@@ -23,24 +24,35 @@ def sessions(viewers: list[str], limit: int) -> list[dict[str, Any]]:
 
 def rewind(viewers: list[str], known: dict[str, str]) -> None:
     """Nobody was served anything: the plans in `known` (viewer → session) are as new, served lists are empty."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     for viewer in viewers:
-        pipe.delete(keys.SERVED.of(viewer=viewer))
+        pipe.delete(feed_keys.SERVED.name(viewer=viewer))
         if session := known.get(viewer):
-            pipe.hset(keys.PLAN.of(viewer=viewer, session=session), "marked", 0)
+            pipe.hset(feed_keys.PLAN.name(viewer=viewer, session=session), "marked", 0)
     pipe.execute()
 
 
 def commands(viewer: str, session: str, start: int, limit: int) -> list[list[str]]:
     """The two commands of a page as redis-benchmark takes them."""
     read = plan_scripts.READ
-    redis().script_load(read.script)
-    names = [keys.PLAN.of(viewer=viewer, session=session), keys.SLOTS.of(viewer=viewer, session=session)]
-    args = [session, plans.SERVED_KEPT, keys.SERVED.ttl, start, limit + 11, start + limit, plans.KEPT_FOR]
-    look = ["EVALSHA", read.sha, "3", *names, keys.SERVED.of(viewer=viewer), *map(str, args)]
+    state_redis().script_load(read.script)
+    names = [
+        feed_keys.PLAN.name(viewer=viewer, session=session),
+        feed_keys.SLOTS.name(viewer=viewer, session=session),
+    ]
+    args = [
+        session,
+        plans.SERVED_KEPT,
+        feed_keys.SERVED.ttl,
+        start,
+        limit + 11,
+        start + limit,
+        plans.KEPT_FOR,
+    ]
+    look = ["EVALSHA", read.sha, "3", *names, feed_keys.SERVED.name(viewer=viewer), *map(str, args)]
     stored = plans.whole(viewer, session, count=limit + 1)
     assert stored is not None  # noqa: S101
-    return [look, ["MGET", *(keys.CARD.of(item=slot.id) for slot in stored.slots)]]
+    return [look, ["MGET", *(content_keys.CARD.name(item=slot.id) for slot in stored.slots)]]
 
 
 def _session(viewer: str, limit: int) -> dict[str, Any]:

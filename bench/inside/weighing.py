@@ -6,9 +6,9 @@ from activity import hot
 from activity.services import profiles
 from activity.types import TimelineRow
 from bench import naming
-from finishd.lib import keys
-from finishd.lib.redis import cards as cards_redis
-from finishd.lib.redis import store as redis
+from content import keys as content_keys
+from core.redis.client import cache_redis, state_redis
+from feed import keys as feed_keys
 
 
 def timeline() -> int:
@@ -19,21 +19,24 @@ def timeline() -> int:
         for n in range(hot.CAP)
     ]
     hot.load(viewer, lambda: rows, limit=hot.CAP)
-    return _bytes(redis(), hot.key(viewer))
+    return _bytes(state_redis(), hot.key(viewer))
 
 
 def card(item: str) -> int:
     """With its facts."""
-    return sum(_bytes(cards_redis(), key.of(item=item)) for key in (keys.CARD, keys.FACTS))
+    return sum(_bytes(cache_redis(), key.name(item=item)) for key in (content_keys.CARD, content_keys.FACTS))
 
 
 def plan(viewer: str, session: str) -> int:
     """Slots, header and receipt."""
-    return sum(_bytes(redis(), key.of(viewer=viewer, session=session)) for key in (keys.PLAN, keys.SLOTS))
+    return sum(
+        _bytes(state_redis(), key.name(viewer=viewer, session=session))
+        for key in (feed_keys.PLAN, feed_keys.SLOTS)
+    )
 
 
 def profile(viewer: str) -> int:
-    return _bytes(redis(), profiles.key(viewer))
+    return _bytes(state_redis(), profiles.key(viewer))
 
 
 def _bytes(client: Any, name: str) -> int:

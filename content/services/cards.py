@@ -6,13 +6,12 @@ from typing import Any, Final, NamedTuple
 from django.db import connection, transaction
 from django.db.models import F, Prefetch, QuerySet
 
-from content import cards
+from content import cards, keys
 from content.models import Item, ItemGenre
 from content.services import titles
 from content.types import Facts
-from finishd.lib import keys
-from finishd.lib.redis import Lua
-from finishd.lib.redis import cards as redis
+from core.redis.client import cache_redis
+from core.redis.script import Script
 
 BATCH = 500
 UNKNOWN_SECONDS = 30  # how long an id that the catalogue does not know is remembered as such
@@ -21,7 +20,7 @@ UNKNOWN_SECONDS = 30  # how long an id that the catalogue does not know is remem
 _CARDED: Final = "UPDATE content_item SET carded_version = %s WHERE id = %s AND carded_version < %s"
 
 # KEYS: card, facts. ARGV: version, card, facts, ttl. An older or equal version gives way.
-_WRITE = Lua("""
+_WRITE = Script("""
 local header = redis.call('GETRANGE', KEYS[1], 0, 20)
 local there = tonumber(string.match(header, '^(%d+)|'))
 if there and there > tonumber(ARGV[1]) then return 0 end
@@ -47,13 +46,13 @@ def read(ids: Sequence[str]) -> list[bytes | None]:
 
     Cost: 1 wait. For cards that Redis does not hold: 2 SQL queries and the waits of one write more.
     """
-    found = _read([keys.CARD.of(item=i) for i in ids], ids)
+    found = _read([keys.CARD.name(item=i) for i in ids], ids)
     return [(cards.opened(value) if isinstance(value, bytes) else value.card) or None for value in found]
 
 
 def read_facts(ids: Sequence[str]) -> dict[str, Facts]:
     """The facts of those of these items that are published. Cost: as `read`."""
-    found = _read([keys.FACTS.of(item=i) for i in ids], ids)
+    found = _read([keys.FACTS.name(item=i) for i in ids], ids)
     payloads = (cards.opened(value) if isinstance(value, bytes) else value.facts for value in found)
     return {
         item_id: cards.unpack_facts(item_id, payload)
@@ -66,16 +65,16 @@ def write(ids: Sequence[str]) -> int:
     """Render these items anew from SQL; returns how many were written.
 
     Batches of 500: 2 SQL queries, one pipeline and one SQL update each. Unpublished items
-    get a tombstone. Raises finishd.lib.redis.UNAVAILABLE; what was not written stays dirty.
+    get a tombstone. Raises core.redis.client.UNAVAILABLE; what was not written stays dirty.
     """
     return sum(_write_batch(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
 
 
 def forget(ids: Iterable[str]) -> None:
     """Drop the cards and facts of items that are deleted, not only unpublished. Cost: 1 wait."""
-    names = [key.of(item=item_id) for item_id in ids for key in (keys.CARD, keys.FACTS)]
+    names = [key.name(item=item_id) for item_id in ids for key in (keys.CARD, keys.FACTS)]
     if names:
-        redis().unlink(*names)
+        cache_redis().unlink(*names)
 
 
 def sweep(*, limit: int = 20 * BATCH) -> int:
@@ -108,7 +107,7 @@ def _read(names: list[str], ids: Sequence[str]) -> list[bytes | Rendered]:
     """What Redis holds under these names, or what SQL says where it holds nothing."""
     if not names:
         return []
-    values: list[Any] = redis().mget(names)
+    values: list[Any] = cache_redis().mget(names)
     missing = [item_id for item_id, value in zip(ids, values, strict=True) if value is None]
     if not missing:
         return values
@@ -130,7 +129,7 @@ def _put(ids: Sequence[str]) -> dict[str, Rendered]:
     """Render these ids from SQL into Redis, unless it holds newer; ids unknown to SQL are marked so."""
     rendered = dict.fromkeys(ids, UNKNOWN)
     rendered.update((item.id, _render(item)) for item in _renderable(Item.objects.filter(id__in=ids)))
-    pipe = redis().pipeline()
+    pipe = cache_redis().pipeline()
     for item_id, value in rendered.items():
         _queue(pipe, item_id, value, ttl=UNKNOWN_SECONDS if value is UNKNOWN else keys.CARD.ttl or 0)
     pipe.execute()
@@ -146,7 +145,7 @@ def _render(item: Item) -> Rendered:
 def _queue(pipe: Any, item_id: str, value: Rendered, *, ttl: int) -> None:
     _WRITE.run(
         pipe,
-        keys=[keys.CARD.of(item=item_id), keys.FACTS.of(item=item_id)],
+        keys=[keys.CARD.name(item=item_id), keys.FACTS.name(item=item_id)],
         args=[
             value.version,
             cards.sealed(value.version, value.card),

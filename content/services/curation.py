@@ -11,8 +11,8 @@ from django.db.models.functions import Least
 
 from content.models import Genre, GenreAlias, GenreTmdbId, Item, ItemGenre
 from content.services import cards
-from finishd.lib.commit import after_commit
-from finishd.lib.redis import UNAVAILABLE
+from core.redis.client import REDIS_UNAVAILABLE
+from core.sql.commit import after_commit
 
 logger = logging.getLogger(__name__)
 
@@ -92,5 +92,5 @@ def _card_again(items: QuerySet[Item], *, now: datetime) -> None:
 def _sweep() -> None:
     try:
         cards.sweep(limit=AT_ONCE)
-    except UNAVAILABLE:
+    except REDIS_UNAVAILABLE:
         logger.warning("the cards of a genre's items wait for Redis")

@@ -13,9 +13,9 @@ from django.utils import timezone
 from content.models import Item
 from content.services import cards, titles
 from content.types import Counts
-from finishd.lib.commit import after_commit
-from finishd.lib.redis import UNAVAILABLE
-from finishd.lib.rows import listed
+from core.redis.client import REDIS_UNAVAILABLE
+from core.sql.commit import after_commit
+from core.sql.rows import listed
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def _follow(ids: list[str], title_keys: list[str]) -> None:
     try:
         titles.forget(title_keys)
         cards.write(ids)
-    except UNAVAILABLE:
+    except REDIS_UNAVAILABLE:
         logger.warning("cards of %d items wait for Redis", len(ids))
 
 
@@ -60,7 +60,7 @@ def _drop(item_id: str, title_key: str) -> None:
     try:
         titles.forget([title_key])
         cards.forget([item_id])
-    except UNAVAILABLE:
+    except REDIS_UNAVAILABLE:
         logger.warning("the card of deleted item %s stays until it expires", item_id)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from content import cards
 from content.models import Item, ItemGenre
 from content.types import Facts
-from finishd.lib.rows import listed
+from core.sql.rows import listed
 
 BATCH = 2000
 

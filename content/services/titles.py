@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 from django.db.models import Case, IntegerField, Value, When
 
+from content import keys
 from content.models import Item
-from finishd.lib import keys
-from finishd.lib.redis import cards as redis
+from core.redis.client import cache_redis
 
 MAX_ITEMS = 20  # a title's list is cut here: its head stands for it, the rest are its siblings
 
@@ -21,7 +21,7 @@ def items_of(title_keys: Sequence[str]) -> dict[str, list[str]]:
     wanted = list(dict.fromkeys(title_keys))
     if not wanted:
         return {}
-    found: list[Any] = redis().mget([_key(title) for title in wanted])
+    found: list[Any] = cache_redis().mget([_key(title) for title in wanted])
     return take(wanted, found)
 
 
@@ -36,7 +36,7 @@ def take(title_keys: Sequence[str], found: Sequence[bytes | None]) -> dict[str, 
     missing = [t for t in title_keys if t not in result]
     if missing:
         loaded = _load(missing)
-        pipe = redis().pipeline()
+        pipe = cache_redis().pipeline()
         for title, ids in loaded.items():
             pipe.set(_key(title), orjson.dumps(ids), ex=keys.TITLE_HEAD.ttl)
         pipe.execute()
@@ -48,11 +48,11 @@ def forget(title_keys: Iterable[str]) -> None:
     """Drop titles' lists after a change; the next reader loads them. Cost: 1 wait."""
     names = [_key(t) for t in set(title_keys)]
     if names:
-        redis().unlink(*names)
+        cache_redis().unlink(*names)
 
 
 def _key(title: str) -> str:
-    return keys.TITLE_HEAD.of(title=title)
+    return keys.TITLE_HEAD.name(title=title)
 
 
 def _load(title_keys: list[str]) -> dict[str, list[str]]:

@@ -9,13 +9,12 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from content import tasks
+from content import keys, tasks
 from content.models import Item
 from content.services import cards, items
 from content.tests.factories import ItemFactory
-from finishd.lib import keys
-from finishd.lib import redis as redis_module
-from finishd.lib.redis import count_waits
+from core.redis import client as redis_module
+from core.redis.client import count_round_trips
 from finishd.run.embedded_redis import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,7 +41,7 @@ class TestWriting:
     ) -> None:
         ItemFactory.create(id="heat", title="Heat", genres=["crime", "drama"], staff_boost=3)
         # SQL: none. Redis: one MGET each.
-        with django_assert_num_queries(0), count_waits() as waits:
+        with django_assert_num_queries(0), count_round_trips() as waits:
             (card,) = cards.read(["heat"])
             facts = cards.read_facts(["heat"])["heat"]
         assert waits == ["MGET", "MGET"]
@@ -72,7 +71,7 @@ class TestWriting:
 
     def test_a_card_keeps_its_time_to_live(self) -> None:
         ItemFactory.create(id="heat")
-        assert 0 < redis_module.cards().ttl(keys.CARD.of(item="heat")) <= (keys.CARD.ttl or 0)
+        assert 0 < redis_module.cache_redis().ttl(keys.CARD.name(item="heat")) <= (keys.CARD.ttl or 0)
 
     def test_a_slow_older_writer_loses(self, monkeypatch: pytest.MonkeyPatch) -> None:
         ItemFactory.create(id="heat", title="Old")
@@ -117,7 +116,7 @@ class TestWriting:
     def test_batches_are_bounded(self) -> None:
         rows = [Item(id=f"i{n}", title="T", title_key=f"item:i{n}") for n in range(cards.BATCH + 1)]
         Item.objects.bulk_create(rows)
-        with count_waits() as waits:
+        with count_round_trips() as waits:
             assert cards.write([row.id for row in rows]) == cards.BATCH + 1
         assert [wait for wait in waits if wait.startswith("pipeline")] == ["pipeline of 500", "pipeline of 1"]
 
@@ -134,13 +133,13 @@ class TestUnpublishing:
         with django_assert_num_queries(0):
             assert titles_on_cards("heat") == [None]
             assert cards.read_facts(["heat"]) == {}
-        assert redis_module.cards().get(keys.CARD.of(item="heat")) == b"2|"
+        assert redis_module.cache_redis().get(keys.CARD.name(item="heat")) == b"2|"
 
     def test_a_slow_writer_of_the_published_item_does_not_bring_it_back(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         ItemFactory.create(id="heat")
-        redis_module.cards().flushdb()
+        redis_module.cache_redis().flushdb()
         render = cards._render
 
         def overtaken(item: Item) -> cards.Rendered:
@@ -171,14 +170,14 @@ class TestReadingThrough:
     def test_cards_come_in_the_order_asked_for_missing_ones_as_none(self) -> None:
         for name in ("a", "b"):
             ItemFactory.create(id=name, title=name)
-        redis_module.cards().delete(keys.CARD.of(item="a"))
+        redis_module.cache_redis().delete(keys.CARD.name(item="a"))
         assert titles_on_cards("b", "x", "a", "b") == ["b", None, "a", "b"]
 
     def test_an_emptied_redis_is_filled_from_two_queries_however_many_are_missing(
         self, django_assert_num_queries: QueryCounter
     ) -> None:
         ids = [ItemFactory.create().id for _ in range(12)]
-        redis_module.cards().flushdb()
+        redis_module.cache_redis().flushdb()
         # SQL: the items, their genres.
         with django_assert_num_queries(2):
             assert None not in cards.read(ids)
@@ -195,7 +194,7 @@ class TestReadingThrough:
         with django_assert_num_queries(0):
             assert cards.read(["nobody"]) == [None]
             assert cards.read_facts(["nobody"]) == {}
-        assert 0 < redis_module.cards().ttl(keys.CARD.of(item="nobody")) <= cards.UNKNOWN_SECONDS
+        assert 0 < redis_module.cache_redis().ttl(keys.CARD.name(item="nobody")) <= cards.UNKNOWN_SECONDS
 
     def test_an_id_remembered_as_unknown_shows_as_soon_as_it_is_published(self) -> None:
         assert cards.read(["heat"]) == [None]
@@ -217,7 +216,7 @@ class TestReadingThrough:
         assert titles_on_cards("heat") == ["Heat"]
 
     def test_nothing_asked_nothing_waited_for(self) -> None:
-        with count_waits() as waits:
+        with count_round_trips() as waits:
             assert cards.read([]) == []
             assert cards.read_facts([]) == {}
         assert waits == []
@@ -236,7 +235,7 @@ class TestSweeping:
 
     def test_a_clean_catalogue_costs_one_query(self, django_assert_num_queries: QueryCounter) -> None:
         ItemFactory.create()
-        with django_assert_num_queries(1), count_waits() as waits:
+        with django_assert_num_queries(1), count_round_trips() as waits:
             assert cards.sweep() == 0
         assert waits == []
 
@@ -250,9 +249,9 @@ class TestSweeping:
 class TestRebuilding:
     def test_every_card_is_written_anew_a_batch_at_a_time(self) -> None:
         ids = [ItemFactory.create().id for _ in range(3)]
-        redis_module.cards().flushdb()
+        redis_module.cache_redis().flushdb()
         assert list(cards.rebuild()) == [3]
-        assert redis_module.cards().exists(*(keys.CARD.of(item=i) for i in ids)) == 3
+        assert redis_module.cache_redis().exists(*(keys.CARD.name(item=i) for i in ids)) == 3
 
 
 class TestWithoutRedis:
@@ -263,7 +262,7 @@ class TestWithoutRedis:
         item.save()
         assert items.set_boost(["heat"], 5, now=timezone.now()) == 1
         assert dirty() == {"heat"}
-        with pytest.raises(redis_module.UNAVAILABLE):
+        with pytest.raises(redis_module.REDIS_UNAVAILABLE):
             cards.sweep()
         redis_server.start()
         redis_module._breakers.clear()  # closed at once instead of in two seconds

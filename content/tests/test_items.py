@@ -16,7 +16,7 @@ from content.models import Item
 from content.services import cards, items, titles
 from content.tests.factories import ItemFactory
 from content.types import Counts
-from finishd.lib.redis import count_waits
+from core.redis.client import count_round_trips
 from finishd.run.embedded_redis import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -126,7 +126,7 @@ class TestCounts:
         ItemFactory.create(id="heat")
         ItemFactory.create(id="ronin")
         items.set_counts({"heat": Counts(3, 70, 0), "ronin": Counts(0, 1, 0)})
-        with django_assert_num_queries(1), count_waits() as waits:
+        with django_assert_num_queries(1), count_round_trips() as waits:
             assert items.set_counts({"heat": Counts(3, 70, 0), "ronin": Counts(0, 1, 0)}) == 0
         assert waits == []
         assert items.set_counts({"heat": Counts(3, 71, 0), "ronin": Counts(0, 1, 0)}) == 1

@@ -11,8 +11,8 @@ from content.models import Item
 from content.search import sqlite, words_of
 from content.services import items, search
 from content.tests.factories import ItemFactory
-from finishd.auth.tokens import Viewer
-from finishd.lib.redis import count_waits
+from core.auth.tokens import Viewer
+from core.redis.client import count_round_trips
 
 pytestmark = pytest.mark.django_db
 
@@ -206,7 +206,7 @@ class TestOverHttp:
     ) -> None:
         client.get("/api/v1/search", {"q": "dune"})
         # SQL: the ids. Redis: the throttle, one MGET of the cards.
-        with django_assert_num_queries(1), count_waits() as waits:
+        with django_assert_num_queries(1), count_round_trips() as waits:
             client.get("/api/v1/search", {"q": "dune"})
         assert waits == ["pipeline of 2", "MGET"]
 
@@ -215,6 +215,6 @@ class TestOverHttp:
     ) -> None:
         client.get("/api/v1/search", {"q": "matrx"})
         # SQL: the words, then the spelling. Redis: the throttle, one MGET.
-        with django_assert_num_queries(2), count_waits() as waits:
+        with django_assert_num_queries(2), count_round_trips() as waits:
             client.get("/api/v1/search", {"q": "matrx"})
         assert waits == ["pipeline of 2", "MGET"]

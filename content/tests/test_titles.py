@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
+from content import keys
 from content.models import Item
 from content.services import cards, items, titles
 from content.tests.factories import ItemFactory
-from finishd.lib import keys
-from finishd.lib.redis import cards as redis
-from finishd.lib.redis import count_waits
+from core.redis.client import cache_redis, count_round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,18 +55,18 @@ def test_many_titles_cost_one_wait_when_known_and_one_query_when_not(
 ) -> None:
     wanted = [ItemFactory.create().title_key for _ in range(5)] + ["movie:404"]
     # SQL: all that are missing at once. Redis: one MGET, one pipeline that writes them.
-    with django_assert_num_queries(1), count_waits() as waits:
+    with django_assert_num_queries(1), count_round_trips() as waits:
         first = titles.items_of(wanted)
     assert waits == ["MGET", "pipeline of 6"]
     # Then nothing but one MGET, for the unknown title too.
-    with django_assert_num_queries(0), count_waits() as waits:
+    with django_assert_num_queries(0), count_round_trips() as waits:
         assert titles.items_of(wanted) == first
     assert waits == ["MGET"]
     assert first["movie:404"] == []
 
 
 def test_nothing_asked_nothing_waited_for() -> None:
-    with count_waits() as waits:
+    with count_round_trips() as waits:
         assert titles.items_of([]) == {}
         titles.forget([])
     assert waits == []
@@ -98,4 +97,4 @@ def test_a_list_is_bounded_in_length_and_in_time() -> None:
         of(f"i{n:02}", "clip", days_ago=n)
     found = titles.items_of(["movie:603"])["movie:603"]
     assert found == [f"i{n:02}" for n in range(titles.MAX_ITEMS)]
-    assert 0 < redis().ttl(keys.TITLE_HEAD.of(title="movie:603")) <= (keys.TITLE_HEAD.ttl or 0)
+    assert 0 < cache_redis().ttl(keys.TITLE_HEAD.name(title="movie:603")) <= (keys.TITLE_HEAD.ttl or 0)

@@ -14,19 +14,18 @@ from django.utils import timezone
 
 from content.services import genres, stream
 from content.types import Facts
-from feed import engagement, indexes, ranking, recipe
+from core.redis.client import state_redis
+from core.redis.script import Script
+from feed import engagement, indexes, keys, ranking, recipe
 from feed.indexes import Current, Writer
 from feed.models import IndexBuild
-from finishd.lib import keys
-from finishd.lib.redis import Lua
-from finishd.lib.redis import store as redis
 
 logger = logging.getLogger(__name__)
 
 HISTORY_KEPT = 500
 
 # KEYS: lock. ARGV: token, ttl (0 lets go). Nobody touches a lock that has passed to another.
-_HOLD = Lua("""
+_HOLD = Script("""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('EXPIRE', KEYS[1], ARGV[2])
 """)
@@ -81,17 +80,17 @@ def rollback(generation: int) -> Current:
 def _alone() -> Iterator[Callable[[], None]]:
     """Hold the lock and yield what renews it: a lock lives a minute, so that a dead builder blocks no longer."""
     lock, token = keys.INDEX_LOCK, secrets.token_hex(8)
-    if not redis().set(lock.of(), token, nx=True, ex=lock.ttl):
+    if not state_redis().set(lock.name(), token, nx=True, ex=lock.ttl):
         raise Busy("another process is rebuilding the indexes")
 
     def renew() -> None:
-        if not _HOLD.run(redis(), keys=[lock.of()], args=[token, lock.ttl]):
+        if not _HOLD.run(state_redis(), keys=[lock.name()], args=[token, lock.ttl]):
             raise Busy("the lock was lost to another process, or with all of Redis")
 
     try:
         yield renew
     finally:
-        _HOLD.run(redis(), keys=[lock.of()], args=[token, 0])
+        _HOLD.run(state_redis(), keys=[lock.name()], args=[token, 0])
 
 
 def _bury() -> None:

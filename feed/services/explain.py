@@ -59,7 +59,7 @@ class Explanation:
 def explain(item: str, *, now: int) -> Explanation:
     """An item's terms as of `now` and its place in the trending index.
 
-    Cost: 3 waits, 1 SQL. Raises finishd.lib.redis.UNAVAILABLE.
+    Cost: 3 waits, 1 SQL. Raises core.redis.client.UNAVAILABLE.
     """
     facts = cards.read_facts([item]).get(item)
     if facts is None:

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
 
 from content.services import cards
-from feed import building, plans
+from core import telemetry
+from core.redis.client import state_redis
+from feed import building, keys, plans
 from feed.building import Build, Built, Known
 from feed.cursor import Cursor
 from feed.healing import ask_for_rebuild
 from feed.pipeline import FEEDS
 from feed.plans import Pointer, View
-from finishd.lib import keys, telemetry
-from finishd.lib.redis import store as redis
 
 # What becomes of a look for a plan. `lost`: somebody else made one meanwhile, and theirs is served.
 Outcome = Literal["reused", "built", "lost", "remade", "extended", "failed"]
@@ -78,25 +78,25 @@ class Page:
 
 
 def page(query: Query) -> Page:
-    """The page. Raises finishd.lib.redis.UNAVAILABLE when Redis gives no answer, DeadlinePassed when the request is
+    """The page. Raises core.redis.client.UNAVAILABLE when Redis gives no answer, DeadlinePassed when the request is
     late: the clients look at the clock before each of their calls."""
     view, rebuilt = _resume(query, query.cursor) if query.cursor else (_head(query), False)
     filled = _fill(query, view)
     filled.rebuilt = filled.rebuilt or rebuilt
     for source, number in Counter(plans.source_of(entry.slot) for entry in filled.entries).items():
-        telemetry.of(telemetry.SERVED, query.feed, source).inc(number)
+        telemetry.labelled(telemetry.SERVED, query.feed, source).inc(number)
     return filled
 
 
 def _note(query: Query, outcome: Outcome) -> None:
-    telemetry.of(telemetry.PLANS, query.feed, outcome).inc()
+    telemetry.labelled(telemetry.PLANS, query.feed, outcome).inc()
 
 
 def _head(query: Query) -> View:
     """The head of the viewer's session, a new one if there is none that still stands for their choices."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     building.queue_known(pipe, query.viewer)
-    pipe.get(keys.SESSION.of(viewer=query.viewer, feed=query.feed))
+    pipe.get(keys.SESSION.name(viewer=query.viewer, feed=query.feed))
     *answers, raw = pipe.execute()
     pointer = Pointer.unpacked(raw)
     known = building.take_known(query.viewer, answers, now=query.now, deadline=query.deadline)
@@ -142,7 +142,7 @@ def _resume(query: Query, cursor: Cursor) -> tuple[View, bool]:
 
 def _remade(query: Query, session: str, *, start: int, unmarked: tuple[str, ...]) -> View:
     """A new plan for a session whose own is gone, from `start` on, without what the session was served."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     building.queue_known(pipe, query.viewer)
     known = building.take_known(query.viewer, pipe.execute(), now=query.now, deadline=query.deadline)
     now = int(query.now)
@@ -166,7 +166,7 @@ def _remade(query: Query, session: str, *, start: int, unmarked: tuple[str, ...]
 
 def _extended(query: Query, session: str, *, start: int, count: int, mark: int) -> View | None:
     """The plan with its next chunk, looked at from `start` again; None if it vanished meanwhile."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     building.queue_known(pipe, query.viewer)
     plans.queue_state(pipe, query.viewer, session)
     answers = pipe.execute()
@@ -204,7 +204,7 @@ def _build(query: Query, known: Known, what: Build) -> Built:
     if known.current is None:
         ask_for_rebuild()
     try:
-        with telemetry.timed(telemetry.of(telemetry.BUILD_TIME, query.feed)):
+        with telemetry.timed(telemetry.labelled(telemetry.BUILD_TIME, query.feed)):
             return building.build(known, what)
     except Exception:
         _note(query, "failed")

@@ -28,7 +28,7 @@ class Entry:
 
 
 def status(*, now: float) -> Status:
-    """Cost: 1 wait. Raises finishd.lib.redis.UNAVAILABLE."""
+    """Cost: 1 wait. Raises core.redis.client.UNAVAILABLE."""
     pointer = indexes.current()
     if pointer is None:
         return Status(None, None, {})

@@ -9,12 +9,11 @@ from typing import Any, cast
 import orjson
 
 from content.services import cards
-from feed import building, plans
+from core.redis.client import state_redis
+from feed import building, keys, plans
 from feed.building import Build
 from feed.plans import Pointer
 from feed.types import Slot
-from finishd.lib import keys
-from finishd.lib.redis import store as redis
 
 SHOWN = 200
 PREVIEW_BUDGET = 2.0  # seconds; staff can wait longer than a phone
@@ -48,7 +47,9 @@ class PlanView:
 
 def live_plan(uid: str, feed: str) -> PlanView | None:
     """The plan of the viewer's current session, None if there is none. Changes nothing. Cost: 3 waits."""
-    pointer = Pointer.unpacked(cast("bytes | None", redis().get(keys.SESSION.of(viewer=uid, feed=feed))))
+    pointer = Pointer.unpacked(
+        cast("bytes | None", state_redis().get(keys.SESSION.name(viewer=uid, feed=feed)))
+    )
     if pointer is None:
         return None
     stored = plans.whole(uid, pointer.session, count=SHOWN)
@@ -68,7 +69,7 @@ def live_plan(uid: str, feed: str) -> PlanView | None:
 
 def preview(uid: str, feed: str, *, now: int) -> PlanView:
     """Plan a session as it would begin now, keep its full trace, serve it to nobody. Cost: as a first page."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     building.queue_known(pipe, uid)
     ends = time.monotonic() + PREVIEW_BUDGET
     known = building.take_known(uid, pipe.execute(), now=now, deadline=ends)

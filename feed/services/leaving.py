@@ -12,19 +12,18 @@ from typing import Any, Final, cast
 
 import orjson
 
+from core.redis.client import state_redis, unlink
+from core.redis.references import Naming
+from feed import keys
 from feed.pipeline import FEEDS
 from feed.plans import Pointer
-from finishd.lib import keys
-from finishd.lib.naming import Naming
-from finishd.lib.redis import store as redis
-from finishd.lib.redis import unlink
 
 
 def forget(uid: str, *, until: float) -> bool:
     """End the person's sessions and drop what they were served. Cost: 3 waits. Plans of older sessions and traces
     lie under keys that only a scan finds."""
     end_sessions([uid])
-    unlink(redis(), [keys.SERVED.of(viewer=uid)])
+    unlink(state_redis(), [keys.SERVED.name(viewer=uid)])
     return True
 
 
@@ -35,21 +34,21 @@ def forget_among(uid: str, people: Sequence[str]) -> None:
 
 def end_sessions(people: Sequence[str]) -> None:
     """Drop the session pointers of people, and the plans that they point to. Cost: 2 waits."""
-    pointers = [(uid, keys.SESSION.of(viewer=uid, feed=feed)) for uid in people for feed in FEEDS]
-    pipe = redis().pipeline()
+    pointers = [(uid, keys.SESSION.name(viewer=uid, feed=feed)) for uid in people for feed in FEEDS]
+    pipe = state_redis().pipeline()
     for _, name in pointers:
         pipe.get(name)
     gone: list[str] = []
     for (uid, name), raw in zip(pointers, pipe.execute(), strict=True):
         if (pointer := Pointer.unpacked(raw)) is not None:
             gone.append(name)
-            gone += [family.of(viewer=uid, session=pointer.session) for family in (keys.PLAN, keys.SLOTS)]
-    unlink(redis(), gone)
+            gone += [family.name(viewer=uid, session=pointer.session) for family in (keys.PLAN, keys.SLOTS)]
+    unlink(state_redis(), gone)
 
 
 def export(uid: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """What the person was lately served, newest first: it is in Redis only. Cost: 1 wait."""
-    for entry in cast("list[bytes]", redis().lrange(keys.SERVED.of(viewer=uid), 0, -1)):
+    for entry in cast("list[bytes]", state_redis().lrange(keys.SERVED.name(viewer=uid), 0, -1)):
         session, _, item = entry.decode().partition(" ")
         yield "served", {"session": session, "item": item}
 

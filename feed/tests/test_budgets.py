@@ -14,12 +14,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from activity import keys as activity_keys
 from activity.store.meter import Tally, count_calls
 from content.models import Item
 from content.services import items
+from core.redis.client import count_round_trips, state_redis
+from feed import keys as feed_keys
 from feed.tests import world
-from finishd.lib import keys
-from finishd.lib.redis import count_waits, store
 from finishd.testing.api import THROTTLE, get_feed, ids_of, token_of, walk_feed
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -36,7 +37,7 @@ class Cost:
 def cost() -> Iterator[Cost]:
     token_of("ama")
     spent = Cost()
-    with count_waits() as waits, count_calls() as tally, CaptureQueriesContext(connection) as queries:
+    with count_round_trips() as waits, count_calls() as tally, CaptureQueriesContext(connection) as queries:
         yield spent
     spent.waits, spent.store, spent.sql = waits, tally, queries.captured_queries
 
@@ -50,7 +51,9 @@ def _warm(settings: Any) -> None:
     world.choose("ama", "Drama")
     world.befriend("ama", range(30))
     walk_feed("ama", limit=100, pages=3)
-    store().delete(keys.SESSION.of(viewer="ama", feed="for_you"), keys.SERVED.of(viewer="ama"))
+    state_redis().delete(
+        feed_keys.SESSION.name(viewer="ama", feed="for_you"), feed_keys.SERVED.name(viewer="ama")
+    )
 
 
 @pytest.mark.usefixtures("_warm")
@@ -113,8 +116,8 @@ def test_a_page_that_extends_the_plan() -> None:
 
 @pytest.mark.usefixtures("_warm")
 def test_a_cold_viewer() -> None:
-    names = [keys.PROFILE, keys.SEEN, keys.TIMELINE]
-    store().delete(*[key.of(viewer="ama") for key in names])
+    names = [activity_keys.PROFILE, activity_keys.SEEN, activity_keys.TIMELINE]
+    state_redis().delete(*[key.name(viewer="ama") for key in names])
     with cost() as spent:
         get_feed("ama", limit=10)
     # profile 1 document, seen history 1, timeline 27 rows (at most 100): 3 calls, at most 102 documents
@@ -128,7 +131,7 @@ def test_a_cold_viewer() -> None:
 @pytest.mark.usefixtures("_warm")
 def test_trending_costs_no_more() -> None:
     first = get_feed("ama", feed_type="trending", limit=10)
-    store().delete(keys.SESSION.of(viewer="ama", feed="trending"))
+    state_redis().delete(feed_keys.SESSION.name(viewer="ama", feed="trending"))
     with cost() as spent:
         get_feed("ama", feed_type="trending", limit=10)
     # known, recall, facts, claim, cards

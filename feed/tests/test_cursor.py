@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from core.errors import ApiError
 from feed import cursor as cursors
 from feed.cursor import GOOD_FOR, Cursor
 from feed.tests import world
-from finishd.errors import ApiError
 from finishd.testing.api import client_of, get_feed
 
 NOW = 1_795_000_000

@@ -15,12 +15,12 @@ from analytics import adding
 from analytics.fold import Row
 from content.models import Item
 from content.services import cards, items
+from core.units import HOUR
 from feed import indexes, recipe
 from feed.models import IndexBuild
 from feed.services import indexes as looks
 from feed.tests import world
 from feed.tests.test_indexes import fail, when_sql
-from finishd.lib.keys import HOUR
 from finishd.run.embedded_redis import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)

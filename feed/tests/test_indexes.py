@@ -15,13 +15,12 @@ from django.db import OperationalError, connection
 
 from content.models import Item
 from content.services import items
-from feed import indexes, recipe, tasks
+from core.redis.client import REDIS_UNAVAILABLE, state_redis
+from feed import indexes, keys, recipe, tasks
 from feed.models import IndexBuild
 from feed.services import builds
 from feed.services import indexes as looks
 from feed.tests import world
-from finishd.lib import keys
-from finishd.lib.redis import UNAVAILABLE, store
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import get_feed, ids_of
 from finishd.testing.kept import undeclared
@@ -34,12 +33,12 @@ Outcome = IndexBuild.Outcome
 
 def generations() -> set[int]:
     """Those of which any key is in Redis."""
-    return {int(name.split(b":")[1]) for name in store().scan_iter(match="idx:*:*")}
+    return {int(name.split(b":")[1]) for name in state_redis().scan_iter(match="idx:*:*")}
 
 
 def lifetimes(generation: int) -> set[int]:
     """Seconds that the keys of a generation have left; -1 for ever."""
-    return {int(store().ttl(name)) for name in store().scan_iter(match=f"idx:{generation}:*")}
+    return {int(state_redis().ttl(name)) for name in state_redis().scan_iter(match=f"idx:{generation}:*")}
 
 
 def rebuild(**options: Any) -> str:
@@ -71,7 +70,7 @@ class TestPublishing:
         world.catalogue(20)
         build = world.build()
         assert lifetimes(build.pk) == {-1}
-        assert store().ttl(keys.INDEX_CURRENT.of()) == -1
+        assert state_redis().ttl(keys.INDEX_CURRENT.name()) == -1
 
     def test_the_last_three_stay_and_older_ones_go(self) -> None:
         world.catalogue(20)
@@ -95,7 +94,7 @@ class TestPublishing:
     def test_what_a_forgotten_build_of_the_same_number_left_is_not_mixed_in(self) -> None:
         world.catalogue(20)
         number = world.build().pk + 1
-        store().zadd(indexes.key(number, "trending"), {"long-gone": 5.0})
+        state_redis().zadd(indexes.key(number, "trending"), {"long-gone": 5.0})
         build = world.build()
         assert build.pk == number
         assert "long-gone" not in dict(indexes.head(number, "trending", 100))
@@ -146,7 +145,7 @@ def what_is_wrong(everything: set[str]) -> str:
     pointer = indexes.current()
     if pointer is None:
         return "no pointer"
-    pipe = store().pipeline()
+    pipe = state_redis().pipeline()
     for name in ("trending", "genre:drama"):
         indexes.queue_head(pipe, pointer.generation, name, 1_000)
     trending, drama = (dict(indexes.take_head(answer)) for answer in pipe.execute())
@@ -233,7 +232,7 @@ class TestFailing:
     def test_a_redis_that_hangs_halfway_leaves_the_old_one_serving(self, redis_server: RedisServer) -> None:
         world.catalogue(30)
         before = world.build()
-        with when_sql('FROM "content_itemgenre"', redis_server.pause), pytest.raises(UNAVAILABLE):
+        with when_sql('FROM "content_itemgenre"', redis_server.pause), pytest.raises(REDIS_UNAVAILABLE):
             world.build()
         redis_server.resume()
         failed = IndexBuild.objects.latest("pk")
@@ -241,8 +240,8 @@ class TestFailing:
         assert served_generation() == before.pk
         assert all(0 < left <= indexes.UNFINISHED_TTL for left in lifetimes(failed.pk))
         # It could not even give the lock back; a minute later the next one may build.
-        assert 0 < store().ttl(keys.INDEX_LOCK.of()) <= 60
-        store().delete(keys.INDEX_LOCK.of())
+        assert 0 < state_redis().ttl(keys.INDEX_LOCK.name()) <= 60
+        state_redis().delete(keys.INDEX_LOCK.name())
         assert world.build().outcome == Outcome.PUBLISHED
 
     def test_an_emptied_redis_ends_a_build_that_was_under_way(self, redis_server: RedisServer) -> None:
@@ -260,17 +259,17 @@ class TestFailing:
         add_plain_items(9_000)
         builder = started.manage("rebuild_indexes")
         dying = before.pk + 1
-        started.wait_for(lambda: bool(store().exists(indexes.key(dying, "trending"))))
+        started.wait_for(lambda: bool(state_redis().exists(indexes.key(dying, "trending"))))
         builder.send_signal(signal.SIGKILL)
         builder.wait()
-        half = int(store().zcard(indexes.key(dying, "trending")))
+        half = int(state_redis().zcard(indexes.key(dying, "trending")))
         assert 0 < half < 9_030
         assert served_generation() == before.pk
         assert all(0 < left <= indexes.UNFINISHED_TTL for left in lifetimes(dying))
-        assert 0 < store().ttl(keys.INDEX_LOCK.of()) <= 60
+        assert 0 < state_redis().ttl(keys.INDEX_LOCK.name()) <= 60
         with pytest.raises(builds.Busy):
             world.build()
-        store().delete(keys.INDEX_LOCK.of())  # the minute is over
+        state_redis().delete(keys.INDEX_LOCK.name())  # the minute is over
         assert world.build().items == 9_030
         dead = IndexBuild.objects.get(pk=dying)
         assert (dead.outcome, dead.detail) == (Outcome.FAILED, "its process died")
@@ -279,7 +278,7 @@ class TestFailing:
         world.catalogue(30)
         world.build()
         late = IndexBuild.objects.create(started_at=world.NOW, sizes={"trending": 1})
-        store().zadd(
+        state_redis().zadd(
             indexes.key(late.pk, "trending"), {"film-0001": 1.0}
         )  # kept for good, not yet pointed to
         world.build()
@@ -320,13 +319,13 @@ class TestOneAtATime:
         with when_sql('FROM "content_genre" ORDER', second):
             assert world.build().outcome == Outcome.PUBLISHED
         assert refusals == ["another process is rebuilding the indexes"]
-        assert not store().exists(keys.INDEX_LOCK.of())
+        assert not state_redis().exists(keys.INDEX_LOCK.name())
 
     def test_a_builder_that_slept_too_long_does_not_overtake_its_successor(self) -> None:
         world.catalogue(20)
 
         def successor() -> None:
-            store().delete(keys.INDEX_LOCK.of())  # the sleeper's minute is over
+            state_redis().delete(keys.INDEX_LOCK.name())  # the sleeper's minute is over
             world.build()
 
         with when_sql('FROM "content_genre" ORDER', successor), pytest.raises(builds.Busy):
@@ -392,7 +391,7 @@ class TestHealing:
         assert get_feed("ama")["meta"]["degraded"] == []
         started.worker()
         started.wait_for(lambda: "ready." in started.output)
-        store().flushall()
+        state_redis().flushall()
         page = get_feed("ama", limit=20)
         assert page["meta"]["degraded"] == ["indexes"]
         assert len(page["feed"]) == 20
@@ -405,10 +404,10 @@ class TestHealing:
         world.catalogue(20)
         for _ in range(5):
             get_feed("ama", refresh="true")
-        assert store().llen("indexes") == 1
+        assert state_redis().llen("indexes") == 1
 
     def test_a_degraded_session_is_short(self) -> None:
         world.catalogue(20)
         session = get_feed("ama")["meta"]["session"]
-        assert 0 < store().ttl(keys.SESSION.of(viewer="ama", feed="for_you")) <= 60
-        assert 0 < store().ttl(keys.PLAN.of(viewer="ama", session=session)) <= 60
+        assert 0 < state_redis().ttl(keys.SESSION.name(viewer="ama", feed="for_you")) <= 60
+        assert 0 < state_redis().ttl(keys.PLAN.name(viewer="ama", session=session)) <= 60

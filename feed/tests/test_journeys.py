@@ -6,15 +6,14 @@ from typing import Any
 import pytest
 
 from activity.services import follows, profiles
-from activity.store import store as people
+from activity.store import get_store
 from activity.types import Relation, Slice
 from content.models import Item
 from content.services import items
-from feed import indexes, recipe
+from core.redis.client import state_redis
+from feed import indexes, keys, recipe
 from feed.tests import world
 from feed.tests.test_mixing import assert_within_one
-from finishd.lib import keys
-from finishd.lib.redis import store
 from finishd.testing.api import client_of, get_feed, ids_of, walk_feed
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -28,8 +27,8 @@ def shown(page: Json) -> list[tuple[str, str, str, float]]:
 
 def lose_plan(uid: str, session: str) -> None:
     """What expiry does."""
-    names = [keys.PLAN.of(viewer=uid, session=session), keys.SLOTS.of(viewer=uid, session=session)]
-    assert store().delete(*names) == 2
+    names = [keys.PLAN.name(viewer=uid, session=session), keys.SLOTS.name(viewer=uid, session=session)]
+    assert state_redis().delete(*names) == 2
 
 
 def test_twenty_pages_have_no_repeat_and_no_gap() -> None:
@@ -199,7 +198,7 @@ def test_a_plan_that_expired_after_stand_ins_were_served_repeats_none_of_them() 
     items.set_status(planned[3:7], Item.Status.DRAFT, now=world.NOW)
     first = get_feed("ama", limit=10, refresh="true")
     head = ids_of(first)
-    store().flushdb()
+    state_redis().flushdb()
     world.build()
     first = get_feed("ama", limit=10)
     later = ids_of(*walk_feed("ama", limit=50))
@@ -216,7 +215,7 @@ def test_a_lost_list_of_what_was_served_is_admitted() -> None:
     world.build()
     first = get_feed("ama", limit=10)
     lose_plan("ama", first["meta"]["session"])
-    store().delete(keys.SERVED.of(viewer="ama"))
+    state_redis().delete(keys.SERVED.name(viewer="ama"))
     second = get_feed("ama", limit=10, cursor=first["meta"]["cursor"])
     assert second["meta"]["planRebuilt"] is True
     assert second["meta"]["degraded"] == ["served_history"]
@@ -283,8 +282,8 @@ def test_seen_and_finished_titles_stay_away() -> None:
     world.catalogue(100)
     world.build()
     seen = {"film-0003": 1_795_000_000, "film-0004": 1_795_000_000}
-    people().add_history("ama", [Slice("a stream", "1-0", seen)])
-    done = people().record("ama", "movie:1008", Relation("finished"), now=0, due=0)
+    get_store().add_history("ama", [Slice("a stream", "1-0", seen)])
+    done = get_store().record("ama", "movie:1008", Relation("finished"), now=0, due=0)
     profiles.write(done.profile)  # film-0008 and its clip, film-0009
     walked = ids_of(*walk_feed("ama", limit=50))
     assert len(walked) == 96

@@ -10,18 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from activity import keys as activity_keys
 from content.models import Item
 from content.services import items
+from core.redis.client import state_redis
+from core.redis.keys import declared
+from core.units import MINUTE
 from feed import indexes, plans, recipe
+from feed import keys as feed_keys
 from feed.cursor import Cursor
 from feed.plans import HEAD_FOR, KEPT_FOR, LONGEST, Draft, Header, Pointer
 from feed.services import feeds
 from feed.services.feeds import Page, Query
 from feed.tests import world
 from feed.types import Slot
-from finishd.lib import keys
-from finishd.lib.keys import MINUTE
-from finishd.lib.redis import store
 from finishd.testing.api import client_of, get_feed, ids_of, walk_feed
 from finishd.testing.events import did, happen
 from finishd.testing.kept import undeclared
@@ -41,12 +43,15 @@ def items_of(*pages: Page) -> list[str]:
 
 
 def plan_keys(session: str, uid: str = "ama") -> list[str]:
-    return [keys.PLAN.of(viewer=uid, session=session), keys.SLOTS.of(viewer=uid, session=session)]
+    return [
+        feed_keys.PLAN.name(viewer=uid, session=session),
+        feed_keys.SLOTS.name(viewer=uid, session=session),
+    ]
 
 
 def lives(session: str) -> int:
     """Seconds that the plan has left; its two keys go together."""
-    plan, slots = (int(store().ttl(name)) for name in plan_keys(session))
+    plan, slots = (int(state_redis().ttl(name)) for name in plan_keys(session))
     assert abs(plan - slots) <= 1
     return plan
 
@@ -54,7 +59,7 @@ def lives(session: str) -> int:
 def age(session: str, left: int) -> None:
     """Let time pass until the plan has `left` seconds."""
     for name in plan_keys(session):
-        store().expire(name, left)
+        state_redis().expire(name, left)
 
 
 class TestLifetimes:
@@ -72,7 +77,7 @@ class TestLifetimes:
     def test_session_and_plan_begin_with_ten_minutes(self) -> None:
         first = page()
         assert 590 < lives(first.session) <= KEPT_FOR == 10 * MINUTE
-        pointer = int(store().ttl(keys.SESSION.of(viewer="ama", feed="for_you")))
+        pointer = int(state_redis().ttl(feed_keys.SESSION.name(viewer="ama", feed="for_you")))
         assert 590 < pointer <= HEAD_FOR == 10 * MINUTE
 
     def test_reading_the_head_again_keeps_nothing_alive(self) -> None:
@@ -96,14 +101,14 @@ class TestLifetimes:
 
     def test_a_forgotten_pointer_begins_a_session_and_leaves_the_old_one_to_its_cursor(self) -> None:
         first = page()
-        store().delete(keys.SESSION.of(viewer="ama", feed="for_you"))
+        state_redis().delete(feed_keys.SESSION.name(viewer="ama", feed="for_you"))
         assert page().session != first.session
         second = page(cursor=first.cursor)
         assert (second.session, second.rebuilt) == (first.session, False)
 
     def test_a_plan_made_again_counts_its_two_hours_anew(self) -> None:
         first = page()
-        store().delete(*plan_keys(first.session))
+        state_redis().delete(*plan_keys(first.session))
         again = page(at=LONGEST + 60, cursor=first.cursor)
         assert again.rebuilt
         page(at=LONGEST + 120, cursor=again.cursor)
@@ -117,17 +122,17 @@ class TestLifetimes:
         pages = [page()]
         for _ in range(3):
             pages.append(page(cursor=pages[-1].cursor))
-        served = store().lrange(keys.SERVED.of(viewer="ama"), 0, -1)
+        served = state_redis().lrange(feed_keys.SERVED.name(viewer="ama"), 0, -1)
         newest = [f"{pages[0].session} {item}".encode() for item in reversed(items_of(*pages))]
         assert served == newest[:25]
-        assert 0 < store().ttl(keys.SERVED.of(viewer="ama")) <= 24 * 3600
+        assert 0 < state_redis().ttl(feed_keys.SERVED.name(viewer="ama")) <= 24 * 3600
 
     def test_a_page_that_is_read_again_is_remembered_once(self) -> None:
         first = page()
         for _ in range(3):
             page()
             page(cursor=first.cursor)
-        served = store().lrange(keys.SERVED.of(viewer="ama"), 0, -1)
+        served = state_redis().lrange(feed_keys.SERVED.name(viewer="ama"), 0, -1)
         assert len(served) == len(set(served)) == 20
 
 
@@ -182,7 +187,7 @@ class TestClaims:
         assert stored is not None
         assert (stored.length, [slot.id for slot in stored.slots]) == (2, ["a"])
         assert lives("one") <= 100
-        assert not store().exists(keys.SERVED.of(viewer="ama"))
+        assert not state_redis().exists(feed_keys.SERVED.name(viewer="ama"))
         assert plans.whole("ama", "another", count=1) is None
 
 
@@ -197,7 +202,7 @@ class TestStandIns:
         items.set_status(planned[1:9], Item.Status.DRAFT, now=world.NOW)
         pages = [get_feed("ama", limit=10)]
         assert ids_of(*pages) == [planned[0], *planned[9:18]]
-        store().delete(*plan_keys(session))
+        state_redis().delete(*plan_keys(session))
         while pages[-1]["meta"]["hasMore"]:
             pages.append(get_feed("ama", limit=50, cursor=pages[-1]["meta"]["cursor"]))
         assert Counter(ids_of(*pages)) == Counter(set(everything) - set(planned[1:9]))
@@ -225,7 +230,7 @@ class TestStandIns:
         assert ids_of(first) == [*everything[:2], *everything[151:249]]
         # Forty of them stood beyond what the page had marked; forty ids of 64 characters fit in no cursor.
         assert len(first["meta"]["cursor"]) < 1_000
-        store().delete(*plan_keys(session))
+        state_redis().delete(*plan_keys(session))
         second = get_feed("ama", feed_type="trending", limit=100, cursor=first["meta"]["cursor"])
         assert second["meta"]["planRebuilt"]
         assert ids_of(second) == everything[249:349]
@@ -265,7 +270,7 @@ def test_whatever_happens_between_pages_a_walk_repeats_nothing_and_leaves_nothin
         for step, number in [*steps, *[("read", 100)] * 6]:
             cursor = pages[-1]["meta"]["cursor"]
             if step == "lose the plan":
-                store().delete(*plan_keys(session, uid))
+                state_redis().delete(*plan_keys(session, uid))
             elif step == "withdraw":
                 withdrawn |= withdraw(uid, session, ahead=len(ids_of(*pages)), number=number % 15)
             elif cursor is not None:
@@ -306,21 +311,21 @@ def test_after_a_busy_run_every_key_is_declared_and_bounded(settings: Any) -> No
     happen(did("ama", "film-0001", "skip", at=int(time.time())))
     get_feed("ama", limit=10)
     assert undeclared() == []
-    live = [bytes(raw).decode() for raw in store().scan_iter()]
-    used = {key for key in keys.declared() if any(map(key.matches, live))}
-    ours = {key for key in keys.declared() if key.owner in {"content", "analytics", "activity", "feed"}}
+    live = [bytes(raw).decode() for raw in state_redis().scan_iter()]
+    used = {key for key in declared() if any(map(key.matches, live))}
+    ours = {key for key in declared() if key.owner in {"content", "analytics", "activity", "feed"}}
     # Those that stand for what is under way elsewhere: a build, a load, a rebuild, an erasure, a delivery.
     passing = {
-        keys.INDEX_LOCK,
-        keys.TIMELINE_LOAD,
-        keys.REBUILDING,
-        keys.LEAVING,
-        keys.DELIVERED,
-        keys.RECENT,
+        feed_keys.INDEX_LOCK,
+        activity_keys.TIMELINE_LOAD,
+        activity_keys.REBUILDING,
+        activity_keys.LEAVING,
+        activity_keys.DELIVERED,
+        activity_keys.RECENT,
     }
     assert ours - used <= passing
 
 
 def test_declared_bounds_are_those_of_the_code() -> None:
-    assert (keys.PLAN.ttl, keys.SLOTS.ttl, keys.SESSION.ttl) == (KEPT_FOR, KEPT_FOR, HEAD_FOR)
+    assert (feed_keys.PLAN.ttl, feed_keys.SLOTS.ttl, feed_keys.SESSION.ttl) == (KEPT_FOR, KEPT_FOR, HEAD_FOR)
     assert recipe.PLAN_LIMIT == 10 * recipe.CHUNK == plans.SERVED_KEPT == 2_000

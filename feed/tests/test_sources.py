@@ -10,19 +10,20 @@ import pytest
 from django.db import OperationalError, connection
 
 from activity import hot
+from activity import keys as activity_keys
 from activity.services import follows, profiles
-from activity.store import store as people
+from activity.store import get_store
 from activity.types import NAMELESS, Relation, StoreUnavailable, TimelineRow
 from content.models import Item
 from content.services import items, titles
+from core.redis.client import state_redis
 from feed import indexes, recipe, sources
+from feed import keys as feed_keys
 from feed.services import feeds
 from feed.services.feeds import Query
 from feed.sources import Request, reason_of
 from feed.tests import world
 from feed.types import Pool
-from finishd.lib import keys
-from finishd.lib.redis import store
 from finishd.testing.api import get_feed, ids_of, walk_feed
 
 NOW = int(world.NOW.timestamp())
@@ -94,7 +95,7 @@ def pool_of(uid: str, source: str, *, depth: int = 0, current: Any = ...) -> Poo
     """Ask one source as a build does."""
     pointer = indexes.current() if current is ... else current
     request = Request(profiles.read(uid), pointer, depth, NOW, time.monotonic() + 5)
-    pipe = store().pipeline()
+    pipe = state_redis().pipeline()
     sources.SOURCES[source].ask(request, pipe)
     return sources.fetch(source, request, pipe.execute(raise_on_error=False))
 
@@ -231,7 +232,7 @@ def request_counts(uid: str) -> dict[str, tuple[float, int]]:
 def learned(uid: str, **affinities: float) -> None:
     """Likings that come to these affinities: sum / (sum + 3)."""
     sums = {genre: 3 * value / (1 - value) for genre, value in affinities.items()}
-    done = people().record(uid, "movie:0", Relation(rating=5), now=0, due=0, liking=sums)
+    done = get_store().record(uid, "movie:0", Relation(rating=5), now=0, due=0, liking=sums)
     profiles.write(done.profile)
 
 
@@ -272,7 +273,7 @@ def store_away() -> Iterator[None]:
 
 def store_answers() -> bool:
     try:
-        people().profile("nobody")
+        get_store().profile("nobody")
     except StoreUnavailable:
         return False
     return True
@@ -281,11 +282,11 @@ def store_answers() -> bool:
 def lifetimes(uid: str, session: str, feed: str = "for_you") -> list[int]:
     """Seconds left of the session pointer, the plan and its slots."""
     names = [
-        keys.SESSION.of(viewer=uid, feed=feed),
-        keys.PLAN.of(viewer=uid, session=session),
-        keys.SLOTS.of(viewer=uid, session=session),
+        feed_keys.SESSION.name(viewer=uid, feed=feed),
+        feed_keys.PLAN.name(viewer=uid, session=session),
+        feed_keys.SLOTS.name(viewer=uid, session=session),
     ]
-    return [int(store().ttl(name)) for name in names]
+    return [int(state_redis().ttl(name)) for name in names]
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -306,8 +307,8 @@ class TestFailing:
             recipe.PERSONALIZED: indexes.key(pointer.generation, "genre:drama"),
             recipe.FRIENDS: hot.key("ama"),
         }[source]
-        store().delete(name)
-        store().hset(name, "wrong", "kind")
+        state_redis().delete(name)
+        state_redis().hset(name, "wrong", "kind")
 
     @pytest.mark.parametrize("source", recipe.SHARES)
     def test_one_source_costs_its_share_only_and_not_for_long(self, source: str) -> None:
@@ -321,7 +322,7 @@ class TestFailing:
     def test_it_is_whole_again_when_the_source_is(self) -> None:
         self.break_source(recipe.FRIENDS)
         assert get_feed("ama", limit=40)["meta"]["degraded"] == ["friends"]
-        store().delete(hot.key("ama"))
+        state_redis().delete(hot.key("ama"))
         page = get_feed("ama", limit=40, refresh="true")
         assert page["meta"]["degraded"] == []
         assert "friends" in {item["source"] for item in page["feed"]}
@@ -345,7 +346,12 @@ class TestFailing:
         assert page["meta"]["degraded"] == ["friends", "personalized", "trending"]
 
     def test_a_dead_activity_store_costs_a_cold_viewer_what_is_theirs_and_no_more(self) -> None:
-        store().delete(*[key.of(viewer="ama") for key in (keys.PROFILE, keys.SEEN, keys.TIMELINE)])
+        state_redis().delete(
+            *[
+                key.name(viewer="ama")
+                for key in (activity_keys.PROFILE, activity_keys.SEEN, activity_keys.TIMELINE)
+            ]
+        )
         with store_away():
             page = get_feed("ama", limit=40)
             assert page["meta"]["degraded"] == ["friends", "history", "profile"]

@@ -7,12 +7,11 @@ import orjson
 import pytest
 from hypothesis import given, settings
 
-from feed import pipeline, recipe, traces
+from core.redis.client import state_redis
+from feed import keys, pipeline, recipe, traces
 from feed.services import inspect
 from feed.tests import world
 from feed.tests.chunks import Case, cases
-from finishd.lib import keys
-from finishd.lib.redis import store
 from finishd.testing.api import get_feed, walk_feed
 
 
@@ -37,9 +36,9 @@ def test_a_trace_is_the_same_bytes_whatever_the_order_of_sets(case: Case) -> Non
 
 def kept_traces(uid: str, session: str) -> list[bytes]:
     """In order of their chunks."""
-    pattern = keys.TRACE.of(viewer=uid, session=session, chunk="*")
-    names = sorted(store().scan_iter(match=pattern), key=lambda name: int(name.rpartition(b":")[2]))
-    return [cast(bytes, store().get(name)) for name in names]
+    pattern = keys.TRACE.name(viewer=uid, session=session, chunk="*")
+    names = sorted(state_redis().scan_iter(match=pattern), key=lambda name: int(name.rpartition(b":")[2]))
+    return [cast(bytes, state_redis().get(name)) for name in names]
 
 
 @pytest.fixture
@@ -75,7 +74,7 @@ def test_what_was_served_is_recomputed_from_the_traces_slot_by_slot(feed: str, s
 def test_without_the_sample_no_trace_is_kept(settings: Any) -> None:
     settings.FEED_TRACE_PERCENT = 0
     walk_feed("ama", limit=100, pages=4)
-    assert not list(store().scan_iter(match="trace:*"))
+    assert not list(state_redis().scan_iter(match="trace:*"))
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)

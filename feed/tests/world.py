@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 from activity import hot
 from activity.services import edges, names, people, preferences, presence, profiles
-from activity.store import store
+from activity.store import get_store
 from activity.types import Relation, TimelineRow
 from content.models import Genre, Item, ItemGenre
 from content.services import cards, genres
 from content.types import title_key
+from core.redis.client import state_redis
 from feed.models import IndexBuild
 from feed.services import builds
-from finishd.lib.redis import store as redis
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 GENRES = ("Drama", "Comedy", "Thriller", "Science Fiction", "Documentary")
@@ -68,8 +68,8 @@ def befriend(uid: str, numbers: range, *, actor: str = "kofi", name: str = "Kofi
     for n in numbers:
         if n % 10 != 9:
             relation = Relation(favorite=True)
-            store().record(actor, f"movie:{1_000 + n}", relation, now=now - 60 * n, due=now)
-    profile, _ = store().follow(uid, actor, now=now, due=now)
+            get_store().record(actor, f"movie:{1_000 + n}", relation, now=now - 60 * n, due=now)
+    profile, _ = get_store().follow(uid, actor, now=now, due=now)
     profiles.write(profile)
     presence.mark(uid)
     edges.sync(uid, actor)
@@ -77,13 +77,13 @@ def befriend(uid: str, numbers: range, *, actor: str = "kofi", name: str = "Kofi
 
 def deliver(uid: str, rows: Sequence[TimelineRow]) -> None:
     """Put rows on a viewer's timeline as a delivery would have, whoever they follow."""
-    store().put_rows([(uid, row) for row in rows])
+    get_store().put_rows([(uid, row) for row in rows])
     names.keep({row.actor: (row.actor_name, row.actor_picture) for row in rows})
-    redis().delete(hot.key(uid))
+    state_redis().delete(hot.key(uid))
 
 
 def finish(uid: str, titles: Sequence[str]) -> None:
     """Let somebody have watched these titles."""
     for title in titles:
-        profile = store().record(uid, title, Relation("finished"), now=0, due=0).profile
+        profile = get_store().record(uid, title, Relation("finished"), now=0, due=0).profile
     profiles.write(profile)

@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from activity.services import edges, preferences, presence, profiles
 from activity.services import people as people_service
-from activity.store import store
+from activity.store import get_store
 from activity.types import Job, Profile, Relation
 from content.types import title_key
 from feed.services import builds
@@ -62,7 +62,7 @@ def _load_person(person: DemoPerson, keys: dict[str, str], *, now: int) -> None:
     for deed in reversed(person["activities"]):
         relation = Relation(deed.get("status"), deed.get("isFavorite", False), deed.get("rating"))
         at = now - deed["daysAgo"] * _DAY
-        recorded = store().record(uid, keys[deed["title"]], relation, now=at, due=at)
+        recorded = get_store().record(uid, keys[deed["title"]], relation, now=at, due=at)
         _done(Job("deliver", uid, keys[deed["title"]], recorded.activity.version))
 
 
@@ -70,15 +70,15 @@ def _befriend(person: DemoPerson, *, now: int) -> None:
     """Follows, with their timelines filled on the spot: no worker need be up yet."""
     uid = person["uid"]
     for followee in person["follows"]:
-        profile, _ = store().follow(uid, followee, now=now, due=now)
+        profile, _ = get_store().follow(uid, followee, now=now, due=now)
         edges.sync(uid, followee)
         _done(Job("backfill", uid, followee, profile.version))
-    profiles.write(store().profile(uid) or Profile(uid))
+    profiles.write(get_store().profile(uid) or Profile(uid))
     presence.mark(uid)
 
 
 def _done(job: Job) -> None:
-    store().finish(job)
+    get_store().finish(job)
 
 
 def _key(title: DemoTitle) -> str:

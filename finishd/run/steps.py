@@ -11,7 +11,7 @@ from typing import IO
 
 import redis as redis_client
 
-from finishd.auth import devkeys
+from core.auth import devkeys
 from finishd.run import programs
 from finishd.run.config import DATA, ROOT, Config, check_port, settings_for, write_run_env
 from finishd.run.embedded_redis import START_SECONDS, answers

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 from rest_framework.test import APIClient
 
-from finishd.auth import devkeys
+from core.auth import devkeys
 
 Json = dict[str, Any]
 THROTTLE: Final = 1  # wait on Redis that each request costs besides: user and address together

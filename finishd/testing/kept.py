@@ -8,8 +8,8 @@ from activity.services import timelines
 from activity.store.orm.calls import profile_of
 from activity.types import Profile, TimelineEntry, TimelineRow
 from analytics.models import Count
-from finishd.lib import keys
-from finishd.lib.redis import store as redis
+from core.redis.client import state_redis
+from core.redis.keys import declared
 from finishd.testing.model import Deed, Pair
 
 GONE: Final = -2  # what PTTL says of a key that is not there
@@ -17,13 +17,13 @@ GONE: Final = -2  # what PTTL says of a key that is not there
 
 def visible(profile: Profile) -> list[TimelineEntry]:
     """The timeline as a plan reads it."""
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     timelines.queue_read(pipe, profile)
     return timelines.take(profile, pipe.execute())
 
 
 def hot_rows(uid: str) -> list[TimelineRow] | None:
-    pipe = redis().pipeline()
+    pipe = state_redis().pipeline()
     hot.queue_read(pipe, hot.key(uid))
     return hot.taken(pipe.execute()[0])
 
@@ -55,12 +55,12 @@ def undeclared() -> list[str]:
     """What is wrong with any live Redis key: of no declared family, of another type, or not as short-lived."""
     wrong = []
     raw: Any
-    for raw in redis().scan_iter():
-        name, kind = raw.decode(), cast(Any, redis().type(raw)).decode()
-        left: Any = redis().pttl(raw)
+    for raw in state_redis().scan_iter():
+        name, kind = raw.decode(), cast(Any, state_redis().type(raw)).decode()
+        left: Any = state_redis().pttl(raw)
         if left == GONE or kind == "none":  # some live for milliseconds
             continue
-        family = next((key for key in keys.declared() if key.matches(name)), None)
+        family = next((key for key in declared() if key.matches(name)), None)
         if family is None or family.kind != kind:
             wrong.append(f"{name} ({kind}) is no {family.kind if family else 'key we know'}")
         elif family.ttl is not None and not 0 <= left <= family.ttl * 1000:

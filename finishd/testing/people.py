@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from activity.store import IMPLEMENTATIONS, store
+from activity.store import IMPLEMENTATIONS, get_store
 from activity.store.base import ActivityStore
 from activity.types import StoreUnavailable
+from core.redis.client import cache_redis, state_redis
 from finishd.celery import app
-from finishd.lib.redis import cards
-from finishd.lib.redis import store as redis
 
 
 @pytest.fixture(params=sorted(IMPLEMENTATIONS, reverse=True))
@@ -21,9 +20,9 @@ def people_store(request: pytest.FixtureRequest, settings: Any) -> Iterator[Acti
     if request.param == "firestore":
         request.getfixturevalue("firestore")
     settings.ACTIVITY_STORE = request.param
-    store.cache_clear()
-    yield store()
-    store.cache_clear()
+    get_store.cache_clear()
+    yield get_store()
+    get_store.cache_clear()
 
 
 @pytest.fixture
@@ -34,8 +33,8 @@ def people_store_down() -> Iterator[pytest.MonkeyPatch]:
     def away(*_: Any, **__: Any) -> None:
         raise StoreUnavailable("switched off")
 
-    for name in (name for name in dir(store()) if not name.startswith("_")):
-        patch.setattr(type(store()), name, away)
+    for name in (name for name in dir(get_store()) if not name.startswith("_")):
+        patch.setattr(type(get_store()), name, away)
     yield patch
     patch.undo()
 
@@ -93,7 +92,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> Messages:
 @pytest.fixture
 def patient_redis() -> Iterator[None]:
     """For tests that are long, on a machine that does other things too: a wait may take seconds."""
-    pools = {client.connection_pool for client in (redis(), cards())}
+    pools = {client.connection_pool for client in (state_redis(), cache_redis())}
     before = [dict(pool.connection_kwargs) for pool in pools]
     for pool in pools:
         pool.connection_kwargs.update(socket_timeout=10, socket_connect_timeout=10)

@@ -78,13 +78,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def _empty_redis(request: pytest.FixtureRequest) -> None:
     """Every test starts with an empty Redis that answers, and whose last failures are forgotten."""
-    from finishd.lib import redis  # noqa: PLC0415  (only now are the settings to be read)
+    from core.redis import client  # noqa: PLC0415  (only now are the settings to be read)
 
     server = request.config.stash[_redis_key]
     server.resume()
     server.start()
     server.flush()
-    redis._breakers.clear()
+    client._breakers.clear()
 
 
 @pytest.fixture
@@ -134,8 +134,8 @@ def _start_redis(data: Path, guard: Guard) -> RedisServer:
 
 def _environment(data: Path, redis_url: str) -> dict[str, str]:
     """Production's settings on this process's servers; every name that a developer's .env might set."""
-    from finishd.auth import devkeys  # noqa: PLC0415  (after the guard: a failing import leaves nothing behind)
-    from finishd.throttling import rates  # noqa: PLC0415
+    from core.auth import devkeys  # noqa: PLC0415  (after the guard: a failing import leaves nothing behind)
+    from core.throttling import rates  # noqa: PLC0415
 
     keys = data / "dev-keys"
     devkeys.ensure(keys)

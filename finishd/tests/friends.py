@@ -14,13 +14,13 @@ from typing import Any
 
 from activity import hot
 from activity.services import follows, people, presence, profiles, rebuilds, relations, timelines
-from activity.store import store
+from activity.store import get_store
 from activity.types import Profile, Relation
 from content.models import Item
 from content.services import items
+from core.redis.client import state_redis
 from feed import recipe, sources
 from feed.tests import world
-from finishd.lib.redis import store as redis
 from finishd.testing.kept import deeds, hot_rows, loaded_rows, visible
 from finishd.testing.model import RELATIONS, Deed, Model, Pair
 from finishd.testing.people import Clock, Message, Messages
@@ -137,14 +137,14 @@ class World:
     def leave(self) -> None:
         """Somebody is not seen for thirty days: what Redis knew of them has expired."""
         uid = self.rng.choice(self.uids)
-        redis().delete(presence.key(uid), hot.key(uid))
+        state_redis().delete(presence.key(uid), hot.key(uid))
         self.away.add(uid)
 
     def look(self) -> None:
         """A plan is made, or a timeline has expired and is loaded."""
         uid = self.rng.choice(self.uids)
         if self.rng.random() < 0.3:
-            redis().delete(hot.key(uid))
+            state_redis().delete(hot.key(uid))
         with suppress(Killed), self._task():
             self._here(uid)
             visible(profiles.read(uid))
@@ -194,9 +194,9 @@ class World:
         for round_number in itertools.count():
             while self.messages.waiting:
                 self.deliver()
-            if not store().jobs_due(now=self.clock.now + 1e6, limit=1):
+            if not get_store().jobs_due(now=self.clock.now + 1e6, limit=1):
                 break
-            assert round_number < 50, store().jobs_due(now=self.clock.now + 1e6)
+            assert round_number < 50, get_store().jobs_due(now=self.clock.now + 1e6)
             self.clock.now += 31
             self.sweep()
         self.chances = calm
@@ -223,7 +223,7 @@ class World:
     def check(self) -> None:
         for uid in self.uids:
             profile = profiles.read(uid)
-            assert profile == (store().profile(uid) or Profile(uid)), uid
+            assert profile == (get_store().profile(uid) or Profile(uid)), uid
             assert profile.following == sum(1 for follower, _ in self.model.follows if follower == uid)
             truth = self.model.timeline(uid)
             pushed = {pair: deed for pair, deed in truth.items() if pair[0] not in profile.pulled}
@@ -233,7 +233,7 @@ class World:
     def _check_rows(self, uid: str, profile: Profile, pushed: dict[Pair, Deed]) -> None:
         """The hot copy as it is, the durable rows, and a hot copy loaded now."""
         capped = len(pushed) > hot.ROWS_KEPT
-        durable = [row for row in store().timeline(uid, limit=5_000) if row.actor not in profile.pulled]
+        durable = [row for row in get_store().timeline(uid, limit=5_000) if row.actor not in profile.pulled]
         newest = sorted(pushed.items(), key=lambda row: (-row[1][0], row[0]))
         for rows in (hot_rows(uid), loaded_rows(uid)):
             if rows is not None:
@@ -267,7 +267,7 @@ class World:
 
     def _pool(self, profile: Profile, name: str) -> Any:
         request = sources.Request(profile, None, 0, int(self.clock.now), float("inf"))
-        pipe = redis().pipeline()
+        pipe = state_redis().pipeline()
         sources.SOURCES[name].ask(request, pipe)
         pool = sources.fetch(name, request, pipe.execute())
         assert pool.error is None

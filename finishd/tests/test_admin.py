@@ -18,13 +18,13 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from content.models import Genre
 from content.services import genres
 from content.tests.factories import ItemFactory
+from core import circuit as breakers
+from core.circuit import CircuitBreaker
+from core.redis import client as redis_module
+from core.redis.client import state_redis
 from feed.models import IndexBuild
 from feed.services import builds, feeds
 from finishd import celery
-from finishd.lib import breaker as breakers
-from finishd.lib import redis as redis_module
-from finishd.lib.breaker import Breaker
-from finishd.lib.redis import store as redis
 from finishd.run.embedded_redis import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -95,7 +95,7 @@ def pages() -> list[str]:
         reverse("admin:content_genre_change", args=[genre.pk]),
         reverse("admin:content_genre_delete", args=[genre.pk]),
         *(reverse(f"admin:activity_{name}_changelist") for name in ("person", "activity", "follow", "job")),
-        reverse("admin:finishd_erasure_changelist"),
+        reverse("admin:privacy_erasure_changelist"),
         STREAMS,
         LETTERS,
         f"{LETTERS}?state=held",
@@ -181,7 +181,7 @@ class TestDashboard:
     def test_it_says_which_outside_part_gives_no_answer(
         self, staff: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        store = Breaker("store", counts=(ValueError,), failures=1)
+        store = CircuitBreaker("store", counts=(ValueError,), failures=1)
         monkeypatch.setattr(breakers, "_registered", {"store": store})
         tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
         assert (tiles["Outside parts"].value, tiles["Outside parts"].alarming) == ("answer", False)
@@ -218,7 +218,7 @@ class TestIndexes:
     def test_the_button_queues_a_rebuild(self, staff: Client) -> None:
         response = staff.post(reverse("admin:feed_rebuild"), follow=True)
         assert b"A rebuild is queued." in response.content
-        assert redis().llen("indexes") == 1
+        assert state_redis().llen("indexes") == 1
         assert staff.get(reverse("admin:feed_rebuild")).status_code == 405
 
 
@@ -244,13 +244,13 @@ class TestPlan:
     def test_looking_starts_no_session(self, staff: Client) -> None:
         response = staff.get(PLAN, {"uid": "ama", "feed": "for_you"})
         assert response.context["error"].startswith("ama has no session")
-        assert not list(redis().scan_iter("session:*"))
+        assert not list(state_redis().scan_iter("session:*"))
 
     def test_a_preview_shows_what_would_be_planned_and_serves_it_to_nobody(self, staff: Client) -> None:
         response = staff.post(PLAN, {"uid": "ama", "feed": "for_you"})
         assert len(response.context["slots"]["rows"]) == 12
         assert b"served to nobody" in response.content
-        assert not list(redis().scan_iter("session:*"))
+        assert not list(state_redis().scan_iter("session:*"))
 
     @pytest.mark.parametrize(
         "query",
@@ -287,7 +287,7 @@ class TestSchedule:
         [
             ("content.migrations.0004_schedule", "content.tasks.sweep_cards"),
             ("feed.migrations.0002_schedule", "feed.tasks.rebuild_indexes"),
-            ("finishd.migrations.0002_schedule", "finishd.tasks.resume_erasures"),
+            ("finishd.privacy.migrations.0002_schedule", "finishd.privacy.tasks.resume_erasures"),
         ],
     )
     def test_an_entry_is_made_once_and_what_staff_change_stays(self, migration: str, task: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.checks import run_checks
 
-from finishd.throttling.addresses import Proxies
+from core.throttling.addresses import Proxies
 
 SECRET = (
     "Vq0m1fZ8r2Kx7LwT4bN9cY6hJ3sD5gPaEuRiOtQzXvMnBkWy"  # of the length that Django asks for, and then some

@@ -14,8 +14,8 @@ import pytest
 import yaml
 from django.conf import settings
 
+from core.throttling import rates
 from finishd.run import programs
-from finishd.throttling import rates
 
 OURS = ("web", *programs.WORKERS, "beat", "migrate")
 ROOT = Path(settings.BASE_DIR)

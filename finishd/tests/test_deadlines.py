@@ -18,14 +18,15 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from activity.models import Person
+from core import circuit as breakers
+from core import deadlines
+from core.circuit import CircuitBreaker
+from core.deadlines import DeadlinePassed
+from core.redis.client import Client, Parser, state_redis
+from core.sql import guard
+from core.sql.guard import SqlAway, is_away
 from feed.tests import world
 from finishd import celery
-from finishd.lib import breaker as breakers
-from finishd.lib import deadline, sql
-from finishd.lib.breaker import Breaker
-from finishd.lib.deadline import DeadlinePassed
-from finishd.lib.redis import Client, Parser, store
-from finishd.lib.sql import SqlAway, is_away
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import client_of, get_feed
 from finishd.testing.proxy import Proxy
@@ -34,30 +35,30 @@ from finishd.testing.proxy import Proxy
 @pytest.fixture(autouse=True)
 def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests open is closed for all others."""
-    monkeypatch.setattr(breakers, "_registered", dict(breakers.registered()))
+    monkeypatch.setattr(breakers, "_registered", dict(breakers.all_breakers()))
 
 
 class TestDeadline:
     def test_there_is_none_unless_somebody_set_one(self) -> None:
-        deadline.check()
-        assert deadline.left() == deadline.left_here() == float("inf")
+        deadlines.check()
+        assert deadlines.remaining() == deadlines.remaining_optional() == float("inf")
 
     def test_an_inner_one_can_only_be_sooner(self) -> None:
-        with deadline.within(10):
-            with deadline.within(1):
-                assert 0.9 < deadline.left() <= 1
-            with deadline.within(100):
-                assert 9 < deadline.left() <= 10
-        assert deadline.left() == float("inf")
+        with deadlines.request_deadline(10):
+            with deadlines.request_deadline(1):
+                assert 0.9 < deadlines.remaining() <= 1
+            with deadlines.request_deadline(100):
+                assert 9 < deadlines.remaining() <= 10
+        assert deadlines.remaining() == float("inf")
 
     def test_what_can_be_done_without_ends_sooner_than_the_rest(self) -> None:
-        with deadline.within(10), deadline.spare(time.monotonic() - 1):
-            assert deadline.left_here() < 0 < deadline.left()
-            deadline.check()
+        with deadlines.request_deadline(10), deadlines.optional_until(time.monotonic() - 1):
+            assert deadlines.remaining_optional() < 0 < deadlines.remaining()
+            deadlines.check()
 
     def test_threads_have_their_own(self) -> None:
-        with deadline.within(1), ThreadPoolExecutor(1) as pool:
-            assert pool.submit(deadline.left).result() == float("inf")
+        with deadlines.request_deadline(1), ThreadPoolExecutor(1) as pool:
+            assert pool.submit(deadlines.remaining).result() == float("inf")
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -94,15 +95,15 @@ class TestRedis:
         client.set("name", "x" * 1_000)
         line.switch("drip", 0.01)
         began = time.monotonic()
-        with deadline.within(0.3), pytest.raises(RedisTimeoutError):
+        with deadlines.request_deadline(0.3), pytest.raises(RedisTimeoutError):
             client.get("name")
-        assert 0.3 <= time.monotonic() - began < 0.3 + deadline.GRACE + 0.3
+        assert 0.3 <= time.monotonic() - began < 0.3 + deadlines.GRACE + 0.3
         client.connection_pool.disconnect()
 
     def test_nothing_is_asked_when_it_is_too_late(self) -> None:
-        with deadline.within(-1):
+        with deadlines.request_deadline(-1):
             with pytest.raises(DeadlinePassed):
-                store().ping()
+                state_redis().ping()
             with pytest.raises(DeadlinePassed):
                 _in_a_pipeline()
 
@@ -120,14 +121,14 @@ class TestRedis:
 class TestSql:
     @pytest.fixture(autouse=True)
     def _own_breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        guard = Breaker("sql", counts=(OperationalError,), judge=is_away, open_seconds=0.2)
-        monkeypatch.setattr(sql, "_breaker", guard)
+        breaker = CircuitBreaker("sql", counts=(OperationalError,), judge=is_away, open_seconds=0.2)
+        monkeypatch.setattr(guard, "_breaker", breaker)
 
     def in_time(self, seconds: float) -> float:
         """What a request does that needs SQL; how long it took to fail."""
         began = time.monotonic()
         try:
-            with deadline.within(seconds), pytest.raises(OperationalError):
+            with deadlines.request_deadline(seconds), pytest.raises(OperationalError):
                 Person.objects.create(uid="ama")
         finally:
             connection.close()
@@ -142,12 +143,12 @@ class TestSql:
                     cursor.execute("LOCK TABLE activity_person IN ACCESS EXCLUSIVE MODE")
             took = [pool.submit(self.in_time, 0.4).result() for _ in range(6)]
         assert max(took) < 1
-        assert sql._breaker.state == "closed"
+        assert guard._breaker.state == "closed"
         Person.objects.create(uid="mei")  # who has no deadline is told none
 
     @pytest.mark.django_db
     def test_no_statement_is_sent_when_it_is_too_late(self) -> None:
-        with deadline.within(-1), pytest.raises(SqlAway) as late:
+        with deadlines.request_deadline(-1), pytest.raises(SqlAway) as late:
             Person.objects.count()
         assert late.value.retry_after == 1
 
@@ -164,10 +165,10 @@ class TestSql:
                 Person.objects.count()
         assert 0 < refused.value.retry_after <= 0.2
         until = time.monotonic() + 5
-        while sql._breaker.state != "half-open":
+        while guard._breaker.state != "half-open":
             assert time.monotonic() < until
         assert Person.objects.count() == 0
-        assert sql._breaker.retry_after == 0
+        assert guard._breaker.retry_after == 0
 
     @pytest.mark.django_db(transaction=True)
     def test_a_pool_that_is_used_up_is_waited_for_briefly(self) -> None:
@@ -214,7 +215,7 @@ class TestSql:
 
 
 def _in_a_pipeline() -> None:
-    pipe = store().pipeline()
+    pipe = state_redis().pipeline()
     pipe.get("name")
     pipe.execute()
 
@@ -230,19 +231,21 @@ def _run(name: str, statement: str) -> None:
 class TestBroker:
     @pytest.fixture(autouse=True)
     def _own_breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(celery, "_breaker", Breaker("broker", counts=(BrokerError,), open_seconds=30))
+        monkeypatch.setattr(
+            celery, "_breaker", CircuitBreaker("broker", counts=(BrokerError,), open_seconds=30)
+        )
 
     def failing(self) -> float:
         """How long a request stands still for a message that cannot be sent."""
         began = time.monotonic()
-        with deadline.within(5), pytest.raises(BrokerError):
+        with deadlines.request_deadline(5), pytest.raises(BrokerError):
             celery.app.send_task("activity.tasks.sweep")
         return time.monotonic() - began
 
     def test_a_message_of_a_request_is_sent(self, redis_server: RedisServer) -> None:
-        with deadline.within(5):
+        with deadlines.request_deadline(5):
             celery.app.send_task("activity.tasks.sweep")
-        assert store().llen("fanout") == 1
+        assert state_redis().llen("fanout") == 1
 
     @pytest.mark.parametrize("fault", ["stop", "pause"])
     def test_one_that_is_away_costs_a_time_out_and_then_nothing(

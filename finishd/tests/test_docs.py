@@ -11,7 +11,7 @@ from django.core.management import get_commands
 from feed import filters
 from feed.pipeline import FEEDS
 from feed.sources import SOURCES
-from finishd import docs
+from finishd.operations import docs
 
 ROOT = Path(settings.BASE_DIR)
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
@@ -51,7 +51,7 @@ def _is_there(named: str) -> bool:
 
 def test_the_table_of_keys_is_what_the_code_declares() -> None:
     text = docs.ARCHITECTURE.read_text(encoding="utf-8")
-    assert text == docs.renewed(text), "`.venv/bin/python -m finishd.docs` renews it"
+    assert text == docs.renewed(text), "`.venv/bin/python -m finishd.operations.docs` renews it"
 
 
 def test_every_filter_and_source_is_described() -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import pytest
 from django.conf import settings
 
-from finishd.lib import keys
+from core.auth import keys
 from finishd.run.guard import signal_group
 from finishd.testing.postgres import NoPostgres
 from finishd.testing.processes import Web
@@ -301,7 +301,7 @@ def test_without_the_endpoint_of_keys_only_a_process_that_has_none_lets_nobody_i
 ) -> None:
     assert stack.web
     with stack.client() as client, line_is(stack.keys_line, mode):
-        client.delete(keys.AUTH_KEYS.of(project=settings.FIREBASE_PROJECT_ID))
+        client.delete(keys.AUTH_KEYS.name(project=settings.FIREBASE_PROJECT_ID))
         web = stack.web_of_published_keys()
         answers = [stack.ask(web, name) for _ in range(8) for name in ENDPOINTS if name != "next page"]
     ended = time.monotonic()

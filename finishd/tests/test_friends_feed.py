@@ -6,14 +6,13 @@ import pytest
 
 from activity import hot
 from activity.services import follows, people, presence, profiles, reach, rebuilds, relations
-from activity.store import store
+from activity.store import get_store
 from activity.store.base import ActivityStore
 from activity.store.meter import count_calls
 from activity.types import PULLED_READ, Relation
+from core.redis.client import count_round_trips, state_redis
+from feed import keys
 from feed.tests import world
-from finishd.lib import keys
-from finishd.lib.redis import count_waits
-from finishd.lib.redis import store as redis
 from finishd.testing.api import client_of, get_feed, ids_of
 from finishd.testing.people import Clock, Message, Messages
 
@@ -62,7 +61,7 @@ def told(uid: str, feed: str = "following") -> dict[str, str]:
 def forget_sessions(uid: str) -> None:
     """As if a minute had gone by for what is kept so long only."""
     for feed in ("for_you", "following"):
-        redis().delete(keys.SESSION.of(viewer=uid, feed=feed))
+        state_redis().delete(keys.SESSION.name(viewer=uid, feed=feed))
 
 
 class TestWhoWasAway:
@@ -71,12 +70,12 @@ class TestWhoWasAway:
         befriend(messages, "ama")
         like("kofi", 1)
         messages.run_all()
-        redis().delete(presence.key("ama"), hot.key("ama"))
+        state_redis().delete(presence.key("ama"), hot.key("ama"))
 
     def test_nothing_is_pushed_to_them(self, messages: Messages) -> None:
         like("kofi", 2)
         messages.run_all()
-        assert [row.title for row in store().timeline("ama")] == ["movie:1001"]
+        assert [row.title for row in get_store().timeline("ama")] == ["movie:1001"]
 
     @pytest.mark.parametrize("feed", ["for_you", "following"])
     def test_when_they_return_the_page_says_so_and_lives_a_minute_at_most(
@@ -89,11 +88,11 @@ class TestWhoWasAway:
         assert page["meta"]["degraded"] == ["timeline_rebuilding"]
         session = page["meta"]["session"]
         for name in (
-            keys.PLAN.of(viewer="ama", session=session),
-            keys.SLOTS.of(viewer="ama", session=session),
-            keys.SESSION.of(viewer="ama", feed=feed),
+            keys.PLAN.name(viewer="ama", session=session),
+            keys.SLOTS.name(viewer="ama", session=session),
+            keys.SESSION.name(viewer="ama", feed=feed),
         ):
-            assert 0 < redis().ttl(name) <= 60, name
+            assert 0 < state_redis().ttl(name) <= 60, name
         assert [m.task for m in messages.waiting] == ["activity.tasks.rebuild"]
         forget_sessions("ama")
         assert get_feed("ama", feed_type=feed)["meta"]["degraded"] == ["timeline_rebuilding"]
@@ -133,13 +132,13 @@ class TestWhoWasAway:
         follows.follow("ama", "mei", now=0)
         follows.follow("ama", "zuri", now=0)
         messages.run_all()
-        redis().delete(presence.key("ama"), hot.key("ama"))
+        state_redis().delete(presence.key("ama"), hot.key("ama"))
         for number in range(8):
             like("mei", 10 + number, now=2_000_000_000 + number)
             like("zuri", 20 + number, now=2_000_000_100 + number)
         get_feed("ama")
         messages.run_all()
-        assert sorted(row.title for row in store().timeline("ama")) == [
+        assert sorted(row.title for row in get_store().timeline("ama")) == [
             *(f"movie:{1_010 + n}" for n in (5, 6, 7)),
             *(f"movie:{1_020 + n}" for n in (5, 6, 7)),
         ]
@@ -195,11 +194,11 @@ class TestVeryManyFollowers:
 
     def test_an_account_that_is_pulled_is_not_pushed(self, messages: Messages) -> None:
         self.rise(messages)
-        before = store().timeline("ama")
+        before = get_store().timeline("ama")
         like("kofi", 2)
         with count_calls() as spent:
             messages.run_all()
-        assert store().timeline("ama") == before
+        assert get_store().timeline("ama") == before
         assert "put_rows" not in spent.calls
         assert sorted(told("ama")) == ["film-0001", "film-0002"]
         assert told("ama", "for_you") == told("ama")
@@ -229,7 +228,7 @@ class TestVeryManyFollowers:
     def test_a_follow_whose_process_died_pulls_it_too(self, messages: Messages) -> None:
         self.rise(messages)
         presence.mark("esi")
-        store().follow("esi", "kofi", now=0, due=0)
+        get_store().follow("esi", "kofi", now=0, due=0)
         messages.run(SWEEP)
         messages.run_all()
         assert profiles.read("esi").pulled == ("kofi",)
@@ -258,7 +257,7 @@ class TestVeryManyFollowers:
         assert reach_of("kofi") == "pushed"
         for viewer in self.VIEWERS[:3]:
             assert profiles.read(viewer).pulled == ()
-            assert len(store().timeline(viewer)) == 3
+            assert len(get_store().timeline(viewer)) == 3
         like("kofi", 5)
         like("kofi", 2, Relation())
         messages.run_all()
@@ -270,7 +269,7 @@ class TestVeryManyFollowers:
     ) -> None:
         like("kofi", 1)
         messages.run_all()
-        real = type(store()).followers
+        real = type(get_store()).followers
         done: list[bool] = []
 
         def followers(*args: Any, **kwargs: Any) -> list[str]:
@@ -279,7 +278,7 @@ class TestVeryManyFollowers:
                 done.append(follows.unfollow("ama", "kofi", now=0))
             return found
 
-        monkeypatch.setattr(type(store()), "followers", followers)
+        monkeypatch.setattr(type(get_store()), "followers", followers)
         messages.run(SWEEP)
         messages.run(messages.of("cross")[0])
         assert done == [True]
@@ -290,15 +289,15 @@ class TestVeryManyFollowers:
         self, messages: Messages
     ) -> None:
         self.rise(messages)
-        store().set_reach("kofi", "sinking", due=0)
+        get_store().set_reach("kofi", "sinking", due=0)
         assert reach.cross("kofi", direction="rising", cursor="mei", now=0) is None
         assert reach_of("kofi") == "sinking"
-        assert store().job("cross", "kofi") is not None
+        assert get_store().job("cross", "kofi") is not None
 
     def test_a_plan_merges_twenty_of_them_at_most_and_waits_no_longer(self, messages: Messages) -> None:
         self.rise(messages)
         told("ama")
-        with count_waits() as alone:
+        with count_round_trips() as alone:
             get_feed("ama", limit=10, refresh="true")
         for number in range(PULLED_READ + 1):
             star = f"star-{number:02}"
@@ -306,12 +305,12 @@ class TestVeryManyFollowers:
             like(star, 10 + number if number % 10 != 9 else 40)
             follows.follow("ama", star, now=0)
             messages.run_all()
-            store().set_reach(star, "rising", due=0)
+            get_store().set_reach(star, "rising", due=0)
             messages.run(SWEEP)
             messages.run_all()
         assert len(profiles.read("ama").pulled) == PULLED_READ + 2
         told("ama", "for_you")
-        with count_waits() as waits, count_calls() as spent:
+        with count_round_trips() as waits, count_calls() as spent:
             page = get_feed("ama", limit=100, refresh="true")
         supporters = {i["reason"].split(" ")[0] for i in page["feed"] if i["source"] == "friends"}
         assert len(supporters) <= PULLED_READ
@@ -323,7 +322,7 @@ class TestVeryManyFollowers:
 
 
 def reach_of(uid: str) -> str:
-    profile = store().profile(uid)
+    profile = get_store().profile(uid)
     assert profile is not None
     return profile.reach
 

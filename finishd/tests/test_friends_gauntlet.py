@@ -13,7 +13,7 @@ import pytest
 from activity import hot
 from activity.models import Delivery, Follow, Person
 from activity.services import follows, presence, profiles, rebuilds, relations
-from activity.store import store
+from activity.store import get_store
 from activity.types import Relation
 from finishd.celery import app
 from finishd.run.embedded_redis import RedisServer
@@ -147,7 +147,7 @@ def run(size: int, rounds: int, kind: str, redis_server: RedisServer, tmp_path: 
                 assert time.monotonic() < restarted + RIGHT_WITHIN, (len(wrong), wrong[:5], waiting(around))
                 time.sleep(0.5)
             took = time.monotonic() - restarted
-            around.wait_for(lambda: not store().jobs_due(now=time.time() + 3_600), seconds=180)
+            around.wait_for(lambda: not get_store().jobs_due(now=time.time() + 3_600), seconds=180)
         assert crowd.wrong(watched) == []
         crowd.assert_seen(random.Random(1).sample(watched, 60))
     print(f"{size} followers, {kind} broker: right after {took:.1f} s")  # noqa: T201
@@ -170,7 +170,7 @@ def messages_to(url: str) -> Iterator[None]:
 
 
 def waiting(around: Processes) -> str:
-    jobs = store().jobs_due(now=time.time() + 3_600)
+    jobs = get_store().jobs_due(now=time.time() + 3_600)
     return f"{len(jobs)} jobs, {jobs[:3]}, {around.output[-1_500:]}"
 
 

@@ -38,7 +38,7 @@ def made_of(
         ):  # nobody's timeline is to be longer, or not all of it could be compared
             monkeypatch.setattr(timelines, "ROWS_LOADED", 400)
         made = World(seed, messages, clock, people=30, titles=titles, chances=Chances(**chances))
-        stores.store.cache_clear()
+        stores.get_store.cache_clear()
         monkeypatch.setattr(f"{__name__}._between", lambda: Interleaved(people_store, made.between))
         monkeypatch.setitem(stores.IMPLEMENTATIONS, "between", f"{__name__}._between")
         settings.ACTIVITY_STORE = "between"

@@ -12,8 +12,8 @@ from django.utils import timezone
 from analytics.tests.events import event, taken
 from content.models import Item
 from content.tests.factories import ItemFactory
+from core.redis.client import count_round_trips
 from feed.services import builds
-from finishd.lib.redis import count_waits
 from finishd.run.embedded_redis import RedisServer
 
 PARTS = ["sql", "redis", "cache", "broker", "indexes", "deliveries", "events"]
@@ -54,7 +54,7 @@ def _within(seconds: float, holds: Callable[[], bool]) -> None:
 class TestLive:
     def test_touches_nothing(self) -> None:
         # No database mark: a query would fail the test.
-        with count_waits() as waits:
+        with count_round_trips() as waits:
             answer = Client().get("/health")
         assert (answer.status_code, answer.json(), waits) == (200, {"status": "healthy"}, [])
 

@@ -13,11 +13,11 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from finishd import logins
-from finishd.lib.redis import store
-from finishd.models import LoginBucket
+from core.redis.client import state_redis
+from core.throttling.rates import Limits, Rate
 from finishd.run.embedded_redis import RedisServer
-from finishd.throttling.rates import Limits, Rate
+from finishd.staff import logins
+from finishd.staff.models import LoginBucket
 
 pytestmark = pytest.mark.django_db
 HOUR = 3600
@@ -111,8 +111,8 @@ def test_looking_at_the_page_is_no_try(allow: Allow) -> None:
 def test_redis_does_not_list_who_signs_in(allow: Allow) -> None:
     allow(user=Rate(9, HOUR))
     sign_in()
-    assert len(store().keys("limit-login:*")) == 1
-    assert not store().keys("*staff*")
+    assert len(state_redis().keys("limit-login:*")) == 1
+    assert not state_redis().keys("*staff*")
 
 
 class TestWithoutRedis:
@@ -148,9 +148,9 @@ class TestWithoutRedis:
         allow(user=Rate(2, HOUR))
         for _ in range(5):
             sign_in()
-        said = [record for record in caplog.records if record.name == "finishd.logins"]
+        said = [record for record in caplog.records if record.name == "finishd.staff.logins"]
         assert len(said) == 1
-        assert "staff" not in caplog.text.replace("/admin", "")
+        assert "staff" not in caplog.text.replace("finishd.staff.logins", "").replace("/admin", "")
 
 
 class TestInSql:

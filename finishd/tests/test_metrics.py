@@ -17,20 +17,19 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.exceptions import ConnectionError as RedisAway
 
 from activity.services import fanout, follows, metering, relations
-from activity.store import store
+from activity.store import get_store
 from activity.store.meter import count_calls
 from activity.tasks import backfill
 from activity.types import Relation
 from analytics import stream
 from analytics.tests.events import drain_all, event, taken
 from content.tests.factories import ItemFactory
+from core import telemetry
+from core.circuit import all_breakers
+from core.redis import client as redis_module
+from core.redis.client import count_round_trips, state_redis
 from feed.sources import SOURCES
 from feed.tests import world
-from finishd.lib import redis as redis_module
-from finishd.lib import telemetry
-from finishd.lib.breaker import registered
-from finishd.lib.redis import count_waits
-from finishd.lib.redis import store as redis
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import client_of, token_of
 from finishd.testing.events import did, happen
@@ -70,7 +69,7 @@ def test_a_part_that_gives_no_answer_shows_as_its_breaker_until_it_answers_again
     before = scrape()
     opened = ("finishd_breaker_changes_total", (("breaker", "redis"), ("state", "open")))
     closed = ("finishd_breaker_changes_total", (("breaker", "redis"), ("state", "closed")))
-    breaker = registered()["redis"]
+    breaker = all_breakers()["redis"]
     for _ in range(5):
         with suppress(RedisAway), breaker.guard():
             raise RedisAway
@@ -79,7 +78,7 @@ def test_a_part_that_gives_no_answer_shows_as_its_breaker_until_it_answers_again
     assert found["finishd_breaker_state", (("breaker", "redis"), ("state", "closed"))] == 0
     assert found[opened] == before.get(opened, 0) + 1
     breaker._open_until = 0.0  # two seconds later
-    redis().ping()
+    state_redis().ping()
     found = scrape()
     assert found["finishd_breaker_state", (("breaker", "redis"), ("state", "closed"))] == 1
     assert found[closed] == before.get(closed, 0) + 1
@@ -149,7 +148,7 @@ class TestMeasures:
         for _ in range(2):
             taken("ama", event("heat"))
             drain_all()
-            redis().flushall()
+            state_redis().flushall()
         drain_all()
         assert scrape()["finishd_stream_resets_total", ()] == 2
 
@@ -186,7 +185,7 @@ class TestMeasures:
         page = client.get("/api/v1/feed").json()
         client.get("/api/v1/feed")
         client.get("/api/v1/feed", {"cursor": page["meta"]["cursor"]})
-        redis().unlink(*redis().keys("plan:*"), *redis().keys("slots:*"))
+        state_redis().unlink(*state_redis().keys("plan:*"), *state_redis().keys("slots:*"))
         client.get("/api/v1/feed", {"cursor": page["meta"]["cursor"]})
         risen = Counter(scrape())
         risen.subtract(before)
@@ -235,7 +234,7 @@ class TestMeasures:
         world.build()
         client = client_of("ama")
         metering._flushed_at = 0.0  # long ago: this request brings the sums to Redis
-        with count_waits() as waits, count_calls() as tally:
+        with count_round_trips() as waits, count_calls() as tally:
             client.get("/api/v1/feed")
         assert tally.calls
         assert metering._pending == {}
@@ -253,7 +252,7 @@ class TestMeasures:
 
     def test_sums_wait_for_redis_to_come_back(self, redis_server: RedisServer) -> None:
         with metering.metered(["somewhere"]):
-            store().profile("ama")
+            get_store().profile("ama")
         redis_server.stop()
         metering.flush(at_once=True)
         redis_server.start()

@@ -22,24 +22,25 @@ from django.db.models import CharField, JSONField, TextField
 from django.utils import timezone
 
 from activity import hot, tasks
+from activity import keys as activity_keys
 from activity.services import flushing, follows, leaving, people, presence, profiles, relations
-from activity.store import store
+from activity.store import get_store
 from activity.store.base import ActivityStore
 from activity.store.orm import OrmStore
 from activity.types import Relation
+from analytics import keys as analytics_keys
 from analytics import stream
 from analytics.models import DeadLetter
 from analytics.services import leaving as leaving_events
 from analytics.services import reading
 from analytics.tests.events import drain_all, event, taken
 from analytics.types import PEOPLE
+from core.redis.client import state_redis
 from feed.tests import world
-from finishd import erasures
-from finishd import people as whole
-from finishd.lib import keys
-from finishd.lib.redis import store as redis
-from finishd.models import Erasure
-from finishd.tasks import erase as erase_task
+from finishd.privacy import erasures
+from finishd.privacy import people as whole
+from finishd.privacy.models import Erasure
+from finishd.privacy.tasks import erase as erase_task
 from finishd.testing.api import get_feed
 from finishd.testing.events import did, happen
 
@@ -55,7 +56,7 @@ HOSTILE = ["a/b", "{}", "*", "a|b", "%", "[a-z]", "né", "👻" * 128, "' OR 1=1
 def deliver_everything() -> None:
     """Do what workers would, until no job is left but those that wait for their second time."""
     for _ in range(3):
-        for job in store().jobs_due(now=math.inf, limit=1_000):
+        for job in get_store().jobs_due(now=math.inf, limit=1_000):
             getattr(tasks, job.kind).apply(args=(job.subject, job.target, job.version), throw=True)
 
 
@@ -108,7 +109,7 @@ class TestErasing:
     def test_nothing_names_a_busy_person_any_more(self, people_store: ActivityStore) -> None:
         make_busy("ama")
         look("ama", "kofi", "esi")
-        store().tell_pulled(["kofi"], "ama", pulled=True)
+        get_store().tell_pulled(["kofi"], "ama", pulled=True)
         profiles.refresh(["kofi"])
         before = whole.traces("ama")
         assert {
@@ -159,13 +160,13 @@ class TestErasing:
         erase("ama")
         assert follows.stats("kofi") == (0, 1)
         assert follows.stats("esi") == (1, 0)
-        kofi, yaw = store().profile("kofi"), store().profile("yaw")
+        kofi, yaw = get_store().profile("kofi"), get_store().profile("yaw")
         assert kofi is not None
         assert yaw is not None
         assert (kofi.following, kofi.genres) == (1, ("drama", "comedy"))
         assert yaw.unwanted == frozenset()
-        assert {row.actor for row in store().timeline("kofi")} == {"esi"}
-        assert len(store().activities("esi")) == 6
+        assert {row.actor for row in get_store().timeline("kofi")} == {"esi"}
+        assert len(get_store().activities("esi")) == 6
         page = get_feed("kofi", feed_type="following", limit=20)
         assert {entry["friend"]["uid"] for entry in page["feed"]} == {"esi"}
 
@@ -205,7 +206,7 @@ class TestErasing:
     def test_copies_that_no_edge_leads_to_go_as_well(self) -> None:
         make_busy("ama")
         look("kofi")
-        store().unfollow("kofi", "ama", due=0)  # the process died before it told Redis and the workers
+        get_store().unfollow("kofi", "ama", due=0)  # the process died before it told Redis and the workers
         assert any(row.actor == "ama" for row in hot.taken(_hot("kofi")) or [])
         erase("ama")
         assert whole.traces("ama") == {}
@@ -215,7 +216,7 @@ class TestErasing:
         make_busy("ama")
         for _ in range(3):
             assert not whole.erase("ama", until=0.0)  # in the past: a batch, and no more
-            if not store().traces("ama"):
+            if not get_store().traces("ama"):
                 break
         erase("ama")
         assert whole.traces("ama") == {}
@@ -262,7 +263,7 @@ class TestErasing:
         erase("ama")
         assert whole.traces("ama") == {}
         assert follows.stats("kofi") == (0, 1)
-        kofi = store().profile("kofi")
+        kofi = get_store().profile("kofi")
         assert kofi is not None
         assert kofi.following == 1
 
@@ -272,14 +273,14 @@ class TestErasing:
         relations.state("ama", "movie:1001", LIKED, source=None, now=now)
         fans = [f"fan-{number}" for number in range(leaving.CHUNK + 20)]
         for fan in fans:
-            store().follow(fan, "ama", now=now, due=now)
+            get_store().follow(fan, "ama", now=now, due=now)
             presence.mark(fan)
             hot.load(fan, list, limit=100)
         deliver_everything()
         assert all(hot.taken(_hot(fan)) for fan in fans[:3] + fans[-3:])
         erase("ama")
         assert not any(hot.taken(_hot(fan)) for fan in fans)
-        assert not redis().exists(keys.LEAVING.of(viewer="ama"))
+        assert not state_redis().exists(activity_keys.LEAVING.name(viewer="ama"))
         assert whole.traces("ama") == {}
 
 
@@ -337,7 +338,7 @@ def put_aside(uid: str, item: str) -> None:
 
 def unreadable(uid: str) -> None:
     """An entry that is no event, and names somebody."""
-    redis().xadd(keys.EVENTS.of(shard=stream.shard_of(uid)), {"9": orjson.dumps([7, uid])})
+    state_redis().xadd(analytics_keys.EVENTS.name(shard=stream.shard_of(uid)), {"9": orjson.dumps([7, uid])})
     read_by_all()
 
 
@@ -353,7 +354,7 @@ def read_by_all(*, trim: bool = True) -> None:
 
 
 def _hot(uid: str) -> Any:
-    return redis().zrange(hot.key(uid), 0, -1, desc=True, withscores=True)
+    return state_redis().zrange(hot.key(uid), 0, -1, desc=True, withscores=True)
 
 
 class TestVerifier:
@@ -382,9 +383,9 @@ class TestVerifier:
 
     def test_it_changes_nothing(self) -> None:
         relations.state("ama", "movie:1", LIKED, source=None, now=time.time())
-        before = {key: redis().pttl(key) > 0 for key in redis().keys("*ama*")}
+        before = {key: state_redis().pttl(key) > 0 for key in state_redis().keys("*ama*")}
         whole.traces("ama")
-        assert {key: redis().pttl(key) > 0 for key in redis().keys("*ama*")} == before
+        assert {key: state_redis().pttl(key) > 0 for key in state_redis().keys("*ama*")} == before
 
 
 class TestRequests:
@@ -392,7 +393,7 @@ class TestRequests:
         relations.state("ama", "movie:1", LIKED, source=None, now=time.time())
         now = timezone.now()
         request = erasures.ask("ama", now=now)
-        assert redis().llen("default") == 1
+        assert state_redis().llen("default") == 1
         erase_task.apply(args=(request.pk,), throw=True)
         request.refresh_from_db()
         assert (request.uid, request.done_at, request.left) == ("ama", None, {})
@@ -418,17 +419,17 @@ class TestRequests:
     def test_a_request_whose_message_was_lost_is_taken_up_by_beat(self) -> None:
         now = timezone.now()
         erasures.ask("ama", now=now)
-        redis().flushall()
+        state_redis().flushall()
         assert erasures.resume(now=now + timedelta(minutes=11)) == 1
-        assert redis().llen("default") == 1
+        assert state_redis().llen("default") == 1
 
     def test_more_than_a_stretch_goes_on_in_another_message(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("finishd.tasks.ERASED_FOR", -1.0)
+        monkeypatch.setattr("finishd.privacy.tasks.ERASED_FOR", -1.0)
         relations.state("ama", "movie:1", LIKED, source=None, now=time.time())
         request = erasures.ask("ama", now=timezone.now())
-        redis().delete("default")
+        state_redis().delete("default")
         erase_task.apply(args=(request.pk,), throw=True)
-        assert redis().llen("default") == 1
+        assert state_redis().llen("default") == 1
 
     @pytest.mark.parametrize("uid", ["", "x" * 129, "a\0b", "a\nb"])
     def test_nobody_is_called_that(self, uid: str) -> None:
@@ -446,7 +447,7 @@ class TestCommands:
         monkeypatch.setattr("builtins.input", lambda prompt: "no")
         with pytest.raises(CommandError, match="Nothing was erased"):
             call_command("erase_user", "ama", stdout=StringIO())
-        assert store().profile("ama") is not None
+        assert get_store().profile("ama") is not None
         monkeypatch.setattr("builtins.input", lambda prompt: "ama")
         out = StringIO()
         call_command("erase_user", "ama", stdout=out)

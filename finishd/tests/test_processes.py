@@ -11,9 +11,9 @@ import pytest
 
 from content.models import Item
 from content.services import items
+from core.redis.client import state_redis
+from feed import keys
 from feed.tests import world
-from finishd.lib import keys
-from finishd.lib.redis import store
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import ids_of
 from finishd.testing.processes import Processes, Web, processes
@@ -63,7 +63,7 @@ def test_first_requests_at_once_begin_one_session(webs: tuple[Web, Web], uids: t
         assert len({page["meta"]["session"] for page in pages}) == 1
         assert all(page["feed"] == pages[0]["feed"] for page in pages)
         assert len(ids_of(pages[0])) == 20
-        assert len(list(store().scan_iter(match=keys.PLAN.of(viewer=uid, session="*")))) == 1
+        assert len(list(state_redis().scan_iter(match=keys.PLAN.name(viewer=uid, session="*")))) == 1
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(8, marks=pytest.mark.slow)])

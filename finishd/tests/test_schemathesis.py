@@ -22,8 +22,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from content.tests.factories import ItemFactory
+from core.auth import devkeys
 from feed.services import builds
-from finishd.auth import devkeys
 from finishd.wsgi import application
 
 CHECKS = [

@@ -9,14 +9,16 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
+from activity import keys as activity_keys
 from activity.services import flushing, pending
-from activity.store import store
+from activity.store import get_store
 from activity.store.base import ActivityStore
 from activity.store.meter import count_calls
 from activity.store.orm import OrmStore
+from core.redis.client import state_redis
+from core.units import HOUR
+from feed import keys as feed_keys
 from feed.tests import world
-from finishd.lib import keys
-from finishd.lib.redis import store as redis
 from finishd.testing.api import get_feed, ids_of
 from finishd.testing.events import did, happen
 
@@ -41,19 +43,19 @@ def plan(uid: str = "ama") -> set[str]:
 def skipped(uid: str = "ama") -> list[str]:
     """What the ranker is told of a new plan."""
     session = get_feed(uid, limit=1, refresh="true")["meta"]["session"]
-    raw: Any = redis().get(keys.TRACE.of(viewer=uid, session=session, chunk=0))
+    raw: Any = state_redis().get(feed_keys.TRACE.name(viewer=uid, session=session, chunk=0))
     titles: list[str] = orjson.loads(raw)["inputs"]["skipped"]
     return titles
 
 
 def lose_redis() -> None:
-    redis().flushall()
+    state_redis().flushall()
     world.build()
 
 
 def flush() -> int:
     """An hour later; how many viewers."""
-    return flushing.flush(now=time.time() + keys.HOUR, until=math.inf)
+    return flushing.flush(now=time.time() + HOUR, until=math.inf)
 
 
 def test_a_seen_item_is_gone_from_the_next_plan_at_once_and_for_good(catalogue: list[str]) -> None:
@@ -120,9 +122,14 @@ def test_sql_that_is_away_costs_what_only_it_knows(
 def test_a_cold_viewer_costs_one_query_more_than_the_store() -> None:
     happen(did("ama", "film-0001", at=NOW))
     plan()
-    redis().delete(*[key.of(viewer="ama") for key in (keys.PROFILE, keys.SEEN, keys.TIMELINE)])
+    state_redis().delete(
+        *[
+            key.name(viewer="ama")
+            for key in (activity_keys.PROFILE, activity_keys.SEEN, activity_keys.TIMELINE)
+        ]
+    )
     with count_calls() as tally, CaptureQueriesContext(connection) as queries:
         plan()
     assert sorted(tally.calls) == ["profile", "seen", "timeline"]
-    of_the_store = 3 if isinstance(store(), OrmStore) else 0
+    of_the_store = 3 if isinstance(get_store(), OrmStore) else 0
     assert len(queries.captured_queries) == of_the_store + 1

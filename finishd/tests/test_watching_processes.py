@@ -13,10 +13,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from activity.services import follows
+from core.tests.probe_tasks import deaf, hold
 from feed.tests import world
 from finishd.run.ports import free_port
 from finishd.testing.processes import Processes, processes
-from finishd.tests.probe_tasks import deaf, hold
 
 pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.slow]
 
@@ -105,7 +105,7 @@ def test_a_worker_alone_shows_what_its_processes_count_and_how_they_ended(tmp_pa
     address = f"http://127.0.0.1:{port}/metrics"
     with processes(tmp_path) as started:
         started.start(
-            *("-m", "celery", "--quiet", "-A", "finishd", "worker", "--include", "finishd.tests.probe_tasks"),
+            *("-m", "celery", "--quiet", "-A", "finishd", "worker", "--include", "core.tests.probe_tasks"),
             *("--queues", "default", "--concurrency", "1", "--loglevel", "info"),
             PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "metrics"),
             METRICS_PORT=str(port),

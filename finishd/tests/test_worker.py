@@ -12,9 +12,9 @@ import pytest
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
+from core.tests.probe_tasks import hold
 from finishd.run.embedded_redis import RedisServer
 from finishd.run.guard import Guard, signal_group
-from finishd.tests.probe_tasks import hold
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -28,7 +28,7 @@ class Workers:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> "subprocess.Popen[bytes]":
-        options = ["--include", "finishd.tests.probe_tasks", "--concurrency", "1", "--loglevel", "info"]
+        options = ["--include", "core.tests.probe_tasks", "--concurrency", "1", "--loglevel", "info"]
         with self.log.open("ab") as log:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "celery", "-A", "finishd", "worker", *options],

@@ -38,7 +38,7 @@ from activity.store.firestore.client import client, put_aside
 from activity.store.firestore.layout import Snapshot
 from activity.store.meter import guarded, metered
 from activity.types import Document, StoreUnavailable
-from finishd.lib import deadline
+from core import deadlines
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -147,7 +147,9 @@ def rest(seconds: float) -> None:
 def _budgeted(method: Callable[P, R], share: int) -> Callable[P, R]:
     @wraps(method)
     def within(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _until(time.monotonic() + min(share * settings.FIRESTORE_DEADLINE, deadline.left_here())):
+        with _until(
+            time.monotonic() + min(share * settings.FIRESTORE_DEADLINE, deadlines.remaining_optional())
+        ):
             try:
                 return method(*args, **kwargs)
             except GoogleAuthError as reason:  # no credentials, or their server does not answer

@@ -11,7 +11,7 @@ from activity.models import Follow
 from activity.store.meter import note_documents
 from activity.store.orm.calls import call, changing, leave_job, profile_of
 from activity.types import FOLLOWS_KEPT, Blocked, Edge, LimitReached, Profile
-from finishd.lib.rows import listed
+from core.sql.rows import listed
 
 
 class Follows:

@@ -12,7 +12,7 @@ from activity.models import Delivery
 from activity.store.meter import note_documents
 from activity.store.orm.calls import call
 from activity.types import TimelineRow
-from finishd.lib.rows import Kind, packed, selected
+from core.sql.rows import Kind, packed, selected
 
 _IDENTITY: Final = ("viewer", "actor", "title")
 _COLUMNS: Final[dict[str, Kind]] = {

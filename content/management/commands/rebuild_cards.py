@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from content.models import Item
 from content.services import cards
-from finishd.lib.redis import UNAVAILABLE
+from core.redis.client import REDIS_UNAVAILABLE
 
 
 class Command(BaseCommand):
@@ -21,6 +21,6 @@ class Command(BaseCommand):
             try:
                 for done in cards.rebuild():
                     bar.update(done - bar.n)
-            except UNAVAILABLE as error:
+            except REDIS_UNAVAILABLE as error:
                 raise CommandError(f"Redis does not answer; {done} cards are written: {error}") from error
         self.stdout.write(f"{done} cards written")

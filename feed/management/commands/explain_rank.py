@@ -6,10 +6,10 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from core.redis.client import REDIS_UNAVAILABLE
 from feed import recipe
 from feed.services import explain
 from feed.services.explain import Absence, Explanation, Ranked
-from finishd.lib.redis import UNAVAILABLE
 
 ABSENCES: Final[Mapping[Absence, str]] = {
     "hidden": "staff hide it",
@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             found = explain.explain(options["item"], now=int(timezone.now().timestamp()))
-        except UNAVAILABLE as reason:
+        except REDIS_UNAVAILABLE as reason:
             raise CommandError(f"Redis gives no answer: {reason}") from reason
         if found.state == "unknown":
             raise CommandError(f"{found.item} is not in the catalogue")

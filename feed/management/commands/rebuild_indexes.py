@@ -4,9 +4,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from core.redis.client import REDIS_UNAVAILABLE
 from feed.models import IndexBuild
 from feed.services import builds
-from finishd.lib.redis import UNAVAILABLE
 
 
 class Command(BaseCommand):
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             build = builds.rebuild(now=timezone.now(), accept=options["accept"])
         except (builds.Busy, ValueError) as reason:
             raise CommandError(str(reason)) from reason
-        except UNAVAILABLE as reason:
+        except REDIS_UNAVAILABLE as reason:
             raise CommandError(f"Redis gives no answer: {reason}") from reason
         if build.outcome != IndexBuild.Outcome.PUBLISHED:
             raise CommandError(f"{build}; the old indexes keep serving. {build.detail}")

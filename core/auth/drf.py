@@ -1,0 +1,60 @@
+"""DRF's side of it: the header, `request.user`, and how OpenAPI shows the scheme."""
+
+import time
+from typing import Any, cast
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from core import log_context
+from core.auth import keystore, token_cache
+from core.auth.tokens import InvalidToken, Viewer
+
+SCHEME = "Bearer"
+
+
+class FirebaseAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <Firebase ID token>`; a request without one goes on unrecognised.
+
+    `request.user` becomes a `Viewer`. Warm it waits for nothing: no network, Redis or SQL.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Viewer, None] | None:
+        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+        if scheme.lower() != SCHEME.lower():
+            return None
+        try:
+            viewer = token_cache.verify(
+                token.strip(),
+                project=settings.FIREBASE_PROJECT_ID,
+                find_key=keystore.current(),
+                now=time.time(),
+            )
+        except InvalidToken as error:
+            raise AuthenticationFailed(error.reason, code=error.code) from error
+        log_context.bind_viewer(viewer.uid)
+        return viewer, None
+
+    def authenticate_header(self, request: Request) -> str:
+        return SCHEME
+
+
+def get_viewer(request: Request) -> Viewer:
+    """The caller of an authenticated view, by its real type."""
+    return cast("Viewer", request.user)
+
+
+class FirebaseScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "core.auth.drf.FirebaseAuthentication"
+    name = "firebase"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "A Firebase ID token. In development `manage.py token UID` prints one.",
+        }

@@ -1,0 +1,102 @@
+"""Deferred reads: queue reads of several modules, send them in one round trip, use each reply later.
+
+A module that owns a key offers a `Read`: the commands to queue and the function that decodes their replies.
+The caller adds reads to a `Reads` and gets a `Deferred` for each:
+
+    reads = Reads(state_redis())
+    profile = reads.add(profiles.read(uid))
+    sizes = reads.add(history.read_sizes(uid))
+    reads.execute()  # one round trip
+    profile.value, sizes.value
+
+Replies are matched to reads by the number of commands that each read queued, so no caller counts them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from redis.client import Pipeline
+
+from core.redis.client import Client
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_UNSET: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[T]):
+    """Commands to queue, and the function that turns their replies, in the same order, into a value.
+
+    `decode` may do more than decode: on a cache miss it may load the value from the store. Its docstring or that
+    of the function that returns the read then states the cost.
+    """
+
+    queue: Callable[[Pipeline], object]
+    decode: Callable[..., T]
+
+    def map(self, change: Callable[[T], R]) -> "Read[R]":
+        """Return a read of the same commands whose value is changed by `change`."""
+        return Read(self.queue, lambda *replies: change(self.decode(*replies)))
+
+
+class Deferred(Generic[T]):
+    """The value of a queued read. Accessing `value` before `Reads.execute` raises RuntimeError."""
+
+    __slots__ = ("_decode", "_replies", "_value")
+
+    def __init__(self, decode: Callable[..., T]) -> None:
+        self._decode = decode
+        self._replies: Sequence[Any] | None = None
+        self._value: Any = _UNSET
+
+    def resolve(self, replies: Sequence[Any]) -> None:
+        """Store the replies. `Reads.execute` calls this."""
+        self._replies = replies
+
+    @property
+    def value(self) -> T:
+        """Decode the replies at the first access and return the value.
+
+        Raises the error that Redis answered one of the commands with, and what the read's `decode` raises.
+        """
+        if self._value is _UNSET:
+            if self._replies is None:
+                raise RuntimeError("the read was not executed")
+            for reply in self._replies:
+                if isinstance(reply, Exception):
+                    raise reply
+            self._value = self._decode(*self._replies)
+        value: T = self._value
+        return value
+
+
+class Reads:
+    """Reads that share one round trip to one Redis server."""
+
+    def __init__(self, client: Client) -> None:
+        self._pipe = client.pipeline()
+        self._queued: list[tuple[Deferred[Any], int]] = []
+
+    def add(self, read: Read[T]) -> Deferred[T]:
+        """Queue a read. Its value is available after `execute`."""
+        before = len(self._pipe.command_stack)
+        read.queue(self._pipe)
+        deferred = Deferred(read.decode)
+        self._queued.append((deferred, len(self._pipe.command_stack) - before))
+        return deferred
+
+    def execute(self) -> None:
+        """Send all queued commands. Cost: 1 round trip, none without commands.
+
+        Raises the connection errors of `core.redis.client`. An error reply to one command is raised by the `value`
+        of the read that it belongs to, so one failed read does not cost the others.
+        """
+        replies = self._pipe.execute(raise_on_error=False)
+        start = 0
+        for deferred, count in self._queued:
+            deferred.resolve(replies[start : start + count])
+            start += count
+        self._queued = []

@@ -1,0 +1,18 @@
+"""SQLite, whose writers wait for each other no longer than the request may take."""
+
+import math
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+
+from core import deadlines
+from core.sql.guard import Guarded
+
+
+class DatabaseWrapper(Guarded, base.DatabaseWrapper):
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_connection_params()
+        left = deadlines.remaining_optional()
+        if left < math.inf:
+            params["timeout"] = min(params.get("timeout", 5.0), max(left, 0.0))
+        return params

@@ -1,0 +1,44 @@
+"""The part of docs/ARCHITECTURE.md that is made of code; `python -m finishd.operations.docs` writes it anew."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import django
+
+from core.redis.keys import declared
+from core.units import DAY, HOUR, MINUTE
+
+ARCHITECTURE: Final = Path(__file__).resolve().parents[2] / "docs" / "ARCHITECTURE.md"
+BEGIN: Final = "<!-- keys: made by `python -m finishd.operations.docs` -->\n"
+END: Final = "<!-- end of keys -->"
+_UNITS: Final = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
+
+
+def key_table() -> str:
+    """Every declared Redis key as a Markdown table."""
+    keys = sorted(declared(), key=lambda key: (key.owner, key.pattern))
+    rows = [f"| `{k.pattern}` | {k.kind} | {k.owner} | {_lifetime(k.ttl)} | {k.bound} |" for k in keys]
+    return "\n".join(["| key | type | owner | lives | bound |", "|---|---|---|---|---|", *rows]) + "\n"
+
+
+def renewed(text: str) -> str:
+    """The document with its table as the code has it. Raises ValueError if its two marks are not there."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{ARCHITECTURE.name} has lost the marks of its key table")
+    return f"{before}{begin}{key_table()}{end}{after}"
+
+
+def _lifetime(seconds: int | None) -> str:
+    if seconds is None:
+        return "no expiry"
+    size, unit = next(pair for pair in _UNITS if seconds % pair[0] == 0)
+    return f"{seconds // size} {unit}"
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
+    django.setup()  # apps declare their keys
+    ARCHITECTURE.write_text(renewed(ARCHITECTURE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,188 @@
+"""Is the process alive, and can it serve?
+
+`live` touches nothing. `ready` asks each part that a feed needs, all at once, and
+waits for each no longer than `DEADLINE`.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from activity.services import lag
+from analytics.services import lag as event_lag
+from core import api_json, deadlines
+from core.circuit import all_breakers
+from core.redis.client import cache_redis, state_redis
+from feed.services import indexes
+from finishd.celery import app
+
+DEADLINE = 1.0  # seconds
+
+Facts = dict[str, Any]
+logger = logging.getLogger(__name__)
+
+
+class NotReady(Exception):
+    """The part answered, and is not good. `facts` go into the report."""
+
+    def __init__(self, status: str, facts: Facts) -> None:
+        super().__init__(status)
+        self.status = status
+        self.facts = facts
+
+
+@require_safe
+@never_cache
+def live(request: HttpRequest) -> HttpResponse:
+    """200 while the process serves requests."""
+    return _json({"status": "healthy"}, 200)
+
+
+@require_safe
+@never_cache
+def ready(request: HttpRequest) -> HttpResponse:
+    """200 when every part is good, else 503; which part is what stands in the body, why in the log.
+
+    `{"status": "ready"|"not_ready", "parts": {name: {"status": "ok"|…, "latencyMs", …}}, "breakers": {name:
+    "closed"|"open"|"half-open"}}`. The breakers are this process's, of the parts that it has called. `deliveries`
+    and `events` are there for people to look at (`late`: a delivery took, or an event waits, longer than `LATE_AFTER`
+    of their `lag`, 60 s each): feeds are served however late they are.
+    """
+    started = time.monotonic()
+    pending = {name: probe.start() for name, probe in PROBES.items()}
+    parts = {name: _report(name, future, started) for name, future in pending.items()}
+    breakers = {name: breaker.state for name, breaker in all_breakers().items()}
+    good = all(part["status"] == "ok" for name, part in parts.items() if name not in INFORMATIVE)
+    body = {"status": "ready" if good else "not_ready", "parts": parts, "breakers": breakers}
+    return _json(body, 200 if good else 503)
+
+
+class Probe:
+    """A question to one part, asked in a thread of its own so that a silent part delays nobody.
+
+    One at a time: while a question hangs, others wait for the same answer.
+    """
+
+    def __init__(self, ask: Callable[[], Facts]) -> None:
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._pending: Future[Facts] | None = None
+
+    def start(self) -> Future[Facts]:
+        with self._lock:
+            if self._pending is None or self._pending.done():
+                self._pending = Future()
+                threading.Thread(target=self._run, args=(self._pending,), name="ready", daemon=True).start()
+            return self._pending
+
+    def _run(self, future: Future[Facts]) -> None:
+        started = time.monotonic()
+        try:
+            with deadlines.request_deadline(DEADLINE):
+                facts = self._ask()
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result({**facts, "latencyMs": round((time.monotonic() - started) * 1000)})
+
+
+def _report(name: str, future: Future[Facts], started: float) -> Facts:
+    try:
+        facts = future.result(timeout=max(started + DEADLINE - time.monotonic(), 0))
+    except NotReady as verdict:
+        return {"status": verdict.status, **verdict.facts}
+    except TimeoutError:
+        logger.warning("not ready: %s did not answer within %s s", name, DEADLINE)
+        return {"status": "timeout"}
+    except Exception as error:
+        logger.warning("not ready: %s: %s: %s", name, type(error).__name__, error)
+        return {"status": "unreachable"}
+    return {"status": "ok", **facts}
+
+
+def _sql() -> Facts:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    finally:
+        connection.close()
+    return {}
+
+
+def _store() -> Facts:
+    state_redis().ping()
+    return {}
+
+
+def _cache() -> Facts:
+    cache_redis().ping()
+    return {}
+
+
+def _broker() -> Facts:
+    brief = {"socket_timeout": DEADLINE, "socket_connect_timeout": DEADLINE}
+    with app.connection_for_write(connect_timeout=DEADLINE, transport_options=brief) as broker:
+        broker.ensure_connection(max_retries=0)
+    return {}
+
+
+def _indexes() -> Facts:
+    status = indexes.status(now=time.time())
+    facts = {"generation": status.generation, "ageSeconds": status.age_seconds}
+    if status.generation is None:
+        raise NotReady("missing", facts)
+    if status.age_seconds is None or status.age_seconds > settings.INDEX_STALE_SECONDS:
+        raise NotReady("stale", facts)
+    return facts
+
+
+def _deliveries() -> Facts:
+    try:
+        now = lag.measure(now=time.time())
+    finally:
+        connection.close()
+    return {
+        "lagP50Seconds": now.p50,
+        "lagP99Seconds": now.p99,
+        "oldestSeconds": round(now.oldest, 3),
+        "waiting": sum(now.waiting.values()),
+        "late": now.late,
+    }
+
+
+def _events() -> Facts:
+    try:
+        now = event_lag.measure(now=time.time())
+    finally:
+        connection.close()
+    return {
+        "waiting": now.waiting,
+        "oldestSeconds": round(now.seconds, 3),
+        "late": now.late,
+        "deadLetters": now.dead_letters,
+    }
+
+
+PROBES = {
+    "sql": Probe(_sql),
+    "redis": Probe(_store),
+    "cache": Probe(_cache),
+    "broker": Probe(_broker),
+    "indexes": Probe(_indexes),
+    "deliveries": Probe(_deliveries),
+    "events": Probe(_events),
+}
+INFORMATIVE = frozenset({"deliveries", "events"})
+
+
+def _json(document: Facts, status: int) -> HttpResponse:
+    return HttpResponse(api_json.dumps(document), status=status, content_type=api_json.MEDIA_TYPE)
