@@ -32,9 +32,8 @@ def stored() -> None:
 
 def test_each_read_gets_the_replies_to_its_own_commands() -> None:
     reads = Reads(state_redis())
-    before, both, nothing, after = map(
-        reads.add, (text("a-text"), sizes("a-list", "b-list"), sizes(), text("missing"))
-    )
+    before, both = reads.add(text("a-text")), reads.add(sizes("a-list", "b-list"))
+    nothing, after = reads.add(sizes()), reads.add(text("missing"))
     reads.execute()
     assert (before.value, both.value, nothing.value, after.value) == ("hello", 3, 0, None)
 
