@@ -1,7 +1,7 @@
 """Every Redis key, spelt once, with its type, its owner and what bounds it.
 
 A key that holds one viewer's state carries the viewer as hash tag, so that on a
-cluster a script may touch several of them. `docs/ARCHITECTURE.md` prints this
+cluster a script may touch several of them. `docs/REDIS_KEYS.md` prints this
 table; a test holds every live key of a run against it.
 """
 

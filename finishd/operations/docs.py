@@ -1,4 +1,4 @@
-"""The part of docs/ARCHITECTURE.md that is made of code; `python -m finishd.operations.docs` writes it anew."""
+"""The part of docs/REDIS_KEYS.md that is made of code; `python -m finishd.operations.docs` writes it anew."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ import django
 from core.redis.keys import declared
 from core.units import DAY, HOUR, MINUTE
 
-ARCHITECTURE: Final = Path(__file__).resolve().parents[2] / "docs" / "ARCHITECTURE.md"
+KEYS_PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "REDIS_KEYS.md"
 BEGIN: Final = "<!-- keys: made by `python -m finishd.operations.docs` -->\n"
 END: Final = "<!-- end of keys -->"
 _UNITS: Final = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
@@ -27,7 +27,7 @@ def renewed(text: str) -> str:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"{ARCHITECTURE.name} has lost the marks of its key table")
+        raise ValueError(f"{KEYS_PAGE.name} has lost the marks of its key table")
     return f"{before}{begin}{key_table()}{end}{after}"
 
 
@@ -41,4 +41,4 @@ def _lifetime(seconds: int | None) -> str:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
     django.setup()  # apps declare their keys
-    ARCHITECTURE.write_text(renewed(ARCHITECTURE.read_text(encoding="utf-8")), encoding="utf-8")
+    KEYS_PAGE.write_text(renewed(KEYS_PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -38,9 +38,9 @@ def _anchors(path: Path) -> set[str]:
 
 
 def _first_column(heading: str) -> set[str]:
-    """What the table under a heading of ARCHITECTURE.md names in its first column, in code."""
-    text = docs.ARCHITECTURE.read_text(encoding="utf-8")
-    section = text.partition(f"\n### {heading}\n")[2].partition("\n#")[0]
+    """What the table under a heading of RANKING.md names in its first column, in code."""
+    text = (ROOT / "docs" / "RANKING.md").read_text(encoding="utf-8")
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n#")[0]
     return set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))
 
 
@@ -50,7 +50,7 @@ def _is_there(named: str) -> bool:
 
 
 def test_the_table_of_keys_is_what_the_code_declares() -> None:
-    text = docs.ARCHITECTURE.read_text(encoding="utf-8")
+    text = docs.KEYS_PAGE.read_text(encoding="utf-8")
     assert text == docs.renewed(text), "`.venv/bin/python -m finishd.operations.docs` renews it"
 
 
