@@ -167,7 +167,7 @@ class JobAdmin(LookOnly):
     def queue_again(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         chosen = list(queryset[:QUEUED_AT_ONCE])
         try:
-            dispatch.backlog()  # raises when there is nobody to send to
+            dispatch.get_backlog()  # raises when there is nobody to send to
             for job in chosen:
                 tasks.requeue(Work(job.kind, job.subject, job.target, job.version, job.due))  # type: ignore[arg-type]
         except (OperationalError, *REDIS_UNAVAILABLE):

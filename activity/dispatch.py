@@ -17,12 +17,12 @@ logger = logging.getLogger(__name__)
 QUEUE: Final = "fanout"  # as CELERY_TASK_ROUTES says
 
 
-def after_commit(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
+def queue_after_commit(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
     """Queue the task of this kind of job, once the transaction under way (if any) has committed."""
-    commit.after_commit(send, kind, subject, target, version)
+    commit.after_commit(queue_job, kind, subject, target, version)
 
 
-def send(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
+def queue_job(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
     try:
         current_app.send_task(f"activity.tasks.{kind}", args=[subject, target, version])
     except OperationalError as reason:
@@ -31,7 +31,7 @@ def send(kind: JobKind, subject: str, target: str = "", version: int = 0) -> Non
         logger.warning("a message is not sent: a %s job waits", kind, exc_info=True)
 
 
-def backlog() -> int:
+def get_backlog() -> int:
     """How many messages wait for a worker. Raises what the transport raises: redis-py's errors, or kombu's."""
     with current_app.connection_or_acquire() as connection:
         try:

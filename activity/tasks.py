@@ -9,7 +9,7 @@ from typing import Any
 from celery import shared_task
 
 from activity import dispatch
-from activity.services import fanout, flushing, follows, reach, rebuilds, watching
+from activity.services import delivery, flushing, follows, history_reader, reach, rebuilds
 from activity.store import get_store
 from activity.types import Job, StoreUnavailable
 from analytics.services import reading
@@ -18,7 +18,7 @@ from core.redis.client import REDIS_UNAVAILABLE
 
 _BOUNDS: dict[str, Any] = {
     "soft_time_limit": 20,
-    "time_limit": 24,  # below edges.SECOND_PURGE_AFTER and fanout.OVER_AFTER: a chunk is over before them
+    "time_limit": 24,  # below edges.SECOND_PURGE_AFTER and delivery.RECHECK_DELAY_SECONDS: a chunk is over before them
     "autoretry_for": (StoreUnavailable, RuntimeError, *REDIS_UNAVAILABLE),
     "max_retries": 3,
     "retry_backoff": 1,
@@ -37,7 +37,7 @@ BACKLOG = 1_000  # messages before which a sweep adds none: what waits is not lo
 def deliver(uid: str, title: str, version: int, **_: Any) -> None:
     """Chunks of an activity's followers, for a moment; what is left then is the next message."""
     until = time.monotonic() + GO_ON_SECONDS
-    while fanout.chunk(uid, title, version, now=time.time()):
+    while delivery.deliver_batch(uid, title, version, now=time.time()):
         if time.monotonic() >= until:
             deliver.delay(uid, title, version)
             break
@@ -46,7 +46,7 @@ def deliver(uid: str, title: str, version: int, **_: Any) -> None:
 @shared_task(name="activity.tasks.settle", **_BOUNDS)
 def settle(uid: str, title: str, version: int, cursor: str = "", **_: Any) -> None:
     """One chunk of the second pass over an activity's followers."""
-    following = fanout.second_pass(uid, title, version, cursor=cursor, now=time.time())
+    following = delivery.recheck_batch(uid, title, version, cursor=cursor, now=time.time())
     if following is not None:
         settle.delay(uid, title, version, cursor=following)
 
@@ -54,25 +54,25 @@ def settle(uid: str, title: str, version: int, cursor: str = "", **_: Any) -> No
 @shared_task(name="activity.tasks.backfill", **_BOUNDS)
 def backfill(viewer: str, actor: str, version: int = 0, **_: Any) -> None:
     """A follow began: its newest deeds go on the viewer's timeline."""
-    follows.carry_out(Job("backfill", viewer, actor, version), again=False, now=time.time())
+    follows.run_edge_job(Job("backfill", viewer, actor, version), again=False, now=time.time())
 
 
 @shared_task(name="activity.tasks.purge", **_BOUNDS)
 def purge(viewer: str, actor: str, version: int = 0, again: bool = False, **_: Any) -> None:
     """A follow ended: all that it brought leaves the viewer's timeline."""
-    follows.carry_out(Job("purge", viewer, actor, version), again=again, now=time.time())
+    follows.run_edge_job(Job("purge", viewer, actor, version), again=again, now=time.time())
 
 
 @shared_task(name="activity.tasks.rebuild", **{**_BOUNDS, "soft_time_limit": 100, "time_limit": 110})
 def rebuild(uid: str, *_args: Any, **_: Any) -> None:
     """Somebody returned."""
-    rebuilds.rebuild(uid)
+    rebuilds.rebuild_timeline(uid)
 
 
 @shared_task(name="activity.tasks.cross", **_BOUNDS)
 def cross(uid: str, direction: str = "", _version: int = 0, cursor: str = "", **_: Any) -> None:
     """One chunk of an account's way over the limit of followers, or back."""
-    following = reach.cross(uid, direction=direction, cursor=cursor, now=time.time())
+    following = reach.change_reach_batch(uid, direction=direction, cursor=cursor, now=time.time())
     if following is not None:
         cross.delay(uid, following[0], cursor=following[1])
 
@@ -82,7 +82,7 @@ def sweep(**_: Any) -> int:
     """Beat: queue again what is due and not done, because a worker, the broker or a message got lost."""
     began = time.monotonic()
     queued = 0
-    while dispatch.backlog() < BACKLOG:
+    while dispatch.get_backlog() < BACKLOG:
         now = time.time()
         jobs = get_store().jobs_due(now=now, limit=SWEPT)
         for job in jobs:
@@ -99,7 +99,7 @@ def requeue(job: Job) -> None:
     if job.kind == "purge":
         purge.delay(job.subject, job.target, job.version, again=True)
     else:
-        dispatch.send(job.kind, job.subject, job.target, job.version)
+        dispatch.queue_job(job.kind, job.subject, job.target, job.version)
 
 
 @shared_task(name="activity.tasks.read_events", soft_time_limit=10, time_limit=20, expires=2)
@@ -112,7 +112,7 @@ def read_events(**_: Any) -> None:
 @shared_task(name="activity.tasks.read_shard", soft_time_limit=60, time_limit=90, expires=10)
 def read_shard(shard: int, **_: Any) -> None:
     """A shard's events, batch by batch. Lost or killed, it begins again where it last committed, by beat."""
-    if reading.go_on(lambda: watching.read_batch(shard, now=time.time())):
+    if reading.go_on(lambda: history_reader.read_batch(shard, now=time.time())):
         read_shard.delay(shard)
 
 

@@ -44,7 +44,7 @@ class MeViewSet(viewsets.ViewSet):
         names = [name for key in ("selectedGenres", "selectedGenreIds") for name in given.get(key, ())]
         stated = "selectedGenres" in given or "selectedGenreIds" in given
         viewer = get_viewer(request)
-        people.greet(viewer.uid, viewer.name, viewer.picture)
+        people.sync_name_from_token(viewer.uid, viewer.name, viewer.picture)
         _, unknown = preferences.sync(
             viewer.uid,
             genre_names=names if stated else None,
@@ -62,10 +62,10 @@ class MeViewSet(viewsets.ViewSet):
         """State the viewer's whole relation to a title. A change is delivered to their followers."""
         given = checked(shapes.RelationSerializer, request.data)
         viewer = get_viewer(request)
-        people.greet(viewer.uid, viewer.name, viewer.picture)
+        people.sync_name_from_token(viewer.uid, viewer.name, viewer.picture)
         relation = Relation(given["status"], bool(given["is_favorite"]), given["rating"])
         key = title_key("", given["media_type"], given["title_id"])
-        recorded = relations.state(viewer.uid, key, relation, source=given["source"], now=time.time())
+        recorded = relations.set_relation(viewer.uid, key, relation, source=given["source"], now=time.time())
         return Response(
             {
                 "success": True,
@@ -89,7 +89,7 @@ class SocialViewSet(viewsets.ViewSet):
         """Follow or unfollow somebody. Idempotent."""
         given = checked(shapes.FollowSerializer, request.data)
         viewer, target = get_viewer(request), given["target_uid"]
-        people.greet(viewer.uid, viewer.name, viewer.picture)
+        people.sync_name_from_token(viewer.uid, viewer.name, viewer.picture)
         act = follows.follow if given["action"] == "follow" else follows.unfollow
         try:
             changed = act(viewer.uid, target, now=time.time())
@@ -126,7 +126,7 @@ class SocialViewSet(viewsets.ViewSet):
     def followers(self, request: Request, uid: str) -> Response:
         """Who follows this person, newest first."""
         given = checked(shapes.EdgeQuery, request.query_params)
-        edges = follows.followers(known(uid), **given)
+        edges = follows.get_followers(known(uid), **given)
         return Response({"user_id": uid, "count": len(edges), "followers": listed(edges)})
 
     @extend_schema(
@@ -138,14 +138,14 @@ class SocialViewSet(viewsets.ViewSet):
     def following(self, request: Request, uid: str) -> Response:
         """Whom this person follows, newest first."""
         given = checked(shapes.EdgeQuery, request.query_params)
-        edges = follows.following(known(uid), **given)
+        edges = follows.get_following(known(uid), **given)
         return Response({"user_id": uid, "count": len(edges), "following": listed(edges)})
 
     @extend_schema(parameters=[shapes.PATH_UID], responses=shapes.StatsAnswer, operation_id="social_stats")
     @action(detail=True, methods=["get"])
     def stats(self, request: Request, uid: str) -> Response:
         """How many follow this person, and how many they follow: exact, counted now."""
-        followers, following = follows.stats(known(uid))
+        followers, following = follows.get_stats(known(uid))
         return Response(
             {
                 "user_id": uid,
@@ -161,7 +161,7 @@ class SocialViewSet(viewsets.ViewSet):
     @action(detail=True, methods=["get"])
     def mutuals(self, request: Request, uid: str) -> Response:
         """Whom this person follows and is followed by, among their newest 1,000 follows."""
-        mutual = follows.mutuals(known(uid))
+        mutual = follows.get_mutuals(known(uid))
         return Response({"user_id": uid, "count": len(mutual), "mutual_ids": mutual})
 
 

@@ -4,11 +4,11 @@ import logging
 import time
 from typing import Final
 
-from activity.services import history, pending, profiles
+from activity.services import history, pending_history, profiles
 from activity.store import get_store
 from activity.types import StoreUnavailable
 
-VIEWERS_AT_ONCE: Final = 200
+VIEWERS_PER_BATCH: Final = 200
 
 logger = logging.getLogger(__name__)
 
@@ -21,25 +21,25 @@ def flush(*, now: float, until: float) -> int:
     Cost: 1 SQL for 200 viewers; for each 3 SQL, 1 store call with 2 documents, 2 waits.
     """
     flushed = 0
-    while viewers := pending.due(now=now, limit=VIEWERS_AT_ONCE):
+    while viewers := pending_history.get_due_uids(now=now, limit=VIEWERS_PER_BATCH):
         for uid in viewers:
             if time.monotonic() > until:
                 return flushed
             try:
-                flushed += _carry(uid, now=now)
+                flushed += _flush_viewer(uid, now=now)
             except StoreUnavailable as reason:
                 logger.warning("seen histories wait: the activity store gives no answer (%s)", reason)
                 return flushed
     return flushed
 
 
-def _carry(uid: str, *, now: float) -> bool:
+def _flush_viewer(uid: str, *, now: float) -> bool:
     """One viewer's rows. Dying behind any of these lines loses nothing, and repeats what adds nothing."""
-    rows = pending.claim(uid, now=now)
+    rows = pending_history.lease_rows(uid, now=now)
     if not rows:
         return False
-    profile = get_store().add_history(uid, [pending.slice_of(row) for row in rows])
-    profiles.write(profile)
-    history.forget(uid)
-    pending.drop(rows)
+    profile = get_store().add_history(uid, [pending_history.to_delta(row) for row in rows])
+    profiles.cache_profile(profile)
+    history.invalidate(uid)
+    pending_history.delete(rows)
     return True

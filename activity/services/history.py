@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from activity import keys
-from activity.services import pending
+from activity.services import pending_history
 from activity.store import get_store, watched
 from activity.types import SEEN_KEPT, SKIPPED_KEPT, Slice, StoreUnavailable
 from core.redis.client import state_redis
 from core.redis.keys import Key
 
 # A member no item id can equal: it tells a history that is empty from one that was not loaded.
-_LOADED: Final = b""
+_LOADED_MARKER: Final = b""
 _VIEWERS_AT_ONCE: Final = 1_000
 READS: Final = 3  # commands that `queue` queues
 
@@ -48,11 +48,11 @@ def take(uid: str, answers: Sequence[Sequence[bytes]]) -> History:
     """
     copy, fresh, skipped = (frozenset(answer) for answer in answers)
     if copy:
-        return History(_texts((copy | fresh) - {_LOADED}), _texts(skipped))
+        return History(_texts((copy | fresh) - {_LOADED_MARKER}), _texts(skipped))
     waiting: list[Slice] = []
     try:
         # Before the store: what a flush moves meanwhile is then read twice, not never.
-        waiting = pending.of(uid)
+        waiting = pending_history.get_for(uid)
         loaded = _load(uid, waiting)
         whole = True
     except StoreUnavailable:
@@ -62,7 +62,7 @@ def take(uid: str, answers: Sequence[Sequence[bytes]]) -> History:
     return History(_texts(fresh).union(loaded), _texts(skipped).union(skips), whole)
 
 
-def remember(slices: Mapping[str, Slice]) -> None:
+def cache_recently_seen(slices: Mapping[str, Slice]) -> None:
     """Have plans leave out what was just seen. Idempotent. Cost: 1 wait for 1,000 viewers."""
     for start in range(0, len(slices), _VIEWERS_AT_ONCE):
         pipe = state_redis().pipeline()
@@ -72,7 +72,7 @@ def remember(slices: Mapping[str, Slice]) -> None:
         pipe.execute()
 
 
-def forget(uid: str) -> None:
+def invalidate(uid: str) -> None:
     """Drop the copy: the store knows more. Cost: 1 wait."""
     state_redis().unlink(keys.SEEN.name(viewer=uid))
 
@@ -81,7 +81,7 @@ def _load(uid: str, waiting: Sequence[Slice]) -> dict[str, int]:
     seen = watched.newest_seen((get_store().seen(uid), *(s.seen for s in waiting)))
     name = keys.SEEN.name(viewer=uid)
     pipe = state_redis().pipeline()
-    pipe.zadd(name, {_LOADED: 0, **seen})
+    pipe.zadd(name, {_LOADED_MARKER: 0, **seen})
     pipe.expire(name, keys.SEEN.ttl or 0)
     skipped = watched.newest_skipped(s.skipped for s in waiting)
     _queue_newest(pipe, keys.SKIPPED, uid, skipped, SKIPPED_KEPT)

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from activity import keys
-from activity.services.relations import JOB_DUE_AFTER
+from activity.services.relations import JOB_DUE_SECONDS
 from activity.store import get_store
 from activity.types import Activity
 from core.redis.client import state_redis
 from core.units import HOUR
 
-KEPT: Final = 2_000  # finished deliveries that are remembered
-WAITING_READ: Final = 100
-LATE_AFTER: Final = 60.0  # seconds; a delivery that takes longer than this deserves a look
+MAX_RECORDED: Final = 2_000  # finished deliveries that are remembered
+MAX_JOBS_READ: Final = 100
+LATE_AFTER_SECONDS: Final = 60.0  # seconds; a delivery that takes longer than this deserves a look
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Lag:
 
     @property
     def late(self) -> bool:
-        return max(self.oldest, self.p99 or 0.0) > LATE_AFTER
+        return max(self.oldest, self.p99 or 0.0) > LATE_AFTER_SECONDS
 
 
-def note(activity: Activity, *, now: float) -> None:
+def record_delivery(activity: Activity, *, now: float) -> None:
     """Remember that a delivery is over. Cost: 1 wait."""
     pipe = state_redis().pipeline()
     pipe.lpush(keys.DELIVERED.name(), f"{now:.3f} {max(now - activity.recorded_at, 0):.3f}")
-    pipe.ltrim(keys.DELIVERED.name(), 0, KEPT - 1)
+    pipe.ltrim(keys.DELIVERED.name(), 0, MAX_RECORDED - 1)
     pipe.execute()
 
 
@@ -50,8 +50,8 @@ def measure(*, now: float) -> Lag:
     raw = cast("list[bytes]", state_redis().lrange(keys.DELIVERED.name(), 0, -1))
     entries = [tuple(map(float, entry.split())) for entry in raw]
     took = sorted(seconds for at, seconds in entries if at > now - HOUR)
-    jobs = get_store().jobs_waiting(limit=WAITING_READ)
-    begun = [job.first_due - JOB_DUE_AFTER for job in jobs if job.kind == "deliver"]
+    jobs = get_store().jobs_waiting(limit=MAX_JOBS_READ)
+    begun = [job.first_due - JOB_DUE_SECONDS for job in jobs if job.kind == "deliver"]
     return Lag(
         finished=len(took),
         p50=_percentile(took, 50),

@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
-from activity import hot, keys
-from activity.services import pending, profiles
+from activity import keys, timeline_cache
+from activity.services import pending_history, profiles
 from activity.store import get_store
 from activity.types import Document
 from core.redis.client import cache_redis, state_redis, unlink
@@ -53,7 +53,7 @@ def forget(uid: str, *, until: float) -> bool:
 
     Cost: 1 SQL, 1 store call for 500 documents, 2 waits. Raises StoreUnavailable; doing it again is safe.
     """
-    pending.forget(uid)  # before the store, or a flush would bring it back there
+    pending_history.delete_for(uid)  # before the store, or a flush would bring it back there
     while get_store().erase(uid, limit=CHUNK):
         if time.monotonic() > until:
             return False
@@ -64,7 +64,7 @@ def forget(uid: str, *, until: float) -> bool:
 
 def forget_among(uid: str, people: Sequence[str]) -> None:
     """Take the person off the hot timelines and profiles of up to 500 others. Cost: 3 waits."""
-    hot.purge_all(people, uid)
+    timeline_cache.remove_author_from_all(people, uid)
     unlink(state_redis(), [keys.PROFILE.name(viewer=other) for other in people])
 
 
@@ -76,7 +76,7 @@ def export(uid: str) -> Iterator[tuple[str, Document]]:
     for collection, document in get_store().export(uid):
         if collection != "jobs":
             yield collection, {name: value for name, value in document.items() if name != "blocked_by"}
-    for document in pending.export(uid):
+    for document in pending_history.export(uid):
         yield "pending_history", document
 
 
@@ -91,7 +91,7 @@ def _note(uid: str, people: Sequence[str]) -> None:
 
 
 def _in_profile(uid: str, raw: Any) -> bool:
-    profile = profiles.unpacked("", raw)
+    profile = profiles.unpack("", raw)
     return uid in profile.unwanted or uid in profile.pulled
 
 

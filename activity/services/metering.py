@@ -18,7 +18,7 @@ from activity import keys
 from activity.store.meter import count_calls
 from core.redis.client import REDIS_UNAVAILABLE, state_redis
 
-FLUSH_EVERY: Final = 5.0  # seconds
+FLUSH_INTERVAL_SECONDS: Final = 5.0  # seconds
 CALLS: Final = "calls"
 READ: Final = "read"
 WRITTEN: Final = "written"
@@ -46,7 +46,7 @@ def flush(*, at_once: bool = False) -> None:
     global _flushed_at  # noqa: PLW0603  (one clock per process)
     now = time.monotonic()
     with _lock:
-        if not _pending or not (at_once or now - _flushed_at > FLUSH_EVERY):
+        if not _pending or not (at_once or now - _flushed_at > FLUSH_INTERVAL_SECONDS):
             return
         _flushed_at = now
         sums = dict(_pending)
@@ -59,7 +59,7 @@ def flush(*, at_once: bool = False) -> None:
             _pending.update(sums)
 
 
-def totals() -> dict[str, dict[str, int]]:
+def get_totals() -> dict[str, dict[str, int]]:
     """`{"calls"|"read"|"written": {endpoint or task: sum}}`, of calls and of documents. Cost: 1 wait."""
     flush(at_once=True)
     raw = cast("dict[bytes, bytes]", state_redis().hgetall(keys.STORE_CALLS.name()))

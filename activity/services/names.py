@@ -26,7 +26,7 @@ def take(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name]:
     return {uid: (name or NAMELESS, picture) for uid, (name, picture) in _taken(uids, found).items()}
 
 
-def known(uids: Iterable[str]) -> dict[str, Name]:
+def get_names(uids: Iterable[str]) -> dict[str, Name]:
     """(name, picture) of each person as far as they are known.
 
     Cost: 1 wait. For people not in Redis 1 store call (a document each) and 1 wait more.
@@ -38,7 +38,7 @@ def known(uids: Iterable[str]) -> dict[str, Name]:
     return _taken(wanted, found)
 
 
-def keep(names: Mapping[str, Name]) -> None:
+def cache_names(names: Mapping[str, Name]) -> None:
     """Write through. Cost: 1 wait."""
     pipe = cache_redis().pipeline()
     for uid, name in names.items():
@@ -46,7 +46,7 @@ def keep(names: Mapping[str, Name]) -> None:
     pipe.execute()
 
 
-def keep_from(rows: Sequence[TimelineRow]) -> None:
+def cache_names_from_rows(rows: Sequence[TimelineRow]) -> None:
     """The names that came with durable rows, newest first, so that a cold timeline needs no call for them.
 
     What is known already stays: a row keeps the name of its day. Cost: 1 wait.
@@ -70,6 +70,6 @@ def _taken(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name
             uid: (profiles[uid].name, profiles[uid].picture) if uid in profiles else (None, None)
             for uid in missing
         }
-        keep(loaded)
+        cache_names(loaded)
         called |= loaded
     return called

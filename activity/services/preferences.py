@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from activity.services import liking, profiles
+from activity.services import affinity_gains, profiles
 from activity.store import get_store
 from activity.types import Preferences, Profile
 from content.services import genres
@@ -33,16 +33,16 @@ def sync(
         providers=providers,
         movies=movies,
         shows=shows,
-        movies_liking=_liking("movie", movies),
-        shows_liking=_liking("tv", shows),
+        movies_liking=_get_gain("movie", movies),
+        shows_liking=_get_gain("tv", shows),
     )
     profile = get_store().save_preferences(uid, wanted)
-    profiles.write(profile)
+    profiles.cache_profile(profile)
     return profile, unknown
 
 
-def _liking(media_type: str, chosen: list[dict[str, object]] | None) -> dict[str, float] | None:
+def _get_gain(media_type: str, chosen: list[dict[str, object]] | None) -> dict[str, float] | None:
     if chosen is None:
         return None
     keys = [title_key("", media_type, title["id"]) for title in chosen]  # type: ignore[arg-type]
-    return liking.of(keys, weight=liking.CHOSEN)
+    return affinity_gains.get_affinity_gain(keys, weight=affinity_gains.PREFERENCE_TITLE_WEIGHT)

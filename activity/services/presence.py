@@ -15,12 +15,12 @@ def rebuilding_key(uid: str) -> str:
     return keys.REBUILDING.name(viewer=uid)
 
 
-def mark(uid: str) -> None:
+def mark_active(uid: str) -> None:
     """They were here. Cost: 1 wait."""
     state_redis().set(key(uid), 1, ex=keys.ACTIVE.ttl)
 
 
-def here(uid: str) -> bool:
+def touch_active(uid: str) -> bool:
     """Whether they were here lately; they are now. Cost: 1 wait."""
     return state_redis().getex(key(uid), ex=keys.ACTIVE.ttl) is not None
 
@@ -33,13 +33,13 @@ def queue_state(pipe: Any, uid: str) -> None:
 
 def state(answers: Sequence[Any]) -> tuple[bool, bool]:
     """(here lately, timeline being rebuilt)."""
-    here, rebuilding = answers
-    return here is not None, bool(rebuilding)
+    active, rebuilding = answers
+    return active is not None, bool(rebuilding)
 
 
-def awake(uids: Sequence[str]) -> list[str]:
+def get_active(uids: Sequence[str]) -> list[str]:
     """Those of a chunk of people who were here in the last 30 days. Cost: 1 wait."""
     if not uids:
         return []
     there = state_redis().mget([key(uid) for uid in uids])
-    return [uid for uid, mark in zip(uids, there, strict=True) if mark is not None]
+    return [uid for uid, found in zip(uids, there, strict=True) if found is not None]

@@ -33,9 +33,9 @@ def take(uid: str, raw: bytes | None) -> Profile:
     Cost: none when warm; cold 1 store call (1 document) and 1 wait. Raises StoreUnavailable.
     """
     if raw is not None:
-        return unpacked(uid, raw)
+        return unpack(uid, raw)
     profile = get_store().profile(uid) or Profile(uid)
-    write(profile)
+    cache_profile(profile)
     return profile
 
 
@@ -44,17 +44,17 @@ def read(uid: str) -> Profile:
     return take(uid, cast("bytes | None", state_redis().get(key(uid))))
 
 
-def write(profile: Profile) -> None:
+def cache_profile(profile: Profile) -> None:
     """Write through to Redis unless it holds a newer version. Cost: 1 wait."""
     _queue(state_redis(), profile)
 
 
 def _queue(client: Redis, profile: Profile) -> None:
-    value = b"%d|%b" % (profile.version, _packed(profile))
+    value = b"%d|%b" % (profile.version, _pack(profile))
     _WRITE.run(client, keys=[key(profile.uid)], args=[profile.version, value, keys.PROFILE.ttl])
 
 
-def refresh(uids: Sequence[str]) -> None:
+def cache_profiles(uids: Sequence[str]) -> None:
     """Write through what a task changed in bulk, up to 1,000 people. Cost: 1 store call, 2 waits."""
     pipe = state_redis().pipeline()
     for profile in get_store().profiles(uids).values():
@@ -62,7 +62,7 @@ def refresh(uids: Sequence[str]) -> None:
     pipe.execute()
 
 
-def _packed(profile: Profile) -> bytes:
+def _pack(profile: Profile) -> bytes:
     return orjson.dumps(
         {
             "name": profile.name,
@@ -82,7 +82,7 @@ def _packed(profile: Profile) -> bytes:
     )
 
 
-def unpacked(uid: str, raw: bytes) -> Profile:
+def unpack(uid: str, raw: bytes) -> Profile:
     """A profile as Redis holds it."""
     body: dict[str, Any] = orjson.loads(raw.partition(b"|")[2])
     return Profile(

@@ -9,14 +9,14 @@ from typing import Final
 
 from django.conf import settings
 
-from activity.services import edges, profiles, timelines
+from activity.services import backfill, profiles, timelines
 from activity.store import get_store
 from activity.types import Profile, Reach
 
-DUE_AFTER: Final = 30.0
-TOLD_AT_ONCE: Final = 500
-FILLED_AT_ONCE: Final = 20
-TELL_TRIES: Final = 5
+JOB_DUE_SECONDS: Final = 30.0
+FOLLOWERS_PER_BATCH_TO_PULL: Final = 500
+FOLLOWERS_PER_BATCH_TO_PUSH: Final = 20
+MAX_SYNC_ATTEMPTS: Final = 5
 
 
 def pulls(uid: str, followers: int, *, now: float) -> bool:
@@ -33,21 +33,21 @@ def pulls(uid: str, followers: int, *, now: float) -> bool:
         wanted = "sinking"
     if wanted is not None:
         profile = get_store().set_reach(uid, wanted, due=now)
-    profiles.write(profile)
+    profiles.cache_profile(profile)
     if profile.reach != "pushed":
-        timelines.refresh_recent(uid)
+        timelines.refresh_pull_activities(uid)
     return profile.reach == "pulled"
 
 
-def refresh_pulled(uid: str) -> bool:
+def refresh_pull_activities(uid: str) -> bool:
     """Whether this account is pulled only; its list is made anew then, and on its way up or down."""
     profile = get_store().profile(uid) or Profile(uid)
     if profile.reach != "pushed":
-        timelines.refresh_recent(uid)
+        timelines.refresh_pull_activities(uid)
     return profile.reach == "pulled"
 
 
-def cross(uid: str, *, direction: str, cursor: str, now: float) -> tuple[Reach, str] | None:
+def change_reach_batch(uid: str, *, direction: str, cursor: str, now: float) -> tuple[Reach, str] | None:
     """One chunk of a crossing: tell followers to pull, or fill their timelines and tell them to stop.
 
     The direction and the next cursor, None when the crossing is over. `direction` is empty at the start; a
@@ -57,7 +57,7 @@ def cross(uid: str, *, direction: str, cursor: str, now: float) -> tuple[Reach, 
     job = get_store().job("cross", uid)
     if profile is None or job is None or profile.reach not in {"rising", "sinking"}:
         if profile is not None:
-            profiles.write(profile)
+            profiles.cache_profile(profile)
         if job is not None:
             get_store().finish(job)
         return None
@@ -65,24 +65,24 @@ def cross(uid: str, *, direction: str, cursor: str, now: float) -> tuple[Reach, 
         return None
     rising = profile.reach == "rising"
     if rising and not cursor:
-        timelines.refresh_recent(uid)  # it may be there since the last time, and old
-    size = TOLD_AT_ONCE if rising else FILLED_AT_ONCE
+        timelines.refresh_pull_activities(uid)  # it may be there since the last time, and old
+    size = FOLLOWERS_PER_BATCH_TO_PULL if rising else FOLLOWERS_PER_BATCH_TO_PUSH
     followers = get_store().followers(uid, after=cursor, limit=size)
-    _told(uid, followers, rising=rising)
+    _update_followers(uid, followers, rising=rising)
     if len(followers) == size:
-        get_store().postpone(job, due=now + DUE_AFTER)
+        get_store().postpone(job, due=now + JOB_DUE_SECONDS)
         return profile.reach, followers[-1]
-    profiles.write(get_store().set_reach(uid, "pulled" if rising else "pushed", due=now))
+    profiles.cache_profile(get_store().set_reach(uid, "pulled" if rising else "pushed", due=now))
     get_store().finish(job)
     return None
 
 
-def tell(viewer: Profile, actor: str) -> Profile:
+def sync_pull_list(viewer: Profile, actor: str) -> Profile:
     """Make a viewer's list of accounts to pull agree with the edge to this one and with how it travels.
 
     Their profile then. Cost: 1 store call for an account that is pushed to everybody, else 2, and 2 for a change.
     """
-    for _ in range(TELL_TRIES):
+    for _ in range(MAX_SYNC_ATTEMPTS):
         target = get_store().profile(actor)
         pulled = target is not None and target.reach in {"rising", "pulled"}
         wanted = pulled and bool(get_store().edges([(viewer.uid, actor)]))
@@ -93,16 +93,16 @@ def tell(viewer: Profile, actor: str) -> Profile:
     raise RuntimeError(f"the reach of {actor} keeps changing")
 
 
-def _told(uid: str, followers: list[str], *, rising: bool) -> None:
+def _update_followers(uid: str, followers: list[str], *, rising: bool) -> None:
     if not followers:
         return
     if not rising:
         for viewer in followers:
-            edges.sync(viewer, uid)
+            backfill.sync_author_rows(viewer, uid)
     get_store().tell_pulled(followers, uid, pulled=rising)
     if rising:
         linked = get_store().edges([(viewer, uid) for viewer in followers])
         gone = [viewer for viewer in followers if (viewer, uid) not in linked]
         if gone:
             get_store().tell_pulled(gone, uid, pulled=False)
-    profiles.refresh(followers)
+    profiles.cache_profiles(followers)

@@ -5,33 +5,33 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from activity import dispatch, hot, keys
-from activity.services import edges, presence
+from activity import dispatch, keys, timeline_cache
+from activity.services import backfill, presence
 from activity.store import get_store
 from activity.types import Job, Profile
 from core.redis.client import state_redis
 
-FOLLOWEES: Final = 200  # most recently active of those they follow
-NEWEST: Final = 20  # activities of each
-FOLLOWS_READ: Final = 1_000
-PAGE: Final = 500
-JOB_DUE_AFTER: Final = 60.0
+MAX_FOLLOWEES: Final = 200  # most recently active of those they follow
+ACTIVITIES_PER_FOLLOWEE: Final = 20  # activities of each
+MAX_FOLLOWS_READ: Final = 1_000
+PAGE_SIZE: Final = 500
+JOB_DUE_SECONDS: Final = 60.0
 
 
 def under_way(profile: Profile, answers: Sequence[Any], *, now: float) -> bool:
     """Whether the viewer's timeline is being rebuilt, from the answers to presence.queue_state; begins it for
-    somebody who returned. Cost: none for those who were here lately, else as `returned`."""
+    somebody who returned. Cost: none for those who were here lately, else as `start_rebuild`."""
     here, rebuilding = presence.state(answers)
-    return rebuilding if here else returned(profile, now=now)
+    return rebuilding if here else start_rebuild(profile, now=now)
 
 
-def arrive(profile: Profile, *, now: float) -> None:
+def touch_viewer(profile: Profile, *, now: float) -> None:
     """They did something: as `under_way` for those who come without looking at a feed first. Cost: 1 wait more."""
-    if not presence.here(profile.uid):
-        returned(profile, now=now)
+    if not presence.touch_active(profile.uid):
+        start_rebuild(profile, now=now)
 
 
-def returned(profile: Profile, *, now: float) -> bool:
+def start_rebuild(profile: Profile, *, now: float) -> bool:
     """They were away: mark them as here and have their timeline rebuilt; False if they follow nobody.
 
     The job comes before the mark, so that nobody is marked whose timeline nobody rebuilds, and the mark before
@@ -39,16 +39,16 @@ def returned(profile: Profile, *, now: float) -> bool:
     Cost: 1 wait, and for a rebuild 1 store call, 1 wait more and a message.
     """
     if profile.following == 0:
-        presence.mark(profile.uid)
+        presence.mark_active(profile.uid)
         return False
-    get_store().put_job(Job("rebuild", profile.uid, due=now + JOB_DUE_AFTER))
-    presence.mark(profile.uid)
+    get_store().put_job(Job("rebuild", profile.uid, due=now + JOB_DUE_SECONDS))
+    presence.mark_active(profile.uid)
     if state_redis().set(presence.rebuilding_key(profile.uid), 1, nx=True, ex=keys.REBUILDING.ttl):
-        dispatch.after_commit("rebuild", profile.uid)
+        dispatch.queue_after_commit("rebuild", profile.uid)
     return True
 
 
-def rebuild(uid: str) -> int:
+def rebuild_timeline(uid: str) -> int:
     """Deliver what the people they follow did while they were away; how many people that were.
 
     What was there goes first: nobody told it of undone activities. Whoever is active from here on is among those
@@ -62,24 +62,24 @@ def rebuild(uid: str) -> int:
         if (job := get_store().job("rebuild", uid)) is not None:
             job = replace(job, version=secrets.randbelow(2**31))
             get_store().put_job(job)
-            _empty(uid)
-            followed = [edge.uid for edge in get_store().following_edges(uid, limit=FOLLOWS_READ)]
+            _clear_timeline(uid)
+            followed = [edge.uid for edge in get_store().following_edges(uid, limit=MAX_FOLLOWS_READ)]
             people = get_store().profiles(followed)
-            latest = sorted(people.values(), key=lambda p: (-p.active_at, p.uid))[:FOLLOWEES]
+            latest = sorted(people.values(), key=lambda p: (-p.active_at, p.uid))[:MAX_FOLLOWEES]
             for person in latest:
-                edges.sync(uid, person.uid, newest=NEWEST)
-            get_store().trim_timeline(uid, keep=hot.ROWS_KEPT)
+                backfill.sync_author_rows(uid, person.uid, newest=ACTIVITIES_PER_FOLLOWEE)
+            get_store().trim_timeline(uid, keep=timeline_cache.MAX_DURABLE_ROWS)
             get_store().finish(job)
     finally:
         state_redis().delete(presence.rebuilding_key(uid))
     return len(latest)
 
 
-def _empty(uid: str) -> None:
+def _clear_timeline(uid: str) -> None:
     while True:
-        rows = get_store().timeline(uid, limit=PAGE)
+        rows = get_store().timeline(uid, limit=PAGE_SIZE)
         if rows:
             get_store().drop_rows([(uid, row.actor, row.title) for row in rows])
-        if len(rows) < PAGE:
+        if len(rows) < PAGE_SIZE:
             break
-    hot.forget(uid)
+    timeline_cache.invalidate(uid)

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from activity import hot, keys
+from activity import keys, timeline_cache
 from activity.services import names
 from activity.store import get_store
 from activity.types import PULLED_READ, Activity, Profile, TimelineEntry, TimelineRow
 from core.redis.client import state_redis
 from core.redis.script import Script
 
-ROWS_LOADED: Final = 100  # rows that a cold timeline is read from the store with
-RECENT_KEPT: Final = 100  # rows of a many-follower account that plans merge
-REFRESH_TRIES: Final = 5
+LOAD_LIMIT: Final = 100  # rows that a cold timeline is read from the store with
+MAX_PULL_ACTIVITIES: Final = 100  # rows of a many-follower account that plans merge
+MAX_REFRESH_ATTEMPTS: Final = 5
 
 # KEYS: recent. ARGV: whether to keep what is there, ttl, member, score …
 _SET_RECENT = Script("""
@@ -26,9 +26,9 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 
 def queue_read(pipe: Any, viewer: Profile) -> None:
     """Queue the viewer's timeline and what the many-follower accounts they follow did lately, for `take`."""
-    hot.queue_read(pipe, hot.key(viewer.uid))
+    timeline_cache.queue_read(pipe, timeline_cache.key(viewer.uid))
     for actor in viewer.pulled[:PULLED_READ]:
-        hot.queue_read(pipe, keys.RECENT.name(viewer=actor))
+        timeline_cache.queue_read(pipe, keys.RECENT.name(viewer=actor))
 
 
 def take(viewer: Profile, answers: Sequence[Any]) -> list[TimelineEntry]:
@@ -38,17 +38,17 @@ def take(viewer: Profile, answers: Sequence[Any]) -> list[TimelineEntry]:
     such accounts nothing tells of an undo. Cost: none when warm. A cold timeline 1 store call (100 documents at
     most) and 3 waits; a cold list of an account 1 call and 1 wait. Raises StoreUnavailable.
     """
-    own = hot.taken(answers[0])
+    own = timeline_cache.taken(answers[0])
     rows = own if own is not None else _load(viewer.uid)
     pulled = set(viewer.pulled)
     merged = [row for row in rows if row.actor not in pulled]
     for actor, answer in zip(viewer.pulled[:PULLED_READ], answers[1:], strict=True):
-        recent = hot.taken(answer)
-        merged += recent if recent is not None else _load_recent(actor)
-    return group(row for row in merged if row.actor not in viewer.unwanted)
+        recent = timeline_cache.taken(answer)
+        merged += recent if recent is not None else _load_pull_activities(actor)
+    return group_by_title(row for row in merged if row.actor not in viewer.unwanted)
 
 
-def group(rows: Iterable[TimelineRow]) -> list[TimelineEntry]:
+def group_by_title(rows: Iterable[TimelineRow]) -> list[TimelineEntry]:
     """Rows into entries: one a title, its supporters newest first, entries by their newest supporter."""
     by_title = sorted(rows, key=lambda row: (row.title, -row.at, row.actor))
     entries = [
@@ -58,7 +58,7 @@ def group(rows: Iterable[TimelineRow]) -> list[TimelineEntry]:
     return sorted(entries, key=lambda entry: (-entry.at, entry.title))
 
 
-def row_of(activity: Activity, name: names.Name) -> TimelineRow:
+def make_row(activity: Activity, name: names.Name) -> TimelineRow:
     """An activity as it is delivered."""
     relation = activity.relation
     return TimelineRow(
@@ -73,40 +73,43 @@ def row_of(activity: Activity, name: names.Name) -> TimelineRow:
     )
 
 
-def refresh_recent(actor: str) -> None:
+def refresh_pull_activities(actor: str) -> None:
     """Make a many-follower account's list anew from the store, and once more if it changed meanwhile.
 
     Cost: 2 store calls (100 documents each), 1 wait. Raises RuntimeError if it will not hold still.
     """
     before: list[TimelineRow] | None = None
-    for _ in range(REFRESH_TRIES):
-        rows = _recent(actor)
+    for _ in range(MAX_REFRESH_ATTEMPTS):
+        rows = _get_pull_rows(actor)
         if rows == before:
             return
-        _set_recent(actor, rows, only_if_missing=False)
+        _set_pull_activities(actor, rows, only_if_missing=False)
         before = rows
     raise RuntimeError(f"what {actor} does keeps changing under its list")
 
 
 def _load(uid: str) -> list[TimelineRow]:
-    rows = hot.load(uid, lambda: get_store().timeline(uid, limit=ROWS_LOADED), limit=ROWS_LOADED)
-    names.keep_from(rows)
+    rows = timeline_cache.load(uid, lambda: get_store().timeline(uid, limit=LOAD_LIMIT), limit=LOAD_LIMIT)
+    names.cache_names_from_rows(rows)
     return rows
 
 
-def _load_recent(actor: str) -> list[TimelineRow]:
+def _load_pull_activities(actor: str) -> list[TimelineRow]:
     """For a reader: what a task wrote meanwhile is newer, and stays."""
-    rows = _recent(actor)
-    _set_recent(actor, rows, only_if_missing=True)
+    rows = _get_pull_rows(actor)
+    _set_pull_activities(actor, rows, only_if_missing=True)
     return rows
 
 
-def _recent(actor: str) -> list[TimelineRow]:
-    return [row_of(activity, (None, None)) for activity in get_store().activities(actor, limit=RECENT_KEPT)]
+def _get_pull_rows(actor: str) -> list[TimelineRow]:
+    return [
+        make_row(activity, (None, None))
+        for activity in get_store().activities(actor, limit=MAX_PULL_ACTIVITIES)
+    ]
 
 
-def _set_recent(actor: str, rows: Sequence[TimelineRow], *, only_if_missing: bool) -> None:
+def _set_pull_activities(actor: str, rows: Sequence[TimelineRow], *, only_if_missing: bool) -> None:
     args: list[Any] = [int(only_if_missing), keys.RECENT.ttl, "", 0]
     for row in rows:
-        args += hot.scored(row)
+        args += timeline_cache.encode_row(row)
     _SET_RECENT.run(state_redis(), keys=[keys.RECENT.name(viewer=actor)], args=args)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from activity import hot
+from activity import timeline_cache
 from activity.services import follows, presence, profiles, relations, timelines
 from activity.store import get_store
 from activity.types import Relation, TimelineRow
@@ -23,7 +23,7 @@ class Killed(BaseException):
 
 
 def state(uid: str, title: str = FILM, relation: Relation = LIKED, *, now: float = NOW) -> bool:
-    return relations.state(uid, title, relation, source=None, now=now).changed
+    return relations.set_relation(uid, title, relation, source=None, now=now).changed
 
 
 def follow(uid: str, *targets: str, now: float = NOW) -> None:
@@ -34,7 +34,7 @@ def follow(uid: str, *targets: str, now: float = NOW) -> None:
 def friends(messages: Messages, *uids: str, of: str = "kofi") -> None:
     """Let these people be here and follow one, with nothing left to do."""
     for uid in uids:
-        presence.mark(uid)
+        presence.mark_active(uid)
         follow(uid, of)
     messages.run_all()
     assert left() == set()
@@ -52,8 +52,8 @@ def durable(viewer: str) -> list[str]:
 
 def kept_hot(viewer: str) -> list[str] | None:
     pipe = state_redis().pipeline()
-    hot.queue_read(pipe, hot.key(viewer))
-    rows = hot.taken(pipe.execute()[0])
+    timeline_cache.queue_read(pipe, timeline_cache.key(viewer))
+    rows = timeline_cache.taken(pipe.execute()[0])
     return None if rows is None else [f"{row.actor} {row.title}" for row in rows]
 
 
@@ -75,7 +75,7 @@ def everywhere(viewer: str) -> list[str]:
     rows = shown(viewer)
     assert sorted(rows) == sorted(durable(viewer))
     assert sorted(rows) == sorted(kept_hot(viewer) or [])
-    hot.forget(viewer)
+    timeline_cache.invalidate(viewer)
     assert shown(viewer) == rows
     return rows
 

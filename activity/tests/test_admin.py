@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from activity import admin
 from activity.models import Activity, Follow, Job, Person
-from activity.services import fanout, follows, people, relations
+from activity.services import delivery, follows, people, relations
 from activity.types import Relation
 from core.redis import client as redis_module
 from core.redis.client import state_redis
@@ -36,11 +36,11 @@ def staff(client: Client) -> Client:
 def busy() -> None:
     """Kofi liked two films, one of them was delivered to Ama ten seconds later."""
     now = time.time()
-    people.greet("kofi", "Kofi", None)
+    people.sync_name_from_token("kofi", "Kofi", None)
     follows.follow("ama", "kofi", now=now - 20)
     for title in ("movie:1", "movie:2"):
-        recorded = relations.state("kofi", title, Relation(favorite=True), source=None, now=now - 10)
-    fanout.chunk("kofi", "movie:2", recorded.activity.version, now=now)
+        recorded = relations.set_relation("kofi", title, Relation(favorite=True), source=None, now=now - 10)
+    delivery.deliver_batch("kofi", "movie:2", recorded.activity.version, now=now)
     state_redis().delete("fanout")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from activity import hot, keys
+from activity import keys, timeline_cache
 from activity.services import names, presence, profiles
 from activity.store import get_store
 from activity.store.base import ActivityStore
@@ -37,7 +37,7 @@ BLOCK = "/api/v1/social/block"
 def _here(people_store: ActivityStore, messages: Messages) -> None:
     """Three people who are about; their messages wait for the test."""
     for uid in ("ama", "kofi", "mei"):
-        presence.mark(uid)
+        presence.mark_active(uid)
         token_of(uid)
 
 
@@ -143,7 +143,7 @@ class TestCosts:
 
     def test_a_delivery_costs_the_same_for_five_followers_as_for_fifty(self, messages: Messages) -> None:
         for number in range(50):
-            presence.mark(f"fan-{number}")
+            presence.mark_active(f"fan-{number}")
             get_store().follow(f"fan-{number}", "kofi" if number < 5 else "mei", now=0, due=0)
         costs = []
         for actor in ("kofi", "mei"):
@@ -262,7 +262,7 @@ class TestNames:
         follow("ama", "kofi")
         sync("kofi", is_favorite=True)
         messages.run_all()
-        assert names.known(["kofi"]) == {"kofi": ("Kofi", None)}
+        assert names.get_names(["kofi"]) == {"kofi": ("Kofi", None)}
         assert [row.actor_name for row in get_store().timeline("ama")] == ["Kofi"]
         kept = get_store().profile("kofi")
         assert kept is not None
@@ -280,7 +280,7 @@ class TestNames:
     def test_an_endless_picture_is_left_out(self) -> None:
         from activity.services import people  # noqa: PLC0415
 
-        people.greet("ama", "A" * 300, "https://example.com/" + "x" * 1_500)
+        people.sync_name_from_token("ama", "A" * 300, "https://example.com/" + "x" * 1_500)
         kept = get_store().profile("ama")
         assert kept is not None
         assert (kept.name, kept.picture) == ("A" * 200, None)
@@ -325,7 +325,7 @@ class TestFollows:
                 connection.close()
 
         for uid in (names_of := [f"fan-{number}" for number in range(6)]):
-            presence.mark(uid)
+            presence.mark_active(uid)
         threads = [threading.Thread(target=act, args=(uid,)) for uid in names_of for _ in range(2)]
         for thread in threads:
             thread.start()
@@ -373,7 +373,7 @@ class TestFollows:
         sync("kofi", is_favorite=True)
         sync("ama", 604, is_favorite=True)
         messages.run_all()
-        hot.forget("ama")
+        timeline_cache.invalidate("ama")
         ok(client_of("ama").post(BLOCK, {"target_uid": "kofi", "action": "block"}))
         assert (shown("ama"), shown("kofi")) == ([], [])
         assert (get_store().timeline("ama"), get_store().timeline("kofi")) == ([], [])

@@ -124,7 +124,7 @@ def assert_nothing_stored(messages: Messages) -> None:
 
 @pytest.fixture(autouse=True)
 def _here(people_store: ActivityStore, messages: Messages) -> None:
-    presence.mark("ama")
+    presence.mark_active("ama")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from activity import keys
 from activity.models import PendingHistory
-from activity.services import flushing, history, pending, profiles
+from activity.services import flushing, history, pending_history, profiles
 from activity.store import get_store
 from activity.store.meter import count_calls
 from activity.tests.deeds import Killed, die, meanwhile, state
@@ -111,7 +111,7 @@ def test_a_dead_store_delays_and_loses_nothing(
     assert get_store().seen("ama") == get_store().seen("kofi") == {"film-1": NOW}
 
 
-@pytest.mark.parametrize("step", ["profiles.write", "history.forget", "pending.drop"])
+@pytest.mark.parametrize("step", ["profiles.cache_profile", "history.invalidate", "pending_history.delete"])
 def test_killed_behind_the_stores_write_it_adds_nothing_twice(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -160,7 +160,7 @@ def test_of_two_flushes_at_once_one_writes(clock: Clock) -> None:
 def test_more_rows_than_one_write_takes_wait_for_the_next(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pending, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(pending_history, "MAX_ROWS_PER_VIEWER", 3)
     for number in range(5):
         view(clock, "ama", f"film-{number}")
     assert flush(NOW + EVERY) == 1
@@ -177,7 +177,7 @@ def test_what_arrives_while_the_store_writes_is_not_dropped_with_the_rest(
     clock.now += EVERY
     meanwhile(monkeypatch, "add_history", lambda: view(clock, "ama", "film-2"))
     flush(clock.now)
-    assert [set(s.seen) for s in pending.of("ama")] == [{"film-2"}]
+    assert [set(s.seen) for s in pending_history.get_for("ama")] == [{"film-2"}]
     assert history.take("ama", _answers("ama")).seen == {"film-1", "film-2"}
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from activity import keys
-from activity.services import fanout, follows, lag, presence, relations
+from activity.services import delivery, follows, lag, presence, relations
 from activity.store import get_store
 from activity.types import Activity, Relation
 from core.redis.client import count_round_trips, state_redis
@@ -27,36 +27,36 @@ def test_without_deliveries_there_is_no_lag() -> None:
 
 def test_percentiles_are_those_of_the_last_hours_deliveries() -> None:
     for seconds in range(1, 201):
-        lag.note(deed(NOW - seconds), now=NOW)
-    lag.note(deed(NOW - 9_000), now=NOW - 4_000)  # finished more than an hour ago
+        lag.record_delivery(deed(NOW - seconds), now=NOW)
+    lag.record_delivery(deed(NOW - 9_000), now=NOW - 4_000)  # finished more than an hour ago
     found = lag.measure(now=NOW)
     assert (found.finished, found.p50, found.p99) == (200, 100.0, 198.0)
     assert found.late
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lag, "KEPT", 5)
+    monkeypatch.setattr(lag, "MAX_RECORDED", 5)
     for seconds in range(9):
-        lag.note(deed(NOW - seconds), now=NOW)
+        lag.record_delivery(deed(NOW - seconds), now=NOW)
     assert state_redis().llen(keys.DELIVERED.name()) == 5
 
 
 def test_a_delivery_is_measured_from_the_deed_to_its_last_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fanout, "CHUNK", 2)
+    monkeypatch.setattr(delivery, "FOLLOWERS_PER_BATCH", 2)
     for fan in ("ama", "esi", "yaw"):
         follows.follow(fan, "kofi", now=NOW)
-    recorded = relations.state("kofi", "movie:1", Relation(favorite=True), source=None, now=NOW)
+    recorded = relations.set_relation("kofi", "movie:1", Relation(favorite=True), source=None, now=NOW)
     version = recorded.activity.version
-    assert fanout.chunk("kofi", "movie:1", version, now=NOW + 1)
+    assert delivery.deliver_batch("kofi", "movie:1", version, now=NOW + 1)
     assert lag.measure(now=NOW + 2).finished == 0
-    assert not fanout.chunk("kofi", "movie:1", version, now=NOW + 3)
+    assert not delivery.deliver_batch("kofi", "movie:1", version, now=NOW + 3)
     found = lag.measure(now=NOW + 4)
     assert (found.finished, found.p50) == (1, 3.0)
 
 
 def test_the_oldest_delivery_under_way_ages_however_often_it_is_postponed() -> None:
-    relations.state("kofi", "movie:1", Relation(favorite=True), source=None, now=NOW)
-    relations.state("kofi", "movie:2", Relation(favorite=True), source=None, now=NOW + 50)
+    relations.set_relation("kofi", "movie:1", Relation(favorite=True), source=None, now=NOW)
+    relations.set_relation("kofi", "movie:2", Relation(favorite=True), source=None, now=NOW + 50)
     for job in get_store().jobs_waiting():
         get_store().postpone(job, due=NOW + 500)
     found = lag.measure(now=NOW + 70)
@@ -65,13 +65,13 @@ def test_the_oldest_delivery_under_way_ages_however_often_it_is_postponed() -> N
 
 
 def test_a_repeated_change_of_mind_begins_anew() -> None:
-    relations.state("kofi", "movie:1", Relation(favorite=True), source=None, now=NOW)
-    relations.state("kofi", "movie:1", Relation(), source=None, now=NOW + 50)
+    relations.set_relation("kofi", "movie:1", Relation(favorite=True), source=None, now=NOW)
+    relations.set_relation("kofi", "movie:1", Relation(), source=None, now=NOW + 50)
     assert lag.measure(now=NOW + 60).oldest == 10.0
 
 
 def test_it_costs_one_wait_and_one_call() -> None:
-    presence.mark("ama")
+    presence.mark_active("ama")
     with count_round_trips() as waits:
         lag.measure(now=time.time())
     assert len(waits) == 1

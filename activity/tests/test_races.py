@@ -8,8 +8,8 @@ import pytest
 from celery import current_app
 from django.db import connection
 
-from activity import hot, tasks
-from activity.services import edges, fanout, follows, people, presence, profiles, rebuilds
+from activity import tasks, timeline_cache
+from activity.services import backfill, delivery, follows, people, presence, profiles, rebuilds
 from activity.store import get_store
 from activity.tests.deeds import (
     FILM,
@@ -73,7 +73,7 @@ class TestColdLoads:
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         friends(messages, "ama")
-        hot.forget("ama")
+        timeline_cache.invalidate("ama")
         state("kofi")
         meanwhile(monkeypatch, "timeline", messages.run_all)
         assert shown("ama") == LIKES_IT
@@ -86,7 +86,7 @@ class TestColdLoads:
         friends(messages, "ama")
         state("kofi")
         messages.run_all()
-        hot.forget("ama")
+        timeline_cache.invalidate("ama")
         meanwhile(monkeypatch, "timeline", lambda: undo(messages))
         assert shown("ama") == []
         assert kept_hot("ama") == []
@@ -96,9 +96,11 @@ class TestColdLoads:
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         friends(messages, "ama")
-        hot.forget("ama")
-        for time in range(1, hot.LOAD_TRIES + 1):
-            meanwhile(monkeypatch, "timeline", lambda: hot.purge("ama", "nobody"), time=time)
+        timeline_cache.invalidate("ama")
+        for time in range(1, timeline_cache.MAX_LOAD_ATTEMPTS + 1):
+            meanwhile(
+                monkeypatch, "timeline", lambda: timeline_cache.remove_author("ama", "nobody"), time=time
+            )
         assert shown("ama") == []
         assert kept_hot("ama") is None
 
@@ -113,7 +115,7 @@ class TestColdLoads:
             try:
                 while not ended.is_set():
                     for viewer in viewers:
-                        hot.forget(viewer)
+                        timeline_cache.invalidate(viewer)
                         shown(viewer)
             except BaseException as failure:
                 failures.append(failure)
@@ -155,11 +157,11 @@ class TestDeliveries:
     ) -> None:
         friends(messages, "ama")
         state("kofi")
-        (delivery,) = messages.of("deliver")
+        (message,) = messages.of("deliver")
         meanwhile(monkeypatch, "activity", lambda: undo(messages))
         meanwhile(monkeypatch, "put_rows", die)
         with pytest.raises(Killed):
-            messages.run(delivery)
+            messages.run(message)
         assert durable("ama") == LIKES_IT  # the second look was all that could have known
         messages.waiting.clear()
         later(messages, clock)
@@ -183,11 +185,11 @@ class TestDeliveries:
     ) -> None:
         friends(messages, "ama")
         state("kofi")
-        (delivery,) = messages.of("deliver")
+        (message,) = messages.of("deliver")
         meanwhile(monkeypatch, "followers", lambda: unfollow(messages))
         meanwhile(monkeypatch, "put_rows", die)
         with pytest.raises(Killed):
-            messages.run(delivery)
+            messages.run(message)
         assert durable("ama") == LIKES_IT
         messages.waiting.clear()
         later(messages, clock)
@@ -209,9 +211,9 @@ class TestDeliveries:
     def test_somebody_who_follows_during_a_fan_out_gets_it(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch, newcomer: str
     ) -> None:
-        monkeypatch.setattr(fanout, "CHUNK", 1)
+        monkeypatch.setattr(delivery, "FOLLOWERS_PER_BATCH", 1)
         friends(messages, "ama", "mei", "yaa")
-        presence.mark(newcomer)
+        presence.mark_active(newcomer)
         state("kofi")
         meanwhile(monkeypatch, "followers", lambda: follow(newcomer, "kofi"), time=2)
         messages.run_all()
@@ -221,11 +223,11 @@ class TestDeliveries:
     def test_the_same_chunk_twice_at_once_is_one_delivery(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(fanout, "CHUNK", 2)
+        monkeypatch.setattr(delivery, "FOLLOWERS_PER_BATCH", 2)
         friends(messages, "ama", "mei", "yaa")
         state("kofi")
-        (delivery,) = messages.of("deliver")
-        meanwhile(monkeypatch, "put_rows", lambda: messages.run(delivery))
+        (message,) = messages.of("deliver")
+        meanwhile(monkeypatch, "put_rows", lambda: messages.run(message))
         messages.run_all()
         for viewer in ("ama", "mei", "yaa"):
             assert everywhere(viewer) == LIKES_IT
@@ -237,7 +239,7 @@ class TestDeliveries:
     def test_a_lost_message_is_made_up_for_where_it_stopped(
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(fanout, "CHUNK", 1)
+        monkeypatch.setattr(delivery, "FOLLOWERS_PER_BATCH", 1)
         monkeypatch.setattr("activity.tasks.GO_ON_SECONDS", 0)
         friends(messages, "ama", "mei", "yaa")
         state("kofi")
@@ -277,12 +279,12 @@ class TestDeliveries:
     ) -> None:
         friends(messages, "ama")
         state("kofi")
-        (delivery,) = messages.waiting
-        for time in range(1, 2 * fanout.SETTLE_TRIES, 1):
+        (message,) = messages.waiting
+        for time in range(1, 2 * delivery.MAX_WRITE_ATTEMPTS, 1):
             rerate = partial(state, "kofi", relation=Relation(rating=1 + time % 5))
             meanwhile(monkeypatch, "edges", rerate, time=time)
         with pytest.raises(RuntimeError, match="keeps changing"):
-            messages.run(delivery)
+            messages.run(message)
         monkeypatch.undo()
 
 
@@ -293,7 +295,7 @@ class TestBackfills:
     ) -> None:
         state("kofi")
         messages.run_all()
-        presence.mark("ama")
+        presence.mark_active("ama")
         follow("ama", "kofi")
         meanwhile(monkeypatch, moment, lambda: undo(messages))
         messages.run_all()
@@ -306,7 +308,7 @@ class TestBackfills:
         state("kofi")
         state("kofi", "movie:2")
         messages.run_all()
-        presence.mark("ama")
+        presence.mark_active("ama")
         follow("ama", "kofi")
         (backfill,) = messages.waiting
         meanwhile(monkeypatch, "activities", lambda: undo(messages))
@@ -322,16 +324,16 @@ class TestBackfills:
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A ledger that moves is no change of what was done."""
-        monkeypatch.setattr(fanout, "CHUNK", 1)
+        monkeypatch.setattr(delivery, "FOLLOWERS_PER_BATCH", 1)
         friends(messages, *[f"viewer-{n}" for n in range(12)])
         state("kofi")
-        presence.mark("ama")
+        presence.mark_active("ama")
         follow("ama", "kofi")
-        (delivery,), (backfill,) = messages.of("deliver"), messages.of("backfill")
+        (delivering,), (filling,) = messages.of("deliver"), messages.of("backfill")
         messages.waiting.clear()
         for time in range(1, 12):
-            meanwhile(monkeypatch, "activities", lambda: messages.run(delivery), time=time)
-        messages.run(backfill)
+            meanwhile(monkeypatch, "activities", lambda: messages.run(delivering), time=time)
+        messages.run(filling)
         assert everywhere("ama") == LIKES_IT
 
     @pytest.mark.parametrize("moment", ["edges", "put_rows", "rows_from"])
@@ -340,7 +342,7 @@ class TestBackfills:
     ) -> None:
         state("kofi")
         messages.run_all()
-        presence.mark("ama")
+        presence.mark_active("ama")
         follow("ama", "kofi")
         meanwhile(monkeypatch, moment, lambda: unfollow(messages))
         messages.run_all()
@@ -371,7 +373,7 @@ class TestBackfills:
     def test_a_block_beside_a_follow_ends_it(
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch, moment: str
     ) -> None:
-        presence.mark("ama")
+        presence.mark_active("ama")
         profiles.read("ama")
         state("kofi")
         messages.run_all()
@@ -405,8 +407,8 @@ class TestRebuilds:
         friends(messages, "ama")
         state("kofi")
         messages.run_all()
-        state_redis().delete(presence.key("ama"), hot.key("ama"))
-        assert rebuilds.returned(profiles.read("ama"), now=NOW)
+        state_redis().delete(presence.key("ama"), timeline_cache.key("ama"))
+        assert rebuilds.start_rebuild(profiles.read("ama"), now=NOW)
         assert state_redis().exists(presence.rebuilding_key("ama"))
         with monkeypatch.context() as patch:
             meanwhile(patch, "profiles", _fail)
@@ -423,19 +425,19 @@ class TestRebuilds:
         friends(messages, "ama")
         state("kofi")
         messages.run_all()
-        state_redis().delete(presence.key("ama"), hot.key("ama"))
-        rebuilds.returned(profiles.read("ama"), now=NOW)
+        state_redis().delete(presence.key("ama"), timeline_cache.key("ama"))
+        rebuilds.start_rebuild(profiles.read("ama"), now=NOW)
         messages.waiting.clear()
 
         def another_is_killed_behind_what_it_emptied() -> None:
             with monkeypatch.context() as patch:
                 meanwhile(patch, "following_edges", _fail)
                 with pytest.raises(StoreUnavailable):
-                    rebuilds.rebuild("ama")
+                    rebuilds.rebuild_timeline("ama")
 
         with monkeypatch.context() as patch:
             meanwhile(patch, "trim_timeline", another_is_killed_behind_what_it_emptied)
-            rebuilds.rebuild("ama")
+            rebuilds.rebuild_timeline("ama")
         assert everywhere("ama") == []
         assert left() == {("rebuild", "ama")}
         later(messages, clock)
@@ -448,8 +450,8 @@ class TestRebuilds:
         friends(messages, "ama")
         state("kofi", "movie:1", now=NOW - 10)
         messages.run_all()
-        state_redis().delete(presence.key("ama"), hot.key("ama"))
-        rebuilds.returned(profiles.read("ama"), now=NOW)
+        state_redis().delete(presence.key("ama"), timeline_cache.key("ama"))
+        rebuilds.start_rebuild(profiles.read("ama"), now=NOW)
         (rebuild,) = messages.waiting
         messages.waiting.clear()
 
@@ -470,13 +472,13 @@ class TestRebuilds:
         state_redis().delete(presence.key("ama"))
         monkeypatch.setattr(type(get_store()), "put_job", lambda *_: _fail())
         with pytest.raises(StoreUnavailable):
-            rebuilds.returned(profile, now=NOW)
+            rebuilds.start_rebuild(profile, now=NOW)
         assert not state_redis().exists(presence.key("ama"))
 
 
 class TestTasks:
     def test_no_chunk_outlives_the_second_look_that_makes_up_for_it(self) -> None:
-        bound = min(edges.SECOND_PURGE_AFTER, fanout.OVER_AFTER)
+        bound = min(backfill.SECOND_PURGE_DELAY_SECONDS, delivery.RECHECK_DELAY_SECONDS)
         for name in ("deliver", "settle", "backfill", "purge", "cross"):
             task = current_app.tasks[f"activity.tasks.{name}"]
             limits: Any = (task.soft_time_limit, task.time_limit)
@@ -551,16 +553,16 @@ class TestWriteThrough:
         assert profiles.read("kofi").unwanted == {"ama"}
 
     def test_an_older_name_on_a_row_does_not_replace_a_newer_one(self, messages: Messages) -> None:
-        people.greet("kofi", "Kofi", None)
+        people.sync_name_from_token("kofi", "Kofi", None)
         friends(messages, "ama")
         state("kofi", relation=LIKED)
         messages.run_all()
-        people.greet("kofi", "Kofi Mensah", None)
-        hot.forget("ama")
+        people.sync_name_from_token("kofi", "Kofi Mensah", None)
+        timeline_cache.invalidate("ama")
         shown("ama")
         from activity.services import names  # noqa: PLC0415
 
-        assert names.known(["kofi"])["kofi"] == ("Kofi Mensah", None)
+        assert names.get_names(["kofi"])["kofi"] == ("Kofi Mensah", None)
 
     def test_the_newest_name_on_rows_is_taken_and_a_missing_one_is_not(self, messages: Messages) -> None:
         from activity.services import names  # noqa: PLC0415
@@ -568,18 +570,18 @@ class TestWriteThrough:
         friends(messages, "ama")
         friends(messages, "ama", of="mei")
         state("mei", "movie:9")
-        people.greet("kofi", "Kofi", None)
+        people.sync_name_from_token("kofi", "Kofi", None)
         state("kofi", "movie:1", now=NOW - 5)
         messages.run_all()
-        people.greet("kofi", "Kofi Mensah", None)
+        people.sync_name_from_token("kofi", "Kofi Mensah", None)
         state("kofi", "movie:2")
         messages.run_all()
         assert {row.actor_name for row in get_store().timeline("ama")} == {"Kofi", "Kofi Mensah", None}
         state_redis().flushdb()
         shown("ama")
-        assert names.known(["kofi"])["kofi"][0] == "Kofi Mensah"
-        people.greet("mei", "Mei", None)
-        assert names.known(["mei"])["mei"][0] == "Mei"
+        assert names.get_names(["kofi"])["kofi"][0] == "Kofi Mensah"
+        people.sync_name_from_token("mei", "Mei", None)
+        assert names.get_names(["mei"])["mei"][0] == "Mei"
 
 
 def _fail() -> Any:

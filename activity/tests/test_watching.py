@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from activity import keys, tasks
 from activity import watching as fold
 from activity.models import PendingHistory
-from activity.services import history, pending, watching
+from activity.services import history, history_reader, pending_history
 from activity.store import taste, watched
 from activity.store.watched import Watched
 from activity.types import SEEN_KEPT, Slice
@@ -150,7 +150,7 @@ class TestReading:
         assert counted is not None
         reading.advance(counted, now=NOW)  # so that there is something to trim
         with count_round_trips() as waits, CaptureQueriesContext(connection) as queries:
-            assert not watching.read_batch(0, now=NOW)
+            assert not history_reader.read_batch(0, now=NOW)
         sql = [
             q["sql"]
             for q in queries.captured_queries
@@ -171,23 +171,23 @@ class TestReading:
         again = did("ama", "film-0", at=NOW)
         happen(again, again)
         happen(again)
-        assert len(pending.of("ama")) == 1
+        assert len(pending_history.get_for("ama")) == 1
 
     def test_an_overtaken_reader_keeps_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another process reads the same batch before this one commits."""
         arrive([did("ama", "film-0", at=NOW)])
-        remember, others = history.remember, [lambda: watching.read_batch(0, now=NOW)]
+        remember, others = history.cache_recently_seen, [lambda: history_reader.read_batch(0, now=NOW)]
 
         def overtaken(slices: Any) -> None:
             remember(slices)
             if others:
                 others.pop()()
 
-        monkeypatch.setattr(history, "remember", overtaken)
+        monkeypatch.setattr(history, "cache_recently_seen", overtaken)
         with pytest.raises(reading.Overtaken):
-            watching.read_batch(0, now=NOW)
+            history_reader.read_batch(0, now=NOW)
         assert others == []
-        assert len(pending.of("ama")) == 1
+        assert len(pending_history.get_for("ama")) == 1
 
     def test_of_readers_at_once_each_batch_has_one(self) -> None:
         arrive([did("ama", f"film-{n}", at=NOW + n) for n in range(50)])
@@ -205,23 +205,25 @@ class TestReading:
             reader.start()
         for reader in readers:
             reader.join()
-        (waiting,) = pending.of("ama")
+        (waiting,) = pending_history.get_for("ama")
         assert len(waiting.seen) == 50
 
     def test_one_killed_before_its_commit_begins_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
         arrive([did("ama", "film-0", at=NOW)])
         with monkeypatch.context() as patch:
-            patch.setattr(pending, "keep", _die)
+            patch.setattr(pending_history, "insert", _die)
             with pytest.raises(KeyboardInterrupt):
-                watching.read_batch(0, now=NOW)
+                history_reader.read_batch(0, now=NOW)
         assert _fresh("ama") == ["film-0"]  # plans know already
-        assert pending.of("ama") == []
-        watching.read_batch(0, now=NOW)
-        assert len(pending.of("ama")) == 1
+        assert pending_history.get_for("ama") == []
+        history_reader.read_batch(0, now=NOW)
+        assert len(pending_history.get_for("ama")) == 1
 
     def test_redis_holds_the_newest_only_and_for_an_hour(self) -> None:
-        history.remember({"ama": Slice("s", "1-0", {f"i{n}": NOW + n for n in range(SEEN_KEPT)})})
-        history.remember({"ama": Slice("s", "2-0", {"old": NOW - 1, "new": NOW + SEEN_KEPT, "i1": NOW - 5})})
+        history.cache_recently_seen({"ama": Slice("s", "1-0", {f"i{n}": NOW + n for n in range(SEEN_KEPT)})})
+        history.cache_recently_seen(
+            {"ama": Slice("s", "2-0", {"old": NOW - 1, "new": NOW + SEEN_KEPT, "i1": NOW - 5})}
+        )
         assert len(_fresh("ama")) == SEEN_KEPT
         assert {"new", "i1"} <= set(_fresh("ama"))
         assert not {"old", "i0"} & set(_fresh("ama"))
@@ -236,7 +238,7 @@ class TestTasks:
         tasks_sent = _run(messages, "read_events")
         assert [message.args for message in tasks_sent] == [(0,), (3,)]
         messages.run_all()
-        assert len(pending.of("ama")) == len(pending.of("kofi")) == 1
+        assert len(pending_history.get_for("ama")) == len(pending_history.get_for("kofi")) == 1
         assert _run(messages, "read_events") == []
         assert stream.lengths().keys() == {0, 3}  # the reader that counts has not had them
 
@@ -248,7 +250,7 @@ class TestTasks:
         arrive([did("ama", f"film-{n}", at=NOW) for n in range(5)])
         assert len(_run(messages, "read_shard", 0)) == 1
         messages.run_all()  # a message a batch
-        assert sum(len(s.seen) for s in pending.of("ama")) == 5
+        assert sum(len(s.seen) for s in pending_history.get_for("ama")) == 5
 
     def test_they_are_on_beats_schedule_and_wait_behind_events_only(self) -> None:
         every = {

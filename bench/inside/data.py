@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from activity import hot
+from activity import timeline_cache
 from activity.services import names, presence, profiles
 from activity.store import get_store
 from bench import naming
@@ -150,15 +151,18 @@ def people(followees: list[int], viewers: int, items: int) -> float:
 def warm(uids: list[str]) -> None:
     """As after a while of use: full timelines, profiles and presence in Redis, through the services."""
     for uid in uids:
-        rows = hot.load(uid, lambda uid=uid: get_store().timeline(uid, limit=hot.CAP), limit=hot.CAP)  # type: ignore[misc]
-        names.keep_from(rows)
+        read = partial(get_store().timeline, uid, limit=timeline_cache.MAX_ROWS)
+        rows = timeline_cache.load(uid, read, limit=timeline_cache.MAX_ROWS)
+        names.cache_names_from_rows(rows)
         profiles.read(uid)
-        presence.mark(uid)
+        presence.mark_active(uid)
 
 
 def _deeds(followees: int, items: int, *, now: int) -> Iterator[tuple[Any, ...]]:
     """The newest rows of somebody who follows the first so many actors: everybody's first deed, then their second."""
-    newest = [(deed, actor) for deed in range(naming.DEEDS) for actor in range(followees)][: hot.CAP]
+    newest = [(deed, actor) for deed in range(naming.DEEDS) for actor in range(followees)][
+        : timeline_cache.MAX_ROWS
+    ]
     titles = min(naming.TITLES, items)
     seen: set[tuple[int, int]] = set()
     for deed, actor in newest:

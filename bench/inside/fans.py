@@ -3,9 +3,9 @@
 import time
 from typing import Final
 
-from activity import hot
+from activity import timeline_cache
 from activity.services import presence, relations
-from activity.services.fanout import CHUNK
+from activity.services.delivery import FOLLOWERS_PER_BATCH
 from activity.store import get_store
 from activity.types import Relation, TimelineRow
 from bench import naming
@@ -25,8 +25,8 @@ def populate(followers: int) -> None:
         pipe = state_redis().pipeline()
         for fan in fans[start : start + 5_000]:
             pipe.set(presence.key(fan), 1, ex=3_600)
-            pipe.zadd(hot.key(fan), {"": 0})
-            pipe.expire(hot.key(fan), 3_600)
+            pipe.zadd(timeline_cache.key(fan), {"": 0})
+            pipe.expire(timeline_cache.key(fan), 3_600)
         pipe.execute()
 
 
@@ -36,7 +36,7 @@ def deliver(followers: int, likes: int, first: int) -> float:
     waiting = [naming.title_of(number) for number in range(first, first + likes)]
     begun = time.monotonic()
     for title in waiting:
-        relations.state(actor, title, _LIKED, source=None, now=time.time())
+        relations.set_relation(actor, title, _LIKED, source=None, now=time.time())
     while waiting := [title for title in waiting if get_store().job("deliver", actor, title) is not None]:
         if time.monotonic() - begun > DEADLINE:
             raise RuntimeError(f"{waiting} were not delivered within {DEADLINE:.0f} s")
@@ -50,8 +50,8 @@ def script_alone(followers: int, likes: int, first: int) -> float:
     begun = time.monotonic()
     for number in range(first, first + likes):
         row = TimelineRow(actor, f"tv:{number}", int(time.time()), favorite=True)
-        for start in range(0, followers, CHUNK):
-            hot.deliver(fans[start : start + CHUNK], row, _LIKED)
+        for start in range(0, followers, FOLLOWERS_PER_BATCH):
+            timeline_cache.set_row(fans[start : start + FOLLOWERS_PER_BATCH], row, _LIKED)
     return time.monotonic() - begun
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from activity import hot
+from activity import timeline_cache
 from activity.services import profiles
 from activity.types import TimelineRow
 from bench import naming
@@ -16,10 +16,10 @@ def timeline() -> int:
     viewer = naming.uid("a-full-viewer-")
     rows = [
         TimelineRow(naming.actor(n), naming.title_of(600_000 + n), 1_795_000_000 - n, "finished")
-        for n in range(hot.CAP)
+        for n in range(timeline_cache.MAX_ROWS)
     ]
-    hot.load(viewer, lambda: rows, limit=hot.CAP)
-    return _bytes(state_redis(), hot.key(viewer))
+    timeline_cache.load(viewer, lambda: rows, limit=timeline_cache.MAX_ROWS)
+    return _bytes(state_redis(), timeline_cache.key(viewer))
 
 
 def card(item: str) -> int:

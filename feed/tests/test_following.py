@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from activity import hot
+from activity import timeline_cache
 from activity.services import follows, people, presence, relations
 from activity.types import Relation, TimelineRow
 from content.models import Item
@@ -25,13 +25,13 @@ LIKED = Relation(favorite=True)
 def _world(messages: Messages) -> None:
     world.catalogue(80)
     world.build()
-    presence.mark("ama")
+    presence.mark_active("ama")
     for actor, name, picture in [
         ("kofi", "Kofi", "https://pictures.example/kofi.jpg"),
         ("mei", "Mei", None),
         ("zuri", None, None),
     ]:
-        people.greet(actor, name, picture)
+        people.sync_name_from_token(actor, name, picture)
         follows.follow("ama", actor, now=NOW)
     messages.run_all()
 
@@ -40,7 +40,7 @@ def do(
     messages: Messages, uid: str, number: int, relation: Relation = LIKED, *, ago: int | None = None
 ) -> None:
     ago = 60 * number if ago is None else ago
-    relations.state(uid, f"movie:{1_000 + number}", relation, source=None, now=NOW - ago)
+    relations.set_relation(uid, f"movie:{1_000 + number}", relation, source=None, now=NOW - ago)
     messages.run_all()
 
 
@@ -115,7 +115,7 @@ def test_an_undo_takes_one_supporter_the_last_one_the_item(messages: Messages) -
 def test_twenty_friends_are_listed_and_an_older_one_may_still_name_the_reason(messages: Messages) -> None:
     for number in range(25):
         uid = f"friend-{number:02}"
-        people.greet(uid, f"Friend {number}", None)
+        people.sync_name_from_token(uid, f"Friend {number}", None)
         follows.follow("ama", uid, now=NOW)
         do(messages, uid, 3, LIKED if number == 24 else Relation("watchlist"), ago=number)
     (item,) = following()["feed"]
@@ -147,7 +147,7 @@ def test_the_whole_of_a_long_timeline_is_planned_at_once(messages: Messages) -> 
     world.catalogue(420, start=80)
     numbers = [n for n in range(80, 500) if n % 10 != 9]
     rows = [TimelineRow("kofi", f"movie:{1_000 + n}", NOW - n, favorite=True) for n in numbers]
-    hot.load("ama", lambda: rows, limit=1_000)
+    timeline_cache.load("ama", lambda: rows, limit=1_000)
     pages = [following(limit=100)]
     do(messages, "zuri", 450, ago=-10)
     while pages[-1]["meta"]["hasMore"]:

@@ -284,7 +284,7 @@ def test_seen_and_finished_titles_stay_away() -> None:
     seen = {"film-0003": 1_795_000_000, "film-0004": 1_795_000_000}
     get_store().add_history("ama", [Slice("a stream", "1-0", seen)])
     done = get_store().record("ama", "movie:1008", Relation("finished"), now=0, due=0)
-    profiles.write(done.profile)  # film-0008 and its clip, film-0009
+    profiles.cache_profile(done.profile)  # film-0008 and its clip, film-0009
     walked = ids_of(*walk_feed("ama", limit=50))
     assert len(walked) == 96
     assert not {"film-0003", "film-0004", "film-0008", "film-0009"} & set(walked)

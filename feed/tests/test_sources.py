@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from activity import hot
 from activity import keys as activity_keys
+from activity import timeline_cache
 from activity.services import follows, profiles
 from activity.store import get_store
 from activity.types import NAMELESS, Relation, StoreUnavailable, TimelineRow
@@ -168,7 +168,7 @@ class TestFriends:
     def test_a_timeline_longer_than_one_look_is_read_on(self) -> None:
         world.catalogue(160)
         rows = [row("kofi", title=f"movie:{1_000 + n}", at=NOW - n, favorite=True) for n in range(160)]
-        assert hot.load("ama", lambda: [r for r in rows if not r.title.endswith("9")], limit=400)
+        assert timeline_cache.load("ama", lambda: [r for r in rows if not r.title.endswith("9")], limit=400)
         first = pool_of("ama", recipe.FRIENDS)
         assert (len(first.candidates), first.exhausted) == (100, False)
         deeper = pool_of("ama", recipe.FRIENDS, depth=100)
@@ -233,7 +233,7 @@ def learned(uid: str, **affinities: float) -> None:
     """Likings that come to these affinities: sum / (sum + 3)."""
     sums = {genre: 3 * value / (1 - value) for genre, value in affinities.items()}
     done = get_store().record(uid, "movie:0", Relation(rating=5), now=0, due=0, liking=sums)
-    profiles.write(done.profile)
+    profiles.cache_profile(done.profile)
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -305,7 +305,7 @@ class TestFailing:
         name = {
             recipe.TRENDING: indexes.key(pointer.generation, "trending"),
             recipe.PERSONALIZED: indexes.key(pointer.generation, "genre:drama"),
-            recipe.FRIENDS: hot.key("ama"),
+            recipe.FRIENDS: timeline_cache.key("ama"),
         }[source]
         state_redis().delete(name)
         state_redis().hset(name, "wrong", "kind")
@@ -322,7 +322,7 @@ class TestFailing:
     def test_it_is_whole_again_when_the_source_is(self) -> None:
         self.break_source(recipe.FRIENDS)
         assert get_feed("ama", limit=40)["meta"]["degraded"] == ["friends"]
-        state_redis().delete(hot.key("ama"))
+        state_redis().delete(timeline_cache.key("ama"))
         page = get_feed("ama", limit=40, refresh="true")
         assert page["meta"]["degraded"] == []
         assert "friends" in {item["source"] for item in page["feed"]}

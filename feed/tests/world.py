@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from activity import hot
-from activity.services import edges, names, people, preferences, presence, profiles
+from activity import timeline_cache
+from activity.services import backfill, names, people, preferences, presence, profiles
 from activity.store import get_store
 from activity.types import Relation, TimelineRow
 from content.models import Genre, Item, ItemGenre
@@ -64,26 +64,26 @@ def choose(uid: str, *names: str) -> None:
 def befriend(uid: str, numbers: range, *, actor: str = "kofi", name: str = "Kofi") -> None:
     """Let somebody have liked these films, the first one last, and the viewer follow them; delivered on the spot."""
     now = int(NOW.timestamp())
-    people.greet(actor, name, None)
+    people.sync_name_from_token(actor, name, None)
     for n in numbers:
         if n % 10 != 9:
             relation = Relation(favorite=True)
             get_store().record(actor, f"movie:{1_000 + n}", relation, now=now - 60 * n, due=now)
     profile, _ = get_store().follow(uid, actor, now=now, due=now)
-    profiles.write(profile)
-    presence.mark(uid)
-    edges.sync(uid, actor)
+    profiles.cache_profile(profile)
+    presence.mark_active(uid)
+    backfill.sync_author_rows(uid, actor)
 
 
 def deliver(uid: str, rows: Sequence[TimelineRow]) -> None:
     """Put rows on a viewer's timeline as a delivery would have, whoever they follow."""
     get_store().put_rows([(uid, row) for row in rows])
-    names.keep({row.actor: (row.actor_name, row.actor_picture) for row in rows})
-    state_redis().delete(hot.key(uid))
+    names.cache_names({row.actor: (row.actor_name, row.actor_picture) for row in rows})
+    state_redis().delete(timeline_cache.key(uid))
 
 
 def finish(uid: str, titles: Sequence[str]) -> None:
     """Let somebody have watched these titles."""
     for title in titles:
         profile = get_store().record(uid, title, Relation("finished"), now=0, due=0).profile
-    profiles.write(profile)
+    profiles.cache_profile(profile)

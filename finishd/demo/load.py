@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from django.core.management import call_command
 
-from activity.services import edges, preferences, presence, profiles
+from activity.services import backfill, preferences, presence, profiles
 from activity.services import people as people_service
 from activity.store import get_store
 from activity.types import Job, Profile, Relation
@@ -58,7 +58,7 @@ def _items(title: DemoTitle) -> Iterator[dict[str, Any]]:
 def _load_person(person: DemoPerson, keys: dict[str, str], *, now: int) -> None:
     uid = person["uid"]
     preferences.sync(uid, genre_names=person["genres"])
-    people_service.greet(uid, person["name"], None)
+    people_service.sync_name_from_token(uid, person["name"], None)
     for deed in reversed(person["activities"]):
         relation = Relation(deed.get("status"), deed.get("isFavorite", False), deed.get("rating"))
         at = now - deed["daysAgo"] * _DAY
@@ -71,10 +71,10 @@ def _befriend(person: DemoPerson, *, now: int) -> None:
     uid = person["uid"]
     for followee in person["follows"]:
         profile, _ = get_store().follow(uid, followee, now=now, due=now)
-        edges.sync(uid, followee)
+        backfill.sync_author_rows(uid, followee)
         _done(Job("backfill", uid, followee, profile.version))
-    profiles.write(get_store().profile(uid) or Profile(uid))
-    presence.mark(uid)
+    profiles.cache_profile(get_store().profile(uid) or Profile(uid))
+    presence.mark_active(uid)
 
 
 def _done(job: Job) -> None:

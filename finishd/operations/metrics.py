@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from activity.services import lag, metering, pending
+from activity.services import lag, metering, pending_history
 from analytics.services import lag as event_lag
 from analytics.types import READERS
 from core import telemetry
@@ -104,13 +104,13 @@ def _deliveries() -> Iterator[Metric]:
 
 
 def _histories() -> Iterator[Metric]:
-    rows, oldest = pending.waiting(now=time.time())
+    rows, oldest = pending_history.get_backlog(now=time.time())
     yield GaugeMetricFamily("finishd_histories_pending", "Rows of seen items that wait for the store.", rows)
     yield GaugeMetricFamily("finishd_histories_pending_seconds", "Age of the oldest of them.", oldest)
 
 
 def _store_calls() -> Iterator[Metric]:
-    totals = metering.totals()
+    totals = metering.get_totals()
     for kind, name, text in (
         (metering.CALLS, "calls", "Calls of the activity store, by endpoint or task."),
         (metering.READ, "documents_read", "Documents read in the activity store, by endpoint or task."),

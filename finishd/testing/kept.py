@@ -2,7 +2,7 @@
 
 from typing import Any, Final, cast
 
-from activity import hot
+from activity import timeline_cache
 from activity.models import Person, SeenHistory
 from activity.services import timelines
 from activity.store.orm.calls import profile_of
@@ -24,12 +24,12 @@ def visible(profile: Profile) -> list[TimelineEntry]:
 
 def hot_rows(uid: str) -> list[TimelineRow] | None:
     pipe = state_redis().pipeline()
-    hot.queue_read(pipe, hot.key(uid))
-    return hot.taken(pipe.execute()[0])
+    timeline_cache.queue_read(pipe, timeline_cache.key(uid))
+    return timeline_cache.taken(pipe.execute()[0])
 
 
 def loaded_rows(uid: str) -> list[TimelineRow] | None:
-    hot.forget(uid)
+    timeline_cache.invalidate(uid)
     visible(Profile(uid))
     return hot_rows(uid)
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from activity import hot
+from activity import timeline_cache
 from activity.services import follows, people, presence, profiles, rebuilds, relations, timelines
 from activity.store import get_store
 from activity.types import Profile, Relation
@@ -65,7 +65,7 @@ class World:
         self.model.published = set(self.titles)
         for uid in self.uids:
             people_greeted(uid)
-            presence.mark(uid)
+            presence.mark_active(uid)
 
     # --- what may happen ---
 
@@ -137,14 +137,14 @@ class World:
     def leave(self) -> None:
         """Somebody is not seen for thirty days: what Redis knew of them has expired."""
         uid = self.rng.choice(self.uids)
-        state_redis().delete(presence.key(uid), hot.key(uid))
+        state_redis().delete(presence.key(uid), timeline_cache.key(uid))
         self.away.add(uid)
 
     def look(self) -> None:
         """A plan is made, or a timeline has expired and is loaded."""
         uid = self.rng.choice(self.uids)
         if self.rng.random() < 0.3:
-            state_redis().delete(hot.key(uid))
+            state_redis().delete(timeline_cache.key(uid))
         with suppress(Killed), self._task():
             self._here(uid)
             visible(profiles.read(uid))
@@ -203,11 +203,11 @@ class World:
 
     def _state(self, uid: str, title: str, relation: Relation) -> None:
         self.away.discard(uid)
-        relations.state(uid, title, relation, source=None, now=self.clock.now)
+        relations.set_relation(uid, title, relation, source=None, now=self.clock.now)
         self.model.state(uid, title, relation, int(self.clock.now))
 
     def _here(self, uid: str) -> None:
-        rebuilds.arrive(profiles.read(uid), now=self.clock.now)
+        rebuilds.touch_viewer(profiles.read(uid), now=self.clock.now)
         self.away.discard(uid)
 
     @contextmanager
@@ -232,7 +232,7 @@ class World:
 
     def _check_rows(self, uid: str, profile: Profile, pushed: dict[Pair, Deed]) -> None:
         """The hot copy as it is, the durable rows, and a hot copy loaded now."""
-        capped = len(pushed) > hot.ROWS_KEPT
+        capped = len(pushed) > timeline_cache.MAX_DURABLE_ROWS
         durable = [row for row in get_store().timeline(uid, limit=5_000) if row.actor not in profile.pulled]
         newest = sorted(pushed.items(), key=lambda row: (-row[1][0], row[0]))
         for rows in (hot_rows(uid), loaded_rows(uid)):
@@ -240,7 +240,7 @@ class World:
                 check_hot({k: v for k, v in deeds(rows).items() if k[0] not in profile.pulled}, pushed)
         assert deeds(durable).items() <= pushed.items(), (uid, deeds(durable).items() - pushed.items())
         if capped:
-            read = timelines.ROWS_LOADED
+            read = timelines.LOAD_LIMIT
             assert list(deeds(durable).items())[:read] == newest[:read], uid
         else:
             assert list(deeds(durable).items()) == newest, (uid, pushed.items() ^ deeds(durable).items())
@@ -249,7 +249,7 @@ class World:
         self, uid: str, profile: Profile, truth: dict[Pair, Deed], pushed: dict[Pair, Deed]
     ) -> None:
         """What sources show, if nothing is beyond a bound."""
-        if len(pushed) >= timelines.ROWS_LOADED or len(profile.pulled) > 20:
+        if len(pushed) >= timelines.LOAD_LIMIT or len(profile.pulled) > 20:
             return
         expected = self.model.entries(uid)
         entries = visible(profile)
@@ -275,13 +275,13 @@ class World:
 
 
 def people_greeted(uid: str) -> None:
-    people.greet(uid, uid.title(), None)
+    people.sync_name_from_token(uid, uid.title(), None)
 
 
 def check_hot(rows: dict[Pair, Deed], truth: dict[Pair, Deed]) -> None:
     """Nothing but the truth, at most CAP of it, and nothing newer than the oldest is missing."""
     assert rows.items() <= truth.items(), rows.items() - truth.items()
-    assert len(rows) <= hot.CAP
+    assert len(rows) <= timeline_cache.MAX_ROWS
     oldest = min((at for at, *_ in rows.values()), default=0)
     missing = {pair for pair, (at, *_) in truth.items() if at > oldest} - rows.keys()
     assert not missing if rows else not truth, missing

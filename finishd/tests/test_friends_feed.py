@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from activity import hot
+from activity import timeline_cache
 from activity.services import follows, people, presence, profiles, reach, rebuilds, relations
 from activity.store import get_store
 from activity.store.base import ActivityStore
@@ -33,13 +33,13 @@ def _catalogue(people_store: ActivityStore) -> None:
 
 def like(uid: str, number: int, relation: Relation = LIKED, *, now: float | None = None) -> None:
     now = world.NOW.timestamp() - 60 * number if now is None else now
-    relations.state(uid, f"movie:{1_000 + number}", relation, source=None, now=now)
+    relations.set_relation(uid, f"movie:{1_000 + number}", relation, source=None, now=now)
 
 
 def befriend(messages: Messages, *viewers: str, of: str = "kofi") -> None:
-    people.greet(of, of.title(), None)
+    people.sync_name_from_token(of, of.title(), None)
     for viewer in viewers:
-        presence.mark(viewer)
+        presence.mark_active(viewer)
         follows.follow(viewer, of, now=0)
     messages.run_all()
 
@@ -70,7 +70,7 @@ class TestWhoWasAway:
         befriend(messages, "ama")
         like("kofi", 1)
         messages.run_all()
-        state_redis().delete(presence.key("ama"), hot.key("ama"))
+        state_redis().delete(presence.key("ama"), timeline_cache.key("ama"))
 
     def test_nothing_is_pushed_to_them(self, messages: Messages) -> None:
         like("kofi", 2)
@@ -127,12 +127,12 @@ class TestWhoWasAway:
         assert sorted(told("ama")) == ["film-0001", "film-0002"]
 
     def test_it_is_bounded(self, messages: Messages, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(rebuilds, "FOLLOWEES", 2)
-        monkeypatch.setattr(rebuilds, "NEWEST", 3)
+        monkeypatch.setattr(rebuilds, "MAX_FOLLOWEES", 2)
+        monkeypatch.setattr(rebuilds, "ACTIVITIES_PER_FOLLOWEE", 3)
         follows.follow("ama", "mei", now=0)
         follows.follow("ama", "zuri", now=0)
         messages.run_all()
-        state_redis().delete(presence.key("ama"), hot.key("ama"))
+        state_redis().delete(presence.key("ama"), timeline_cache.key("ama"))
         for number in range(8):
             like("mei", 10 + number, now=2_000_000_000 + number)
             like("zuri", 20 + number, now=2_000_000_100 + number)
@@ -174,7 +174,7 @@ class TestVeryManyFollowers:
     def test_on_the_way_up_nothing_is_lost_and_nothing_twice(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(reach, "TOLD_AT_ONCE", 2)
+        monkeypatch.setattr(reach, "FOLLOWERS_PER_BATCH_TO_PULL", 2)
         like("kofi", 1)
         messages.run_all()
         assert reach_of("kofi") == "rising"
@@ -221,13 +221,13 @@ class TestVeryManyFollowers:
 
     def test_who_follows_it_now_sees_it_at_once(self, messages: Messages) -> None:
         self.rise(messages)
-        presence.mark("esi")
+        presence.mark_active("esi")
         follows.follow("esi", "kofi", now=0)
         assert told("esi") == {"film-0001": "Kofi liked this"}
 
     def test_a_follow_whose_process_died_pulls_it_too(self, messages: Messages) -> None:
         self.rise(messages)
-        presence.mark("esi")
+        presence.mark_active("esi")
         get_store().follow("esi", "kofi", now=0, due=0)
         messages.run(SWEEP)
         messages.run_all()
@@ -236,7 +236,7 @@ class TestVeryManyFollowers:
     def test_on_the_way_down_nothing_is_lost_and_nothing_twice(
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(reach, "FILLED_AT_ONCE", 1)
+        monkeypatch.setattr(reach, "FOLLOWERS_PER_BATCH_TO_PUSH", 1)
         self.rise(messages)
         for number in (2, 3):
             like("kofi", number)
@@ -290,7 +290,7 @@ class TestVeryManyFollowers:
     ) -> None:
         self.rise(messages)
         get_store().set_reach("kofi", "sinking", due=0)
-        assert reach.cross("kofi", direction="rising", cursor="mei", now=0) is None
+        assert reach.change_reach_batch("kofi", direction="rising", cursor="mei", now=0) is None
         assert reach_of("kofi") == "sinking"
         assert get_store().job("cross", "kofi") is not None
 
@@ -301,7 +301,7 @@ class TestVeryManyFollowers:
             get_feed("ama", limit=10, refresh="true")
         for number in range(PULLED_READ + 1):
             star = f"star-{number:02}"
-            people.greet(star, star.title(), None)
+            people.sync_name_from_token(star, star.title(), None)
             like(star, 10 + number if number % 10 != 9 else 40)
             follows.follow("ama", star, now=0)
             messages.run_all()

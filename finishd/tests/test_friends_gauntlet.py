@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from activity import hot
+from activity import timeline_cache
 from activity.models import Delivery, Follow, Person
 from activity.services import follows, presence, profiles, rebuilds, relations
 from activity.store import get_store
@@ -63,17 +63,17 @@ class Crowd:
         Follow.objects.bulk_create(rows, batch_size=500)
         Person.objects.bulk_create([Person(uid=v, following=1) for v in self.viewers], batch_size=500)
         for viewer in self.viewers:
-            presence.mark(viewer)
+            presence.mark_active(viewer)
 
     def act(self) -> None:
         """He likes one or two, takes one back; somebody leaves, somebody is blocked."""
         now = time.time()
         for title in self.rng.sample(sorted(set(TITLES) - self.liked), 2):
-            relations.state("kofi", title, LIKED, source=None, now=now)
+            relations.set_relation("kofi", title, LIKED, source=None, now=now)
             self.liked.add(title)
         if len(self.liked) > 4:
             title = self.rng.choice(sorted(self.liked))
-            relations.state("kofi", title, Relation(), source=None, now=now)
+            relations.set_relation("kofi", title, Relation(), source=None, now=now)
             self.liked.discard(title)
         for viewer in self.rng.sample(sorted(self.followers), 6):
             if self.rng.random() < 0.5:
@@ -102,7 +102,7 @@ class Crowd:
                 profile = profiles.read(viewer)
                 rows = [row for entry in visible(profile) for row in entry.supporters]
                 assert deeds(rows).keys() == expected, viewer
-                hot.forget(viewer)
+                timeline_cache.invalidate(viewer)
 
     def sample(self, size: int) -> list[str]:
         return self.rng.sample(self.viewers, size)
@@ -142,7 +142,7 @@ def run(size: int, rounds: int, kind: str, redis_server: RedisServer, tmp_path: 
                 # Redis knows of nobody any more: whoever returns has their timeline rebuilt, the others wait.
                 watched = crowd.sample(min(size // 5, 300))
                 for viewer in watched:
-                    rebuilds.arrive(profiles.read(viewer), now=time.time())
+                    rebuilds.touch_viewer(profiles.read(viewer), now=time.time())
             while wrong := crowd.wrong(watched):
                 assert time.monotonic() < restarted + RIGHT_WITHIN, (len(wrong), wrong[:5], waiting(around))
                 time.sleep(0.5)

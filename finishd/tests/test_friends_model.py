@@ -34,9 +34,9 @@ def made_of(
     def make(seed: int, *, titles: int = 12, push_limit: int = 10_000, **chances: Any) -> World:
         settings.FANOUT_PUSH_LIMIT = push_limit
         if (
-            timelines.ROWS_LOADED == 100
+            timelines.LOAD_LIMIT == 100
         ):  # nobody's timeline is to be longer, or not all of it could be compared
-            monkeypatch.setattr(timelines, "ROWS_LOADED", 400)
+            monkeypatch.setattr(timelines, "LOAD_LIMIT", 400)
         made = World(seed, messages, clock, people=30, titles=titles, chances=Chances(**chances))
         stores.get_store.cache_clear()
         monkeypatch.setattr(f"{__name__}._between", lambda: Interleaved(people_store, made.between))
@@ -103,10 +103,10 @@ def test_at_the_cap_for_long(
 
 def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, bound in {
-        "hot.CAP": 40,
-        "services.timelines.ROWS_LOADED": 25,
-        "hot.ROWS_KEPT": 80,
-        "services.fanout.TRIM_EVERY": 4,
+        "timeline_cache.MAX_ROWS": 40,
+        "services.timelines.LOAD_LIMIT": 25,
+        "timeline_cache.MAX_DURABLE_ROWS": 80,
+        "services.delivery.TRIM_ONE_IN": 4,
     }.items():
         monkeypatch.setattr(f"activity.{name}", bound)
 
@@ -116,7 +116,9 @@ def test_the_model_would_notice(made_of: Any) -> None:
     made = made_of(3)
     follows.follow(made.uids[0], made.uids[1], now=made.clock.now)
     made.model.follows.add((made.uids[0], made.uids[1]))
-    relations.state(made.uids[1], made.titles[0], Relation("finished"), source=None, now=made.clock.now)
+    relations.set_relation(
+        made.uids[1], made.titles[0], Relation("finished"), source=None, now=made.clock.now
+    )
     made.quiet()
     with pytest.raises(AssertionError):
         made.check()

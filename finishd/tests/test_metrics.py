@@ -16,7 +16,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 from redis.exceptions import ConnectionError as RedisAway
 
-from activity.services import fanout, follows, metering, relations
+from activity.services import delivery, follows, metering, relations
 from activity.store import get_store
 from activity.store.meter import count_calls
 from activity.tasks import backfill
@@ -113,9 +113,11 @@ class TestMeasures:
     def test_deliveries_and_what_waits(self) -> None:
         now = time.time()
         follows.follow("ama", "kofi", now=now)
-        recorded = relations.state("kofi", "movie:1", Relation(favorite=True), source=None, now=now - 3)
-        fanout.chunk("kofi", "movie:1", recorded.activity.version, now=now)
-        relations.state("kofi", "movie:2", Relation(favorite=True), source=None, now=now - 9)
+        recorded = relations.set_relation(
+            "kofi", "movie:1", Relation(favorite=True), source=None, now=now - 3
+        )
+        delivery.deliver_batch("kofi", "movie:1", recorded.activity.version, now=now)
+        relations.set_relation("kofi", "movie:2", Relation(favorite=True), source=None, now=now - 9)
         found = scrape()
         assert found["finishd_delivery_lag_seconds", (("quantile", "0.99"),)] == pytest.approx(3, abs=0.01)
         assert found["finishd_deliveries_finished", ()] == 1
@@ -257,7 +259,7 @@ class TestMeasures:
         metering.flush(at_once=True)
         redis_server.start()
         redis_module._breakers.clear()
-        assert metering.totals()["calls"] == {"somewhere": 1}
+        assert metering.get_totals()["calls"] == {"somewhere": 1}
 
 
 class TestAlerts:

@@ -21,8 +21,8 @@ from django.db import connections
 from django.db.models import CharField, JSONField, TextField
 from django.utils import timezone
 
-from activity import hot, tasks
 from activity import keys as activity_keys
+from activity import tasks, timeline_cache
 from activity.services import flushing, follows, leaving, people, presence, profiles, relations
 from activity.store import get_store
 from activity.store.base import ActivityStore
@@ -65,17 +65,17 @@ def make_busy(uid: str, *, fan: str = "kofi", friend: str = "esi", foe: str = "y
     reach; their feeds were looked at."""
     now = time.time()
     for name in (uid, fan, friend, foe):
-        people.greet(name, f"{name[:20]}'s name", f"https://pictures.example/{name[:20]}.jpg")
+        people.sync_name_from_token(name, f"{name[:20]}'s name", f"https://pictures.example/{name[:20]}.jpg")
         world.choose(name, "Drama", "Comedy")
     follows.follow(uid, friend, now=now)
     follows.follow(fan, uid, now=now)
     follows.follow(fan, friend, now=now)
     follows.follow(foe, uid, now=now)
     for number in range(6):
-        relations.state(uid, f"movie:{1_000 + number}", LIKED, source="search", now=now)
-        relations.state(friend, f"movie:{1_010 + number}", LIKED, source=None, now=now)
-    relations.state(uid, "movie:1006", Relation("finished", rating=5), source=None, now=now)
-    relations.state(uid, "movie:1000", Relation(), source=None, now=now)
+        relations.set_relation(uid, f"movie:{1_000 + number}", LIKED, source="search", now=now)
+        relations.set_relation(friend, f"movie:{1_010 + number}", LIKED, source=None, now=now)
+    relations.set_relation(uid, "movie:1006", Relation("finished", rating=5), source=None, now=now)
+    relations.set_relation(uid, "movie:1000", Relation(), source=None, now=now)
     deliver_everything()
     follows.block(uid, foe, now=now)
     happen(did(uid, "film-0001", at=int(now)))
@@ -110,7 +110,7 @@ class TestErasing:
         make_busy("ama")
         look("ama", "kofi", "esi")
         get_store().tell_pulled(["kofi"], "ama", pulled=True)
-        profiles.refresh(["kofi"])
+        profiles.cache_profiles(["kofi"])
         before = whole.traces("ama")
         assert {
             "store: people",
@@ -158,8 +158,8 @@ class TestErasing:
         make_busy("ama")
         look("ama", "kofi")
         erase("ama")
-        assert follows.stats("kofi") == (0, 1)
-        assert follows.stats("esi") == (1, 0)
+        assert follows.get_stats("kofi") == (0, 1)
+        assert follows.get_stats("esi") == (1, 0)
         kofi, yaw = get_store().profile("kofi"), get_store().profile("yaw")
         assert kofi is not None
         assert yaw is not None
@@ -207,7 +207,7 @@ class TestErasing:
         make_busy("ama")
         look("kofi")
         get_store().unfollow("kofi", "ama", due=0)  # the process died before it told Redis and the workers
-        assert any(row.actor == "ama" for row in hot.taken(_hot("kofi")) or [])
+        assert any(row.actor == "ama" for row in timeline_cache.taken(_hot("kofi")) or [])
         erase("ama")
         assert whole.traces("ama") == {}
 
@@ -240,7 +240,9 @@ class TestErasing:
 
         def like(number: int) -> None:
             relation = LIKED if number % 2 else Relation()
-            relations.state("ama", f"movie:{1_020 + number % 5}", relation, source=None, now=time.time())
+            relations.set_relation(
+                "ama", f"movie:{1_020 + number % 5}", relation, source=None, now=time.time()
+            )
 
         def turn(number: int) -> None:
             change = follows.follow if number % 2 else follows.unfollow
@@ -262,7 +264,7 @@ class TestErasing:
         assert failures == []
         erase("ama")
         assert whole.traces("ama") == {}
-        assert follows.stats("kofi") == (0, 1)
+        assert follows.get_stats("kofi") == (0, 1)
         kofi = get_store().profile("kofi")
         assert kofi is not None
         assert kofi.following == 1
@@ -270,16 +272,16 @@ class TestErasing:
     @pytest.mark.slow
     def test_hundreds_of_followers_lose_them_from_their_hot_timelines(self) -> None:
         now = time.time()
-        relations.state("ama", "movie:1001", LIKED, source=None, now=now)
+        relations.set_relation("ama", "movie:1001", LIKED, source=None, now=now)
         fans = [f"fan-{number}" for number in range(leaving.CHUNK + 20)]
         for fan in fans:
             get_store().follow(fan, "ama", now=now, due=now)
-            presence.mark(fan)
-            hot.load(fan, list, limit=100)
+            presence.mark_active(fan)
+            timeline_cache.load(fan, list, limit=100)
         deliver_everything()
-        assert all(hot.taken(_hot(fan)) for fan in fans[:3] + fans[-3:])
+        assert all(timeline_cache.taken(_hot(fan)) for fan in fans[:3] + fans[-3:])
         erase("ama")
-        assert not any(hot.taken(_hot(fan)) for fan in fans)
+        assert not any(timeline_cache.taken(_hot(fan)) for fan in fans)
         assert not state_redis().exists(activity_keys.LEAVING.name(viewer="ama"))
         assert whole.traces("ama") == {}
 
@@ -354,7 +356,7 @@ def read_by_all(*, trim: bool = True) -> None:
 
 
 def _hot(uid: str) -> Any:
-    return state_redis().zrange(hot.key(uid), 0, -1, desc=True, withscores=True)
+    return state_redis().zrange(timeline_cache.key(uid), 0, -1, desc=True, withscores=True)
 
 
 class TestVerifier:
@@ -382,7 +384,7 @@ class TestVerifier:
         assert whole.traces("a") == {}
 
     def test_it_changes_nothing(self) -> None:
-        relations.state("ama", "movie:1", LIKED, source=None, now=time.time())
+        relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
         before = {key: state_redis().pttl(key) > 0 for key in state_redis().keys("*ama*")}
         whole.traces("ama")
         assert {key: state_redis().pttl(key) > 0 for key in state_redis().keys("*ama*")} == before
@@ -390,7 +392,7 @@ class TestVerifier:
 
 class TestRequests:
     def test_it_is_done_after_a_second_look_and_forgets_the_uid(self) -> None:
-        relations.state("ama", "movie:1", LIKED, source=None, now=time.time())
+        relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
         now = timezone.now()
         request = erasures.ask("ama", now=now)
         assert state_redis().llen("default") == 1
@@ -399,7 +401,9 @@ class TestRequests:
         assert (request.uid, request.done_at, request.left) == ("ama", None, {})
         assert request.erased_at is not None
         assert whole.traces("ama") == {}
-        relations.state("ama", "movie:2", LIKED, source=None, now=time.time())  # a phone that has a token yet
+        relations.set_relation(
+            "ama", "movie:2", LIKED, source=None, now=time.time()
+        )  # a phone that has a token yet
         later = now + erasures.SECOND_LOOK_AFTER + timedelta(minutes=1)
         assert erasures.resume(now=now + timedelta(minutes=20)) == 0
         assert erasures.resume(now=later) == 1
@@ -425,7 +429,7 @@ class TestRequests:
 
     def test_more_than_a_stretch_goes_on_in_another_message(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("finishd.privacy.tasks.ERASED_FOR", -1.0)
-        relations.state("ama", "movie:1", LIKED, source=None, now=time.time())
+        relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
         request = erasures.ask("ama", now=timezone.now())
         state_redis().delete("default")
         erase_task.apply(args=(request.pk,), throw=True)
@@ -443,7 +447,7 @@ class TestRequests:
 
 class TestCommands:
     def test_it_asks_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        relations.state("ama", "movie:1", LIKED, source=None, now=time.time())
+        relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
         monkeypatch.setattr("builtins.input", lambda prompt: "no")
         with pytest.raises(CommandError, match="Nothing was erased"):
             call_command("erase_user", "ama", stdout=StringIO())

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from activity import keys as activity_keys
-from activity.services import flushing, pending
+from activity.services import flushing, pending_history
 from activity.store import get_store
 from activity.store.base import ActivityStore
 from activity.store.meter import count_calls
@@ -113,7 +113,7 @@ def test_sql_that_is_away_costs_what_only_it_knows(
     def away(*_: Any) -> Any:
         raise OperationalError("switched off")
 
-    monkeypatch.setattr(pending, "_rows", away)
+    monkeypatch.setattr(pending_history, "_rows", away)
     page = get_feed("ama", limit=100)
     assert set(ids_of(page)) == set(catalogue)
     assert "history" in page["meta"]["degraded"]

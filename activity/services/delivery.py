@@ -14,20 +14,20 @@ from dataclasses import replace
 from typing import Final
 from zlib import crc32
 
-from activity import hot
+from activity import timeline_cache
 from activity.services import lag, names, presence, reach, timelines
 from activity.store import get_store
 from activity.types import Activity, Job, Ledger, Relation
 
-CHUNK: Final = 500
-DUE_AFTER: Final = 20.0  # seconds after which beat queues unfinished work again
+FOLLOWERS_PER_BATCH: Final = 500
+JOB_DUE_SECONDS: Final = 20.0  # seconds after which beat queues unfinished work again
 # A chunk that began before a change is over by then: it is longer than a task may run.
-OVER_AFTER: Final = 25.0
-SETTLE_TRIES: Final = 5
-TRIM_EVERY: Final = 512  # one in so many deliveries, by lot, sweeps its timeline's surplus rows
+RECHECK_DELAY_SECONDS: Final = 25.0
+MAX_WRITE_ATTEMPTS: Final = 5
+TRIM_ONE_IN: Final = 512  # one in so many deliveries, by lot, sweeps its timeline's surplus rows
 
 
-def chunk(uid: str, title: str, version: int, *, now: float) -> bool:
+def deliver_batch(uid: str, title: str, version: int, *, now: float) -> bool:
     """Deliver this version to the next CHUNK followers; whether there are more.
 
     Cost: about 7 store calls and 4 waits, whatever the chunk. Raises StoreUnavailable; doing it again is safe.
@@ -42,54 +42,54 @@ def chunk(uid: str, title: str, version: int, *, now: float) -> bool:
         ledger = Ledger(followers=get_store().follower_count(uid), first_at=now, last_at=now)
         if reach.pulls(uid, ledger.followers, now=now):
             get_store().keep_ledger(uid, title, version, ledger)
-            _finish(activity, job)
+            _finish_delivery(activity, job)
             return False
-    followers = get_store().followers(uid, after=ledger.cursor, limit=CHUNK)
-    settle(activity, presence.awake(followers))
+    followers = get_store().followers(uid, after=ledger.cursor, limit=FOLLOWERS_PER_BATCH)
+    write_until_stable(activity, presence.get_active(followers))
     done = replace(ledger, delivered=ledger.delivered + len(followers), last_at=now)
     if followers:
         done = replace(done, cursor=followers[-1])
     get_store().keep_ledger(uid, title, version, done)
-    if len(followers) < CHUNK:
-        _finish(activity, job)
-        lag.note(activity, now=now)
+    if len(followers) < FOLLOWERS_PER_BATCH:
+        _finish_delivery(activity, job)
+        lag.record_delivery(activity, now=now)
         return False
-    get_store().postpone(job, due=now + DUE_AFTER)
+    get_store().postpone(job, due=now + JOB_DUE_SECONDS)
     return True
 
 
-def second_pass(uid: str, title: str, version: int, *, cursor: str, now: float) -> str | None:
+def recheck_batch(uid: str, title: str, version: int, *, cursor: str, now: float) -> str | None:
     """One chunk of it, behind `cursor`; the next cursor, None at the end. Cost: about 5 store calls, 3 waits."""
     job = Job("settle", uid, title, version)
     activity = get_store().activity(uid, title)
-    if activity is None or reach.refresh_pulled(uid):
+    if activity is None or reach.refresh_pull_activities(uid):
         get_store().finish(job)
         return None
-    followers = get_store().followers(uid, after=cursor, limit=CHUNK)
-    settle(activity, presence.awake(followers))
-    if len(followers) < CHUNK:
+    followers = get_store().followers(uid, after=cursor, limit=FOLLOWERS_PER_BATCH)
+    write_until_stable(activity, presence.get_active(followers))
+    if len(followers) < FOLLOWERS_PER_BATCH:
         get_store().finish(job)
         return None
-    get_store().postpone(job, due=now + DUE_AFTER)
+    get_store().postpone(job, due=now + JOB_DUE_SECONDS)
     return followers[-1]
 
 
-def settle(activity: Activity, viewers: Sequence[str]) -> None:
+def write_until_stable(activity: Activity, viewers: Sequence[str]) -> None:
     """Make these followers' timelines hold the activity as it is, also if it changes while this runs.
 
     Raises RuntimeError if it will not hold still; the task is then tried again.
     """
     if not viewers:
         return
-    for _ in range(SETTLE_TRIES):
+    for _ in range(MAX_WRITE_ATTEMPTS):
         _write(activity, viewers)
         linked = get_store().edges([(viewer, activity.uid) for viewer in viewers])
         gone = [viewer for viewer in viewers if (viewer, activity.uid) not in linked]
         if gone:
-            _write(_undone(activity), gone)
+            _write(_emptied(activity), gone)
         current = get_store().activity(activity.uid, activity.title)
         if current is None:
-            _write(_undone(activity), viewers)
+            _write(_emptied(activity), viewers)
             return
         if current.version == activity.version:
             return
@@ -99,24 +99,24 @@ def settle(activity: Activity, viewers: Sequence[str]) -> None:
 
 def _write(activity: Activity, viewers: Sequence[str]) -> None:
     """Durable rows first, then the hot copies: a loader that misses the one is cancelled by the other."""
-    row = timelines.row_of(activity, names.known([activity.uid])[activity.uid])
+    row = timelines.make_row(activity, names.get_names([activity.uid])[activity.uid])
     if activity.relation.empty:
         get_store().drop_rows([(viewer, activity.uid, activity.title) for viewer in viewers])
     else:
         get_store().put_rows([(viewer, row) for viewer in viewers])
-    hot.deliver(viewers, row, activity.relation)
+    timeline_cache.set_row(viewers, row, activity.relation)
     delivery = f"{activity.uid}:{activity.title}:{activity.version}"
     for viewer in viewers:
-        if crc32(f"{viewer}:{delivery}".encode()) % TRIM_EVERY == 0:
-            get_store().trim_timeline(viewer, keep=hot.ROWS_KEPT)
+        if crc32(f"{viewer}:{delivery}".encode()) % TRIM_ONE_IN == 0:
+            get_store().trim_timeline(viewer, keep=timeline_cache.MAX_DURABLE_ROWS)
 
 
-def _undone(activity: Activity) -> Activity:
+def _emptied(activity: Activity) -> Activity:
     return replace(activity, relation=Relation())
 
 
-def _finish(activity: Activity, job: Job) -> None:
+def _finish_delivery(activity: Activity, job: Job) -> None:
     if activity.version > 1:
-        due = activity.recorded_at + OVER_AFTER
+        due = activity.recorded_at + RECHECK_DELAY_SECONDS
         get_store().put_job(Job("settle", activity.uid, activity.title, activity.version, due))
     get_store().finish(job)

@@ -9,13 +9,13 @@ from typing import Final
 from django.db import transaction
 
 from activity import watching
-from activity.services import history, pending
+from activity.services import history, pending_history
 from analytics.services import reading
 from analytics.types import PEOPLE
 from content.services import cards
 from content.types import Facts
 
-FACTS_AT_ONCE: Final = 500
+FACTS_PER_READ: Final = 500
 
 
 def read_batch(shard: int, *, now: float) -> bool:
@@ -34,10 +34,10 @@ def read_batch(shard: int, *, now: float) -> bool:
     events = watching.telling(batch.events)
     facts = _facts(event.item for event in events)
     slices = watching.fold(events, facts, stream=f"{shard} {batch.born}", upto=batch.end)
-    history.remember(slices)
+    history.cache_recently_seen(slices)
     with transaction.atomic():
         reading.advance(batch, now=now)
-        pending.keep(slices, now=now)
+        pending_history.insert(slices, now=now)
     reading.trim(shard)
     return batch.more
 
@@ -45,6 +45,6 @@ def read_batch(shard: int, *, now: float) -> bool:
 def _facts(items: Iterable[str]) -> dict[str, Facts]:
     ids = sorted(set(items))
     facts: dict[str, Facts] = {}
-    for start in range(0, len(ids), FACTS_AT_ONCE):
-        facts |= cards.read_facts(ids[start : start + FACTS_AT_ONCE])
+    for start in range(0, len(ids), FACTS_PER_READ):
+        facts |= cards.read_facts(ids[start : start + FACTS_PER_READ])
     return facts

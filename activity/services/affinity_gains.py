@@ -6,10 +6,10 @@ from typing import Final
 from activity.store import taste
 from content.services import genres
 
-CHOSEN: Final = 0.5  # a title picked when the phone asked for some
+PREFERENCE_TITLE_WEIGHT: Final = 0.5  # a title picked when the phone asked for some
 
 
-def of(titles: Sequence[str], *, weight: float) -> dict[str, float]:
+def get_affinity_gain(titles: Sequence[str], *, weight: float) -> dict[str, float]:
     """Genre → how much all of these titles add. Cost: 2 waits, whatever their number; none for no weight."""
     if weight <= 0 or not titles:
         return {}

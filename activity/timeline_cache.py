@@ -21,13 +21,13 @@ from activity.types import STATUSES, Relation, TimelineRow
 from core.redis.client import state_redis
 from core.redis.script import Script
 
-CAP: Final = 400
-ROWS_KEPT: Final = 400  # of the durable timeline behind it; older ones are swept
-LOAD_TRIES: Final = 3
+MAX_ROWS: Final = 400
+MAX_DURABLE_ROWS: Final = 400  # of the durable timeline behind it; older ones are swept
+MAX_LOAD_ATTEMPTS: Final = 3
 _STATUS_CODES: Final = (None, *STATUSES)
 
 # Sets a row of a loaded timeline, unless it lies below the floor; cuts the oldest ones off, raising the floor.
-_SET = """
+_SET_ROW = """
 local function set(timeline, score, member)
   if tonumber(score) < tonumber(redis.call('ZSCORE', timeline, '')) then
     redis.call('ZREM', timeline, member)
@@ -47,7 +47,7 @@ end
 
 # KEYS: timeline, load of each viewer. ARGV: cap, member, score (empty: remove).
 _DELIVER = Script(
-    _SET
+    _SET_ROW
     + """
 for i = 1, #KEYS, 2 do
   redis.call('DEL', KEYS[i + 1])
@@ -63,7 +63,7 @@ end
 
 # KEYS: timeline, load. ARGV: cap, number of rows, member, score …, members to remove …
 _MERGE = Script(
-    _SET
+    _SET_ROW
     + """
 redis.call('DEL', KEYS[2])
 if redis.call('EXISTS', KEYS[1]) == 0 then return end
@@ -75,7 +75,7 @@ cut(KEYS[1], ARGV[1])
 )
 
 # KEYS: timeline, load. ARGV: token, ttl, member, score … Keeps what was loaded unless a write came between.
-_LOADED = Script("""
+_STORE_IF_UNCHANGED = Script("""
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1], KEYS[2])
 for i = 3, #ARGV, 2 do redis.call('ZADD', KEYS[1], ARGV[i + 1], ARGV[i]) end
@@ -109,37 +109,37 @@ def taken(raw: Sequence[tuple[bytes, float]]) -> list[TimelineRow] | None:
     return [_row(member, score) for member, score in raw if member]
 
 
-def deliver(viewers: Sequence[str], row: TimelineRow, relation: Relation) -> None:
+def set_row(viewers: Sequence[str], row: TimelineRow, relation: Relation) -> None:
     """Set (or, for an empty relation, remove) a row on every loaded timeline. One script call."""
     if viewers:
         names = [name for viewer in viewers for name in (key(viewer), _load_key(viewer))]
         score = "" if relation.empty else _score(row)
-        _DELIVER.run(state_redis(), keys=names, args=[CAP, _member(row.actor, row.title), score])
+        _DELIVER.run(state_redis(), keys=names, args=[MAX_ROWS, _member(row.actor, row.title), score])
 
 
-def merge(viewer: str, rows: Sequence[TimelineRow], *, without: Sequence[tuple[str, str]] = ()) -> None:
+def update_rows(viewer: str, rows: Sequence[TimelineRow], *, without: Sequence[tuple[str, str]] = ()) -> None:
     """Set rows and remove (actor, title) ones on one timeline, if it is loaded. One script call."""
-    args: list[Any] = [CAP, len(rows)]
+    args: list[Any] = [MAX_ROWS, len(rows)]
     for row in rows:
         args += [_member(row.actor, row.title), _score(row)]
     args += [_member(actor, title) for actor, title in without]
     _MERGE.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=args)
 
 
-def purge(viewer: str, actor: str) -> None:
+def remove_author(viewer: str, actor: str) -> None:
     """Remove all that came from one person. One script call."""
     _PURGE.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=[f"{actor}\0"])
 
 
-def purge_all(viewers: Sequence[str], actor: str) -> None:
-    """`purge` for many viewers. Cost: 2 waits."""
+def remove_author_from_all(viewers: Sequence[str], actor: str) -> None:
+    """`remove_author` for many viewers. Cost: 2 waits."""
     pipe = state_redis().pipeline()
     for viewer in viewers:
         _PURGE.run(pipe, keys=[key(viewer), _load_key(viewer)], args=[f"{actor}\0"])
     pipe.execute()
 
 
-def forget(viewer: str) -> None:
+def invalidate(viewer: str) -> None:
     """Unload a timeline; the next reader loads it. Cost: 1 wait."""
     state_redis().delete(key(viewer), _load_key(viewer))
 
@@ -151,23 +151,23 @@ def load(viewer: str, read: Callable[[], list[TimelineRow]], *, limit: int) -> l
     answered without being kept. Cost: 2 waits and 1 store call a try.
     """
     rows: list[TimelineRow] = []
-    for _ in range(LOAD_TRIES):
+    for _ in range(MAX_LOAD_ATTEMPTS):
         token = secrets.token_hex(8)
         state_redis().set(_load_key(viewer), token, ex=keys.TIMELINE_LOAD.ttl)
         rows = read()
-        if _keep(viewer, token, rows, floor=rows[-1].at * 64 if len(rows) >= limit else 0):
+        if _store_loaded(viewer, token, rows, floor=rows[-1].at * 64 if len(rows) >= limit else 0):
             break
     return rows
 
 
-def _keep(viewer: str, token: str, rows: Sequence[TimelineRow], *, floor: int) -> bool:
+def _store_loaded(viewer: str, token: str, rows: Sequence[TimelineRow], *, floor: int) -> bool:
     args: list[Any] = [token, keys.TIMELINE.ttl, "", floor]
     for row in rows:
         args += [_member(row.actor, row.title), _score(row)]
-    return bool(_LOADED.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=args))
+    return bool(_STORE_IF_UNCHANGED.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=args))
 
 
-def scored(row: TimelineRow) -> tuple[str, int]:
+def encode_row(row: TimelineRow) -> tuple[str, int]:
     """(member, score) of a row, for the other sorted set of this form (a many-follower account's own)."""
     return _member(row.actor, row.title), _score(row)
 

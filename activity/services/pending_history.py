@@ -15,12 +15,12 @@ from django.forms.models import model_to_dict
 from activity.models import PendingHistory
 from activity.types import Document, Slice, StoreUnavailable
 
-ROWS_AT_ONCE: Final = 1_000  # of one viewer, who has some hundreds in ten minutes at most
+MAX_ROWS_PER_VIEWER: Final = 1_000  # of one viewer, who has some hundreds in ten minutes at most
 _INSERTED_AT_ONCE: Final = 500
 _NAMED: Final = ("stream", "upto")
 
 
-def keep(slices: Mapping[str, Slice], *, now: float) -> None:
+def insert(slices: Mapping[str, Slice], *, now: float) -> None:
     """Insert one row a viewer, in the transaction under way. Cost: 1 SQL for 500 viewers (SQLite: for 160)."""
     due = now + settings.HISTORY_FLUSH_SECONDS
     rows = [
@@ -30,21 +30,21 @@ def keep(slices: Mapping[str, Slice], *, now: float) -> None:
     PendingHistory.objects.bulk_create(rows, batch_size=_INSERTED_AT_ONCE)
 
 
-def of(uid: str) -> list[Slice]:
+def get_for(uid: str) -> list[Slice]:
     """What waits for the store, the newest ROWS_AT_ONCE. Cost: 1 SQL. Raises StoreUnavailable if SQL is away."""
     try:
-        return [slice_of(row) for row in _rows(uid).order_by("-pk")[:ROWS_AT_ONCE]]
+        return [to_delta(row) for row in _rows(uid).order_by("-pk")[:MAX_ROWS_PER_VIEWER]]
     except (OperationalError, InterfaceError) as reason:
         raise StoreUnavailable(str(reason)) from reason
 
 
-def due(*, now: float, limit: int) -> list[str]:
+def get_due_uids(*, now: float, limit: int) -> list[str]:
     """Viewers with a row that is due, the longest overdue first. Cost: 1 SQL, over all rows that are due."""
     overdue = PendingHistory.objects.filter(due__lte=now).values("uid").annotate(first=Min("due"))
     return [row["uid"] for row in overdue.order_by("first", "uid")[:limit]]
 
 
-def claim(uid: str, *, now: float) -> list[PendingHistory]:
+def lease_rows(uid: str, *, now: float) -> list[PendingHistory]:
     """The oldest ROWS_AT_ONCE of a viewer who is due; none if somebody else claimed them.
 
     Nothing of theirs is due again for HISTORY_FLUSH_SECONDS, whatever becomes of these. Cost: 2 SQL, 3 if there may
@@ -53,35 +53,35 @@ def claim(uid: str, *, now: float) -> list[PendingHistory]:
     later = now + settings.HISTORY_FLUSH_SECONDS
     if not _rows(uid).filter(due__lte=now).update(due=later):
         return []
-    rows = list(_rows(uid).order_by("pk")[:ROWS_AT_ONCE])
-    if len(rows) == ROWS_AT_ONCE:
+    rows = list(_rows(uid).order_by("pk")[:MAX_ROWS_PER_VIEWER])
+    if len(rows) == MAX_ROWS_PER_VIEWER:
         _rows(uid).update(due=later)
     return rows
 
 
-def waiting(*, now: float) -> tuple[int, float]:
+def get_backlog(*, now: float) -> tuple[int, float]:
     """How many rows wait, and for how many seconds the oldest of them. Cost: 1 SQL, a pass over the table."""
     found = PendingHistory.objects.aggregate(number=Count("pk"), oldest=Min("created_at"))
     return found["number"], max(now - (found["oldest"] or now), 0.0)
 
 
-def drop(rows: Sequence[PendingHistory]) -> None:
+def delete(rows: Sequence[PendingHistory]) -> None:
     """The store has these. Cost: 1 SQL for 500 rows."""
     PendingHistory.objects.filter(pk__in=[row.pk for row in rows]).delete()
 
 
-def forget(uid: str) -> None:
+def delete_for(uid: str) -> None:
     """Cost: 1 SQL."""
     _rows(uid).delete()
 
 
 def export(uid: str) -> Iterator[Document]:
     """What waits, oldest first."""
-    for row in _rows(uid).order_by("pk").iterator(chunk_size=ROWS_AT_ONCE):
+    for row in _rows(uid).order_by("pk").iterator(chunk_size=MAX_ROWS_PER_VIEWER):
         yield model_to_dict(row)
 
 
-def slice_of(row: PendingHistory) -> Slice:
+def to_delta(row: PendingHistory) -> Slice:
     return Slice(row.stream, row.upto, **row.body)
 
 
