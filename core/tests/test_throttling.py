@@ -23,7 +23,7 @@ from core.throttling import keys, limiter, rates
 from core.throttling.addresses import Proxies
 from core.throttling.drf import Throttle
 from core.throttling.rates import Limits, Rate, parse
-from finishd.privacy import people
+from finishd.privacy import services
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import client_of, token_of
 from finishd.testing.processes import processes
@@ -211,9 +211,9 @@ class TestAnswers:
         # With the high limits of tests a bucket is full again at once.
         limits = Limits("read", user=Rate(2, HOUR))
         limiter.take(limits, user=keys.LIMIT_VIEWER.name(viewer="ama", scope="read"), address="-")
-        assert people.traces("ama") == {"redis: limit:{<viewer>}:<scope>": 1}
-        people.erase("ama", until=time.monotonic() + 60)
-        assert people.traces("ama") == {}
+        assert services.find_references("ama") == {"redis: limit:{<viewer>}:<scope>": 1}
+        services.erase("ama", until=time.monotonic() + 60)
+        assert services.find_references("ama") == {}
 
 
 @pytest.mark.django_db

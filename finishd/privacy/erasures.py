@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 
 from core.auth.tokens import valid_uid
 from core.sql.commit import after_commit
-from finishd.privacy import people
+from finishd.privacy import services
 from finishd.privacy.models import Erasure
 
 SECOND_LOOK_AFTER: Final = timedelta(minutes=65)
@@ -53,10 +53,10 @@ def carry_out(pk: int, *, now: datetime, until: float) -> bool:
     request = Erasure.objects.filter(pk=pk, done_at=None).first()
     if request is None:
         return True
-    if not people.erase(request.uid, until=until):
+    if not services.erase(request.uid, until=until):
         _keep(request, due_at=now + AGAIN_AFTER)
         return False
-    left = people.traces(request.uid)
+    left = services.find_references(request.uid)
     if left:
         logger.warning("erasure %s: something is left: %s", pk, left)
         _keep(request, left=left, due_at=now + AGAIN_AFTER)

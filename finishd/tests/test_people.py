@@ -18,12 +18,14 @@ import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connections
-from django.db.models import CharField, JSONField, TextField
+from django.db.models import CharField, JSONField, Model, TextField
+from django.test.utils import isolate_apps
 from django.utils import timezone
 
 from activity import keys as activity_keys
 from activity import tasks, timeline_cache
-from activity.services import flushing, follows, leaving, people, presence, profiles, relations
+from activity.services import flushing, follows, people, presence, profiles, relations
+from activity.services import privacy as activity_privacy
 from activity.store import get_store
 from activity.store.base import ActivityStore
 from activity.store.orm import OrmStore
@@ -31,15 +33,16 @@ from activity.types import Relation
 from analytics import keys as analytics_keys
 from analytics import stream
 from analytics.models import DeadLetter
-from analytics.services import leaving as leaving_events
+from analytics.services import privacy as analytics_privacy
 from analytics.services import reading
 from analytics.tests.events import drain_all, event, taken
 from analytics.types import PEOPLE
 from core.redis.client import state_redis
 from feed.tests import world
 from finishd.privacy import erasures
-from finishd.privacy import people as whole
+from finishd.privacy import services as privacy
 from finishd.privacy.models import Erasure
+from finishd.privacy.sql_references import UidColumn, count_sql_references, get_uid_columns
 from finishd.privacy.tasks import erase as erase_task
 from finishd.testing.api import get_feed
 from finishd.testing.events import did, happen
@@ -101,7 +104,7 @@ def catalogue(settings: Any) -> None:
 
 
 def erase(uid: str) -> None:
-    assert whole.erase(uid, until=math.inf)
+    assert privacy.erase(uid, until=math.inf)
 
 
 @pytest.mark.usefixtures("catalogue")
@@ -111,7 +114,7 @@ class TestErasing:
         look("ama", "kofi", "esi")
         get_store().tell_pulled(["kofi"], "ama", pulled=True)
         profiles.cache_profiles(["kofi"])
-        before = whole.traces("ama")
+        before = privacy.find_references("ama")
         assert {
             "store: people",
             "store: activities",
@@ -147,8 +150,8 @@ class TestErasing:
         else:
             assert in_sql == {"sql: activity.pendinghistory.uid"}
         erase("ama")
-        assert whole.traces("ama") == {}
-        assert list(whole.export("ama", now="now")) == [
+        assert privacy.find_references("ama") == {}
+        assert list(privacy.export("ama", now="now")) == [
             b'{"uid":"ama","exportedAt":"now","documents":[',
             b"]}\n",
         ]
@@ -186,20 +189,22 @@ class TestErasing:
     def test_a_second_time_finds_nothing_and_harms_nobody(self) -> None:
         make_busy("ama")
         erase("ama")
-        before = whole.traces("kofi")
+        before = privacy.find_references("kofi")
         erase("ama")
         erase("nobody at all")
-        assert whole.traces("kofi") == before
+        assert privacy.find_references("kofi") == before
 
     @pytest.mark.parametrize("uid", HOSTILE)
     def test_whatever_they_are_called(self, uid: str) -> None:
         make_busy("ama")
         make_busy(uid)
         look("ama", uid, "kofi")
-        before = {place: n for place, n in whole.traces("ama").items() if place.startswith("store")}
+        before = {
+            place: n for place, n in privacy.find_references("ama").items() if place.startswith("store")
+        }
         erase(uid)
-        assert whole.traces(uid) == {}
-        after = {place: n for place, n in whole.traces("ama").items() if place.startswith("store")}
+        assert privacy.find_references(uid) == {}
+        after = {place: n for place, n in privacy.find_references("ama").items() if place.startswith("store")}
         assert after == before
 
     @pytest.mark.usefixtures("people_store")
@@ -209,17 +214,17 @@ class TestErasing:
         get_store().unfollow("kofi", "ama", due=0)  # the process died before it told Redis and the workers
         assert any(row.actor == "ama" for row in timeline_cache.taken(_hot("kofi")) or [])
         erase("ama")
-        assert whole.traces("ama") == {}
+        assert privacy.find_references("ama") == {}
 
     @pytest.mark.usefixtures("people_store")
     def test_it_goes_on_where_it_stopped(self) -> None:
         make_busy("ama")
         for _ in range(3):
-            assert not whole.erase("ama", until=0.0)  # in the past: a batch, and no more
+            assert not privacy.erase("ama", until=0.0)  # in the past: a batch, and no more
             if not get_store().traces("ama"):
                 break
         erase("ama")
-        assert whole.traces("ama") == {}
+        assert privacy.find_references("ama") == {}
 
     def test_people_who_go_on_writing_are_gone_after_a_last_time(self) -> None:
         make_busy("ama")
@@ -263,7 +268,7 @@ class TestErasing:
         deliver_everything()
         assert failures == []
         erase("ama")
-        assert whole.traces("ama") == {}
+        assert privacy.find_references("ama") == {}
         assert follows.get_stats("kofi") == (0, 1)
         kofi = get_store().profile("kofi")
         assert kofi is not None
@@ -273,7 +278,7 @@ class TestErasing:
     def test_hundreds_of_followers_lose_them_from_their_hot_timelines(self) -> None:
         now = time.time()
         relations.set_relation("ama", "movie:1001", LIKED, source=None, now=now)
-        fans = [f"fan-{number}" for number in range(leaving.CHUNK + 20)]
+        fans = [f"fan-{number}" for number in range(activity_privacy.CHUNK + 20)]
         for fan in fans:
             get_store().follow(fan, "ama", now=now, due=now)
             presence.mark_active(fan)
@@ -283,7 +288,7 @@ class TestErasing:
         erase("ama")
         assert not any(timeline_cache.taken(_hot(fan)) for fan in fans)
         assert not state_redis().exists(activity_keys.LEAVING.name(viewer="ama"))
-        assert whole.traces("ama") == {}
+        assert privacy.find_references("ama") == {}
 
 
 class TestEvents:
@@ -292,19 +297,19 @@ class TestEvents:
         put_aside("kofi", "made-up")
         unreadable("ama")
         taken("ama", event("heat"))
-        assert whole.traces("ama") == {
+        assert privacy.find_references("ama") == {
             "redis: events:{<shard>}": 1,
             "sql: analytics.deadletter.viewer": 1,
             "sql: analytics.deadletter.payload": 2,
         }
-        (document,) = [entry for name, entry in leaving_events.export("ama") if name == "dead_letters"]
+        (document,) = [entry for name, entry in analytics_privacy.export("ama") if name == "dead_letters"]
         assert (document["item"], document["reason"]) == ("made-up", "unknown_item")
         erase("ama")
-        assert whole.traces("ama") == {"redis: events:{<shard>}": 1}
+        assert privacy.find_references("ama") == {"redis: events:{<shard>}": 1}
         assert DeadLetter.objects.get().viewer == "kofi"
         read_by_all()  # what a worker does within seconds; it makes a letter once more
         erase("ama")
-        assert whole.traces("ama") == {}
+        assert privacy.find_references("ama") == {}
         assert DeadLetter.objects.get().viewer == "kofi"
 
     def test_a_request_is_not_done_while_an_event_waits(self) -> None:
@@ -318,9 +323,9 @@ class TestEvents:
     def test_what_a_reader_that_died_left_behind_is_dropped(self) -> None:
         taken("ama", event("heat"))
         read_by_all(trim=False)
-        assert whole.traces("ama")["redis: events:{<shard>}"] == 1
+        assert privacy.find_references("ama")["redis: events:{<shard>}"] == 1
         erase("ama")
-        assert whole.traces("ama") == {}
+        assert privacy.find_references("ama") == {}
 
     @pytest.mark.parametrize("uid", HOSTILE)
     def test_whatever_they_are_called(self, uid: str) -> None:
@@ -328,7 +333,7 @@ class TestEvents:
         put_aside(uid, "made-up")
         unreadable(uid)
         erase(uid)
-        assert whole.traces(uid) == {}
+        assert privacy.find_references(uid) == {}
         assert DeadLetter.objects.filter(viewer="ama").exists() == (uid != "drama")  # an item of that name
 
 
@@ -359,34 +364,73 @@ def _hot(uid: str) -> Any:
     return state_redis().zrange(timeline_cache.key(uid), 0, -1, desc=True, withscores=True)
 
 
+def models_of_people() -> list[type[Model]]:
+    return [model for label in privacy.APPS_WITH_PEOPLE for model in apps.get_app_config(label).get_models()]
+
+
+def get_columns(model: type[Model]) -> list[UidColumn]:
+    return get_uid_columns(model, without_uid=privacy.COLUMNS_WITHOUT_UID)
+
+
 class TestVerifier:
-    def test_every_text_column_of_people_is_looked_at_or_known_to_hold_no_uid(self) -> None:
-        for model in (model for app in whole.TABLES_OF for model in apps.get_app_config(app).get_models()):
+    def test_every_text_column_is_searched_or_declared_to_hold_no_uid(self) -> None:
+        declared = set(privacy.COLUMNS_WITHOUT_UID)
+        for model in models_of_people():
             texts = {
-                field.name
+                f"{model._meta.label}.{field.name}": field
                 for field in model._meta.concrete_fields
                 if isinstance(field, CharField | TextField | JSONField)
             }
-            looked_at = {field.name for field in whole.uid_columns(model)}
-            assert texts - looked_at <= whole.HOLDS_NO_UID
-            assert all("uid" not in name for name in texts - looked_at)
+            searched = {f"{model._meta.label}.{field.name}" for field in get_columns(model)}
+            assert texts.keys() - searched == declared & texts.keys()
+            assert all("uid" not in name for name in texts.keys() - searched)
             assert all(
-                getattr(model._meta.get_field(name), "max_length", None) == 128
-                or isinstance(model._meta.get_field(name), JSONField | TextField)
-                for name in looked_at
+                texts[name].max_length == 128 or isinstance(texts[name], JSONField | TextField)
+                for name in searched
             )
+
+    def test_every_declared_column_exists(self) -> None:
+        columns = {
+            f"{model._meta.label}.{field.name}"
+            for model in models_of_people()
+            for field in model._meta.concrete_fields
+        }
+        assert columns >= privacy.COLUMNS_WITHOUT_UID
+
+    @isolate_apps("activity")
+    def test_an_undeclared_column_is_searched_whatever_its_name_is_in_other_models(self) -> None:
+        class Note(Model):
+            name = CharField(max_length=128)
+            title = TextField()
+            items = JSONField()
+
+            class Meta:
+                app_label = "activity"
+
+            def __str__(self) -> str:
+                return self.name
+
+        assert [field.name for field in get_columns(Note)] == ["name", "title", "items"]
+
+    def test_a_uid_in_an_undeclared_column_is_found(self) -> None:
+        people.sync_name_from_token("kofi", "ama", None)
+        assert privacy.find_references("ama") == {}
+        undeclared = privacy.COLUMNS_WITHOUT_UID - {"activity.Person.name"}
+        assert count_sql_references("ama", app_labels=["activity"], without_uid=undeclared) == {
+            "sql: activity.person.name": 1
+        }
 
     def test_it_tells_people_apart_whose_uids_are_alike(self) -> None:
         now = time.time()
         for uid in ("ama", "AMA", "am"):
             follows.block("kofi", uid, now=now)
-        assert whole.traces("ama")["sql: activity.person.blocked"] == 1
-        assert whole.traces("a") == {}
+        assert privacy.find_references("ama")["sql: activity.person.blocked"] == 1
+        assert privacy.find_references("a") == {}
 
     def test_it_changes_nothing(self) -> None:
         relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
         before = {key: state_redis().pttl(key) > 0 for key in state_redis().keys("*ama*")}
-        whole.traces("ama")
+        privacy.find_references("ama")
         assert {key: state_redis().pttl(key) > 0 for key in state_redis().keys("*ama*")} == before
 
 
@@ -400,7 +444,7 @@ class TestRequests:
         request.refresh_from_db()
         assert (request.uid, request.done_at, request.left) == ("ama", None, {})
         assert request.erased_at is not None
-        assert whole.traces("ama") == {}
+        assert privacy.find_references("ama") == {}
         relations.set_relation(
             "ama", "movie:2", LIKED, source=None, now=time.time()
         )  # a phone that has a token yet
@@ -410,7 +454,7 @@ class TestRequests:
         assert erasures.carry_out(request.pk, now=later, until=math.inf)
         request.refresh_from_db()
         assert (request.uid, request.done_at, request.left) == ("", later, {})
-        assert whole.traces("ama") == {}
+        assert privacy.find_references("ama") == {}
         assert erasures.resume(now=later + timedelta(days=1)) == 0
 
     def test_asking_twice_is_asking_once_and_again_later_is_new(self) -> None:
@@ -456,7 +500,7 @@ class TestCommands:
         out = StringIO()
         call_command("erase_user", "ama", stdout=out)
         assert "Nothing names ama any more" in out.getvalue()
-        assert whole.traces("ama") == {}
+        assert privacy.find_references("ama") == {}
         assert Erasure.objects.get().erased_at is not None
 
     def test_of_a_stranger_it_says_that_there_is_nothing(self) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from activity.types import StoreUnavailable
 from core.auth.tokens import valid_uid
 from core.redis.client import REDIS_UNAVAILABLE
-from finishd.privacy import erasures, people
+from finishd.privacy import erasures, services
 
 
 class Command(BaseCommand):
@@ -33,7 +33,7 @@ class Command(BaseCommand):
     def _handle(self, *, uid: str, yes: bool, **options: Any) -> None:
         if not valid_uid(uid):
             raise CommandError("UID is 1 to 128 printable characters.")
-        found = people.traces(uid)
+        found = services.find_references(uid)
         if not found:
             self.stdout.write(f"Nothing is kept of {uid}.")
             return
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError("Nothing was erased.")
         request = erasures.ask(uid, now=timezone.now())
         erasures.carry_out(request.pk, now=timezone.now(), until=math.inf)
-        left = people.traces(uid)
+        left = services.find_references(uid)
         if left:
             self._say("Still kept:", left)
             raise CommandError(

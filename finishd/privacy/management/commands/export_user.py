@@ -12,7 +12,7 @@ from django.utils import timezone
 from activity.types import StoreUnavailable
 from core.auth.tokens import valid_uid
 from core.redis.client import REDIS_UNAVAILABLE
-from finishd.privacy import people
+from finishd.privacy import services
 
 
 class Command(BaseCommand):
@@ -33,7 +33,7 @@ class Command(BaseCommand):
     def _handle(self, *, uid: str, output: Path | None, **options: Any) -> None:
         if not valid_uid(uid):
             raise CommandError("UID is 1 to 128 printable characters.")
-        pieces = people.export(uid, now=timezone.now().isoformat(timespec="seconds"))
+        pieces = services.export(uid, now=timezone.now().isoformat(timespec="seconds"))
         if output is None:
             self._print(pieces)
             return

@@ -1,4 +1,4 @@
-"""What activity does when a person leaves, and what it hands over of them.
+"""Privacy hooks of activity: export a person's data, erase it, and find what still names them.
 
 The store is erased in batches. Before its edges go, the person's followers (and whoever is in
 a block with them) are noted in Redis, since copies of theirs may name the person; when the
@@ -28,10 +28,41 @@ _OWN: Final = (
     keys.ACTIVE,
     keys.RECENT,
 )
+# Text and JSON columns that never hold a uid. The erasure check searches all others.
+COLUMNS_WITHOUT_UID: Final = frozenset(
+    {
+        "activity.Person.name",
+        "activity.Person.picture",
+        "activity.Person.genres",
+        "activity.Person.likings",
+        "activity.Person.learned",
+        "activity.Person.skipped",
+        "activity.Person.applied",
+        "activity.Person.finished",
+        "activity.Person.preferences",
+        "activity.Person.reach",
+        "activity.SeenHistory.items",
+        "activity.Activity.title",
+        "activity.Activity.status",
+        "activity.Activity.source",
+        "activity.Activity.liking",
+        "activity.Delivery.title",
+        "activity.Delivery.status",
+        "activity.Delivery.actor_name",
+        "activity.Delivery.actor_picture",
+        "activity.Job.kind",
+        "activity.PendingHistory.stream",
+        "activity.PendingHistory.upto",
+        "activity.PendingHistory.body",
+    }
+)
 
 
-def gather(uid: str) -> None:
-    """Note whose copies may name the person, for `others`. Cost: 1 store call and 1 wait for 500 followers."""
+def store_contacts(uid: str) -> None:
+    """Store in Redis whose cached copies may name the person, for `iterate_contacts`.
+
+    Cost: 1 store call and 1 round trip per 500 followers.
+    """
     profile = get_store().profile(uid)
     _note(uid, sorted(profile.unwanted) if profile else [])
     cursor = ""
@@ -40,18 +71,18 @@ def gather(uid: str) -> None:
         cursor = followers[-1]
 
 
-def others(uid: str) -> Iterator[list[str]]:
-    """Chunks of those whom `gather` noted; one is struck off when the next is asked for."""
+def iterate_contacts(uid: str) -> Iterator[list[str]]:
+    """Yield batches of the uids that `store_contacts` stored. A batch is removed when the next one is requested."""
     name = keys.LEAVING.name(viewer=uid)
     while chunk := cast("list[bytes]", state_redis().srandmember(name, CHUNK)):
         yield [other.decode() for other in chunk]
         state_redis().srem(name, *chunk)
 
 
-def forget(uid: str, *, until: float) -> bool:
-    """Erase what the store keeps of a person, and their own keys; False if `until` (monotonic seconds) came first.
+def erase(uid: str, *, until: float) -> bool:
+    """Erase a person's data in the store and their own keys. Return False if `until` (monotonic seconds) came first.
 
-    Cost: 1 SQL, 1 store call for 500 documents, 2 waits. Raises StoreUnavailable; doing it again is safe.
+    Idempotent. Cost: 1 SQL, 1 store call per 500 documents, 2 round trips. Raises StoreUnavailable.
     """
     pending_history.delete_for(uid)  # before the store, or a flush would bring it back there
     while get_store().erase(uid, limit=CHUNK):
@@ -62,10 +93,18 @@ def forget(uid: str, *, until: float) -> bool:
     return True
 
 
-def forget_among(uid: str, people: Sequence[str]) -> None:
-    """Take the person off the hot timelines and profiles of up to 500 others. Cost: 3 waits."""
+def erase_from_caches_of(uid: str, people: Sequence[str]) -> None:
+    """Remove the person from the cached timelines and profiles of up to 500 others. Cost: 3 round trips."""
     timeline_cache.remove_author_from_all(people, uid)
     unlink(state_redis(), [keys.PROFILE.name(viewer=other) for other in people])
+
+
+def count_references(uid: str) -> dict[str, int]:
+    """Count the documents of the activity store that name the person, by collection (`store: <collection>`).
+
+    Cost: the store's `traces`. Raises StoreUnavailable.
+    """
+    return {f"store: {name}": number for name, number in get_store().traces(uid).items()}
 
 
 def export(uid: str) -> Iterator[tuple[str, Document]]:
@@ -100,4 +139,4 @@ def _in_timeline(uid: str, members: Sequence[bytes]) -> bool:
     return any(member.startswith(start) for member in members)
 
 
-NAMING: Final = (Naming(keys.PROFILE, _in_profile), Naming(keys.TIMELINE, _in_timeline))
+REFERENCE_READERS: Final = (Naming(keys.PROFILE, _in_profile), Naming(keys.TIMELINE, _in_timeline))

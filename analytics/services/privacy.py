@@ -1,7 +1,7 @@
-"""What analytics does when a person leaves, and what it hands over of them.
+"""Privacy hooks of analytics: export a person's data, erase it, and find what still names them.
 
 Counts name nobody, and marks are digests. A dead letter names whose event it is, and so does an entry of a stream until
-all readers have read it, which takes seconds: it is left to them, and `waiting` says how many there are.
+all readers have read it, which takes seconds: it is left to them, and `count_unread_events` counts them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,20 +9,34 @@ from typing import Any, Final
 
 import orjson
 
-from analytics import packing, stream
+from analytics import keys, packing, stream
 from analytics.models import DeadLetter
 from analytics.services import letters, reading
 from core.redis.references import Naming
 
 WALKED: Final = 5_000  # entries of a stream in one wait
-NAMING: Final[tuple[Naming, ...]] = ()
+REFERENCE_READERS: Final[tuple[Naming, ...]] = ()
+# Text and JSON columns that never hold a uid. The erasure check searches all others.
+COLUMNS_WITHOUT_UID: Final = frozenset(
+    {
+        "analytics.Count.item",
+        "analytics.Count.span",
+        "analytics.Count.kind",
+        "analytics.Checkpoint.reader",
+        "analytics.Checkpoint.born",
+        "analytics.Checkpoint.position",
+        "analytics.DeadLetter.event",
+        "analytics.DeadLetter.reason",
+        "analytics.DeadLetter.item",
+    }
+)
 
 
-def forget(uid: str, *, until: float) -> bool:
-    """Drop the person's dead letters, and what lies in the streams though all have read it.
+def erase(uid: str, *, until: float) -> bool:
+    """Delete the person's dead letters, and the stream entries that all readers have read.
 
-    A letter of somebody else goes as well if it holds the uid as a string (as the id of an item that is not there).
-    Cost: 1 SQL and 1 wait for each stream that is not empty, 2 SQL, and 1 for 500 letters.
+    Another viewer's dead letter is deleted too if it holds the uid as a string, for example as an unknown item id.
+    Idempotent. Cost: 1 SQL and 1 round trip per non-empty stream, 2 SQL, and 1 SQL per 500 dead letters.
     """
     for shard in stream.lengths():
         reading.trim(shard)
@@ -30,8 +44,8 @@ def forget(uid: str, *, until: float) -> bool:
     return True
 
 
-def forget_among(uid: str, people: Sequence[str]) -> None:
-    """Nothing is kept hot of anybody."""
+def erase_from_caches_of(uid: str, people: Sequence[str]) -> None:
+    """Do nothing: analytics caches no data about people."""
 
 
 def export(uid: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -49,8 +63,14 @@ def export(uid: str) -> Iterator[tuple[str, dict[str, Any]]]:
         )
 
 
-def waiting(uid: str) -> int:
-    """How many entries of the streams name the person. Cost: 1 wait, and 1 for 5,000 entries that there are."""
+def count_references(uid: str) -> dict[str, int]:
+    """Count the stream entries that name the person. Cost: as `count_unread_events`."""
+    number = count_unread_events(uid)
+    return {f"redis: {keys.EVENTS.pattern}": number} if number else {}
+
+
+def count_unread_events(uid: str) -> int:
+    """Count the stream entries that name the person. Cost: 1 round trip, and 1 per 5,000 entries."""
     return sum(
         _is_of(uid, event_id, fields)
         for shard in stream.lengths()

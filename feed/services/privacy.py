@@ -1,4 +1,4 @@
-"""What feed does when a person leaves: their sessions, plans and served list go, and plans of others that may
+"""Privacy hooks of feed. When a person leaves, their sessions, plans and served list go, and plans of others that may
 name them end.
 
 A plan names a friend in a reason ("Ama liked this") by what they are called, and in the following feed by uid
@@ -18,8 +18,18 @@ from feed import keys
 from feed.pipeline import FEEDS
 from feed.plans import Pointer
 
+# Text and JSON columns that never hold a uid. The erasure check searches all others.
+COLUMNS_WITHOUT_UID: Final = frozenset(
+    {
+        "feed.IndexBuild.outcome",
+        "feed.IndexBuild.sizes",
+        "feed.IndexBuild.genres",
+        "feed.IndexBuild.detail",
+    }
+)
 
-def forget(uid: str, *, until: float) -> bool:
+
+def erase(uid: str, *, until: float) -> bool:
     """End the person's sessions and drop what they were served. Cost: 3 waits. Plans of older sessions and traces
     lie under keys that only a scan finds."""
     end_sessions([uid])
@@ -27,7 +37,7 @@ def forget(uid: str, *, until: float) -> bool:
     return True
 
 
-def forget_among(uid: str, people: Sequence[str]) -> None:
+def erase_from_caches_of(uid: str, people: Sequence[str]) -> None:
     """End the sessions of up to 500 people whose plans may name the person. Cost: 2 waits."""
     end_sessions(people)
 
@@ -44,6 +54,11 @@ def end_sessions(people: Sequence[str]) -> None:
             gone.append(name)
             gone += [family.name(viewer=uid, session=pointer.session) for family in (keys.PLAN, keys.SLOTS)]
     unlink(state_redis(), gone)
+
+
+def count_references(uid: str) -> dict[str, int]:
+    """Return nothing: the search over Redis keys finds all that feed stores about people."""
+    return {}
 
 
 def export(uid: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -66,4 +81,4 @@ def _uid_field(uid: str) -> bytes:
     return b'"uid":' + orjson.dumps(uid)
 
 
-NAMING: Final = (Naming(keys.SLOTS, _in_slots, along=keys.PLAN), Naming(keys.TRACE, _in_trace))
+REFERENCE_READERS: Final = (Naming(keys.SLOTS, _in_slots, along=keys.PLAN), Naming(keys.TRACE, _in_trace))

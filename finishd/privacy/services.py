@@ -1,0 +1,115 @@
+"""Export or erase one person's data, and find references to a person that remain.
+
+Every app that stores data about people offers hooks in `<app>.services.privacy`. `erase` is idempotent and
+resumable; `finishd.privacy.erasures` repeats it until it has finished.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Protocol
+
+from django.conf import settings
+
+from activity.services import privacy as activity
+from analytics.services import privacy as analytics
+from core import api_json
+from core.redis import references
+from core.redis.client import Client, cache_redis, state_redis, unlink
+from core.redis.references import Naming
+from feed.services import privacy as feed
+from finishd.privacy.sql_references import count_sql_references
+
+
+class PrivacyHooks(Protocol):
+    """The functions and constants of `<app>.services.privacy`."""
+
+    @property
+    def REFERENCE_READERS(self) -> Sequence[Naming]:  # noqa: N802  (modules implement this)
+        """Redis keys whose values may name people other than the owner of the key."""
+
+    @property
+    def COLUMNS_WITHOUT_UID(self) -> frozenset[str]:  # noqa: N802
+        """Text and JSON columns of the app that hold no uid, as `<app>.<Model>.<field>`."""
+
+    def erase(self, uid: str, *, until: float) -> bool:
+        """Erase the person's data. Return False if `until` (monotonic seconds) came first."""
+
+    def erase_from_caches_of(self, uid: str, people: Sequence[str]) -> None:
+        """Remove the person from the cached data of up to 500 other people."""
+
+    def count_references(self, uid: str) -> dict[str, int]:
+        """Count references outside SQL tables and Redis keys of known form, by place."""
+
+    def export(self, uid: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield (collection, document) of all stored data about the person."""
+
+
+# Content stores nothing about people. Plans are built from activity, so activity is erased first.
+APPS_WITH_PEOPLE: Final[dict[str, PrivacyHooks]] = {
+    "activity": activity,
+    "feed": feed,
+    "analytics": analytics,
+}
+COLUMNS_WITHOUT_UID: Final = frozenset[str]().union(
+    *(hooks.COLUMNS_WITHOUT_UID for hooks in APPS_WITH_PEOPLE.values())
+)
+_REFERENCE_READERS: Final = [
+    reader for hooks in APPS_WITH_PEOPLE.values() for reader in hooks.REFERENCE_READERS
+]
+
+
+def erase(uid: str, *, until: float) -> bool:
+    """Erase a person everywhere. Return False if `until` (monotonic seconds) came first; call it again then.
+
+    A write by the person that races with this may survive, so erasures run a second time after all tokens of the
+    person have expired. Cost: the store's (see its `erase`), 7 round trips per 500 followers, and one scan of each
+    Redis server. Raises StoreUnavailable and Redis's errors.
+    """
+    activity.store_contacts(uid)
+    if not all(hooks.erase(uid, until=until) for hooks in APPS_WITH_PEOPLE.values()):
+        return False
+    for contacts in activity.iterate_contacts(uid):
+        for hooks in APPS_WITH_PEOPLE.values():
+            hooks.erase_from_caches_of(uid, contacts)
+        if time.monotonic() > until:
+            return False
+    for client in _get_redis_servers():
+        for found in references.find(client, uid, _REFERENCE_READERS):
+            unlink(client, [found.name, *([found.along] if found.along else [])])
+    return True
+
+
+def find_references(uid: str) -> dict[str, int]:
+    """Count the references to a person, by place. Return an empty dictionary if there are none.
+
+    It searches the activity store, the event streams, SQL column by column, and all Redis keys. It does not search
+    task messages that are in the broker; they name a uid for some seconds.
+    Cost: one pass over the people in the store, over the unread events, over the tables about people, and over Redis.
+    Raises StoreUnavailable and Redis's errors.
+    """
+    counts: dict[str, int] = {}
+    for hooks in APPS_WITH_PEOPLE.values():
+        counts |= hooks.count_references(uid)
+    # SQL comes after the streams: a reader may move an event to SQL in the meantime.
+    counts |= count_sql_references(uid, app_labels=APPS_WITH_PEOPLE, without_uid=COLUMNS_WITHOUT_UID)
+    for client in _get_redis_servers():
+        for found in references.find(client, uid, _REFERENCE_READERS):
+            place = f"redis: {found.family.pattern}{'' if found.own else ' of others'}"
+            counts[place] = counts.get(place, 0) + 1
+    return counts
+
+
+def export(uid: str, *, now: str) -> Iterator[bytes]:
+    """Yield one JSON document in pieces: `{"uid", "exportedAt", "documents": [{"collection", "document"}, …]}`."""
+    yield b'{"uid":' + api_json.dumps(uid) + b',"exportedAt":' + api_json.dumps(now) + b',"documents":['
+    separator = b"\n"
+    for hooks in APPS_WITH_PEOPLE.values():
+        for collection, document in hooks.export(uid):
+            yield separator + api_json.dumps({"collection": collection, "document": document})
+            separator = b",\n"
+    yield b"]}\n"
+
+
+def _get_redis_servers() -> list[Client]:
+    """Return each distinct Redis server that may hold keys of people."""
+    return [state_redis()] if settings.CACHE_URL == settings.REDIS_URL else [state_redis(), cache_redis()]
