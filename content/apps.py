@@ -18,10 +18,10 @@ def _ensure_search(*, using: str, **_: Any) -> None:
     """SQLite's search structures; what Django drops when it alters a table comes back here."""
     from content.search import sqlite  # noqa: PLC0415  (not before the apps are ready)
 
-    sqlite.ensure(connections[using])
+    sqlite.ensure_search_tables(connections[using])
 
 
 def _drop_card(*, instance: Any, **_: Any) -> None:
     from content.services import items  # noqa: PLC0415
 
-    items.deleted(instance)
+    items.queue_card_removal(instance)

@@ -6,7 +6,7 @@ import unicodedata
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
-def fold(name: str) -> str:
+def normalize(name: str) -> str:
     """The form in which spellings are compared: `Sci-Fi`, `SCIFI` and `sci fi` are all `scifi`.
 
     Compatibility-decomposed (Unicode NFKD) without accents, case-folded, letters and digits only.

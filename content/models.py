@@ -6,7 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models, transaction
 from django.db.models import F, Q
 
-from content.genres import fold
+from content.genres import normalize
 from content.types import CONTENT_TYPES, ITEM_ID_LENGTH, ITEM_ID_PATTERN, MEDIA_TYPES, YEARS, title_key
 
 
@@ -34,12 +34,12 @@ class Genre(models.Model):
         """Its own name and slug are aliases too, unless staff gave that spelling to another genre."""
         with transaction.atomic():
             super().save(*args, **kwargs)
-            for key in {fold(self.name), fold(self.slug)}:
+            for key in {normalize(self.name), normalize(self.slug)}:
                 GenreAlias.objects.get_or_create(key=key, defaults={"genre": self})
 
 
 class GenreAlias(models.Model):
-    """One more spelling, in the folded form of `content.genres.fold`: letters and digits only."""
+    """One more spelling, in the folded form of `content.genres.normalize`: letters and digits only."""
 
     key = models.CharField(max_length=64, primary_key=True)
     genre = models.ForeignKey(Genre, on_delete=models.CASCADE, related_name="aliases")
@@ -52,7 +52,7 @@ class GenreAlias(models.Model):
         return self.key
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.key = fold(self.key)
+        self.key = normalize(self.key)
         super().save(*args, **kwargs)
 
 
@@ -78,7 +78,7 @@ class Item(models.Model):
     in Redis gives way only to a newer version.
     """
 
-    STAMPED = ("title_key", "published_at", "updated_at", "version")  # what every save writes
+    SAVED_WITH_VERSION = ("title_key", "published_at", "updated_at", "version")  # what every save writes
 
     class Status(models.TextChoices):
         DRAFT = "draft"
@@ -132,7 +132,7 @@ class Item(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     version = models.PositiveBigIntegerField(default=1, editable=False)
-    carded_version = models.PositiveBigIntegerField(default=0, editable=False)
+    card_version = models.PositiveBigIntegerField(default=0, editable=False)
 
     class Meta:
         constraints = [
@@ -171,7 +171,7 @@ class Item(models.Model):
             models.Index(fields=["status", "-popularity", "id"], name="item_status_popularity"),
             models.Index(fields=["-updated_at"], name="item_updated"),
             # What a dying process left without its card; empty nearly always.
-            models.Index(fields=["id"], condition=Q(carded_version__lt=F("version")), name="item_dirty"),
+            models.Index(fields=["id"], condition=Q(card_version__lt=F("version")), name="item_stale_card"),
         ]
 
     def __str__(self) -> str:
@@ -186,12 +186,12 @@ class Item(models.Model):
         if self._state.adding:
             kwargs["force_insert"] = True  # over an id that is taken, the version would start again
         elif kwargs.get("update_fields") is not None:
-            kwargs["update_fields"] = {*kwargs["update_fields"], *self.STAMPED}
+            kwargs["update_fields"] = {*kwargs["update_fields"], *self.SAVED_WITH_VERSION}
         with transaction.atomic():
-            items.stamp(self)
+            items.raise_version(self)
             super().save(*args, **kwargs)
             self.refresh_from_db(fields=["version"])
-            items.changed([self.id], titles=sorted({before, self.title_key} - {""}))
+            items.queue_card_updates([self.id], titles=sorted({before, self.title_key} - {""}))
 
 
 class ItemGenre(models.Model):

@@ -23,20 +23,20 @@ YEARS: Final = (1870, 2200)  # the first and the last year in which anything can
 class Facts(NamedTuple):
     """The few bytes of a published item that filters and ranker need.
 
-    `genres` are slugs, the primary one first; `rating` is 0 to 10; `released` is a day
+    `genres` are slugs, the primary one first; `tmdb_rating` is 0 to 10; `released_day` is a day
     number since 1970-01-01 (negative before it); `published_at` is epoch seconds;
-    `boost` is staff's, -10 to 10.
+    `staff_boost` is staff's, -10 to 10.
     """
 
     id: str
     title: str
     genres: tuple[str, ...]
     popularity: float
-    rating: float
-    votes: int
-    released: int | None
+    tmdb_rating: float
+    tmdb_votes: int
+    released_day: int | None
     published_at: int
-    boost: int
+    staff_boost: int
     hidden: bool
 
     @property

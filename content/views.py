@@ -34,5 +34,5 @@ class SearchView(APIView):
         query = SearchQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         wanted = query.validated_data
-        found = search.find(wanted["q"], media_type=wanted.get("type"), limit=wanted["limit"])
+        found = search.search_cards(wanted["q"], media_type=wanted.get("type"), limit=wanted["limit"])
         return Response([orjson.Fragment(item) for item in found])

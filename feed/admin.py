@@ -220,7 +220,7 @@ def _numbers(counts: Mapping[str, int]) -> str:
 
 
 def _titles(ids: list[str]) -> dict[str, str | None]:
-    found = cards.read(ids)
+    found = cards.get_cards(ids)
     return {i: orjson.loads(card)["title"] if card else None for i, card in zip(ids, found, strict=True)}
 
 

@@ -147,7 +147,7 @@ def _attempt(known: Known, what: Build, depth: int, *, wider: int) -> Built:
         wider=wider,
     )
     listed = pipeline.shortlist(inputs)
-    facts = cards.read_facts(listed.ids)
+    facts = cards.get_facts(listed.ids)
     chunk = pipeline.plan(inputs, listed, facts)
     full = what.start + len(chunk.slots) >= recipe.PLAN_LIMIT
     header = Header(

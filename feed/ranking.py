@@ -24,17 +24,17 @@ def popularity(facts: Facts) -> float:
 def rating(facts: Facts) -> float:
     """The mean vote, drawn towards the prior while votes are few, as 0 to 1."""
     prior = recipe.RATING_PRIOR_VOTES
-    weighted = facts.votes * facts.rating + prior * recipe.RATING_PRIOR_MEAN
-    return weighted / (facts.votes + prior) / 10
+    weighted = facts.tmdb_votes * facts.tmdb_rating + prior * recipe.RATING_PRIOR_MEAN
+    return weighted / (facts.tmdb_votes + prior) / 10
 
 
 def recency(facts: Facts, *, now: int) -> float:
     """Half for how new the title is to the world, half for how new the item is here; each halves with age."""
     today = now / _DAY
     arrived = _decay(today - facts.published_at / _DAY, recipe.ARRIVAL_HALF_LIFE_DAYS)
-    if facts.released is None:
+    if facts.released_day is None:
         return arrived / 2
-    return (_decay(today - facts.released, recipe.RELEASE_HALF_LIFE_DAYS) + arrived) / 2
+    return (_decay(today - facts.released_day, recipe.RELEASE_HALF_LIFE_DAYS) + arrived) / 2
 
 
 def affinity(facts: Facts, taste: Mapping[str, float]) -> float:
@@ -71,7 +71,7 @@ def index_values(facts: Facts, votes: Iterable[Votes], *, now: int) -> dict[str,
         "popularity": popularity(facts),
         "rating": rating(facts),
         "recency": recency(facts, now=now),
-        "boost": facts.boost / 10,
+        "boost": facts.staff_boost / 10,
     }
 
 
@@ -108,7 +108,7 @@ def signals(
         recency(facts, now=now),
         affinity(facts, taste),
         social(supporters),
-        facts.boost / 10,
+        facts.staff_boost / 10,
         float(skipped),
     )
 

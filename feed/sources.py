@@ -130,7 +130,7 @@ def _take_trending(request: Request, answers: Sequence[Any]) -> Pool:
         found = indexes.take_head(answers[0])
     else:
         # No index at all: the head of the catalogue from SQL, until a worker has built one.
-        ids = items.popular_ids(count)
+        ids = items.get_popular_ids(count)
         found = [(item, 1 - place / max(len(ids), 1)) for place, item in enumerate(ids)]
     candidates = tuple(Candidate(item, _unit(score), "Trending now") for item, score in found)
     return Pool(recipe.TRENDING, candidates, exhausted=_exhausted(len(found), count))

@@ -50,7 +50,7 @@ def begin(size: int) -> dict[str, Any]:
     """A catalogue and its indexes; genres by item, the title of each, and when this is (epoch seconds)."""
     ids = world.catalogue(size)
     builds.rebuild(now=timezone.now())
-    facts = cards.read_facts(ids)
+    facts = cards.get_facts(ids)
     return {
         "genres": {item: list(about.genres) for item, about in facts.items()},
         "titles": {item: about.title for item, about in facts.items()},
@@ -82,7 +82,7 @@ def left() -> dict[str, int]:
         "jobs": len(get_store().jobs_due(now=time.time() + 3_600, limit=AT_ONCE)),
         "events": events.waiting,
         "histories": PendingHistory.objects.count(),
-        "cards": Item.objects.filter(carded_version__lt=F("version")).count(),
+        "cards": Item.objects.filter(card_version__lt=F("version")).count(),
     }
 
 
@@ -116,7 +116,7 @@ def kept_of_catalogue() -> dict[str, Any]:
     """Items whose card does not say what SQL does; keys that are not as declared; the indexes."""
     published = set(Item.objects.filter(status=Item.Status.PUBLISHED).values_list("id", flat=True))
     every = list(Item.objects.order_by("id").values_list("id", flat=True))
-    shown = {item for item, card in zip(every, cards.read(every), strict=True) if card is not None}
+    shown = {item for item, card in zip(every, cards.get_cards(every), strict=True) if card is not None}
     return {
         "published": sorted(published),
         "mistaken": sorted(published ^ shown),

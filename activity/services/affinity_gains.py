@@ -13,5 +13,5 @@ def get_affinity_gain(titles: Sequence[str], *, weight: float) -> dict[str, floa
     """Genre → how much all of these titles add. Cost: 2 waits, whatever their number; none for no weight."""
     if weight <= 0 or not titles:
         return {}
-    sums = taste.added(taste.spread(slugs, weight) for slugs in genres.of_titles(titles).values())
+    sums = taste.added(taste.spread(slugs, weight) for slugs in genres.get_slugs_of_titles(titles).values())
     return {slug: round(total, 4) for slug, total in sums.items()}

@@ -46,5 +46,5 @@ def _facts(items: Iterable[str]) -> dict[str, Facts]:
     ids = sorted(set(items))
     facts: dict[str, Facts] = {}
     for start in range(0, len(ids), FACTS_PER_READ):
-        facts |= cards.read_facts(ids[start : start + FACTS_PER_READ])
+        facts |= cards.get_facts(ids[start : start + FACTS_PER_READ])
     return facts

@@ -25,7 +25,7 @@ def sync(
     slugs: tuple[str, ...] | None = None
     unknown: list[str] = []
     if genre_names is not None:
-        known = genres.find(genre_names)
+        known = genres.get_slugs(genre_names)
         slugs = tuple(dict.fromkeys(known[n] for n in genre_names if n in known))
         unknown = [str(n) for n in genre_names if n not in known]
     wanted = Preferences(

@@ -17,7 +17,7 @@ def batch(shard: int, *, now: float, count: int = reading.BATCH) -> bool:
     taken = reading.take(COUNTS, shard, count=count, now=now)
     if taken is None:
         return False
-    known = items.known(list({event.item for event in taken.events}))
+    known = items.get_existing_ids(list({event.item for event in taken.events}))
     good = [event for event in taken.events if event.item in known]
     sums = voting.sums_of(good, shard, now=now)
     put_aside = letters.of(taken, known)

@@ -107,7 +107,7 @@ def retry(*, now: datetime) -> Replayed:
     """Count what was held and is known by now. Cost: 2 SQL, and for those what `replay` costs."""
     waiting = DeadLetter.objects.filter(held(now=now))
     oldest = list(waiting.order_by("created_at", "pk").values_list("pk", "item")[:HELD_READ])
-    known = items.known(list({item for _, item in oldest}))
+    known = items.get_existing_ids(list({item for _, item in oldest}))
     return replay([pk for pk, item in oldest if item in known])
 
 
@@ -148,7 +148,7 @@ def _replay(pks: Sequence[int]) -> int:
     with transaction.atomic():
         letters = DeadLetter.objects.select_for_update().filter(pk__in=pks).order_by("pk")
         found = [(letter, event) for letter in letters if (event := event_of(letter)) is not None]
-        known = items.known(list({event.item for _, event in found}))
+        known = items.get_existing_ids(list({event.item for _, event in found}))
         good = [(letter, event) for letter, event in found if event.item in known]
         for shard in sorted({letter.shard for letter, _ in good}):
             events = [event for letter, event in good if letter.shard == shard]

@@ -48,7 +48,7 @@ ITEM: Final = (
         "vote_count",
     ),
     *("popularity", "staff_boost", "hidden", "published_at", "created_at", "updated_at", "version"),
-    "carded_version",
+    "card_version",
 )
 LINK: Final = ("item_id", "genre_id", "position")
 _ROW: Final = ("viewer", "actor", "title", "at", "status", "favorite", "actor_name")
@@ -129,7 +129,7 @@ def people(followees: list[int], viewers: int, items: int) -> float:
     begun = time.monotonic()
     now = int(time.time())
     most = min(max(followees), naming.ACTORS)
-    slugs = list(genres.names())[:_GENRES_USED]
+    slugs = list(genres.get_names_by_slug())[:_GENRES_USED]
     bulk.insert("activity_person", _PERSON, _persons(followees, viewers, slugs, now=now, actors=most))
     edges = (
         (naming.viewer(number, place), naming.actor(actor), now - actor)

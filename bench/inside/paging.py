@@ -61,7 +61,7 @@ def _session(viewer: str, limit: int) -> dict[str, Any]:
     session = feeds.page(query).session
     stored = plans.whole(viewer, session, count=recipe.CHUNK)
     assert stored is not None  # noqa: S101  (it was made a moment ago)
-    cards.read([slot.id for slot in stored.slots])
+    cards.get_cards([slot.id for slot in stored.slots])
     started, last = stored.header.started, stored.length - limit - 1
     pages = [
         {

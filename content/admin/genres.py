@@ -31,7 +31,7 @@ class AliasForm(ModelForm):  # type: ignore[type-arg]
         if self.fields["key"].disabled:
             return key
         try:
-            _, key = genres.checked(key)
+            _, key = genres.clean_name(key)
         except ValueError as reason:
             raise ValidationError("A spelling has letters or digits, 64 at most.") from reason
         if taken := GenreAlias.objects.select_related("genre").filter(key=key).first():
@@ -104,7 +104,7 @@ class GenreAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Genre, form: "ModelForm[Genre]", change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change and "name" in form.changed_data:
-            curation.renamed(obj, now=timezone.now())
+            curation.queue_cards_of_genre(obj, now=timezone.now())
 
     @display(description="spellings")
     def spellings(self, genre: Genre) -> str:

@@ -81,7 +81,7 @@ class ItemAdmin(ModelAdmin):
     inlines = [ItemGenreInline]
     warn_unsaved_form = True
     readonly_fields = [
-        "published_at", "created_at", "updated_at", "version", "carded_version", "like_count", "view_count",
+        "published_at", "created_at", "updated_at", "version", "card_version", "like_count", "view_count",
         "share_count",
     ]  # fmt: skip
     fieldsets = [
@@ -93,7 +93,7 @@ class ItemAdmin(ModelAdmin):
             "youtube_key", "video_name", "video_type", "channel_title", "thumbnail_url", "image_url",
             "description"]}),
         ("Machinery", {"classes": ["tab"], "fields": [
-            "published_at", ("created_at", "updated_at"), ("version", "carded_version"),
+            "published_at", ("created_at", "updated_at"), ("version", "card_version"),
             ("like_count", "view_count", "share_count")]}),
     ]  # fmt: skip
 

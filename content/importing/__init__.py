@@ -2,6 +2,6 @@
 
 `sources` tells what a file is and streams its rows, `formats` says what a row means,
 `values` checks single values, `writing` upserts a batch, `runs` drives it all. One bad
-row is rejected and reported (`BadRow`); a file that is not what it says it is changes
-nothing (`NotWhatItSays`).
+row is rejected and reported (`RejectedRow`); a file that is not what it says it is changes
+nothing (`UnusableFile`).
 """

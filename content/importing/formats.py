@@ -13,8 +13,8 @@ import orjson
 from django.utils.text import slugify
 
 from content.importing import values
-from content.importing.errors import BadRow
-from content.services.genres import Mention
+from content.importing.errors import RejectedRow
+from content.services.genres import GenreMention
 from content.types import CONTENT_TYPES, ITEM_ID_LENGTH, MEDIA_TYPES
 
 Format = Literal["master", "tmdb-csv", "wikipedia"]
@@ -26,7 +26,7 @@ class Row:
 
     id: str
     columns: dict[str, Any]
-    genres: tuple[Mention, ...] | None
+    genres: tuple[GenreMention, ...] | None
 
 
 # Absent values of these columns are not null but nothing counted yet.
@@ -83,7 +83,7 @@ def is_tmdb(header: Iterable[str]) -> bool:
 
 
 def master(raw: Mapping[str, Any]) -> Row:
-    """The keys of the wire, or the same in snake_case. Raises BadRow."""
+    """The keys of the wire, or the same in snake_case. Raises RejectedRow."""
     stated = {_SPELLINGS[key]: value for key, value in raw.items() if key in _SPELLINGS}
     if stated.get("content_type") is None:
         stated["content_type"] = "trailer" if stated.get("youtube_key") else "image"
@@ -106,7 +106,7 @@ def _master_id(given: Any, columns: Mapping[str, Any]) -> str:
 
 
 def tmdb(raw: Mapping[str, str]) -> Row:
-    """A row of a TMDB export; all cells are text. Raises BadRow.
+    """A row of a TMDB export; all cells are text. Raises RejectedRow.
 
     A table with `first_air_date`, or with `name` instead of `title`, is one of series.
     """
@@ -120,7 +120,7 @@ def tmdb(raw: Mapping[str, str]) -> Row:
     stated["tmdb_id"] = _read(raw["id"])
     columns = _checked(raw.get("title") or raw.get("name"), stated)
     if columns["tmdb_id"] is None:
-        raise BadRow("id: missing")
+        raise RejectedRow("id: missing")
     genres = values.genres(_genre_cell(raw.get("genres") or raw.get("genre_ids") or ""), "genres")
     return Row(f"tmdb-{columns['media_type']}-{columns['tmdb_id']}", columns, genres)
 
@@ -137,10 +137,10 @@ def _read(cell: str) -> int | float | str | None:
 
 
 def _genre_cell(cell: str) -> list[Any]:
-    """A JSON list, a Python literal of one, or names with commas or bars between. Raises BadRow."""
+    """A JSON list, a Python literal of one, or names with commas or bars between. Raises RejectedRow."""
     bare = cell.strip()
     if "\0" in bare or len(bare) > _MAX_GENRE_CELL:
-        raise BadRow("genres: holds a NUL character or is too long")
+        raise RejectedRow("genres: holds a NUL character or is too long")
     if not bare.startswith(("[", "{")):
         return [name for name in re.split(r"[,|]", bare) if name.strip()]
     try:
@@ -149,14 +149,14 @@ def _genre_cell(cell: str) -> list[Any]:
         try:
             found = ast.literal_eval(bare)
         except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-            raise BadRow("genres: neither JSON nor a Python literal") from error
+            raise RejectedRow("genres: neither JSON nor a Python literal") from error
     if not isinstance(found, list):
-        raise BadRow("genres: not a list")
+        raise RejectedRow("genres: not a list")
     return found
 
 
 def wikipedia(raw: Mapping[str, Any]) -> Row:
-    """A film of the Wikipedia lists; of its release they know the year and no more. Raises BadRow.
+    """A film of the Wikipedia lists; of its release they know the year and no more. Raises RejectedRow.
 
     Its picture is an address, so the item is an image of the film. The id is made of the page and
     the title: re-releases and sequels share their page with another film, and two films may share

@@ -1,7 +1,7 @@
 """How rows lie in a file: a JSON list, a JSON object keyed by id, JSON lines, CSV. All are streamed.
 
 `rows` gives each row with its number (from 1; the line's number in JSON lines; CSV's header is
-not counted) as a dict, or as the BadRow that it is. Both functions raise NotWhatItSays for what
+not counted) as a dict, or as the RejectedRow that it is. Both functions raise UnusableFile for what
 makes the whole file unusable.
 """
 
@@ -16,9 +16,9 @@ from typing import Any, BinaryIO, Final, TextIO
 import ijson
 import orjson
 
-from content.importing.errors import BadRow, NotWhatItSays
+from content.importing.errors import RejectedRow, UnusableFile
 
-Raw = tuple[int, dict[str, Any] | BadRow]
+Raw = tuple[int, dict[str, Any] | RejectedRow]
 
 BOM: Final = b"\xef\xbb\xbf"
 MAX_LINE: Final = 1024 * 1024  # bytes or characters; a longer line is not an item
@@ -63,9 +63,9 @@ def _count_json(path: Path) -> int:
             depth += 1
         values += 1
         if values > MAX_VALUES and depth > 1:
-            raise NotWhatItSays(f"row {rows} holds more than {MAX_VALUES} values, which is no item")
+            raise UnusableFile(f"row {rows} holds more than {MAX_VALUES} values, which is no item")
     if rows and not objects:
-        raise NotWhatItSays("none of its rows is an object")
+        raise UnusableFile("none of its rows is an object")
     return rows
 
 
@@ -74,7 +74,7 @@ def _refuse_monsters(path: Path) -> None:
         tail = b""
         while chunk := file.read(_CHUNK):
             if _MONSTER.search(tail + chunk):
-                raise NotWhatItSays("it holds a number of a thousand digits or more")
+                raise UnusableFile("it holds a number of a thousand digits or more")
             tail = chunk[-1000:]
 
 
@@ -106,14 +106,14 @@ def _sound(parsed: Iterable[Any]) -> Iterator[Any]:
         what = error.args[0] if error.args else ""
         line = (what.decode(errors="replace") if isinstance(what, bytes) else str(what)).partition("\n")[0]
         if "premature EOF" in line:
-            raise NotWhatItSays("its JSON is cut off: the end is missing") from error
-        raise NotWhatItSays(f"it is not valid JSON ({line.rstrip('.')})") from error
+            raise UnusableFile("its JSON is cut off: the end is missing") from error
+        raise UnusableFile(f"it is not valid JSON ({line.rstrip('.')})") from error
     except ArithmeticError as error:
-        raise NotWhatItSays("it holds a number that is out of all bounds") from error
+        raise UnusableFile("it holds a number that is out of all bounds") from error
 
 
-def _object(value: Any) -> dict[str, Any] | BadRow:
-    return value if isinstance(value, dict) else BadRow("not an object")
+def _object(value: Any) -> dict[str, Any] | RejectedRow:
+    return value if isinstance(value, dict) else RejectedRow("not an object")
 
 
 # --- JSON lines -----------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def _count_lines(path: Path) -> int:
         rows += 1
         objects += isinstance(row, dict)
     if rows and not objects:
-        raise NotWhatItSays("none of its lines is a JSON object")
+        raise UnusableFile("none of its lines is a JSON object")
     return rows
 
 
@@ -133,16 +133,16 @@ def _line_rows(path: Path) -> Iterator[Raw]:
     with opened(path) as file:
         for number, line in _lines(file):
             if line is None:
-                yield number, BadRow(f"line longer than {MAX_LINE} bytes")
+                yield number, RejectedRow(f"line longer than {MAX_LINE} bytes")
             elif line.strip():
                 yield number, _parsed(line)
 
 
-def _parsed(line: bytes) -> dict[str, Any] | BadRow:
+def _parsed(line: bytes) -> dict[str, Any] | RejectedRow:
     try:
         return _object(orjson.loads(line))
     except orjson.JSONDecodeError as error:
-        return BadRow(f"broken JSON: {error}")
+        return RejectedRow(f"broken JSON: {error}")
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
@@ -180,28 +180,28 @@ def _csv_rows(path: Path) -> Iterator[Raw]:
         next(reader)
         number = 0
         while (cells := _next_cells(reader)) is not None:
-            if isinstance(cells, BadRow) or cells:  # a blank line is no row
+            if isinstance(cells, RejectedRow) or cells:  # a blank line is no row
                 number += 1
                 yield number, _named(names, cells)
 
 
-def _next_cells(reader: Iterator[list[str]]) -> list[str] | BadRow | None:
+def _next_cells(reader: Iterator[list[str]]) -> list[str] | RejectedRow | None:
     """The reader goes on with the next line after a broken one. None at the end."""
     try:
         return next(reader, None)
     except UnicodeDecodeError as error:
-        raise NotWhatItSays("it is not UTF-8 text throughout") from error
+        raise UnusableFile("it is not UTF-8 text throughout") from error
     except csv.Error as error:
         if "unexpected end of data" in str(error):
-            raise NotWhatItSays("it is cut off: its last quoted cell does not end") from error
-        return BadRow(f"broken CSV: {error}")
+            raise UnusableFile("it is cut off: its last quoted cell does not end") from error
+        return RejectedRow(f"broken CSV: {error}")
 
 
-def _named(names: list[str], cells: list[str] | BadRow) -> dict[str, Any] | BadRow:
-    if isinstance(cells, BadRow):
+def _named(names: list[str], cells: list[str] | RejectedRow) -> dict[str, Any] | RejectedRow:
+    if isinstance(cells, RejectedRow):
         return cells
     if len(cells) != len(names):
-        return BadRow(f"{len(cells)} cells, but the header has {len(names)}")
+        return RejectedRow(f"{len(cells)} cells, but the header has {len(names)}")
     return dict(zip(names, cells, strict=True))
 
 

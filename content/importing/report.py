@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from content.importing.errors import BadRow
+from content.importing.errors import RejectedRow
 
 
 class Report:
@@ -29,7 +29,7 @@ class Report:
         if not self.rejected and not self._keep_empty:
             self.path.unlink(missing_ok=True)
 
-    def reject(self, file: Path, row: int, item_id: str | None, reason: BadRow) -> None:
+    def reject(self, file: Path, row: int, item_id: str | None, reason: RejectedRow) -> None:
         self.rejected += 1
         line = {"file": str(file), "row": row, "id": item_id, "reason": str(reason)}
         # In ASCII: an id may hold what no encoding takes.

@@ -7,11 +7,11 @@ from itertools import islice
 from typing import Final
 
 from content.importing import writing
-from content.importing.errors import BadRow
+from content.importing.errors import RejectedRow
 from content.importing.formats import Row
 from content.importing.report import Report
 from content.importing.sources import Source
-from content.services.genres import Book
+from content.services.genres import GenreResolver
 
 BATCH: Final = 1000  # rows: a few MB, a few tenths of a second in one transaction
 _ROWS: Final = 10**12  # more than a file has
@@ -42,17 +42,17 @@ def run(
     What is in stays in when a later batch fails; running again finds it unchanged.
     Memory: a batch, and some 100 bytes per row to notice ids that come twice.
     """
-    book = Book(make=not dry_run)
+    resolver = GenreResolver(create=not dry_run)
     summary = Summary()
     good = _good(sources, report, advance)
     while rows := list(islice(good, BATCH)):
-        batch = writing.write(rows, book=book, publish=publish, dry_run=dry_run, now=now)
+        batch = writing.write(rows, resolver=resolver, publish=publish, dry_run=dry_run, now=now)
         summary.created += len(batch.created)
         summary.updated += len(batch.updated)
         summary.unchanged += batch.unchanged
         advance(len(rows))
     summary.rejected = report.rejected
-    summary.new_genres = book.made
+    summary.new_genres = resolver.new_names
     return summary
 
 
@@ -61,18 +61,20 @@ def _good(sources: Sequence[Source], report: Report, advance: Callable[[int], ob
     places: dict[int, int] = {}
     for index, source in enumerate(sources):
         for number, row, claimed in source.rows():
-            reason = row if isinstance(row, BadRow) else _doubled(row, places, sources)
+            reason = row if isinstance(row, RejectedRow) else _doubled(row, places, sources)
             if reason is None and isinstance(row, Row):
                 places[hash(row.id)] = index * _ROWS + number
                 yield row
             elif reason is not None:
-                report.reject(source.path, number, claimed if isinstance(row, BadRow) else row.id, reason)
+                report.reject(
+                    source.path, number, claimed if isinstance(row, RejectedRow) else row.id, reason
+                )
                 advance(1)
 
 
-def _doubled(row: Row, places: dict[int, int], sources: Sequence[Source]) -> BadRow | None:
+def _doubled(row: Row, places: dict[int, int], sources: Sequence[Source]) -> RejectedRow | None:
     place = places.get(hash(row.id))
     if place is None:
         return None
     index, number = divmod(place, _ROWS)
-    return BadRow(f"second row of id {row.id}; the first is row {number} of {sources[index].path.name}")
+    return RejectedRow(f"second row of id {row.id}; the first is row {number} of {sources[index].path.name}")

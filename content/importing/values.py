@@ -1,4 +1,4 @@
-"""One check per kind of value: what the database and the phone accept, or BadRow.
+"""One check per kind of value: what the database and the phone accept, or RejectedRow.
 
 Every check takes the raw value and the name under which to complain, and gives None for
 an absent one. Types are strict: the phone's parser crashes on a number that is text.
@@ -10,8 +10,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from content.importing.errors import BadRow
-from content.services.genres import Mention, checked
+from content.importing.errors import RejectedRow
+from content.services.genres import GenreMention, clean_name
 from content.types import ITEM_ID_LENGTH, ITEM_ID_PATTERN, YEARS
 
 MAX_WHOLE: Final = 2**31 - 1
@@ -28,28 +28,28 @@ def text(value: Any, name: str, *, limit: int) -> str | None:
     if not isinstance(value, str):
         raise _wrong_type(value, name, "text")
     if "\0" in value:
-        raise BadRow(f"{name}: holds a NUL character")
+        raise RejectedRow(f"{name}: holds a NUL character")
     if not value.isascii() and _SURROGATE.search(value):
-        raise BadRow(f"{name}: holds half of a character")
+        raise RejectedRow(f"{name}: holds half of a character")
     bare = value.strip()
     if len(bare) > limit:
-        raise BadRow(f"{name}: {len(bare)} characters, at most {limit} fit")
+        raise RejectedRow(f"{name}: {len(bare)} characters, at most {limit} fit")
     return bare or None
 
 
 def item_id(value: Any) -> str:
     bare = text(value, "id", limit=ITEM_ID_LENGTH)
     if bare is None:
-        raise BadRow("id: missing")
+        raise RejectedRow("id: missing")
     if not re.fullmatch(ITEM_ID_PATTERN, bare):
-        raise BadRow(f"id: holds a blank or control character: {bare!r}")
+        raise RejectedRow(f"id: holds a blank or control character: {bare!r}")
     return bare
 
 
 def title(value: Any) -> str:
     bare = text(value, "title", limit=300)
     if bare is None:
-        raise BadRow("title: missing")
+        raise RejectedRow("title: missing")
     return " ".join(bare.split())
 
 
@@ -58,7 +58,7 @@ def one_of(value: Any, name: str, choices: tuple[str, ...]) -> str | None:
     if bare is None:
         return None
     if bare.lower() not in choices:
-        raise BadRow(f"{name}: {_shown(bare)} is none of {', '.join(choices)}")
+        raise RejectedRow(f"{name}: {_shown(bare)} is none of {', '.join(choices)}")
     return bare.lower()
 
 
@@ -67,7 +67,7 @@ def whole(value: Any, name: str, *, least: int = 0) -> int | None:
     if exact is None:
         return None
     if not least <= exact <= MAX_WHOLE:
-        raise BadRow(f"{name}: {_shown(value)} is not between {least} and {MAX_WHOLE}")
+        raise RejectedRow(f"{name}: {_shown(value)} is not between {least} and {MAX_WHOLE}")
     if exact != int(exact):
         raise _wrong_type(value, name, "a whole number")
     return int(exact)
@@ -78,7 +78,7 @@ def number(value: Any, name: str, *, most: float = 1e12) -> float | None:
     if exact is None:
         return None
     if not 0 <= exact <= most:
-        raise BadRow(f"{name}: {_shown(value)} is not between 0 and {most:g}")
+        raise RejectedRow(f"{name}: {_shown(value)} is not between 0 and {most:g}")
     return float(exact)
 
 
@@ -91,7 +91,7 @@ def day(value: Any, name: str) -> date | None:
     except ValueError:
         found = None
     if found is None:
-        raise BadRow(f"{name}: {_shown(bare)} is no date of the form YYYY-MM-DD")
+        raise RejectedRow(f"{name}: {_shown(bare)} is no date of the form YYYY-MM-DD")
     year(found.year, name)
     return found
 
@@ -99,7 +99,7 @@ def day(value: Any, name: str) -> date | None:
 def year(value: Any, name: str) -> int | None:
     found = whole(value, name)
     if found is not None and not YEARS[0] <= found <= YEARS[1]:
-        raise BadRow(f"{name}: {found} is not a year between {YEARS[0]} and {YEARS[1]}")
+        raise RejectedRow(f"{name}: {found} is not a year between {YEARS[0]} and {YEARS[1]}")
     return found
 
 
@@ -107,7 +107,7 @@ def address(value: Any, name: str) -> str | None:
     """Of a picture on the web."""
     bare = text(value, name, limit=1000)
     if bare is not None and not bare.startswith(("https://", "http://")):
-        raise BadRow(f"{name}: {_shown(bare)} does not begin with https:// or http://")
+        raise RejectedRow(f"{name}: {_shown(bare)} does not begin with https:// or http://")
     return bare
 
 
@@ -115,23 +115,23 @@ def tmdb_path(value: Any, name: str) -> str | None:
     """Of a picture at TMDB; the phone puts TMDB's address before it."""
     bare = text(value, name, limit=300)
     if bare is not None and not bare.startswith("/"):
-        raise BadRow(f"{name}: {_shown(bare)} does not begin with /")
+        raise RejectedRow(f"{name}: {_shown(bare)} does not begin with /")
     return bare
 
 
-def genres(value: Any, name: str) -> tuple[Mention, ...]:
+def genres(value: Any, name: str) -> tuple[GenreMention, ...]:
     """A list of names, TMDB ids, or objects with `name` and `id`; the order stays."""
     if value is None:
         return ()
     if not isinstance(value, list):
         raise _wrong_type(value, name, "a list")
     if len(value) > MAX_GENRES:
-        raise BadRow(f"{name}: {len(value)} of them, at most {MAX_GENRES} fit")
+        raise RejectedRow(f"{name}: {len(value)} of them, at most {MAX_GENRES} fit")
     mentions = (_mention(entry, name) for entry in value)
     return tuple(dict.fromkeys(mention for mention in mentions if mention is not None))
 
 
-def _mention(entry: Any, name: str) -> Mention | None:
+def _mention(entry: Any, name: str) -> GenreMention | None:
     """None for an empty name: there is nothing to keep."""
     called: Any = entry
     numbered: Any = None
@@ -145,12 +145,12 @@ def _mention(entry: Any, name: str) -> Mention | None:
     genre_id = whole(numbered, name, least=1)
     if genre_name is not None:
         try:
-            checked(genre_name)
+            clean_name(genre_name)
         except ValueError as error:
-            raise BadRow(f"{name}: {error}") from error
+            raise RejectedRow(f"{name}: {error}") from error
     elif genre_id is None:
         return None
-    return Mention(genre_id, genre_name)
+    return GenreMention(genre_id, genre_name)
 
 
 def _number(value: Any, name: str, wanted: str) -> int | float | Decimal | None:
@@ -163,8 +163,8 @@ def _number(value: Any, name: str, wanted: str) -> int | float | Decimal | None:
     return value
 
 
-def _wrong_type(value: Any, name: str, wanted: str) -> BadRow:
-    return BadRow(f"{name}: {_shown(value)} is not {wanted}")
+def _wrong_type(value: Any, name: str, wanted: str) -> RejectedRow:
+    return RejectedRow(f"{name}: {_shown(value)} is not {wanted}")
 
 
 def _shown(value: Any) -> str:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, reset_queries, transaction
 from content.importing.formats import Row
 from content.models import Item, ItemGenre
 from content.services import items
-from content.services.genres import Book
+from content.services.genres import GenreResolver
 from content.types import title_key
 
 # What an import may change. Never: staff_boost, hidden, the counts.
@@ -33,26 +33,28 @@ class Batch:
     titles: set[str] = field(default_factory=set)  # keys of the titles before and after
 
 
-def write(rows: Sequence[Row], *, book: Book, publish: bool, dry_run: bool, now: datetime) -> Batch:
+def write(
+    rows: Sequence[Row], *, resolver: GenreResolver, publish: bool, dry_run: bool, now: datetime
+) -> Batch:
     """Upsert these rows, whose ids differ, in one transaction; their cards follow after its commit.
 
     Idempotent: an item that already says the same is neither written nor given a new version.
-    Cost: 2 SQL queries to compare; inserts in bulk for what differs; then `content.services.cards.write`.
+    Cost: 2 SQL queries to compare; inserts in bulk for what differs; then `content.services.cards.write_cards`.
     """
     if dry_run:
-        return _compare(rows, _pks(rows, book), publish=publish, now=now)
+        return _compare(rows, _pks(rows, resolver), publish=publish, now=now)
     try:
-        batch = _write(rows, book, publish=publish, now=now)
+        batch = _write(rows, resolver, publish=publish, now=now)
     except IntegrityError:
         # Somebody made one of these items, or merged a genre away, while we looked: look again.
-        book.reload()
-        batch = _write(rows, book, publish=publish, now=now)
+        resolver.reload()
+        batch = _write(rows, resolver, publish=publish, now=now)
     reset_queries()  # with DEBUG, Django would keep the SQL of the whole import
     return batch
 
 
-def _write(rows: Sequence[Row], book: Book, *, publish: bool, now: datetime) -> Batch:
-    pks = _pks(rows, book)
+def _write(rows: Sequence[Row], resolver: GenreResolver, *, publish: bool, now: datetime) -> Batch:
+    pks = _pks(rows, resolver)
     with transaction.atomic():
         batch = _compare(rows, pks, publish=publish, now=now)
         Item.objects.bulk_create(batch.created)
@@ -63,16 +65,16 @@ def _write(rows: Sequence[Row], book: Book, *, publish: bool, now: datetime) -> 
         ItemGenre.objects.filter(item_id__in=[i.id for i in batch.updated if i.id in batch.genres]).delete()
         ItemGenre.objects.bulk_create(_links(batch.genres))
         # A new draft needs no card: nothing of it is in Redis, and a reader who asks finds it unpublished.
-        touched = [*batch.updated, *(item for item in batch.created if item.carded_version == 0)]
+        touched = [*batch.updated, *(item for item in batch.created if item.card_version == 0)]
         if touched:
-            items.changed([item.id for item in touched], titles=sorted(batch.titles))
+            items.queue_card_updates([item.id for item in touched], titles=sorted(batch.titles))
     return batch
 
 
-def _pks(rows: Iterable[Row], book: Book) -> dict[str, list[int]]:
+def _pks(rows: Iterable[Row], resolver: GenreResolver) -> dict[str, list[int]]:
     """Outside of the batch's transaction: a genre stays made when the batch fails."""
     return {
-        row.id: list(dict.fromkeys(book.pk(mention) for mention in row.genres))
+        row.id: list(dict.fromkeys(resolver.get_pk(mention) for mention in row.genres))
         for row in rows
         if row.genres is not None
     }
@@ -124,7 +126,7 @@ def _new(row: Row, *, publish: bool, now: datetime) -> Item:
     if publish:
         item.status, item.published_at = Item.Status.PUBLISHED, now
     else:
-        item.carded_version = item.version
+        item.card_version = item.version
     return item
 
 

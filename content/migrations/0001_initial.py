@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 ("version", models.PositiveBigIntegerField(default=1, editable=False)),
-                ("carded_version", models.PositiveBigIntegerField(default=0, editable=False)),
+                ("card_version", models.PositiveBigIntegerField(default=0, editable=False)),
             ],
         ),
         migrations.CreateModel(
@@ -245,9 +245,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="item",
             index=models.Index(
-                condition=models.Q(("carded_version__lt", models.F("version"))),
+                condition=models.Q(("card_version__lt", models.F("version"))),
                 fields=["id"],
-                name="item_dirty",
+                name="item_stale_card",
             ),
         ),
         migrations.AddConstraint(

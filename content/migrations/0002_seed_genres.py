@@ -3,7 +3,7 @@
 import django.core.validators
 from django.db import migrations, models
 
-from content.genres import fold
+from content.genres import normalize
 
 # Name, slug, TMDB ids, other spellings. Every name and slug is a spelling of its own.
 GENRES = [
@@ -52,7 +52,7 @@ def seed(apps, schema_editor):
     number_model = apps.get_model("content", "GenreTmdbId")
     for name, slug, numbers, spellings in GENRES:
         genre, _ = genre_model.objects.get_or_create(slug=slug, defaults={"name": name, "reviewed": True})
-        for key in {fold(spelling) for spelling in (name, slug, *spellings)}:
+        for key in {normalize(spelling) for spelling in (name, slug, *spellings)}:
             alias_model.objects.get_or_create(key=key, defaults={"genre": genre})
         for number in numbers:
             number_model.objects.get_or_create(tmdb_id=number, defaults={"genre": genre})

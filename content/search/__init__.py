@@ -19,9 +19,9 @@ from types import ModuleType
 from django.db import connection
 
 from content.search import postgresql, sqlite
-from content.search.words import words_of
+from content.search.words import split_words
 
-__all__ = ["find", "words_of"]
+__all__ = ["find", "split_words"]
 
 
 def find(words: list[str], *, media_type: str | None, limit: int) -> list[str]:
@@ -32,8 +32,8 @@ def find(words: list[str], *, media_type: str | None, limit: int) -> list[str]:
     if not words:
         return []
     engine = _engine()
-    found: list[str] = engine.with_words(words, media_type=media_type, limit=limit)
-    return found or engine.spelt_alike(" ".join(words), media_type=media_type, limit=limit)
+    found: list[str] = engine.match_words(words, media_type=media_type, limit=limit)
+    return found or engine.match_similar_titles(" ".join(words), media_type=media_type, limit=limit)
 
 
 def _engine() -> ModuleType:

@@ -24,7 +24,7 @@ _WORDS: Final = """
 """
 
 # pg_trgm's own thresholds: 0.3 for `%` (the whole title), 0.6 for `<%` (some words of it).
-_ALIKE: Final = """
+_SIMILAR: Final = """
     SELECT i.id
     FROM content_item i
     WHERE (i.title %% %(text)s OR %(text)s <%% i.title) AND i.status = 'published'
@@ -35,7 +35,7 @@ _ALIKE: Final = """
 """
 
 
-def with_words(words: list[str], *, media_type: str | None, limit: int) -> list[str]:
+def match_words(words: list[str], *, media_type: str | None, limit: int) -> list[str]:
     query = " & ".join(f"'{word}'" for word in words) + ":*"
     return _ids(
         _WORDS,
@@ -49,8 +49,8 @@ def with_words(words: list[str], *, media_type: str | None, limit: int) -> list[
     )
 
 
-def spelt_alike(text: str, *, media_type: str | None, limit: int) -> list[str]:
-    return _ids(_ALIKE, {"text": text, "media_type": media_type, "limit": limit})
+def match_similar_titles(text: str, *, media_type: str | None, limit: int) -> list[str]:
+    return _ids(_SIMILAR, {"text": text, "media_type": media_type, "limit": limit})
 
 
 def _ids(sql: str, arguments: dict[str, str | int | None]) -> list[str]:

@@ -1,6 +1,6 @@
 """Search in SQLite: two FTS5 tables, of words and of trigrams, kept by triggers on the items.
 
-`ensure` runs after every `migrate`, not as a migration: when Django alters a table of
+`ensure_search_tables` runs after every `migrate`, not as a migration: when Django alters a table of
 SQLite it copies it, and drops the triggers with the old one.
 """
 
@@ -11,10 +11,10 @@ from typing import Final
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from content.search.words import words_of
+from content.search.words import split_words
 
-ALIKE: Final = 0.5  # share of the query's trigrams that a title must have
-_ALIKE_CANDIDATES: Final = 50
+MIN_SIMILARITY: Final = 0.5  # share of the query's trigrams that a title must have
+_SIMILAR_CANDIDATES: Final = 50
 
 _TABLES: Final = (
     # Items have no whole number of their own, and a rowid of theirs would not survive VACUUM.
@@ -26,7 +26,7 @@ _TABLES: Final = (
 )
 
 
-def _joined(text: str) -> str:
+def _without_apostrophes_sql(text: str) -> str:
     """`Schindler's` is two words and also, less heavily, the one that many type; `d'Amélie` should be two."""
     joined = text
     for apostrophe in ("''", "\u2018", "\u2019", "\u02bc"):
@@ -34,17 +34,17 @@ def _joined(text: str) -> str:
     return f"iif({text} = {joined}, '', {joined})"
 
 
-def _texts(row: str) -> str:
+def _indexed_text_sql(row: str) -> str:
     year = f"coalesce(substr({row}.release_date, 1, 4), {row}.release_year, '')"
     names = f"coalesce({row}.video_name, '') || ' ' || {row}.content_type || ' ' || {year}"
-    return f"{row}.title, {names} || ' ' || {_joined(f'{row}.title')}, {row}.overview"
+    return f"{row}.title, {names} || ' ' || {_without_apostrophes_sql(f'{row}.title')}, {row}.overview"
 
 
 _DOC_OF: Final = "(SELECT doc FROM search_doc WHERE item = {row}.id)"
 _ADD: Final = f"""
     INSERT INTO search_doc (item) VALUES (new.id);
     INSERT INTO search_words (rowid, title, names, overview)
-        SELECT {_DOC_OF.format(row="new")}, {_texts("new")};
+        SELECT {_DOC_OF.format(row="new")}, {_indexed_text_sql("new")};
     INSERT INTO search_trigrams (rowid, title) SELECT {_DOC_OF.format(row="new")}, new.title;
 """
 _REMOVE: Final = f"""
@@ -67,7 +67,7 @@ _FILL: Final = (
     "DELETE FROM search_doc",
     "INSERT INTO search_doc (item) SELECT id FROM content_item",
     f"""INSERT INTO search_words (rowid, title, names, overview)
-        SELECT doc, {_texts("i")} FROM search_doc JOIN content_item i ON i.id = item""",
+        SELECT doc, {_indexed_text_sql("i")} FROM search_doc JOIN content_item i ON i.id = item""",
     """INSERT INTO search_trigrams (rowid, title)
         SELECT doc, i.title FROM search_doc JOIN content_item i ON i.id = item""",
 )
@@ -84,16 +84,16 @@ _WORDS: Final = f"""
              i.id
     LIMIT %(limit)s
 """
-_NEAR: Final = f"""
+_SIMILAR: Final = f"""
     SELECT i.id, i.title
     FROM search_trigrams JOIN search_doc ON doc = search_trigrams.rowid JOIN content_item i ON i.id = item
     WHERE search_trigrams MATCH %(query)s AND {_SCOPE}
     ORDER BY bm25(search_trigrams), i.popularity DESC, i.id
-    LIMIT {_ALIKE_CANDIDATES}
+    LIMIT {_SIMILAR_CANDIDATES}
 """
 
 
-def ensure(database: BaseDatabaseWrapper) -> bool:
+def ensure_search_tables(database: BaseDatabaseWrapper) -> bool:
     """Make what is missing of tables and triggers and fill them; returns whether anything was.
 
     Does nothing on another database or before the items' table exists. Cost: 1 SQL query when all is there.
@@ -112,28 +112,28 @@ def ensure(database: BaseDatabaseWrapper) -> bool:
     return True
 
 
-def with_words(words: list[str], *, media_type: str | None, limit: int) -> list[str]:
+def match_words(words: list[str], *, media_type: str | None, limit: int) -> list[str]:
     query = " ".join(f'"{word}"' for word in words) + "*"
     rows = _rows(_WORDS, {"query": query, "text": " ".join(words), "media_type": media_type, "limit": limit})
     return [row[0] for row in rows]
 
 
-def spelt_alike(text: str, *, media_type: str | None, limit: int) -> list[str]:
+def match_similar_titles(text: str, *, media_type: str | None, limit: int) -> list[str]:
     wanted = _trigrams(text)
     # The index knows only trigrams of the text itself, not of its ends.
     inner = sorted(t for t in wanted if " " not in t)
     if not inner:
         return []
     query = " OR ".join(f'"{trigram}"' for trigram in inner)
-    rows = _rows(_NEAR, {"query": query, "media_type": media_type})
+    rows = _rows(_SIMILAR, {"query": query, "media_type": media_type})
     shares = [(len(wanted & _trigrams(title)) / len(wanted), item_id) for item_id, title in rows]
-    alike = sorted((s for s in shares if s[0] >= ALIKE), key=lambda s: -s[0])
+    alike = sorted((s for s in shares if s[0] >= MIN_SIMILARITY), key=lambda s: -s[0])
     return [item_id for _, item_id in alike[:limit]]
 
 
 def _trigrams(text: str) -> set[str]:
     """As PostgreSQL's pg_trgm cuts them: each word with two blanks before it and one behind."""
-    padded = (f"  {word} " for word in words_of(text.casefold()))
+    padded = (f"  {word} " for word in split_words(text.casefold()))
     return {word[i : i + 3] for word in padded for i in range(len(word) - 2)}
 
 

@@ -3,7 +3,7 @@
 import unicodedata
 
 
-def words_of(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Letters, digits and their marks only, so that none can be syntax anywhere; all else separates."""
     composed = unicodedata.normalize("NFC", text)
     spaced = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in composed)

@@ -6,18 +6,18 @@ from typing import Any, Final, NamedTuple
 from django.db import connection, transaction
 from django.db.models import F, Prefetch, QuerySet
 
-from content import cards, keys
+from content import card_format, keys
 from content.models import Item, ItemGenre
 from content.services import titles
 from content.types import Facts
 from core.redis.client import cache_redis
 from core.redis.script import Script
 
-BATCH = 500
-UNKNOWN_SECONDS = 30  # how long an id that the catalogue does not know is remembered as such
+BATCH_SIZE = 500
+MISSING_ITEM_TTL = 30  # how long an id that the catalogue does not know is remembered as such
 
 # One statement for many rows: versions drift apart, and an UPDATE for each is a round trip for each.
-_CARDED: Final = "UPDATE content_item SET carded_version = %s WHERE id = %s AND carded_version < %s"
+_SET_CARD_VERSION: Final = "UPDATE content_item SET card_version = %s WHERE id = %s AND card_version < %s"
 
 # KEYS: card, facts. ARGV: version, card, facts, ttl. An older or equal version gives way.
 _WRITE = Script("""
@@ -30,7 +30,7 @@ return 1
 """)
 
 
-class Rendered(NamedTuple):
+class RenderedItem(NamedTuple):
     """An item as Redis is to hold it; both parts are empty when it is not published."""
 
     version: int
@@ -38,72 +38,76 @@ class Rendered(NamedTuple):
     facts: bytes
 
 
-UNKNOWN = Rendered(0, cards.NOTHING, cards.NOTHING)
+MISSING_ITEM = RenderedItem(0, card_format.TOMBSTONE, card_format.TOMBSTONE)
 
 
-def read(ids: Sequence[str]) -> list[bytes | None]:
+def get_cards(ids: Sequence[str]) -> list[bytes | None]:
     """The cards of these items in this order; None where an item is not published.
 
     Cost: 1 wait. For cards that Redis does not hold: 2 SQL queries and the waits of one write more.
     """
     found = _read([keys.CARD.name(item=i) for i in ids], ids)
-    return [(cards.opened(value) if isinstance(value, bytes) else value.card) or None for value in found]
+    return [
+        (card_format.opened(value) if isinstance(value, bytes) else value.card) or None for value in found
+    ]
 
 
-def read_facts(ids: Sequence[str]) -> dict[str, Facts]:
-    """The facts of those of these items that are published. Cost: as `read`."""
+def get_facts(ids: Sequence[str]) -> dict[str, Facts]:
+    """The facts of those of these items that are published. Cost: as `get_cards`."""
     found = _read([keys.FACTS.name(item=i) for i in ids], ids)
-    payloads = (cards.opened(value) if isinstance(value, bytes) else value.facts for value in found)
+    payloads = (card_format.opened(value) if isinstance(value, bytes) else value.facts for value in found)
     return {
-        item_id: cards.unpack_facts(item_id, payload)
+        item_id: card_format.unpack_facts(item_id, payload)
         for item_id, payload in zip(ids, payloads, strict=True)
         if payload
     }
 
 
-def write(ids: Sequence[str]) -> int:
+def write_cards(ids: Sequence[str]) -> int:
     """Render these items anew from SQL; returns how many were written.
 
     Batches of 500: 2 SQL queries, one pipeline and one SQL update each. Unpublished items
     get a tombstone. Raises core.redis.client.UNAVAILABLE; what was not written stays dirty.
     """
-    return sum(_write_batch(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
+    return sum(_write_batch(ids[start : start + BATCH_SIZE]) for start in range(0, len(ids), BATCH_SIZE))
 
 
-def forget(ids: Iterable[str]) -> None:
+def delete_cards(ids: Iterable[str]) -> None:
     """Drop the cards and facts of items that are deleted, not only unpublished. Cost: 1 wait."""
     names = [key.name(item=item_id) for item_id in ids for key in (keys.CARD, keys.FACTS)]
     if names:
         cache_redis().unlink(*names)
 
 
-def sweep(*, limit: int = 20 * BATCH) -> int:
+def write_stale_cards(*, limit: int = 20 * BATCH_SIZE) -> int:
     """Write the cards that a dying process or a missing Redis left behind; returns how many."""
     written = 0
     while written < limit:
         dirty = dict(
-            Item.objects.filter(carded_version__lt=F("version")).values_list("id", "title_key")[:BATCH]
+            Item.objects.filter(card_version__lt=F("version")).values_list("id", "title_key")[:BATCH_SIZE]
         )
         if not dirty:
             break
         # Whoever left the card behind may have left the title's list behind too.
-        titles.forget(dirty.values())
-        written += write(list(dirty))
+        titles.invalidate(dirty.values())
+        written += write_cards(list(dirty))
     return written
 
 
-def rebuild() -> Iterator[int]:
+def rebuild_cards() -> Iterator[int]:
     """Write every card of the catalogue anew, yielding how many so far; a batch in memory at a time."""
     done = 0
     last = ""
-    while batch := list(Item.objects.filter(id__gt=last).order_by("id").values_list("id", flat=True)[:BATCH]):
-        write(batch)
+    while batch := list(
+        Item.objects.filter(id__gt=last).order_by("id").values_list("id", flat=True)[:BATCH_SIZE]
+    ):
+        write_cards(batch)
         last = batch[-1]
         done += len(batch)
         yield done
 
 
-def _read(names: list[str], ids: Sequence[str]) -> list[bytes | Rendered]:
+def _read(names: list[str], ids: Sequence[str]) -> list[bytes | RenderedItem]:
     """What Redis holds under these names, or what SQL says where it holds nothing."""
     if not names:
         return []
@@ -111,45 +115,49 @@ def _read(names: list[str], ids: Sequence[str]) -> list[bytes | Rendered]:
     missing = [item_id for item_id, value in zip(ids, values, strict=True) if value is None]
     if not missing:
         return values
-    loaded: dict[str, Rendered] = {}
-    for start in range(0, len(missing), BATCH):
-        loaded.update(_put(missing[start : start + BATCH]))
+    loaded: dict[str, RenderedItem] = {}
+    for start in range(0, len(missing), BATCH_SIZE):
+        loaded.update(_render_and_cache(missing[start : start + BATCH_SIZE]))
     return [loaded[i] if value is None else value for i, value in zip(ids, values, strict=True)]
 
 
 def _write_batch(ids: Sequence[str]) -> int:
-    versions = [(r.version, item_id) for item_id, r in _put(ids).items() if r is not UNKNOWN]
+    versions = [
+        (r.version, item_id) for item_id, r in _render_and_cache(ids).items() if r is not MISSING_ITEM
+    ]
     # Only up to the version that was rendered: a change that came between stays dirty.
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.executemany(_CARDED, [(version, item_id, version) for version, item_id in versions])
+        cursor.executemany(_SET_CARD_VERSION, [(version, item_id, version) for version, item_id in versions])
     return len(versions)
 
 
-def _put(ids: Sequence[str]) -> dict[str, Rendered]:
+def _render_and_cache(ids: Sequence[str]) -> dict[str, RenderedItem]:
     """Render these ids from SQL into Redis, unless it holds newer; ids unknown to SQL are marked so."""
-    rendered = dict.fromkeys(ids, UNKNOWN)
+    rendered = dict.fromkeys(ids, MISSING_ITEM)
     rendered.update((item.id, _render(item)) for item in _renderable(Item.objects.filter(id__in=ids)))
     pipe = cache_redis().pipeline()
     for item_id, value in rendered.items():
-        _queue(pipe, item_id, value, ttl=UNKNOWN_SECONDS if value is UNKNOWN else keys.CARD.ttl or 0)
+        _queue(pipe, item_id, value, ttl=MISSING_ITEM_TTL if value is MISSING_ITEM else keys.CARD.ttl or 0)
     pipe.execute()
     return rendered
 
 
-def _render(item: Item) -> Rendered:
+def _render(item: Item) -> RenderedItem:
     if item.status != Item.Status.PUBLISHED:
-        return Rendered(item.version, cards.NOTHING, cards.NOTHING)
-    return Rendered(item.version, cards.card(item), cards.pack_facts(cards.facts(item)))
+        return RenderedItem(item.version, card_format.TOMBSTONE, card_format.TOMBSTONE)
+    return RenderedItem(
+        item.version, card_format.render_card(item), card_format.pack_facts(card_format.make_facts(item))
+    )
 
 
-def _queue(pipe: Any, item_id: str, value: Rendered, *, ttl: int) -> None:
+def _queue(pipe: Any, item_id: str, value: RenderedItem, *, ttl: int) -> None:
     _WRITE.run(
         pipe,
         keys=[keys.CARD.name(item=item_id), keys.FACTS.name(item=item_id)],
         args=[
             value.version,
-            cards.sealed(value.version, value.card),
-            cards.sealed(value.version, value.facts),
+            card_format.sealed(value.version, value.card),
+            card_format.sealed(value.version, value.facts),
             ttl,
         ],
     )

@@ -16,7 +16,7 @@ from core.sql.commit import after_commit
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 2_000  # cards written while staff wait; beat's sweep writes the rest
+MAX_CARDS_WHILE_WAITING = 2_000  # cards written while staff wait; beat's sweep writes the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,19 @@ class Overview:
     published: int
     draft: int
     archived: int
-    waiting_cards: int
-    waiting_genres: int
+    stale_cards: int
+    unreviewed_genres: int
 
 
-def overview() -> Overview:
+def get_overview() -> Overview:
     """The catalogue in numbers, for staff. Cost: 3 SQL."""
     numbers = dict(Item.objects.order_by().values_list("status").annotate(number=Count("id")))
     return Overview(
         published=numbers.get("published", 0),
         draft=numbers.get("draft", 0),
         archived=numbers.get("archived", 0),
-        waiting_cards=Item.objects.filter(carded_version__lt=F("version")).count(),
-        waiting_genres=Genre.objects.filter(reviewed=False).count(),
+        stale_cards=Item.objects.filter(card_version__lt=F("version")).count(),
+        unreviewed_genres=Genre.objects.filter(reviewed=False).count(),
     )
 
 
@@ -63,15 +63,15 @@ def merge(genre_ids: Sequence[int], *, into: int, now: datetime) -> int:
             GenreTmdbId.objects.filter(genre=genre).update(genre=target)
             genre.delete()
         ids = sorted(changed)
-        for start in range(0, len(ids), cards.BATCH):
-            _card_again(Item.objects.filter(id__in=ids[start : start + cards.BATCH]), now=now)
+        for start in range(0, len(ids), cards.BATCH_SIZE):
+            _make_cards_stale(Item.objects.filter(id__in=ids[start : start + cards.BATCH_SIZE]), now=now)
     return len(changed)
 
 
-def renamed(genre: Genre, *, now: datetime) -> None:
+def queue_cards_of_genre(genre: Genre, *, now: datetime) -> None:
     """Call in the transaction that gives a genre another name: its items' cards show it. Cost: 1 SQL, cards."""
     links = ItemGenre.objects.filter(genre=genre)
-    _card_again(Item.objects.filter(id__in=links.values("item")), now=now)
+    _make_cards_stale(Item.objects.filter(id__in=links.values("item")), now=now)
 
 
 def _move_items(genre: Genre, target: Genre) -> None:
@@ -83,14 +83,14 @@ def _move_items(genre: Genre, target: Genre) -> None:
     theirs.update(genre=target)
 
 
-def _card_again(items: QuerySet[Item], *, now: datetime) -> None:
+def _make_cards_stale(items: QuerySet[Item], *, now: datetime) -> None:
     """Make items dirty and, after commit, write what staff can be made to wait for."""
     items.update(version=F("version") + 1, updated_at=now)
-    after_commit(_sweep)
+    after_commit(_write_stale_cards)
 
 
-def _sweep() -> None:
+def _write_stale_cards() -> None:
     try:
-        cards.sweep(limit=AT_ONCE)
+        cards.write_stale_cards(limit=MAX_CARDS_WHILE_WAITING)
     except REDIS_UNAVAILABLE:
         logger.warning("the cards of a genre's items wait for Redis")

@@ -8,24 +8,24 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.text import slugify
 
-from content.genres import fold
+from content.genres import normalize
 from content.models import Genre, GenreAlias, GenreTmdbId
 from content.services import cards, titles
 
-MAX_NAME: Final = 64
+MAX_NAME_LENGTH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
+class GenreMention:
     """A genre as a file speaks of it: by TMDB's number, by name, or by both; never by neither."""
 
-    number: int | None = None
+    tmdb_id: int | None = None
     name: str | None = None
 
 
-def find(names: Iterable[str | int]) -> dict[str | int, str]:
+def get_slugs(names: Iterable[str | int]) -> dict[str | int, str]:
     """The slugs of those of these names, aliases or TMDB ids that are known. Cost: at most 2 SQL."""
-    folded = {name: fold(str(name)) for name in names}
+    folded = {name: normalize(str(name)) for name in names}
     spelt = GenreAlias.objects.filter(key__in=set(folded.values()))
     slugs = dict(spelt.values_list("key", "genre__slug"))
     unspelt = {key: int(key) for key in folded.values() if key not in slugs and _is_number(key)}
@@ -36,12 +36,12 @@ def find(names: Iterable[str | int]) -> dict[str | int, str]:
     return {name: slugs[key] for name, key in folded.items() if key in slugs}
 
 
-def resolve(name: str) -> Genre:
+def ensure_genre(name: str) -> Genre:
     """The genre of this name, made (unreviewed, for staff's queue) if there is none.
 
     Raises ValueError for a name without a letter or digit or longer than 64 characters. Cost: 1 SQL if known.
     """
-    name, key = checked(name)
+    name, key = clean_name(name)
     alias = GenreAlias.objects.select_related("genre").filter(key=key).first()
     if alias is not None:
         return alias.genre
@@ -49,33 +49,33 @@ def resolve(name: str) -> Genre:
         number = GenreTmdbId.objects.select_related("genre").filter(tmdb_id=int(key)).first()
         if number is not None:
             return number.genre
-    return _make(name, key)
+    return _create(name, key)
 
 
-def checked(name: str) -> tuple[str, str]:
+def clean_name(name: str) -> tuple[str, str]:
     """The name with its blanks tidied, and its folded form. Raises ValueError for what names no genre."""
     tidy = " ".join(name.split())
-    key = fold(tidy)
-    if not key or max(len(tidy), len(key)) > MAX_NAME or "\0" in tidy:
+    key = normalize(tidy)
+    if not key or max(len(tidy), len(key)) > MAX_NAME_LENGTH or "\0" in tidy:
         raise ValueError(f"not a genre: {name[:80]!r}")
     return tidy, key
 
 
-def names() -> dict[str, str]:
+def get_names_by_slug() -> dict[str, str]:
     """Every genre's name by slug, for reasons and staff. Cost: 1 SQL; some hundred rows at most."""
     return dict(Genre.objects.values_list("slug", "name"))
 
 
-class Book:
+class GenreResolver:
     """Every spelling in memory while an import runs: no SQL but for a genre that is new.
 
-    With `make=False` nothing is written: a new genre gets a number below zero that no row has.
-    `made` lists the names of the new ones.
+    With `create=False` nothing is written: a new genre gets a number below zero that no row has.
+    `new_names` lists the names of the new ones.
     """
 
-    def __init__(self, *, make: bool) -> None:
-        self._make = make
-        self.made: list[str] = []
+    def __init__(self, *, create: bool) -> None:
+        self._create = create
+        self.new_names: list[str] = []
         self.reload()
 
     def reload(self) -> None:
@@ -83,30 +83,30 @@ class Book:
         self._numbers = dict(GenreTmdbId.objects.values_list("tmdb_id", "genre_id"))
         self._keys = dict(GenreAlias.objects.values_list("key", "genre_id"))
 
-    def pk(self, mention: Mention) -> int:
+    def get_pk(self, mention: GenreMention) -> int:
         """The genre's primary key. TMDB's number says more than its name, which may be in any language.
 
-        Raises ValueError as `resolve` does.
+        Raises ValueError as `ensure_genre` does.
         """
-        if mention.number in self._numbers:
-            return self._numbers[mention.number]
-        name, key = checked(str(mention.number) if mention.name is None else mention.name)
+        if mention.tmdb_id in self._numbers:
+            return self._numbers[mention.tmdb_id]
+        name, key = clean_name(str(mention.tmdb_id) if mention.name is None else mention.name)
         if key not in self._keys:
-            self._keys[key] = self._learn(name, key)
+            self._keys[key] = self._add(name, key)
         return self._keys[key]
 
-    def _learn(self, name: str, key: str) -> int:
+    def _add(self, name: str, key: str) -> int:
         if _is_number(key) and int(key) in self._numbers:
             return self._numbers[int(key)]
-        self.made.append(name)
-        return resolve(name).pk if self._make else -len(self.made)
+        self.new_names.append(name)
+        return ensure_genre(name).pk if self._create else -len(self.new_names)
 
 
 def _is_number(key: str) -> bool:
     return key.isascii() and key.isdigit() and len(key) <= 9
 
 
-def _make(name: str, key: str) -> Genre:
+def _create(name: str, key: str) -> Genre:
     same = Q(slug=_slug(name, key)) | Q(name=name)
     try:
         with transaction.atomic():
@@ -123,11 +123,11 @@ def _make(name: str, key: str) -> Genre:
 def _slug(name: str, key: str) -> str:
     """In ASCII if that loses nothing, else in the name's own letters: no two genres share one."""
     candidates = (slugify(name), slugify(name, allow_unicode=True))
-    return next((slug for slug in candidates if fold(slug) == key and len(slug) <= MAX_NAME), key)
+    return next((slug for slug in candidates if normalize(slug) == key and len(slug) <= MAX_NAME_LENGTH), key)
 
 
-def of_titles(keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def get_slugs_of_titles(keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The slugs of each title's first item, the primary one first; titles without one are left out. Cost: 2 waits."""
-    first = {title: ids[0] for title, ids in titles.items_of(keys).items() if ids}
-    facts = cards.read_facts(list(first.values()))
+    first = {title: ids[0] for title, ids in titles.get_items(keys).items() if ids}
+    facts = cards.get_facts(list(first.values()))
     return {title: facts[item].genres for title, item in first.items() if item in facts}

@@ -26,7 +26,7 @@ _SET_COUNTS: Final = (
 )
 
 
-def stamp(item: Item) -> None:
+def raise_version(item: Item) -> None:
     """Before a save: raise the version and date the first publishing."""
     if not item._state.adding:
         item.version = F("version") + 1  # in SQL, so that two savers never share one
@@ -34,32 +34,32 @@ def stamp(item: Item) -> None:
         item.published_at = timezone.now()
 
 
-def changed(ids: Sequence[str], *, titles: Sequence[str]) -> None:
+def queue_card_updates(ids: Sequence[str], *, titles: Sequence[str]) -> None:
     """Call in the transaction that changed these items: their cards follow after commit.
 
     Nothing is lost when that fails or the process dies first: the items stay dirty
-    (`carded_version < version`) and `content.tasks.sweep_cards` takes them up.
+    (`card_version < version`) and `content.tasks.sweep_cards` takes them up.
     """
-    after_commit(_follow, list(ids), list(titles))
+    after_commit(_update_cards, list(ids), list(titles))
 
 
-def _follow(ids: list[str], title_keys: list[str]) -> None:
+def _update_cards(ids: list[str], title_keys: list[str]) -> None:
     try:
-        titles.forget(title_keys)
-        cards.write(ids)
+        titles.invalidate(title_keys)
+        cards.write_cards(ids)
     except REDIS_UNAVAILABLE:
         logger.warning("cards of %d items wait for Redis", len(ids))
 
 
-def deleted(item: Item) -> None:
+def queue_card_removal(item: Item) -> None:
     """Call in the transaction that deletes an item, for shells and tests: staff archive instead."""
-    after_commit(_drop, item.id, item.title_key)
+    after_commit(_remove_cards, item.id, item.title_key)
 
 
-def _drop(item_id: str, title_key: str) -> None:
+def _remove_cards(item_id: str, title_key: str) -> None:
     try:
-        titles.forget([title_key])
-        cards.forget([item_id])
+        titles.invalidate([title_key])
+        cards.delete_cards([item_id])
     except REDIS_UNAVAILABLE:
         logger.warning("the card of deleted item %s stays until it expires", item_id)
 
@@ -67,29 +67,29 @@ def _drop(item_id: str, title_key: str) -> None:
 def set_status(ids: Sequence[str], status: Item.Status, *, now: datetime) -> int:
     """Publish, unpublish (draft) or archive; returns how many changed.
 
-    Cost: 3 SQL per 500 ids, and after commit what their cards cost (see `cards.write`).
+    Cost: 3 SQL per 500 ids, and after commit what their cards cost (see `cards.write_cards`).
     """
     changes: dict[str, Any] = {"status": status}
     if status == Item.Status.PUBLISHED:
         changes["published_at"] = Coalesce("published_at", Value(now))
-    return _set(ids, ~Q(status=status), changes, now=now)
+    return _update_items(ids, ~Q(status=status), changes, now=now)
 
 
 def set_boost(ids: Sequence[str], boost: int, *, now: datetime) -> int:
     """Set what indexes feel at their next rebuild; returns how many changed. Cost: as `set_status`."""
-    return _set(ids, ~Q(staff_boost=boost), {"staff_boost": boost}, now=now)
+    return _update_items(ids, ~Q(staff_boost=boost), {"staff_boost": boost}, now=now)
 
 
-def _set(ids: Sequence[str], differs: Q, changes: dict[str, Any], *, now: datetime) -> int:
+def _update_items(ids: Sequence[str], differs: Q, changes: dict[str, Any], *, now: datetime) -> int:
     total = 0
     with transaction.atomic():
-        for start in range(0, len(ids), cards.BATCH):
-            batch = Item.objects.filter(differs, id__in=ids[start : start + cards.BATCH])
+        for start in range(0, len(ids), cards.BATCH_SIZE):
+            batch = Item.objects.filter(differs, id__in=ids[start : start + cards.BATCH_SIZE])
             rows = dict(batch.select_for_update().values_list("id", "title_key"))
             if rows:
                 items = Item.objects.filter(id__in=rows)
                 items.update(**changes, version=F("version") + 1, updated_at=now)
-                changed(list(rows), titles=list(rows.values()))
+                queue_card_updates(list(rows), titles=list(rows.values()))
             total += len(rows)
     return total
 
@@ -103,20 +103,20 @@ def set_counts(counts: Mapping[str, Counts]) -> int:
     there = Item.objects.filter(id__in=listed(counts))
     columns = there.values_list("id", "like_count", "view_count", "share_count")
     differ = [item_id for item_id, *told in columns if counts[item_id] != tuple(told)]
-    for start in range(0, len(differ), cards.BATCH):
-        batch = differ[start : start + cards.BATCH]
+    for start in range(0, len(differ), cards.BATCH_SIZE):
+        batch = differ[start : start + cards.BATCH_SIZE]
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.executemany(_SET_COUNTS, [(*counts[item_id], item_id) for item_id in batch])
-            changed(batch, titles=[])
+            queue_card_updates(batch, titles=[])
     return len(differ)
 
 
-def known(ids: Collection[str]) -> set[str]:
+def get_existing_ids(ids: Collection[str]) -> set[str]:
     """Which of up to 5,000 ids the catalogue has, whatever their status. Cost: 1 SQL."""
     return set(Item.objects.filter(id__in=listed(ids)).values_list("id", flat=True))
 
 
-def popular_ids(limit: int) -> list[str]:
+def get_popular_ids(limit: int) -> list[str]:
     """The head of the catalogue straight from SQL, for when there is no index yet. Cost: 1 SQL."""
     return list(
         Item.objects.filter(status=Item.Status.PUBLISHED, hidden=False)

@@ -7,11 +7,11 @@ from rest_framework import serializers
 from content.types import CONTENT_TYPES, MEDIA_TYPES
 
 
-def _text(**options: Any) -> serializers.CharField:
+def _text_field(**options: Any) -> serializers.CharField:
     return serializers.CharField(required=False, allow_null=True, **options)
 
 
-def _count() -> serializers.IntegerField:
+def _count_field() -> serializers.IntegerField:
     return serializers.IntegerField(required=False, allow_null=True, min_value=0)
 
 
@@ -22,25 +22,25 @@ class WireItem(serializers.Serializer[Any]):
     contentType = serializers.ChoiceField(choices=CONTENT_TYPES)
     source = serializers.CharField(help_text="Where it came from: trending, personalized, friends, search.")  # type: ignore[assignment]
     title = serializers.CharField()
-    tmdbId = _count()
+    tmdbId = _count_field()
     mediaType = serializers.ChoiceField(choices=MEDIA_TYPES, required=False, allow_null=True)
-    overview = _text()
-    posterPath = _text(help_text="A TMDB path, beginning with a slash.")
-    backdropPath = _text(help_text="A TMDB path, beginning with a slash.")
-    youtubeKey = _text()
-    videoName = _text()
-    videoType = _text()
-    thumbnailUrl = _text()
-    imageUrl = _text()
+    overview = _text_field()
+    posterPath = _text_field(help_text="A TMDB path, beginning with a slash.")
+    backdropPath = _text_field(help_text="A TMDB path, beginning with a slash.")
+    youtubeKey = _text_field()
+    videoName = _text_field()
+    videoType = _text_field()
+    thumbnailUrl = _text_field()
+    imageUrl = _text_field()
     releaseDate = serializers.DateField(required=False, allow_null=True)
-    channelTitle = _text()
-    description = _text()
-    feedType = _text()
-    reason = _text(help_text="One short line shown under the item.")
+    channelTitle = _text_field()
+    description = _text_field()
+    feedType = _text_field()
+    reason = _text_field(help_text="One short line shown under the item.")
     voteAverage = serializers.FloatField(required=False, allow_null=True)
     popularity = serializers.FloatField(required=False, allow_null=True)
     score = serializers.FloatField(required=False, allow_null=True)
     genres = serializers.ListField(child=serializers.CharField())
-    likeCount = _count()
-    viewCount = _count()
-    shareCount = _count()
+    likeCount = _count_field()
+    viewCount = _count_field()
+    shareCount = _count_field()

@@ -10,10 +10,10 @@ from content import keys
 from content.models import Item
 from core.redis.client import cache_redis
 
-MAX_ITEMS = 20  # a title's list is cut here: its head stands for it, the rest are its siblings
+MAX_ITEMS_PER_TITLE = 20  # a title's list is cut here: its head stands for it, the rest are its siblings
 
 
-def items_of(title_keys: Sequence[str]) -> dict[str, list[str]]:
+def get_items(title_keys: Sequence[str]) -> dict[str, list[str]]:
     """Each title's published items, newest trailer first, then newest; unknown titles have an empty list.
 
     Cost: 1 wait; for titles not in Redis 1 SQL query and 1 wait more.
@@ -31,20 +31,20 @@ def queue(pipe: Any, title_keys: Sequence[str]) -> None:
 
 
 def take(title_keys: Sequence[str], found: Sequence[bytes | None]) -> dict[str, list[str]]:
-    """What `items_of` answers. Cost: none; for titles not in Redis 1 SQL query and 1 wait."""
+    """What `get_items` returns. Cost: none; for titles not in Redis 1 SQL query and 1 wait."""
     result = {t: orjson.loads(raw) for t, raw in zip(title_keys, found, strict=True) if raw is not None}
     missing = [t for t in title_keys if t not in result]
     if missing:
         loaded = _load(missing)
         pipe = cache_redis().pipeline()
         for title, ids in loaded.items():
-            pipe.set(_key(title), orjson.dumps(ids), ex=keys.TITLE_HEAD.ttl)
+            pipe.set(_key(title), orjson.dumps(ids), ex=keys.TITLE_ITEMS.ttl)
         pipe.execute()
         result.update(loaded)
     return result
 
 
-def forget(title_keys: Iterable[str]) -> None:
+def invalidate(title_keys: Iterable[str]) -> None:
     """Drop titles' lists after a change; the next reader loads them. Cost: 1 wait."""
     names = [_key(t) for t in set(title_keys)]
     if names:
@@ -52,7 +52,7 @@ def forget(title_keys: Iterable[str]) -> None:
 
 
 def _key(title: str) -> str:
-    return keys.TITLE_HEAD.name(title=title)
+    return keys.TITLE_ITEMS.name(title=title)
 
 
 def _load(title_keys: list[str]) -> dict[str, list[str]]:
@@ -66,6 +66,6 @@ def _load(title_keys: list[str]) -> dict[str, list[str]]:
     )
     lists: dict[str, list[str]] = {t: [] for t in title_keys}
     for title, item_id in rows:
-        if len(lists[title]) < MAX_ITEMS:
+        if len(lists[title]) < MAX_ITEMS_PER_TITLE:
             lists[title].append(item_id)
     return lists

@@ -62,4 +62,4 @@ def link(item: Item, genres: Iterable[Genre]) -> None:
 
 
 def _genre(genre: Genre | str | int) -> Genre:
-    return genre if isinstance(genre, Genre) else genre_names.resolve(str(genre))
+    return genre if isinstance(genre, Genre) else genre_names.ensure_genre(str(genre))

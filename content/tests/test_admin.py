@@ -35,7 +35,7 @@ def act(client: Client, page: str, action: str, *ids: Any, **more: Any) -> list[
 
 
 def on_card(item_id: str) -> dict[str, Any] | None:
-    (card,) = cards.read([item_id])
+    (card,) = cards.get_cards([item_id])
     return orjson.loads(card) if card else None
 
 
@@ -62,7 +62,7 @@ class TestItems:
         for action, boost in (("boost", 5), ("bury", -5), ("clear_boost", 0)):
             said = act(staff, ITEMS, action, "a")[-1]
             assert said.startswith("1 item is now")
-            assert cards.read_facts(["a"])["a"].boost == boost
+            assert cards.get_facts(["a"])["a"].staff_boost == boost
 
     def test_nobody_deletes_an_item(self, staff: Client) -> None:
         ItemFactory.create(id="a")
@@ -144,20 +144,20 @@ class TestItems:
 
 class TestGenres:
     def test_the_queue_counts_and_lists_what_an_import_brought(self, staff: Client) -> None:
-        genres.resolve("Space Opera")
+        genres.ensure_genre("Space Opera")
         GenreFactory.create()
         assert b"1 genre</strong>" in staff.get(GENRES).content
         response = staff.get(f"{GENRES}?reviewed__exact=0")
         assert [genre.name for genre in response.context["cl"].result_list] == ["Space Opera"]
 
     def test_reviewing_takes_them_off_the_queue(self, staff: Client) -> None:
-        genre = genres.resolve("Space Opera")
+        genre = genres.ensure_genre("Space Opera")
         assert act(staff, GENRES, "mark_reviewed", genre.pk) == ["1 genre off the queue."]
         assert b"came in with an import and" not in staff.get(GENRES).content
 
     def test_merging_asks_into_which_and_then_moves_everything(self, staff: Client) -> None:
-        target = genres.resolve("Science Fiction")
-        odd = genres.resolve("scifi movies")
+        target = genres.ensure_genre("Science Fiction")
+        odd = genres.ensure_genre("scifi movies")
         ItemFactory.create(id="alien", genres=[odd])
         page = staff.post(GENRES, {"action": "merge_into", "_selected_action": [odd.pk]})
         assert page.status_code == 200
@@ -167,10 +167,10 @@ class TestGenres:
         card = on_card("alien")
         assert card is not None
         assert card["genres"] == ["Science Fiction"]
-        assert genres.resolve("SciFi Movies") == target
+        assert genres.ensure_genre("SciFi Movies") == target
 
     def test_a_new_name_shows_on_cards_and_the_old_one_still_means_it(self, staff: Client) -> None:
-        genre = genres.resolve("Sci Fi")
+        genre = genres.ensure_genre("Sci Fi")
         ItemFactory.create(id="alien", genres=[genre])
         values = {"name": "Science Fiction", "reviewed": "on"}
         for prefix in ("aliases", "tmdb_ids"):
@@ -180,7 +180,7 @@ class TestGenres:
         card = on_card("alien")
         assert card is not None
         assert card["genres"] == ["Science Fiction"]
-        assert genres.resolve("sci-fi") == genres.resolve("science fiction") == genre
+        assert genres.ensure_genre("sci-fi") == genres.ensure_genre("science fiction") == genre
 
     @pytest.mark.parametrize(
         ("spelling", "complaint"), [("Sci-Fi", "a spelling of"), ("?!", "letters or digits")]
@@ -188,7 +188,7 @@ class TestGenres:
     def test_a_spelling_is_not_taken_from_another_genre(
         self, staff: Client, spelling: str, complaint: str
     ) -> None:
-        owner = genres.resolve("SciFi")
+        owner = genres.ensure_genre("SciFi")
         other = GenreFactory.create(name="Other")
         page = reverse("admin:content_genre_change", args=[other.pk])
         values = {
@@ -220,7 +220,7 @@ class TestMerging:
         link(item, [one, two])
         assert curation.merge([one.pk, two.pk], into=target.pk, now=timezone.now()) == 1
         assert [row.genre for row in item.item_genres.all()] == [target]
-        assert {genres.resolve(name) for name in ("One", "TWO", "11", "22")} == {target}
+        assert {genres.ensure_genre(name) for name in ("One", "TWO", "11", "22")} == {target}
 
     def test_into_a_genre_that_is_not_there(self) -> None:
         with pytest.raises(Genre.DoesNotExist):
@@ -230,7 +230,7 @@ class TestMerging:
         ItemFactory.create()
         ItemFactory.create(status=Status.DRAFT)
         Item.objects.filter(status=Status.DRAFT).update(version=9)
-        genres.resolve("Space Opera")
-        numbers = curation.overview()
+        genres.ensure_genre("Space Opera")
+        numbers = curation.get_overview()
         assert (numbers.published, numbers.draft, numbers.archived) == (1, 1, 0)
-        assert (numbers.waiting_cards, numbers.waiting_genres) == (1, 1)
+        assert (numbers.stale_cards, numbers.unreviewed_genres) == (1, 1)

@@ -23,11 +23,11 @@ QueryCounter = Callable[[int], Any]
 
 
 def titles_on_cards(*ids: str) -> list[str | None]:
-    return [None if card is None else orjson.loads(card)["title"] for card in cards.read(ids)]
+    return [None if card is None else orjson.loads(card)["title"] for card in cards.get_cards(ids)]
 
 
 def dirty() -> set[str]:
-    return set(Item.objects.filter(carded_version__lt=F("version")).values_list("id", flat=True))
+    return set(Item.objects.filter(card_version__lt=F("version")).values_list("id", flat=True))
 
 
 def set_silently(item_id: str, **columns: Any) -> None:
@@ -42,19 +42,19 @@ class TestWriting:
         ItemFactory.create(id="heat", title="Heat", genres=["crime", "drama"], staff_boost=3)
         # SQL: none. Redis: one MGET each.
         with django_assert_num_queries(0), count_round_trips() as waits:
-            (card,) = cards.read(["heat"])
-            facts = cards.read_facts(["heat"])["heat"]
+            (card,) = cards.get_cards(["heat"])
+            facts = cards.get_facts(["heat"])["heat"]
         assert waits == ["MGET", "MGET"]
         assert card is not None
         assert orjson.loads(card)["title"] == "Heat"
-        assert (facts.id, facts.genres, facts.boost) == ("heat", ("crime", "drama"), 3)
+        assert (facts.id, facts.genres, facts.staff_boost) == ("heat", ("crime", "drama"), 3)
         assert dirty() == set()
 
     def test_a_card_has_the_wires_keys_and_types_and_no_others(self) -> None:
         ItemFactory.create(
             id="full", title="Full", overview="So it goes.", poster_path="/p.jpg", popularity=1
         )
-        (card,) = cards.read(["full"])
+        (card,) = cards.get_cards(["full"])
         assert card is not None
         body = orjson.loads(card)
         assert set(body) == {
@@ -77,7 +77,7 @@ class TestWriting:
         ItemFactory.create(id="heat", title="Old")
         render = cards._render
 
-        def overtaken(item: Item) -> cards.Rendered:
+        def overtaken(item: Item) -> cards.RenderedItem:
             """The writer has read the item; before it writes, another saves it and writes the newer card."""
             monkeypatch.setattr(cards, "_render", render)
             stale = render(item)
@@ -87,7 +87,7 @@ class TestWriting:
             return stale
 
         monkeypatch.setattr(cards, "_render", overtaken)
-        cards.write(["heat"])
+        cards.write_cards(["heat"])
         assert titles_on_cards("heat") == ["New"]
         assert dirty() == set()
 
@@ -97,12 +97,12 @@ class TestWriting:
         ItemFactory.create(id="heat", title="Old")
         render = cards._render
 
-        def overtaken(item: Item) -> cards.Rendered:
+        def overtaken(item: Item) -> cards.RenderedItem:
             set_silently("heat", title="New")
             return render(item)
 
         monkeypatch.setattr(cards, "_render", overtaken)
-        cards.write(["heat"])
+        cards.write_cards(["heat"])
         assert dirty() == {"heat"}
 
     def test_nothing_is_written_for_a_change_that_is_rolled_back(self) -> None:
@@ -114,10 +114,10 @@ class TestWriting:
         assert titles_on_cards("heat") == ["Heat"]
 
     def test_batches_are_bounded(self) -> None:
-        rows = [Item(id=f"i{n}", title="T", title_key=f"item:i{n}") for n in range(cards.BATCH + 1)]
+        rows = [Item(id=f"i{n}", title="T", title_key=f"item:i{n}") for n in range(cards.BATCH_SIZE + 1)]
         Item.objects.bulk_create(rows)
         with count_round_trips() as waits:
-            assert cards.write([row.id for row in rows]) == cards.BATCH + 1
+            assert cards.write_cards([row.id for row in rows]) == cards.BATCH_SIZE + 1
         assert [wait for wait in waits if wait.startswith("pipeline")] == ["pipeline of 500", "pipeline of 1"]
 
 
@@ -132,7 +132,7 @@ class TestUnpublishing:
         # SQL: none, the tombstone answers.
         with django_assert_num_queries(0):
             assert titles_on_cards("heat") == [None]
-            assert cards.read_facts(["heat"]) == {}
+            assert cards.get_facts(["heat"]) == {}
         assert redis_module.cache_redis().get(keys.CARD.name(item="heat")) == b"2|"
 
     def test_a_slow_writer_of_the_published_item_does_not_bring_it_back(
@@ -142,14 +142,14 @@ class TestUnpublishing:
         redis_module.cache_redis().flushdb()
         render = cards._render
 
-        def overtaken(item: Item) -> cards.Rendered:
+        def overtaken(item: Item) -> cards.RenderedItem:
             monkeypatch.setattr(cards, "_render", render)
             stale = render(item)
             items.set_status(["heat"], Item.Status.DRAFT, now=timezone.now())
             return stale
 
         monkeypatch.setattr(cards, "_render", overtaken)
-        cards.read(["heat"])
+        cards.get_cards(["heat"])
         assert titles_on_cards("heat") == [None]
 
     def test_publishing_again_shows_it_again(self) -> None:
@@ -180,24 +180,24 @@ class TestReadingThrough:
         redis_module.cache_redis().flushdb()
         # SQL: the items, their genres.
         with django_assert_num_queries(2):
-            assert None not in cards.read(ids)
+            assert None not in cards.get_cards(ids)
         with django_assert_num_queries(0):
-            assert None not in cards.read(ids)
-            assert len(cards.read_facts(ids)) == 12
+            assert None not in cards.get_cards(ids)
+            assert len(cards.get_facts(ids)) == 12
 
     def test_an_id_that_nobody_knows_is_asked_of_sql_once(
         self, django_assert_num_queries: QueryCounter
     ) -> None:
         # SQL: the items; there is none whose genres to ask for.
         with django_assert_num_queries(1):
-            assert cards.read(["nobody"]) == [None]
+            assert cards.get_cards(["nobody"]) == [None]
         with django_assert_num_queries(0):
-            assert cards.read(["nobody"]) == [None]
-            assert cards.read_facts(["nobody"]) == {}
-        assert 0 < redis_module.cache_redis().ttl(keys.CARD.name(item="nobody")) <= cards.UNKNOWN_SECONDS
+            assert cards.get_cards(["nobody"]) == [None]
+            assert cards.get_facts(["nobody"]) == {}
+        assert 0 < redis_module.cache_redis().ttl(keys.CARD.name(item="nobody")) <= cards.MISSING_ITEM_TTL
 
     def test_an_id_remembered_as_unknown_shows_as_soon_as_it_is_published(self) -> None:
-        assert cards.read(["heat"]) == [None]
+        assert cards.get_cards(["heat"]) == [None]
         ItemFactory.create(id="heat", title="Heat")
         assert titles_on_cards("heat") == ["Heat"]
 
@@ -212,13 +212,13 @@ class TestReadingThrough:
             queue(*args, **kwargs)
 
         monkeypatch.setattr(cards, "_queue", overtaken)
-        cards.read(["heat"])
+        cards.get_cards(["heat"])
         assert titles_on_cards("heat") == ["Heat"]
 
     def test_nothing_asked_nothing_waited_for(self) -> None:
         with count_round_trips() as waits:
-            assert cards.read([]) == []
-            assert cards.read_facts([]) == {}
+            assert cards.get_cards([]) == []
+            assert cards.get_facts([]) == {}
         assert waits == []
 
 
@@ -236,21 +236,21 @@ class TestSweeping:
     def test_a_clean_catalogue_costs_one_query(self, django_assert_num_queries: QueryCounter) -> None:
         ItemFactory.create()
         with django_assert_num_queries(1), count_round_trips() as waits:
-            assert cards.sweep() == 0
+            assert cards.write_stale_cards() == 0
         assert waits == []
 
     def test_it_stops_at_its_limit_and_goes_on_the_next_time(self) -> None:
-        rows = [Item(id=f"i{n}", title="T", title_key=f"item:i{n}") for n in range(cards.BATCH + 10)]
+        rows = [Item(id=f"i{n}", title="T", title_key=f"item:i{n}") for n in range(cards.BATCH_SIZE + 10)]
         Item.objects.bulk_create(rows)
-        assert cards.sweep(limit=1) == cards.BATCH
-        assert cards.sweep() == 10
+        assert cards.write_stale_cards(limit=1) == cards.BATCH_SIZE
+        assert cards.write_stale_cards() == 10
 
 
 class TestRebuilding:
     def test_every_card_is_written_anew_a_batch_at_a_time(self) -> None:
         ids = [ItemFactory.create().id for _ in range(3)]
         redis_module.cache_redis().flushdb()
-        assert list(cards.rebuild()) == [3]
+        assert list(cards.rebuild_cards()) == [3]
         assert redis_module.cache_redis().exists(*(keys.CARD.name(item=i) for i in ids)) == 3
 
 
@@ -263,10 +263,10 @@ class TestWithoutRedis:
         assert items.set_boost(["heat"], 5, now=timezone.now()) == 1
         assert dirty() == {"heat"}
         with pytest.raises(redis_module.REDIS_UNAVAILABLE):
-            cards.sweep()
+            cards.write_stale_cards()
         redis_server.start()
         redis_module._breakers.clear()  # closed at once instead of in two seconds
-        assert cards.sweep() == 1
+        assert cards.write_stale_cards() == 1
         assert titles_on_cards("heat") == ["New"]
-        assert cards.read_facts(["heat"])["heat"].boost == 5
+        assert cards.get_facts(["heat"])["heat"].staff_boost == 5
         assert dirty() == set()

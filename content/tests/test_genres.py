@@ -3,10 +3,10 @@
 import pytest
 from django.db import IntegrityError
 
-from content.genres import fold
+from content.genres import normalize
 from content.models import Genre, GenreAlias, GenreTmdbId
 from content.services import genres
-from content.services.genres import Book, Mention
+from content.services.genres import GenreMention, GenreResolver
 from content.tests.factories import GenreFactory
 
 pytestmark = pytest.mark.django_db
@@ -25,21 +25,24 @@ TMDB = {
     "name", ["Sci-Fi", "SCIFI", "sci fi", " science   fiction ", "Science-Fiction", "science-fiction", "878"]
 )
 def test_all_spellings_of_science_fiction_are_one_genre(name: str) -> None:
-    assert genres.resolve(name).slug == "science-fiction"
-    assert genres.find([name]) == {name: "science-fiction"}
-    assert Book(make=True).pk(Mention(name=name)) == Genre.objects.get(slug="science-fiction").pk
+    assert genres.ensure_genre(name).slug == "science-fiction"
+    assert genres.get_slugs([name]) == {name: "science-fiction"}
+    assert (
+        GenreResolver(create=True).get_pk(GenreMention(name=name))
+        == Genre.objects.get(slug="science-fiction").pk
+    )
 
 
 def test_every_tmdb_number_is_a_reviewed_genre_of_its_name() -> None:
     numbers = GenreTmdbId.objects.values_list("tmdb_id", "genre__name")
     assert dict(numbers) == TMDB
     assert not Genre.objects.filter(tmdb_ids__isnull=False, reviewed=False).exists()
-    assert len(set(genres.find(TMDB).values())) == len(TMDB)
+    assert len(set(genres.get_slugs(TMDB).values())) == len(TMDB)
 
 
 def test_every_name_and_slug_is_an_alias() -> None:
-    known = genres.find([*genres.names(), *genres.names().values()])
-    for slug, name in genres.names().items():
+    known = genres.get_slugs([*genres.get_names_by_slug(), *genres.get_names_by_slug().values()])
+    for slug, name in genres.get_names_by_slug().items():
         assert known[slug] == known[name] == slug
 
 
@@ -58,80 +61,81 @@ def test_every_name_and_slug_is_an_alias() -> None:
     ],
 )
 def test_common_spellings_are_folded(spelling: str, slug: str) -> None:
-    assert genres.resolve(spelling).slug == slug
+    assert genres.ensure_genre(spelling).slug == slug
 
 
 def test_an_unknown_genre_is_kept_as_its_own_and_waits_for_staff() -> None:
-    made = genres.resolve("Found  Footage")
+    made = genres.ensure_genre("Found  Footage")
     assert (made.slug, made.name, made.reviewed) == ("found-footage", "Found Footage", False)
-    assert genres.resolve("FOUND-FOOTAGE") == made
-    assert genres.find(["found footage", "nothing of the kind"]) == {"found footage": "found-footage"}
+    assert genres.ensure_genre("FOUND-FOOTAGE") == made
+    assert genres.get_slugs(["found footage", "nothing of the kind"]) == {"found footage": "found-footage"}
 
 
 def test_names_in_other_scripts_stay_apart() -> None:
-    one, other = genres.resolve("Драма 2"), genres.resolve("Ужасы 2")
+    one, other = genres.ensure_genre("Драма 2"), genres.ensure_genre("Ужасы 2")
     assert one != other
-    assert genres.resolve("ДРАМА-2") == one
-    assert genres.resolve("Comédie Noire").slug == "comedie-noire"
+    assert genres.ensure_genre("ДРАМА-2") == one
+    assert genres.ensure_genre("Comédie Noire").slug == "comedie-noire"
 
 
 @pytest.mark.parametrize("name", ["", "  ", "???", "x" * 65, "a\0b"])
 def test_what_cannot_be_a_genre_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="not a genre"):
-        genres.resolve(name)
-    assert genres.find(["", "???"]) == {}
+        genres.ensure_genre(name)
+    assert genres.get_slugs(["", "???"]) == {}
 
 
 def test_an_unknown_number_is_kept_under_its_digits() -> None:
-    assert genres.find([4711]) == {}
-    assert genres.resolve("4711").name == "4711"
+    assert genres.get_slugs([4711]) == {}
+    assert genres.ensure_genre("4711").name == "4711"
 
 
 def test_a_genre_that_staff_make_answers_to_its_name_and_slug() -> None:
     GenreFactory.create(name="Heist & Caper", slug="heist")
-    assert genres.find(["heist caper", "HEIST"]) == {"heist caper": "heist", "HEIST": "heist"}
+    assert genres.get_slugs(["heist caper", "HEIST"]) == {"heist caper": "heist", "HEIST": "heist"}
 
 
 def test_a_spelling_that_staff_gave_away_stays_given() -> None:
     horror = Genre.objects.get(slug="horror")
     GenreAlias.objects.create(key="Slasher Film", genre=horror)
-    assert genres.resolve("slasher-film") == horror
+    assert genres.ensure_genre("slasher-film") == horror
     GenreFactory.create(name="Slasher Film", slug="slasher")
-    assert genres.resolve("slasher film") == horror
-    assert genres.resolve("slasher").slug == "slasher"
+    assert genres.ensure_genre("slasher film") == horror
+    assert genres.ensure_genre("slasher").slug == "slasher"
 
 
 def test_a_genre_whose_aliases_are_gone_is_found_again_and_not_doubled() -> None:
     GenreAlias.objects.filter(genre__slug="horror").delete()
-    assert genres.resolve("horror").slug == "horror"
-    assert genres.find(["HORROR"]) == {"HORROR": "horror"}
+    assert genres.ensure_genre("horror").slug == "horror"
+    assert genres.get_slugs(["HORROR"]) == {"HORROR": "horror"}
 
 
 def test_one_spelling_belongs_to_one_genre() -> None:
     with pytest.raises(IntegrityError):
-        GenreAlias.objects.bulk_create([GenreAlias(key=fold("Drama"), genre=GenreFactory.create())])
+        GenreAlias.objects.bulk_create([GenreAlias(key=normalize("Drama"), genre=GenreFactory.create())])
 
 
 def test_the_book_trusts_a_number_before_a_name() -> None:
-    book = Book(make=True)
+    resolver = GenreResolver(create=True)
     assert (
-        book.pk(Mention(number=878, name="Ciencia ficción")) == Genre.objects.get(slug="science-fiction").pk
+        resolver.get_pk(GenreMention(tmdb_id=878, name="Ciencia ficción"))
+        == Genre.objects.get(slug="science-fiction").pk
     )
-    assert book.pk(Mention(number=999_999, name="Drama")) == Genre.objects.get(slug="drama").pk
-    assert book.made == []
+    assert resolver.get_pk(GenreMention(tmdb_id=999_999, name="Drama")) == Genre.objects.get(slug="drama").pk
+    assert resolver.new_names == []
 
 
 def test_the_book_costs_no_query_for_what_it_knows(django_assert_num_queries: object) -> None:
-    book = Book(make=True)
-    made = book.pk(Mention(name="Giallo"))
+    resolver = GenreResolver(create=True)
+    made = resolver.get_pk(GenreMention(name="Giallo"))
     with django_assert_num_queries(0):  # type: ignore[operator]
-        assert book.pk(Mention(name="GIALLO")) == made
-        book.pk(Mention(number=18))
+        assert resolver.get_pk(GenreMention(name="GIALLO")) == made
+        resolver.get_pk(GenreMention(tmdb_id=18))
 
 
 def test_a_book_that_may_not_make_names_what_is_new() -> None:
-    book = Book(make=False)
-    assert book.pk(Mention(name="Giallo")) == book.pk(Mention(name="giallo")) < 0
-    assert book.pk(Mention(name="Spy")) != book.pk(Mention(name="Giallo"))
-    assert book.made == ["Giallo", "Spy"]
+    resolver = GenreResolver(create=False)
+    assert resolver.get_pk(GenreMention(name="Giallo")) == resolver.get_pk(GenreMention(name="giallo")) < 0
+    assert resolver.get_pk(GenreMention(name="Spy")) != resolver.get_pk(GenreMention(name="Giallo"))
+    assert resolver.new_names == ["Giallo", "Spy"]
     assert not Genre.objects.filter(name="Giallo").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError
 
-from content.importing.errors import BadRow, NotWhatItSays
+from content.importing.errors import RejectedRow, UnusableFile
 from content.importing.formats import Row
 from content.importing.sources import Wanted, check
 from content.models import Genre, Item
@@ -82,16 +82,16 @@ def test_a_file_of_another_format_than_named_is_refused(
 ) -> None:
     path = tmp_path / "file"
     path.write_text(content)
-    with pytest.raises(NotWhatItSays, match=reason):
+    with pytest.raises(UnusableFile, match=reason):
         check(path, wanted)
 
 
 def test_folders_missing_files_and_devices_are_named(tmp_path: Path) -> None:
-    with pytest.raises(NotWhatItSays, match="it is a folder"):
+    with pytest.raises(UnusableFile, match="it is a folder"):
         check(tmp_path, "auto")
-    with pytest.raises(NotWhatItSays, match="No such file"):
+    with pytest.raises(UnusableFile, match="No such file"):
         check(tmp_path / "missing.json", "auto")
-    with pytest.raises(NotWhatItSays, match="not a regular file"):
+    with pytest.raises(UnusableFile, match="not a regular file"):
         check(Path("/dev/null"), "auto")
 
 
@@ -145,7 +145,7 @@ def test_broken_json_lines_are_bad_rows_under_their_line_number(tmp_path: Path) 
 def test_json_lines_of_which_none_is_an_object_are_no_json_lines(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("buy\nmilk\n")
-    with pytest.raises(NotWhatItSays, match="none of its lines"):
+    with pytest.raises(UnusableFile, match="none of its lines"):
         check(path, "auto")
 
 
@@ -159,7 +159,7 @@ def test_broken_csv_rows_are_bad_rows_and_the_next_is_read(tmp_path: Path) -> No
     assert isinstance(rows[1], Row)
     assert isinstance(rows[6], Row)
     assert rows[6].columns["title"] == "Two lines"
-    reasons = [str(rows[number]) for number in (2, 3, 4, 5) if isinstance(rows[number], BadRow)]
+    reasons = [str(rows[number]) for number in (2, 3, 4, 5) if isinstance(rows[number], RejectedRow)]
     assert ["CSV" in reasons[0], reasons[1], reasons[2], "limit" in reasons[3]] == [
         True, "2 cells, but the header has 3", "4 cells, but the header has 3", True,
     ]  # fmt: skip
@@ -169,7 +169,7 @@ def test_a_file_that_changes_under_the_import_ends_it_with_a_line(tmp_path: Path
     path = write_json(tmp_path / "a.json", [GOOD])
     source = check(path, "auto")
     path.write_text("[{")
-    with pytest.raises(NotWhatItSays, match=r"a\.json: its JSON is cut off"):
+    with pytest.raises(UnusableFile, match=r"a\.json: its JSON is cut off"):
         list(source.rows())
 
 

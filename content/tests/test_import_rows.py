@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from content.importing import formats
-from content.importing.errors import BadRow
+from content.importing.errors import RejectedRow
 from content.importing.formats import Row
 from content.models import Item
-from content.services.genres import Mention
+from content.services.genres import GenreMention
 from content.tests.importing import GOOD, master_item, read, run, write_csv, write_json
 
 BAD_ROWS: dict[str, tuple[Any, str]] = {
@@ -86,7 +86,7 @@ def test_snake_case_keys_are_taken_and_ours_are_not() -> None:
     assert row == Row(
         "x",
         {"title": "X", "media_type": "tv", "tmdb_id": 1396, "poster_path": "/p.jpg", "content_type": "image"},
-        (Mention(18),),
+        (GenreMention(18),),
     )
 
 
@@ -162,7 +162,7 @@ def test_tables_of_series_are_told_by_their_columns() -> None:
     ],
 )
 def test_a_bad_row_of_a_tmdb_export_says_why(changes: dict[str, str], reason: str) -> None:
-    with pytest.raises(BadRow) as error:
+    with pytest.raises(RejectedRow) as error:
         formats.tmdb({"id": "603", "title": "The Matrix", "genres": "[]", **changes})
     assert reason in str(error.value)
 
@@ -222,7 +222,7 @@ def test_one_page_under_one_title_is_one_film_whatever_the_year() -> None:
 
 @pytest.mark.parametrize("year", [-1, 3000, "2000", 1999.5, True])
 def test_a_wikipedia_film_of_no_year_is_a_bad_row(year: Any) -> None:
-    with pytest.raises(BadRow, match="release_year"):
+    with pytest.raises(RejectedRow, match="release_year"):
         formats.wikipedia({"title": "X", "year": year})
 
 
@@ -258,7 +258,7 @@ def test_whatever_a_master_row_holds_it_is_refused_or_fits_the_database(
 ) -> None:
     try:
         row = formats.master(good | wild)
-    except BadRow:
+    except RejectedRow:
         return
     try:
         Item(id=row.id, title_key="x", **row.columns).clean_fields()
@@ -274,6 +274,6 @@ def test_whatever_a_master_row_holds_it_is_refused_or_fits_the_database(
 def test_whatever_a_tmdb_row_holds_it_is_refused_or_fits_the_database(wild: dict[str, str]) -> None:
     try:
         row = formats.tmdb({"id": "1", "title": "X", **wild})
-    except BadRow:
+    except RejectedRow:
         return
     Item(id=row.id, title_key="x", **row.columns).clean_fields()

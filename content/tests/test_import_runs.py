@@ -218,19 +218,19 @@ def test_an_item_that_somebody_makes_meanwhile_is_updated(
 def test_cards_follow_the_commit_and_titles_are_forgotten(
     tmp_path: Path, report: Path, django_capture_on_commit_callbacks: OnCommit
 ) -> None:
-    assert titles.items_of(["movie:603"]) == {"movie:603": []}
+    assert titles.get_items(["movie:603"]) == {"movie:603": []}
     path = write_json(tmp_path / "a.json", [master_item("a")])
     with django_capture_on_commit_callbacks(execute=True):
         run(path, report=report, publish=True)
-    (card,) = cards.read(["a"])
+    (card,) = cards.get_cards(["a"])
     assert card is not None
     assert b'"genres":["Action","Science Fiction"]' in card
-    assert titles.items_of(["movie:603"]) == {"movie:603": ["a"]}
+    assert titles.get_items(["movie:603"]) == {"movie:603": ["a"]}
     write_json(path, [master_item("a", title="Renamed", tmdbId=604)])
     with django_capture_on_commit_callbacks(execute=True):
         run(path, report=report)
-    assert b'"title":"Renamed"' in (cards.read(["a"])[0] or b"")
-    assert titles.items_of(["movie:603", "movie:604"]) == {"movie:603": [], "movie:604": ["a"]}
+    assert b'"title":"Renamed"' in (cards.get_cards(["a"])[0] or b"")
+    assert titles.get_items(["movie:603", "movie:604"]) == {"movie:603": [], "movie:604": ["a"]}
 
 
 def test_new_drafts_need_no_card(
@@ -239,8 +239,8 @@ def test_new_drafts_need_no_card(
     with django_capture_on_commit_callbacks() as callbacks:
         run(write_json(tmp_path / "a.json", [master_item("a")]), report=report)
     assert callbacks == []
-    assert cards.read(["a"]) == [None]
-    assert cards.sweep() == 0
+    assert cards.get_cards(["a"]) == [None]
+    assert cards.write_stale_cards() == 0
 
 
 def test_without_redis_the_import_goes_through_and_the_sweep_follows(
@@ -257,8 +257,8 @@ def test_without_redis_the_import_goes_through_and_the_sweep_follows(
     assert "cards that wait for Redis: 1" in out
     assert "created 1" in out
     redis_server.start()
-    assert cards.sweep() == 1
-    assert cards.read(["a"]) != [None]
+    assert cards.write_stale_cards() == 1
+    assert cards.get_cards(["a"]) != [None]
 
 
 def test_the_report_has_a_place_of_its_own_and_is_kept_only_when_needed(tmp_path: Path) -> None:
@@ -288,8 +288,8 @@ def test_a_film_of_a_year_counts_as_of_its_middle_and_its_card_claims_no_date(
         run(write_json(tmp_path / "a.json", [film]), report=report, publish=True, format="wikipedia")
     item = Item.objects.get()
     assert (item.release_date, item.release_year) == (None, 2009)
-    assert b'"releaseDate":null' in (cards.read([item.id])[0] or b"")
-    released = cards.read_facts([item.id])[item.id].released
+    assert b'"releaseDate":null' in (cards.get_cards([item.id])[0] or b"")
+    released = cards.get_facts([item.id])[item.id].released_day
     assert released == (datetime(2009, 7, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
 
 
@@ -299,7 +299,7 @@ def test_every_card_is_rebuilt_by_command(redis_server: RedisServer) -> None:
     out = StringIO()
     call_command("rebuild_cards", stdout=out, verbosity=0)
     assert out.getvalue() == "3 cards written\n"
-    assert not Item.objects.filter(carded_version=0).exists()
+    assert not Item.objects.filter(card_version=0).exists()
 
 
 def test_rebuilding_cards_without_redis_says_so(redis_server: RedisServer) -> None:

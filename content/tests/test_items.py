@@ -38,7 +38,7 @@ class TestVersions:
         item.title = "Heat, the film"
         item.save(update_fields=["title"])
         assert (item.version, version("heat")) == (3, 3)
-        assert b"Heat, the film" in (cards.read(["heat"])[0] or b"")
+        assert b"Heat, the film" in (cards.get_cards(["heat"])[0] or b"")
 
     def test_two_who_save_at_once_never_share_one(self) -> None:
         ItemFactory.create(id="heat")
@@ -61,8 +61,8 @@ class TestVersions:
             thread.join()
         assert version("heat") == 21
         item = Item.objects.get(id="heat")
-        assert item.carded_version == 21
-        assert (item.overview or "").encode() in (cards.read(["heat"])[0] or b"")
+        assert item.card_version == 21
+        assert (item.overview or "").encode() in (cards.get_cards(["heat"])[0] or b"")
 
     def test_a_new_item_over_an_id_that_is_taken_is_refused(self) -> None:
         ItemFactory.create(id="heat")
@@ -88,19 +88,19 @@ class TestPublishing:
     def test_many_change_with_a_few_queries_a_batch(
         self, django_assert_max_num_queries: Callable[[int], Any]
     ) -> None:
-        rows = [Item(id=f"i{n}", title="T", title_key=f"item:i{n}") for n in range(cards.BATCH + 1)]
+        rows = [Item(id=f"i{n}", title="T", title_key=f"item:i{n}") for n in range(cards.BATCH_SIZE + 1)]
         Item.objects.bulk_create(rows)
         # Per batch: lock and update, then items and genres (none here) for the cards, and one carded update
         # in a transaction; two batches. BEGIN and COMMIT count with SQLite: 2 x (2 + 3) + 3 x 2 = 16.
         with django_assert_max_num_queries(16):
-            assert items.set_status([row.id for row in rows], PUBLISHED, now=NOW) == cards.BATCH + 1
-        assert Item.objects.filter(status=PUBLISHED, carded_version=2).count() == cards.BATCH + 1
+            assert items.set_status([row.id for row in rows], PUBLISHED, now=NOW) == cards.BATCH_SIZE + 1
+        assert Item.objects.filter(status=PUBLISHED, card_version=2).count() == cards.BATCH_SIZE + 1
 
     def test_boosting_changes_those_that_differ(self) -> None:
         ItemFactory.create(id="a")
         ItemFactory.create(id="b", staff_boost=5)
         assert items.set_boost(["a", "b"], 5, now=NOW) == 1
-        assert cards.read_facts(["a"])["a"].boost == 5
+        assert cards.get_facts(["a"])["a"].staff_boost == 5
         assert (version("a"), version("b")) == (2, 1)
 
     def test_popular_ones_straight_from_sql(self) -> None:
@@ -108,7 +108,7 @@ class TestPublishing:
             ItemFactory.create(id=name, popularity=popularity)
         ItemFactory.create(id="hidden", popularity=99.0, hidden=True)
         ItemFactory.create(id="draft", popularity=99.0, status=DRAFT)
-        assert items.popular_ids(2) == ["also-high", "high"]
+        assert items.get_popular_ids(2) == ["also-high", "high"]
 
 
 class TestCounts:
@@ -116,8 +116,8 @@ class TestCounts:
         before = ItemFactory.create(id="heat").updated_at
         assert items.set_counts({"heat": Counts(3, 70, 0), "nobody": Counts(1, 1, 1)}) == 1
         item = Item.objects.get(id="heat")
-        assert (item.version, item.carded_version, item.updated_at) == (2, 2, before)
-        card = orjson.loads(cards.read(["heat"])[0] or b"")
+        assert (item.version, item.card_version, item.updated_at) == (2, 2, before)
+        card = orjson.loads(cards.get_cards(["heat"])[0] or b"")
         assert (card["likeCount"], card["viewCount"], card["shareCount"]) == (3, 70, 0)
 
     def test_what_tells_so_already_is_not_touched(
@@ -137,7 +137,7 @@ class TestCounts:
     ) -> None:
         rows = [
             Item(id=f"i{n}", title="T", title_key=f"item:i{n}", version=n + 1)
-            for n in range(3 * cards.BATCH // 2)
+            for n in range(3 * cards.BATCH_SIZE // 2)
         ]
         Item.objects.bulk_create(rows)
         counts = {row.id: Counts(1, 2, 3) for row in rows}
@@ -145,38 +145,42 @@ class TestCounts:
         # their versions: 2 x 4 = 8. BEGIN and COMMIT count: two transactions a batch, 2 x 2 x 2 = 8.
         with django_assert_num_queries(1 + 8 + 8):
             assert items.set_counts(counts) == len(rows)
-        assert Item.objects.filter(like_count=1, carded_version=F("version")).count() == len(rows)
+        assert Item.objects.filter(like_count=1, card_version=F("version")).count() == len(rows)
 
     def test_without_redis_they_are_kept_and_the_cards_follow(self, redis_server: RedisServer) -> None:
         ItemFactory.create(id="heat")
         redis_server.stop()
         assert items.set_counts({"heat": Counts(3, 70, 0)}) == 1
         redis_server.start()
-        assert cards.sweep() == 1
-        assert orjson.loads(cards.read(["heat"])[0] or b"")["likeCount"] == 3
+        assert cards.write_stale_cards() == 1
+        assert orjson.loads(cards.get_cards(["heat"])[0] or b"")["likeCount"] == 3
 
 
 class TestKnown:
     def test_an_item_is_known_whatever_its_status(self) -> None:
         for status in Item.Status:
             ItemFactory.create(id=status.value, status=status)
-        assert items.known(["draft", "published", "archived", "nobody"]) == {"draft", "published", "archived"}
-        assert items.known([]) == set()
+        assert items.get_existing_ids(["draft", "published", "archived", "nobody"]) == {
+            "draft",
+            "published",
+            "archived",
+        }
+        assert items.get_existing_ids([]) == set()
 
     def test_thousands_are_asked_for_at_once(self, django_assert_num_queries: Callable[[int], Any]) -> None:
         ItemFactory.create(id="heat")
         asked = ["heat", *(f"nobody-{n}" for n in range(4_999))]
         with django_assert_num_queries(1):
-            assert items.known(asked) == {"heat"}
+            assert items.get_existing_ids(asked) == {"heat"}
 
 
 class TestTitles:
     def test_an_item_moved_to_another_title_leaves_the_old_one(self) -> None:
         item = ItemFactory.create(id="heat", tmdb_id=1)
-        assert titles.items_of(["movie:1", "movie:949"]) == {"movie:1": ["heat"], "movie:949": []}
+        assert titles.get_items(["movie:1", "movie:949"]) == {"movie:1": ["heat"], "movie:949": []}
         item.tmdb_id = 949
         item.save()
-        assert titles.items_of(["movie:1", "movie:949"]) == {"movie:1": [], "movie:949": ["heat"]}
+        assert titles.get_items(["movie:1", "movie:949"]) == {"movie:1": [], "movie:949": ["heat"]}
 
     def test_without_a_tmdb_id_or_media_type_it_is_a_title_of_its_own(self) -> None:
         assert ItemFactory.create(id="a", tmdb_id=None).title_key == "item:a"
@@ -188,7 +192,7 @@ class TestWhatTheDatabaseRefuses:
     @pytest.mark.parametrize(
         "columns",
         [
-            {"id": ""}, {"title": ""}, {"content_type": "meme"}, {"media_type": "book"}, {"status": "gone"},
+            {"id": ""}, {"title": ""}, {"content_type": "meme"}, {"media_type": "resolver"}, {"status": "gone"},
             {"staff_boost": 11}, {"staff_boost": -11}, {"popularity": -1.0}, {"vote_average": 10.1},
             {"vote_average": -0.1}, {"release_year": 1800}, {"status": "published", "published_at": None},
         ],
@@ -214,12 +218,12 @@ def test_a_save_stands_whatever_befalls_its_card(
         raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cards, "write", full)
+        patch.setattr(cards, "write_cards", full)
         item.title = "After"
         item.save()
     assert "maxmemory" in caplog.text
     assert Item.objects.get(pk=item.pk).title == "After"
-    assert cards.sweep() == 1
-    card = cards.read([item.pk])[0]
+    assert cards.write_stale_cards() == 1
+    card = cards.get_cards([item.pk])[0]
     assert card is not None
     assert b"After" in card

@@ -8,7 +8,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from content.models import Item
-from content.search import sqlite, words_of
+from content.search import split_words, sqlite
 from content.services import items, search
 from content.tests.factories import ItemFactory
 from core.auth.tokens import Viewer
@@ -50,7 +50,7 @@ def client() -> APIClient:
 
 
 def found(text: str, **options: Any) -> list[str]:
-    return [orjson.loads(card)["id"] for card in search.find(text, **options)]
+    return [orjson.loads(card)["id"] for card in search.search_cards(text, **options)]
 
 
 @pytest.mark.usefixtures("world")
@@ -139,9 +139,9 @@ class TestOnSqlite:
             cursor.execute("DROP TRIGGER search_item_added")
         ItemFactory.create(id="late", title="Latecomer")
         assert found("latecomer") == []
-        assert sqlite.ensure(connection)
+        assert sqlite.ensure_search_tables(connection)
         assert found("latecomer") == ["late"]
-        assert not sqlite.ensure(connection)
+        assert not sqlite.ensure_search_tables(connection)
 
     @pytest.mark.django_db(transaction=True)
     def test_vacuum_moves_no_item(self) -> None:
@@ -157,12 +157,12 @@ class TestOnSqlite:
 
 class TestWords:
     def test_only_letters_and_digits_reach_the_database(self) -> None:
-        assert words_of("""a"b' OR* (c):d^2 -e NEAR/3 \x00 f|g & !h""") == [
+        assert split_words("""a"b' OR* (c):d^2 -e NEAR/3 \x00 f|g & !h""") == [
             "a", "b", "OR", "c", "d", "2", "e", "NEAR", "3", "f", "g", "h",
         ]  # fmt: skip
 
     def test_signs_alone_are_no_words(self) -> None:
-        assert words_of("🎬️ * \u0301 ?!") == []
+        assert split_words("🎬️ * \u0301 ?!") == []
 
 
 @pytest.mark.usefixtures("world")
@@ -177,7 +177,7 @@ class TestOverHttp:
     @pytest.mark.parametrize(
         "query",
         [{}, {"q": ""}, {"q": " a "}, {"q": "a" * 101}, {"q": "dune", "limit": 0}, {"q": "dune", "limit": 51},
-         {"q": "dune", "limit": "many"}, {"q": "dune", "type": "book"}],
+         {"q": "dune", "limit": "many"}, {"q": "dune", "type": "resolver"}],
     )  # fmt: skip
     def test_a_query_out_of_bounds_is_a_400(self, client: APIClient, query: dict[str, Any]) -> None:
         response = client.get("/api/v1/search", query)

@@ -34,20 +34,20 @@ def test_the_newest_trailer_comes_first_then_what_is_newest() -> None:
     of("old-trailer", "trailer", days_ago=9)
     of("trailer", "trailer", days_ago=2)
     of("old-clip", "clip", days_ago=5)
-    assert titles.items_of(["movie:603"]) == {"movie:603": ["trailer", "old-trailer", "clip", "old-clip"]}
+    assert titles.get_items(["movie:603"]) == {"movie:603": ["trailer", "old-trailer", "clip", "old-clip"]}
 
 
 def test_only_what_is_published_and_not_hidden_stands_for_a_title() -> None:
     of("draft", "trailer", days_ago=0, status=Item.Status.DRAFT)
     of("hidden", "trailer", days_ago=0, hidden=True)
     of("clip", "clip", days_ago=0)
-    assert titles.items_of(["movie:603"]) == {"movie:603": ["clip"]}
+    assert titles.get_items(["movie:603"]) == {"movie:603": ["clip"]}
 
 
 def test_films_and_series_of_one_number_are_apart() -> None:
     ItemFactory.create(id="film", media_type="movie", tmdb_id=1)
     ItemFactory.create(id="series", media_type="tv", tmdb_id=1)
-    assert titles.items_of(["tv:1", "movie:1"]) == {"tv:1": ["series"], "movie:1": ["film"]}
+    assert titles.get_items(["tv:1", "movie:1"]) == {"tv:1": ["series"], "movie:1": ["film"]}
 
 
 def test_many_titles_cost_one_wait_when_known_and_one_query_when_not(
@@ -56,45 +56,45 @@ def test_many_titles_cost_one_wait_when_known_and_one_query_when_not(
     wanted = [ItemFactory.create().title_key for _ in range(5)] + ["movie:404"]
     # SQL: all that are missing at once. Redis: one MGET, one pipeline that writes them.
     with django_assert_num_queries(1), count_round_trips() as waits:
-        first = titles.items_of(wanted)
+        first = titles.get_items(wanted)
     assert waits == ["MGET", "pipeline of 6"]
     # Then nothing but one MGET, for the unknown title too.
     with django_assert_num_queries(0), count_round_trips() as waits:
-        assert titles.items_of(wanted) == first
+        assert titles.get_items(wanted) == first
     assert waits == ["MGET"]
     assert first["movie:404"] == []
 
 
 def test_nothing_asked_nothing_waited_for() -> None:
     with count_round_trips() as waits:
-        assert titles.items_of([]) == {}
-        titles.forget([])
+        assert titles.get_items([]) == {}
+        titles.invalidate([])
     assert waits == []
 
 
 def test_every_change_shows_at_once() -> None:
     of("trailer", "trailer", days_ago=0)
-    assert titles.items_of(["movie:603"]) == {"movie:603": ["trailer"]}
+    assert titles.get_items(["movie:603"]) == {"movie:603": ["trailer"]}
     of("clip", "clip", days_ago=0)
-    assert titles.items_of(["movie:603"]) == {"movie:603": ["trailer", "clip"]}
+    assert titles.get_items(["movie:603"]) == {"movie:603": ["trailer", "clip"]}
     items.set_status(["trailer"], Item.Status.DRAFT, now=NOW)
-    assert titles.items_of(["movie:603"]) == {"movie:603": ["clip"]}
+    assert titles.get_items(["movie:603"]) == {"movie:603": ["clip"]}
     Item.objects.filter(id="clip").delete()
-    assert titles.items_of(["movie:603"]) == {"movie:603": []}
+    assert titles.get_items(["movie:603"]) == {"movie:603": []}
 
 
 def test_a_list_that_a_dead_process_left_behind_is_swept_with_the_card() -> None:
     of("trailer", "trailer", days_ago=0)
-    titles.items_of(["movie:603"])
+    titles.get_items(["movie:603"])
     Item.objects.update(status=Item.Status.DRAFT, version=2)
-    assert titles.items_of(["movie:603"]) == {"movie:603": ["trailer"]}
-    cards.sweep()
-    assert titles.items_of(["movie:603"]) == {"movie:603": []}
+    assert titles.get_items(["movie:603"]) == {"movie:603": ["trailer"]}
+    cards.write_stale_cards()
+    assert titles.get_items(["movie:603"]) == {"movie:603": []}
 
 
 def test_a_list_is_bounded_in_length_and_in_time() -> None:
-    for n in range(titles.MAX_ITEMS + 2):
+    for n in range(titles.MAX_ITEMS_PER_TITLE + 2):
         of(f"i{n:02}", "clip", days_ago=n)
-    found = titles.items_of(["movie:603"])["movie:603"]
-    assert found == [f"i{n:02}" for n in range(titles.MAX_ITEMS)]
-    assert 0 < cache_redis().ttl(keys.TITLE_HEAD.name(title="movie:603")) <= (keys.TITLE_HEAD.ttl or 0)
+    found = titles.get_items(["movie:603"])["movie:603"]
+    assert found == [f"i{n:02}" for n in range(titles.MAX_ITEMS_PER_TITLE)]
+    assert 0 < cache_redis().ttl(keys.TITLE_ITEMS.name(title="movie:603")) <= (keys.TITLE_ITEMS.ttl or 0)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from content.services import genres, stream
+from content.services import catalogue, genres
 from content.types import Facts
 from core.redis.client import state_redis
 from core.redis.script import Script
@@ -103,13 +103,13 @@ def _build(build: IndexBuild, *, now: datetime, accept: bool, renew: Callable[[]
     writer = Writer(build.pk)
     epoch = int(now.timestamp())
     try:
-        for batch in stream.published():
+        for batch in catalogue.iterate_published_facts():
             build.items += len(batch)
             writer.add(_scores(batch, now=epoch))
             engagement.tell([facts.id for facts in batch])
             renew()
         build.sizes = writer.finish()
-        build.genres = genres.names()
+        build.genres = genres.get_names_by_slug()
         before = indexes.current()
         if not accept:
             _verify(build, before)

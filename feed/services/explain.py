@@ -61,9 +61,9 @@ def explain(item: str, *, now: int) -> Explanation:
 
     Cost: 3 waits, 1 SQL. Raises core.redis.client.UNAVAILABLE.
     """
-    facts = cards.read_facts([item]).get(item)
+    facts = cards.get_facts([item]).get(item)
     if facts is None:
-        return Explanation(item, "unpublished" if items.known([item]) else "unknown")
+        return Explanation(item, "unpublished" if items.get_existing_ids([item]) else "unknown")
     current = indexes.current()
     place = indexes.place(current.generation, indexes.TRENDING, item) if current else None
     return Explanation(

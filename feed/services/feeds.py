@@ -257,7 +257,7 @@ def _hydrate(slots: Sequence[tuple[str, bytes]], start: int, want: int) -> list[
         part = slots[begin:end]
         if len(live) >= want or not part:
             break
-        found = cards.read([item for item, _ in part])
+        found = cards.get_cards([item for item, _ in part])
         live += [
             Live(start + begin + place, item, card, slot)
             for place, ((item, slot), card) in enumerate(zip(part, found, strict=True))

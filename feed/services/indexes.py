@@ -42,7 +42,7 @@ def head(name: str, *, count: int = 50) -> list[Entry]:
         return []
     entries = indexes.head(pointer.generation, name, count)
     ids = [item for item, _ in entries]
-    facts, now = cards.read_facts(ids), pointer.built_at
+    facts, now = cards.get_facts(ids), pointer.built_at
     votes = engagement.votes(ids, now=now)
     return [
         Entry(item, score, facts[item].title, ranking.index_terms(facts[item], votes.get(item, ()), now=now))

@@ -90,7 +90,7 @@ def preview(uid: str, feed: str, *, now: int) -> PlanView:
 
 
 def _slots(base: int, slots: Sequence[Slot]) -> list[SlotView]:
-    found = cards.read([slot.id for slot in slots])
+    found = cards.get_cards([slot.id for slot in slots])
     return [
         SlotView(
             base + place,

@@ -22,11 +22,11 @@ def facts(item: str, **changes: Any) -> Facts:
         "title": f"movie:{item}",
         "genres": (),
         "popularity": 10.0,
-        "rating": 6.0,
-        "votes": 100,
-        "released": 20_000,
+        "tmdb_rating": 6.0,
+        "tmdb_votes": 100,
+        "released_day": 20_000,
         "published_at": NOW,
-        "boost": 0,
+        "staff_boost": 0,
         "hidden": False,
     }
     return Facts(id=item, **{**plain, **changes})
@@ -105,11 +105,11 @@ def _random_facts(item: str, rng: random.Random) -> Facts:
         title=f"movie:{rng.randrange(40)}",
         genres=tuple(rng.sample(GENRES, rng.randrange(4))),
         popularity=rng.random() * 600,
-        rating=rng.random() * 10,
-        votes=rng.randrange(10_000),
-        released=rng.choice([None, rng.randrange(-10_000, 21_000)]),
+        tmdb_rating=rng.random() * 10,
+        tmdb_votes=rng.randrange(10_000),
+        released_day=rng.choice([None, rng.randrange(-10_000, 21_000)]),
         published_at=NOW - rng.randrange(10_000_000),
-        boost=rng.randrange(-10, 11),
+        staff_boost=rng.randrange(-10, 11),
         hidden=rng.random() < 0.05,
     )
 

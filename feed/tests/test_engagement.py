@@ -44,7 +44,7 @@ def obscure() -> str:
     """The catalogue's last film, made old and unknown."""
     item = world.catalogue(50)[-1]
     Item.objects.filter(id=item).update(popularity=0, vote_count=0, release_year=1950)
-    cards.write([item])
+    cards.write_cards([item])
     return item
 
 
@@ -53,12 +53,12 @@ def head(build: IndexBuild, name: str = "trending") -> list[str]:
 
 
 def card(item: str) -> dict[str, Any]:
-    body: dict[str, Any] = orjson.loads(cards.read([item])[0] or b"")
+    body: dict[str, Any] = orjson.loads(cards.get_cards([item])[0] or b"")
     return body
 
 
 def versions() -> list[tuple[str, int, int]]:
-    return list(Item.objects.order_by("id").values_list("id", "version", "carded_version"))
+    return list(Item.objects.order_by("id").values_list("id", "version", "card_version"))
 
 
 class TestIndexes:
@@ -194,12 +194,12 @@ class TestExplaining:
         world.build()
         items.set_status([draft], Item.Status.DRAFT, now=world.NOW)
         items.set_status([late], Item.Status.PUBLISHED, now=world.NOW)
-        cards.write([hidden])
+        cards.write_cards([hidden])
         assert explain(draft) == f"{draft} is not published: no index holds it\n"
         assert explain(hidden).endswith(": staff hide it.\n")
         assert explain(late).endswith("): published or shown again since.\n")
         Item.objects.filter(id=late).update(published_at=world.NOW + timedelta(minutes=1))
-        cards.write([late])
+        cards.write_cards([late])
         assert explain(late).endswith("): published since.\n")
         with pytest.raises(CommandError, match="nobody is not in the catalogue"):
             explain("nobody")
@@ -207,7 +207,7 @@ class TestExplaining:
     def test_it_says_when_the_index_has_no_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
         *_, last = world.catalogue(10)
         Item.objects.update(published_at=world.NOW - timedelta(days=1))
-        cards.write([last])
+        cards.write_cards([last])
         monkeypatch.setattr(recipe, "INDEX_CAP", 5)
         world.build()
         assert "it is full with" in explain(last)

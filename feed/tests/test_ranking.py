@@ -21,11 +21,11 @@ any_facts = st.builds(
     title=st.just("movie:1"),
     genres=st.lists(st.sampled_from(GENRES), unique=True, max_size=5).map(tuple),
     popularity=st.floats(0, 1e9),
-    rating=st.floats(0, 10),
-    votes=st.integers(0, 10**9),
-    released=st.none() | st.integers(-36_000, 60_000),
+    tmdb_rating=st.floats(0, 10),
+    tmdb_votes=st.integers(0, 10**9),
+    released_day=st.none() | st.integers(-36_000, 60_000),
     published_at=st.integers(0, 2 * NOW),
-    boost=st.integers(-10, 10),
+    staff_boost=st.integers(-10, 10),
     hidden=st.booleans(),
 )
 ballots = st.lists(
@@ -73,7 +73,7 @@ def test_a_vote_more_never_counts_less_and_a_skip_never_more(
 
 @given(any_facts)
 def test_without_votes_items_rank_by_what_the_catalogue_knows_in_40_25_35(item: Facts) -> None:
-    plain = item._replace(boost=0)
+    plain = item._replace(staff_boost=0)
     recency = ranking.recency(plain, now=NOW)
     known = 0.40 * ranking.popularity(plain) + 0.25 * ranking.rating(plain) + 0.35 * recency
     assert ranking.index_score(plain, (), now=NOW) == pytest.approx(known / 2, abs=1e-6)
@@ -88,13 +88,13 @@ def test_more_popular_never_counts_less(one: float, other: float) -> None:
 @given(st.floats(0, 10), st.floats(0, 10), st.integers(0, 10**6))
 def test_better_rated_by_as_many_never_counts_less(one: float, other: float, votes: int) -> None:
     less, more = sorted((one, other))
-    worse, better = (facts("i", rating=value, votes=votes) for value in (less, more))
+    worse, better = (facts("i", tmdb_rating=value, tmdb_votes=votes) for value in (less, more))
     assert ranking.rating(worse) <= ranking.rating(better)
 
 
 @given(st.integers(-36_000, 60_000), st.integers(-36_000, 60_000))
 def test_newer_to_the_world_never_counts_less(one: int, other: int) -> None:
-    older, newer = (facts("i", released=day) for day in sorted((one, other)))
+    older, newer = (facts("i", released_day=day) for day in sorted((one, other)))
     assert ranking.recency(older, now=NOW) <= ranking.recency(newer, now=NOW)
 
 
@@ -120,24 +120,24 @@ def test_popularity_is_logarithmic_and_full_at_five_hundred() -> None:
 
 def test_few_votes_are_drawn_towards_the_prior() -> None:
     # without votes: the prior mean, 6.4 of 10
-    assert ranking.rating(facts("i", rating=10, votes=0)) == pytest.approx(0.64)
+    assert ranking.rating(facts("i", tmdb_rating=10, tmdb_votes=0)) == pytest.approx(0.64)
     # (200 * 9 + 200 * 6.4) / 400 = 7.7
-    assert ranking.rating(facts("i", rating=9, votes=200)) == pytest.approx(0.77)
+    assert ranking.rating(facts("i", tmdb_rating=9, tmdb_votes=200)) == pytest.approx(0.77)
     # (19,800 * 9 + 200 * 6.4) / 20,000 = 8.974
-    assert ranking.rating(facts("i", rating=9, votes=19_800)) == pytest.approx(0.8974)
+    assert ranking.rating(facts("i", tmdb_rating=9, tmdb_votes=19_800)) == pytest.approx(0.8974)
 
 
 def test_news_value_halves_with_age() -> None:
-    today = facts("i", released=TODAY + 1, published_at=NOW)
+    today = facts("i", released_day=TODAY + 1, published_at=NOW)
     assert ranking.recency(today, now=NOW) == 1
     # Out for three years and here for 14 days less the hours of today: both halves are halved.
-    aged = facts("i", released=TODAY - 3 * 365, published_at=NOW - 14 * DAY)
+    aged = facts("i", released_day=TODAY - 3 * 365, published_at=NOW - 14 * DAY)
     assert ranking.recency(aged, now=TODAY * DAY) == pytest.approx((0.5 + 0.5 ** (1 - _hours())) / 2)
     # Six years: a quarter, and nothing of a very old arrival.
-    old = facts("i", released=TODAY - 6 * 365, published_at=0)
+    old = facts("i", released_day=TODAY - 6 * 365, published_at=0)
     assert ranking.recency(old, now=TODAY * DAY) == pytest.approx(0.125)
     # Without a date only the arrival counts, and for half.
-    assert ranking.recency(facts("i", released=None, published_at=NOW), now=NOW) == 0.5
+    assert ranking.recency(facts("i", released_day=None, published_at=NOW), now=NOW) == 0.5
 
 
 def _hours() -> float:
@@ -160,7 +160,9 @@ def test_each_friend_halves_what_is_missing() -> None:
 
 
 def test_a_score_is_the_weighted_sum_of_its_signals() -> None:
-    item = facts("i", popularity=500, released=TODAY + 1, published_at=NOW, genres=("drama",), boost=-4)
+    item = facts(
+        "i", popularity=500, released_day=TODAY + 1, published_at=NOW, genres=("drama",), staff_boost=-4
+    )
     score = ranking.score(item, rank=0.9, supporters=2, taste={"drama": 0.8}, skipped=False, now=NOW)
     # 0.45 * 0.9 + 0.10 * 1 + 0.05 * 1 + 0.20 * 0.8 + 0.20 * 0.75 + 0.25 * -0.4
     # = 0.405  + 0.10     + 0.05     + 0.16       + 0.15        - 0.10
@@ -170,7 +172,15 @@ def test_a_score_is_the_weighted_sum_of_its_signals() -> None:
 
 
 def test_an_index_score_by_hand() -> None:
-    item = facts("i", popularity=500, rating=6.4, votes=1_000, released=TODAY + 1, published_at=NOW, boost=5)
+    item = facts(
+        "i",
+        popularity=500,
+        tmdb_rating=6.4,
+        tmdb_votes=1_000,
+        released_day=TODAY + 1,
+        published_at=NOW,
+        staff_boost=5,
+    )
     # 0.50 * 0 + 0.20 * 1 + 0.125 * 0.64 + 0.175 * 1 + 0.50 * 0.5 = 0.20 + 0.08 + 0.175 + 0.25
     assert ranking.index_score(item, (), now=NOW) == 0.705
     # 200 views are worth 100, as much as the prior is: 0.50 * 0.5 more
@@ -208,11 +218,18 @@ class TestEngagement:
 class TestWhoMovesAnIndex:
     """An obscure old film, next to what ranks without anybody's votes."""
 
-    OBSCURE = facts("obscure", popularity=0, rating=5, votes=20, released=0, published_at=0)
+    OBSCURE = facts("obscure", popularity=0, tmdb_rating=5, tmdb_votes=20, released_day=0, published_at=0)
     HIT = facts(
-        "hit", popularity=200, rating=7.5, votes=2_000, released=TODAY - 60, published_at=NOW - 30 * DAY
+        "hit",
+        popularity=200,
+        tmdb_rating=7.5,
+        tmdb_votes=2_000,
+        released_day=TODAY - 60,
+        published_at=NOW - 30 * DAY,
     )
-    ORDINARY = facts("ordinary", popularity=30, rating=6.5, released=TODAY - 730, published_at=NOW - 60 * DAY)
+    ORDINARY = facts(
+        "ordinary", popularity=30, tmdb_rating=6.5, released_day=TODAY - 730, published_at=NOW - 60 * DAY
+    )
 
     def score(self, item: Facts, *votes: Votes) -> float:
         return ranking.index_score(item, votes, now=NOW)

@@ -130,7 +130,7 @@ class TestFriends:
             media_type="movie",
             tmdb_id=1_008,
         )
-        titles.forget(["movie:1008"])
+        titles.invalidate(["movie:1008"])
         liked = row("kofi", title="movie:1008", favorite=True)
         assert list(self.friends(liked)) == ["second-trailer"]
         items.set_status(["second-trailer", "film-0008"], Item.Status.DRAFT, now=world.NOW)

@@ -20,7 +20,7 @@ GENRES = ("Drama", "Comedy", "Thriller", "Science Fiction", "Documentary")
 
 def catalogue(size: int, *, start: int = 0) -> list[str]:
     """Films of two genres each, of falling popularity; every tenth has a clip beside its trailer."""
-    kinds: list[Genre] = [genres.resolve(name) for name in GENRES]
+    kinds: list[Genre] = [genres.ensure_genre(name) for name in GENRES]
     items = []
     for number in range(start, start + size):
         clip = number % 10 == 9
@@ -49,7 +49,7 @@ def catalogue(size: int, *, start: int = 0) -> list[str]:
         ],
         batch_size=500,
     )
-    cards.sweep()
+    cards.write_stale_cards()
     return [item.id for item in items]
 
 

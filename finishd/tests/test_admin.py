@@ -160,7 +160,7 @@ class TestDashboard:
     def test_it_says_what_waits_for_staff(
         self, staff: Client, built: IndexBuild, django_assert_max_num_queries: Callable[[int], Any]
     ) -> None:
-        genres.resolve("Space Opera")
+        genres.ensure_genre("Space Opera")
         # Session, user; statuses, dirty cards, genres to review; waiting jobs; checkpoints, letters by reason and
         # those for staff; the last actions of this user.
         with django_assert_max_num_queries(10):

@@ -178,7 +178,7 @@ def standing() -> str:
 def run(number: int, *, seconds: float, tmp_path: Path) -> dict[str, list[Json]]:
     """Let phones send so many events while workers are killed, and all of it be read and stored; what they told."""
     for genre in GENRES:
-        genres.resolve(genre)
+        genres.ensure_genre(genre)
     for item in (f"item-{number}" for number in range(ITEMS)):
         ItemFactory.create(id=item, genres=genres_of(item))
     now = time.time()

@@ -13,7 +13,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from content.importing import runs, sources
-from content.importing.errors import NotWhatItSays
+from content.importing.errors import UnusableFile
 from content.importing.report import Report
 from content.importing.runs import Summary
 from content.importing.sources import WANTED, Source
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             found = [sources.check(path, options["format"]) for path in _once(options["paths"])]
             with _report(options["report"], now) as report:
                 summary = self._run(found, report, now=now, options=options)
-        except NotWhatItSays as error:
+        except UnusableFile as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"no report can be written: {error}") from error
@@ -86,7 +86,7 @@ class Command(BaseCommand):
             )
         if dry_run or not (summary.created or summary.updated):
             return
-        waiting = Item.objects.filter(carded_version__lt=F("version")).count()
+        waiting = Item.objects.filter(card_version__lt=F("version")).count()
         if waiting:
             self.stdout.write(f"cards that wait for Redis: {waiting}; the sweep writes them when it is back")
 

@@ -19,7 +19,7 @@ class Command(BaseCommand):
             total=Item.objects.count(), unit=" cards", disable=None if options["verbosity"] else True
         ) as bar:
             try:
-                for done in cards.rebuild():
+                for done in cards.rebuild_cards():
                     bar.update(done - bar.n)
             except REDIS_UNAVAILABLE as error:
                 raise CommandError(f"Redis does not answer; {done} cards are written: {error}") from error

@@ -3,26 +3,26 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from content import cards
+from content import card_format
 from content.models import Item, ItemGenre
 from content.types import Facts
 from core.sql.rows import listed
 
-BATCH = 2000
+BATCH_SIZE = 2000
 
 
-def published(*, batch: int = BATCH) -> Iterator[list[Facts]]:
-    """All published items' facts, `batch` at a time in order of id.
+def iterate_published_facts(*, batch_size: int = BATCH_SIZE) -> Iterator[list[Facts]]:
+    """All published items' facts, `batch_size` at a time in order of id.
 
     Keyset pages, not one long cursor: no transaction stays open while the caller works.
     Cost: 2 SQL queries a batch; one batch in memory.
     """
     last = ""
     items = Item.objects.filter(status=Item.Status.PUBLISHED, hidden=False).order_by("id")
-    columns = items.values_list(*cards.FACTS_COLUMNS)
-    while page := list(columns.filter(id__gt=last)[:batch]):
+    columns = items.values_list(*card_format.FACTS_COLUMNS)
+    while page := list(columns.filter(id__gt=last)[:batch_size]):
         slugs = _slugs([row[0] for row in page])
-        yield [cards.facts_of(row, slugs.get(row[0], ())) for row in page]
+        yield [card_format.make_facts_from_row(row, slugs.get(row[0], ())) for row in page]
         last = page[-1][0]
 
 

@@ -14,7 +14,7 @@ from content.models import Item
 from content.types import Facts
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
-NOTHING: Final = b""
+TOMBSTONE: Final = b""
 
 # Of an item's row, what facts are made of, besides its genres.
 FACTS_COLUMNS: Final = (
@@ -23,7 +23,7 @@ FACTS_COLUMNS: Final = (
 )
 
 # The wire's names of the columns that pass through unchanged.
-_PLAIN: Final = (
+WIRE_COLUMNS: Final = (
     ("id", "id"),
     ("contentType", "content_type"),
     ("title", "title"),
@@ -48,20 +48,20 @@ _PLAIN: Final = (
 )
 
 
-def card(item: Item) -> bytes:
+def render_card(item: Item) -> bytes:
     """The item as the phone reads it. Wants `item_genres__genre` prefetched."""
-    body: dict[str, Any] = {wire: getattr(item, column) for wire, column in _PLAIN}
+    body: dict[str, Any] = {wire: getattr(item, column) for wire, column in WIRE_COLUMNS}
     body["genres"] = [link.genre.name for link in item.item_genres.all()]
     return orjson.dumps(body)
 
 
-def facts(item: Item) -> Facts:
+def make_facts(item: Item) -> Facts:
     """What ranking needs of a published item. Wants `item_genres__genre` prefetched."""
     slugs = [link.genre.slug for link in item.item_genres.all()]
-    return facts_of([getattr(item, column) for column in FACTS_COLUMNS], slugs)
+    return make_facts_from_row([getattr(item, column) for column in FACTS_COLUMNS], slugs)
 
 
-def facts_of(values: Sequence[Any], slugs: Iterable[str]) -> Facts:
+def make_facts_from_row(values: Sequence[Any], slugs: Iterable[str]) -> Facts:
     """The same of a row's FACTS_COLUMNS and the slugs of its genres, in their order."""
     item_id, title, popularity, rating, votes, released, year, published, created, boost, hidden = values
     return Facts(
@@ -69,16 +69,16 @@ def facts_of(values: Sequence[Any], slugs: Iterable[str]) -> Facts:
         title=title,
         genres=tuple(slugs),
         popularity=popularity,
-        rating=rating or 0.0,
-        votes=votes,
-        released=_released(released, year),
+        tmdb_rating=rating or 0.0,
+        tmdb_votes=votes,
+        released_day=_get_release_day(released, year),
         published_at=int((published or created).timestamp()),
-        boost=boost,
+        staff_boost=boost,
         hidden=hidden,
     )
 
 
-def _released(day: date | None, year: int | None) -> int | None:
+def _get_release_day(day: date | None, year: int | None) -> int | None:
     """A film of which only the year is known counts as of the middle of it; its card claims no date."""
     if day is not None:
         return day.toordinal() - _EPOCH
@@ -93,11 +93,11 @@ def pack_facts(value: Facts) -> bytes:
             value.title,
             value.genres,
             value.popularity,
-            value.rating,
-            value.votes,
-            value.released,
+            value.tmdb_rating,
+            value.tmdb_votes,
+            value.released_day,
             value.published_at,
-            value.boost,
+            value.staff_boost,
             value.hidden,
         ]
     )
