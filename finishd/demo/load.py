@@ -9,10 +9,9 @@ from typing import Any
 import orjson
 from django.core.management import call_command
 
-from activity.services import backfill, preferences, presence, profiles
 from activity.services import people as people_service
-from activity.store import get_store
-from activity.types import Job, Profile, Relation
+from activity.services import preferences, seeding
+from activity.types import Relation
 from content.types import title_key
 from feed.services import builds
 from finishd.demo import world
@@ -34,7 +33,7 @@ def load(*, now: datetime) -> tuple[int, int]:
     for person in people:
         _load_person(person, titles, now=epoch)
     for person in people:
-        _befriend(person, now=epoch)
+        _load_follows(person, now=epoch)
     builds.rebuild(now=now, accept=True)
     return len(items), len(people)
 
@@ -59,26 +58,16 @@ def _load_person(person: DemoPerson, keys: dict[str, str], *, now: int) -> None:
     uid = person["uid"]
     preferences.sync(uid, genre_names=person["genres"])
     people_service.sync_name_from_token(uid, person["name"], None)
-    for deed in reversed(person["activities"]):
-        relation = Relation(deed.get("status"), deed.get("isFavorite", False), deed.get("rating"))
-        at = now - deed["daysAgo"] * _DAY
-        recorded = get_store().record(uid, keys[deed["title"]], relation, now=at, due=at)
-        _done(Job("deliver", uid, keys[deed["title"]], recorded.activity.version))
+    for activity in reversed(person["activities"]):
+        relation = Relation(activity.get("status"), activity.get("isFavorite", False), activity.get("rating"))
+        at = now - activity["daysAgo"] * _DAY
+        seeding.record_past_activity(uid, keys[activity["title"]], relation, at=at)
 
 
-def _befriend(person: DemoPerson, *, now: int) -> None:
-    """Follows, with their timelines filled on the spot: no worker need be up yet."""
-    uid = person["uid"]
+def _load_follows(person: DemoPerson, *, now: int) -> None:
     for followee in person["follows"]:
-        profile, _ = get_store().follow(uid, followee, now=now, due=now)
-        backfill.sync_author_rows(uid, followee)
-        _done(Job("backfill", uid, followee, profile.version))
-    profiles.cache_profile(get_store().profile(uid) or Profile(uid))
-    presence.mark_active(uid)
-
-
-def _done(job: Job) -> None:
-    get_store().finish(job)
+        seeding.follow_with_backfill(person["uid"], followee, now=now)
+    seeding.activate(person["uid"])
 
 
 def _key(title: DemoTitle) -> str:

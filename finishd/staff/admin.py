@@ -1,4 +1,4 @@
-"""Other people's models under unfold: staff accounts and Celery's schedule."""
+"""Admin pages for the models of Django and django-celery-beat: staff accounts and the schedule."""
 
 from typing import Any
 
@@ -15,11 +15,8 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
-
-from finishd.privacy.models import Erasure
 
 for _model in (User, Group, PeriodicTask, IntervalSchedule, CrontabSchedule, ClockedSchedule, SolarSchedule):
     admin.site.unregister(_model)
@@ -78,38 +75,3 @@ class ScheduleAdmin(ModelAdmin):
 @admin.register(CrontabSchedule)
 class CrontabAdmin(beat.CrontabScheduleAdmin, ModelAdmin):
     inlines = [TaskInline]
-
-
-@admin.register(Erasure)
-class ErasureAdmin(ModelAdmin):
-    """Who asked to be erased, and how far it is; `manage.py erase_user` begins one."""
-
-    list_display = ["__str__", "state", "asked_at", "erased_at", "done_at", "due_at"]
-    list_per_page = 50
-    show_full_result_count = False
-    ordering = ["-asked_at"]
-
-    def has_add_permission(self, request: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-    @display(
-        description="state",
-        label={
-            "done": "success",
-            "second look to come": "info",
-            "under way": "warning",
-            "something is left": "danger",
-        },
-    )
-    def state(self, erasure: Erasure) -> str:
-        if erasure.done_at:
-            return "done"
-        if erasure.left:
-            return "something is left"
-        return "second look to come" if erasure.erased_at else "under way"
