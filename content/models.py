@@ -1,22 +1,29 @@
-"""The catalogue. SQL is the truth; cards and facts in Redis are made from it."""
+"""The catalogue: items, genres, and the genres of each item.
+
+SQL is the source of truth. Cards and facts in Redis are made from these rows.
+"""
 
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.utils import timezone
 
 from content.genres import normalize
+from content.signals import item_saved
 from content.types import CONTENT_TYPES, ITEM_ID_LENGTH, ITEM_ID_PATTERN, MEDIA_TYPES, YEARS, title_key
 
 
 class Genre(models.Model):
-    """A genre under its one name; whatever else people call it is an alias."""
+    """A genre. Other spellings of its name are aliases."""
 
     slug = models.SlugField(max_length=64, unique=True, allow_unicode=True)
     name = models.CharField(max_length=64, unique=True)
     reviewed = models.BooleanField(
-        default=False, db_index=True, help_text="Staff have seen it; unreviewed ones came in with an import."
+        default=False,
+        db_index=True,
+        help_text="Staff have reviewed this genre. An import creates genres that are not reviewed.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -31,7 +38,7 @@ class Genre(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Its own name and slug are aliases too, unless staff gave that spelling to another genre."""
+        """Save the genre, and make its name and slug aliases unless another genre has that spelling."""
         with transaction.atomic():
             super().save(*args, **kwargs)
             for key in {normalize(self.name), normalize(self.slug)}:
@@ -39,7 +46,7 @@ class Genre(models.Model):
 
 
 class GenreAlias(models.Model):
-    """One more spelling, in the folded form of `content.genres.normalize`: letters and digits only."""
+    """A spelling of a genre, as `content.genres.normalize` returns it: letters and digits only."""
 
     key = models.CharField(max_length=64, primary_key=True)
     genre = models.ForeignKey(Genre, on_delete=models.CASCADE, related_name="aliases")
@@ -57,7 +64,7 @@ class GenreAlias(models.Model):
 
 
 class GenreTmdbId(models.Model):
-    """TMDB has two numbers for some genres, one for films and one for series."""
+    """An id of a genre at TMDB. Some genres have two: one for films and one for series."""
 
     tmdb_id = models.PositiveIntegerField(primary_key=True)
     genre = models.ForeignKey(Genre, on_delete=models.CASCADE, related_name="tmdb_ids")
@@ -71,14 +78,15 @@ class GenreTmdbId(models.Model):
 
 
 class Item(models.Model):
-    """One thing in the feed: a trailer, clip, image … of a title.
+    """One thing that a feed can show: a trailer, a clip, an image … of a title.
 
-    Change one through `save()` or `content.services.items`, never by a bare
-    `update()`: `version` must rise in the transaction that changes it, since a card
-    in Redis gives way only to a newer version.
+    Change items with `save()` or with `content.services.items`, never with a bare `update()`. The
+    transaction that changes an item must raise its `version`, because a card in Redis is only
+    replaced by a card with a higher version.
     """
 
-    SAVED_WITH_VERSION = ("title_key", "published_at", "updated_at", "version")  # what every save writes
+    # The columns that every save writes.
+    SAVED_WITH_VERSION = ("title_key", "published_at", "updated_at", "version")
 
     class Status(models.TextChoices):
         DRAFT = "draft"
@@ -88,7 +96,7 @@ class Item(models.Model):
     id = models.CharField(
         primary_key=True,
         max_length=ITEM_ID_LENGTH,
-        validators=[RegexValidator(ITEM_ID_PATTERN, "An id has 1 to 64 characters and no blank.")],
+        validators=[RegexValidator(ITEM_ID_PATTERN, "An id has 1 to 64 characters and no whitespace.")],
     )
     content_type = models.CharField(max_length=16, choices=[(c, c) for c in CONTENT_TYPES], default="trailer")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.DRAFT)
@@ -109,7 +117,7 @@ class Item(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(YEARS[0]), MaxValueValidator(YEARS[1])],
-        help_text="When no more than the year is known; the date leads where there is one.",
+        help_text="For items of which only the year is known. A release date takes precedence.",
     )
     channel_title = models.CharField(max_length=200, null=True, blank=True)
     description = models.TextField(null=True, blank=True)
@@ -125,9 +133,9 @@ class Item(models.Model):
     staff_boost = models.SmallIntegerField(
         default=0,
         validators=[MinValueValidator(-10), MaxValueValidator(10)],
-        help_text="-10 to 10: moves the item in every index at the next rebuild.",
+        help_text="-10 to 10. Moves the item in every index, from the next index rebuild on.",
     )
-    hidden = models.BooleanField(default=False, help_text="Found by search, never planned into a feed.")
+    hidden = models.BooleanField(default=False, help_text="Search finds the item, but feeds do not show it.")
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -139,14 +147,14 @@ class Item(models.Model):
             models.CheckConstraint(condition=~Q(id=""), name="item_id_not_empty"),
             models.CheckConstraint(condition=~Q(title=""), name="item_title_not_empty"),
             models.CheckConstraint(
-                condition=Q(content_type__in=CONTENT_TYPES), name="item_content_type_known"
+                condition=Q(content_type__in=CONTENT_TYPES), name="item_content_type_valid"
             ),
             models.CheckConstraint(
                 condition=Q(media_type__isnull=True) | Q(media_type__in=MEDIA_TYPES),
-                name="item_media_type_known",
+                name="item_media_type_valid",
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["draft", "published", "archived"]), name="item_status_known"
+                condition=Q(status__in=["draft", "published", "archived"]), name="item_status_valid"
             ),
             models.CheckConstraint(
                 condition=Q(staff_boost__gte=-10, staff_boost__lte=10), name="item_boost_in_range"
@@ -170,7 +178,7 @@ class Item(models.Model):
             models.Index(fields=["title_key", "status"], name="item_title_status"),
             models.Index(fields=["status", "-popularity", "id"], name="item_status_popularity"),
             models.Index(fields=["-updated_at"], name="item_updated"),
-            # What a dying process left without its card; empty nearly always.
+            # For the sweep. The index is nearly always empty.
             models.Index(fields=["id"], condition=Q(card_version__lt=F("version")), name="item_stale_card"),
         ]
 
@@ -178,24 +186,29 @@ class Item(models.Model):
         return f"{self.title} ({self.content_type})"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Raise the version and, after commit, write card and facts (see content.services.items)."""
-        from content.services import items  # noqa: PLC0415  (services import models)
+        """Save the item with a higher version; its card and facts are written after the commit.
 
-        before = self.title_key
+        A new item whose id is taken raises IntegrityError instead of overwriting the stored item.
+        """
+        title_key_before = self.title_key
         self.title_key = title_key(self.id, self.media_type, self.tmdb_id)
+        if self.status == self.Status.PUBLISHED and self.published_at is None:
+            self.published_at = timezone.now()
         if self._state.adding:
-            kwargs["force_insert"] = True  # over an id that is taken, the version would start again
-        elif kwargs.get("update_fields") is not None:
-            kwargs["update_fields"] = {*kwargs["update_fields"], *self.SAVED_WITH_VERSION}
+            kwargs["force_insert"] = True
+        else:
+            self.version = F("version") + 1  # SQL adds, so that concurrent saves get different versions
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], *self.SAVED_WITH_VERSION}
         with transaction.atomic():
-            items.raise_version(self)
             super().save(*args, **kwargs)
             self.refresh_from_db(fields=["version"])
-            items.queue_card_updates([self.id], titles=sorted({before, self.title_key} - {""}))
+            title_keys = sorted({title_key_before, self.title_key} - {""})
+            item_saved.send(Item, item_id=self.id, title_keys=title_keys)
 
 
 class ItemGenre(models.Model):
-    """An item's genres in order; position 0 is the primary one."""
+    """A genre of an item. Position 0 is the primary genre."""
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="item_genres")
     genre = models.ForeignKey(Genre, on_delete=models.PROTECT, related_name="item_genres")
@@ -203,7 +216,7 @@ class ItemGenre(models.Model):
 
     class Meta:
         ordering = ["position"]
-        constraints = [models.UniqueConstraint(fields=["item", "genre"], name="item_genre_once")]
+        constraints = [models.UniqueConstraint(fields=["item", "genre"], name="item_genre_unique")]
 
     def __str__(self) -> str:
         return f"{self.item_id}: {self.genre_id}"

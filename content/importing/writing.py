@@ -67,7 +67,7 @@ def _write(rows: Sequence[Row], resolver: GenreResolver, *, publish: bool, now: 
         # A new draft needs no card: nothing of it is in Redis, and a reader who asks finds it unpublished.
         touched = [*batch.updated, *(item for item in batch.created if item.card_version == 0)]
         if touched:
-            items.queue_card_updates([item.id for item in touched], titles=sorted(batch.titles))
+            items.queue_card_updates([item.id for item in touched], title_keys=sorted(batch.titles))
     return batch
 
 

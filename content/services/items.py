@@ -8,7 +8,6 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from content.models import Item
 from content.services import cards, titles
@@ -26,21 +25,13 @@ _SET_COUNTS: Final = (
 )
 
 
-def raise_version(item: Item) -> None:
-    """Before a save: raise the version and date the first publishing."""
-    if not item._state.adding:
-        item.version = F("version") + 1  # in SQL, so that two savers never share one
-    if item.status == Item.Status.PUBLISHED and item.published_at is None:
-        item.published_at = timezone.now()
-
-
-def queue_card_updates(ids: Sequence[str], *, titles: Sequence[str]) -> None:
+def queue_card_updates(ids: Sequence[str], *, title_keys: Sequence[str]) -> None:
     """Call in the transaction that changed these items: their cards follow after commit.
 
     Nothing is lost when that fails or the process dies first: the items stay dirty
     (`card_version < version`) and `content.tasks.sweep_cards` takes them up.
     """
-    after_commit(_update_cards, list(ids), list(titles))
+    after_commit(_update_cards, list(ids), list(title_keys))
 
 
 def _update_cards(ids: list[str], title_keys: list[str]) -> None:
@@ -89,7 +80,7 @@ def _update_items(ids: Sequence[str], differs: Q, changes: dict[str, Any], *, no
             if rows:
                 items = Item.objects.filter(id__in=rows)
                 items.update(**changes, version=F("version") + 1, updated_at=now)
-                queue_card_updates(list(rows), titles=list(rows.values()))
+                queue_card_updates(list(rows), title_keys=list(rows.values()))
             total += len(rows)
     return total
 
@@ -107,7 +98,7 @@ def set_counts(counts: Mapping[str, Counts]) -> int:
         batch = differ[start : start + cards.BATCH_SIZE]
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.executemany(_SET_COUNTS, [(*counts[item_id], item_id) for item_id in batch])
-            queue_card_updates(batch, titles=[])
+            queue_card_updates(batch, title_keys=[])
     return len(differ)
 
 

@@ -285,7 +285,7 @@ class TestSchedule:
     @pytest.mark.parametrize(
         ("migration", "task"),
         [
-            ("content.migrations.0004_schedule", "content.tasks.sweep_cards"),
+            ("content.migrations.0003_genres_and_schedule", "content.tasks.sweep_cards"),
             ("feed.migrations.0002_schedule", "feed.tasks.rebuild_indexes"),
             ("finishd.privacy.migrations.0002_schedule", "finishd.privacy.tasks.resume_erasures"),
         ],

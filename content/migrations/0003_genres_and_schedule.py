@@ -1,11 +1,10 @@
-"""TMDB's genres under the names that imports and phones use, and what the models need for both."""
+"""TMDB's genres with their aliases, and the periodic task that writes stale cards."""
 
-import django.core.validators
-from django.db import migrations, models
+from django.db import migrations
 
 from content.genres import normalize
 
-# Name, slug, TMDB ids, other spellings. Every name and slug is a spelling of its own.
+# Name, slug, TMDB ids and other spellings. The name and the slug are aliases too.
 GENRES = [
     ("Action", "action", [28], []),
     ("Adventure", "adventure", [12], []),
@@ -39,57 +38,50 @@ GENRES = [
     ("Soap", "soap", [10766], ["soap opera"]),
     ("Talk", "talk", [10767], ["talk show"]),
     ("War & Politics", "war-politics", [10768], ["war and politics"]),
-    # Not TMDB's, but in nearly every other list, and spelt in more than one way.
+    # TMDB does not have these, but most other lists do, in several spellings.
     ("Biography", "biography", [], ["biopic", "biographical"]),
     ("Sport", "sport", [], ["sports"]),
     ("Film Noir", "film-noir", [], ["noir"]),
 ]
 
 
-def seed(apps, schema_editor):
+def create_genres(apps, schema_editor):
     genre_model = apps.get_model("content", "Genre")
     alias_model = apps.get_model("content", "GenreAlias")
-    number_model = apps.get_model("content", "GenreTmdbId")
-    for name, slug, numbers, spellings in GENRES:
+    tmdb_id_model = apps.get_model("content", "GenreTmdbId")
+    for name, slug, tmdb_ids, spellings in GENRES:
         genre, _ = genre_model.objects.get_or_create(slug=slug, defaults={"name": name, "reviewed": True})
         for key in {normalize(spelling) for spelling in (name, slug, *spellings)}:
             alias_model.objects.get_or_create(key=key, defaults={"genre": genre})
-        for number in numbers:
-            number_model.objects.get_or_create(tmdb_id=number, defaults={"genre": genre})
+        for tmdb_id in tmdb_ids:
+            tmdb_id_model.objects.get_or_create(tmdb_id=tmdb_id, defaults={"genre": genre})
+
+
+def schedule(apps, schema_editor):
+    """Create the entry if it does not exist. An entry that staff changed stays as it is."""
+    interval_model = apps.get_model("django_celery_beat", "IntervalSchedule")
+    task_model = apps.get_model("django_celery_beat", "PeriodicTask")
+    interval = interval_model.objects.filter(every=1, period="minutes").first()
+    if interval is None:
+        interval = interval_model.objects.create(every=1, period="minutes")
+    task_model.objects.get_or_create(
+        name="Write stale cards",
+        defaults={
+            "task": "content.tasks.sweep_cards",
+            "interval": interval,
+            "expire_seconds": 60,
+            "description": "Writes the cards that are older than their items.",
+        },
+    )
 
 
 class Migration(migrations.Migration):
-    dependencies = [("content", "0001_initial")]
+    dependencies = [
+        ("content", "0002_search"),
+        ("django_celery_beat", "0019_alter_periodictasks_options"),
+    ]
 
     operations = [
-        migrations.AddField(
-            model_name="item",
-            name="release_year",
-            field=models.PositiveSmallIntegerField(
-                blank=True,
-                help_text="When no more than the year is known; the date leads where there is one.",
-                null=True,
-                validators=[
-                    django.core.validators.MinValueValidator(1870),
-                    django.core.validators.MaxValueValidator(2200),
-                ],
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="item",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("release_year__isnull", True),
-                    models.Q(("release_year__gte", 1870), ("release_year__lte", 2200)),
-                    _connector="OR",
-                ),
-                name="item_release_year_in_range",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="genre",
-            name="slug",
-            field=models.SlugField(allow_unicode=True, max_length=64, unique=True),
-        ),
-        migrations.RunPython(seed, migrations.RunPython.noop, elidable=False),
+        migrations.RunPython(create_genres, migrations.RunPython.noop, elidable=False),
+        migrations.RunPython(schedule, migrations.RunPython.noop, elidable=False),
     ]

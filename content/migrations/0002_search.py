@@ -1,22 +1,22 @@
-"""Search in PostgreSQL. SQLite makes its own after every migrate (content.search.sqlite.ensure)."""
+"""Full-text search on PostgreSQL. `content.search.sqlite` creates SQLite's search tables after every migrate."""
 
 from django.contrib.postgres.operations import TrigramExtension, UnaccentExtension
 from django.db import migrations
 
-# The parser would take `Mr.Robot` for a host and `9/11` for a path.
+# Replaced by spaces: the parser would read `Mr.Robot` as a host name and `9/11` as a path.
 SEPARATORS = r""".-/:_@+&*"#!?,;()[]{}<>=~^|\%$–—…·•“”«»'‘’ʼ""".replace("'", "''")
-BLANKS = " " * len(SEPARATORS)
-# "Schindler's" is two words and also, less heavily, the one that many type; "d'Amélie" should be two.
-JOINED = "translate(title, '''‘’ʼ', '')"
+SPACES = " " * len(SEPARATORS)
+# The title without apostrophes, so that "schindlers" finds "Schindler's". It has a lower weight than the title.
+WITHOUT_APOSTROPHES = "translate(title, '''‘’ʼ', '')"
 YEAR = "coalesce(extract(year FROM release_date)::text, release_year::text, '')"
 NAMES = (
     f"coalesce(video_name, '') || ' ' || content_type || ' ' || {YEAR} || ' '"
-    f" || CASE WHEN title = {JOINED} THEN '' ELSE {JOINED} END"
+    f" || CASE WHEN title = {WITHOUT_APOSTROPHES} THEN '' ELSE {WITHOUT_APOSTROPHES} END"
 )
 
 
-def words(text):
-    return f"to_tsvector('finishd', translate({text}, '{SEPARATORS}', '{BLANKS}'))"
+def tsvector(text):
+    return f"to_tsvector('finishd', translate({text}, '{SEPARATORS}', '{SPACES}'))"
 
 
 FORWARDS = f"""
@@ -24,9 +24,9 @@ CREATE TEXT SEARCH CONFIGURATION finishd (COPY = simple);
 ALTER TEXT SEARCH CONFIGURATION finishd
     ALTER MAPPING FOR hword, hword_part, word, numword, numhword, hword_numpart WITH unaccent, simple;
 ALTER TABLE content_item ADD COLUMN search_words tsvector GENERATED ALWAYS AS (
-    setweight({words("title")}, 'A')
-    || setweight({words(NAMES)}, 'B')
-    || setweight({words("coalesce(overview, '')")}, 'D')
+    setweight({tsvector("title")}, 'A')
+    || setweight({tsvector(NAMES)}, 'B')
+    || setweight({tsvector("coalesce(overview, '')")}, 'D')
 ) STORED;
 CREATE INDEX item_search_words ON content_item USING gin (search_words);
 CREATE INDEX item_search_title ON content_item USING gin (title gin_trgm_ops);
@@ -48,7 +48,7 @@ def on_postgresql(sql):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("content", "0002_seed_genres")]
+    dependencies = [("content", "0001_initial")]
 
     operations = [
         TrigramExtension(),
