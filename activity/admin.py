@@ -18,9 +18,9 @@ from kombu.exceptions import OperationalError
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from activity import dispatch, tasks
+from activity import dispatch
 from activity.models import Activity, Follow, Job, Person
-from activity.services import lag
+from activity.services import lag, sweep
 from activity.types import Job as Work
 from activity.types import StoreUnavailable
 from core.redis.client import REDIS_UNAVAILABLE
@@ -169,7 +169,7 @@ class JobAdmin(LookOnly):
         try:
             dispatch.get_backlog()  # raises when there is nobody to send to
             for job in chosen:
-                tasks.requeue(Work(job.kind, job.subject, job.target, job.version, job.due))  # type: ignore[arg-type]
+                sweep.queue_again(Work(job.kind, job.subject, job.target, job.version, job.due))  # type: ignore[arg-type]
         except (OperationalError, *REDIS_UNAVAILABLE):
             self.message_user(
                 request, "The broker gives no answer; beat will queue them later.", messages.ERROR

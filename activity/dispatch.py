@@ -1,10 +1,11 @@
-"""The way to the workers: messages leave after commit, and one that cannot leave is only late.
+"""Messages to the workers.
 
-Whatever is sent here has a job in the store; beat queues it again when it is due.
+Messages leave after the transaction commits. Each belongs to a job in the store, so a message that cannot be sent is
+late, not lost: the sweep queues the job again when it is due.
 """
 
 import logging
-from typing import Final
+from typing import Any, Final
 
 from celery import current_app
 from kombu.exceptions import ChannelError, OperationalError
@@ -14,25 +15,28 @@ from core.sql import commit
 
 logger = logging.getLogger(__name__)
 
-QUEUE: Final = "fanout"  # as CELERY_TASK_ROUTES says
+QUEUE: Final = "fanout"  # as in CELERY_TASK_ROUTES
 
 
 def queue_after_commit(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
-    """Queue the task of this kind of job, once the transaction under way (if any) has committed."""
+    """Queue the task of this kind of job, after the current transaction (if any) commits."""
     commit.after_commit(queue_job, kind, subject, target, version)
 
 
-def queue_job(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
+def queue_job(kind: JobKind, subject: str, target: str = "", version: int = 0, **options: Any) -> None:
+    """Queue the task of this kind of job; `options` are further arguments of the task. Logs errors, raises none."""
     try:
-        current_app.send_task(f"activity.tasks.{kind}", args=[subject, target, version])
+        current_app.send_task(
+            f"activity.tasks.{kind}", args=[subject, target, version], kwargs=options or None
+        )
     except OperationalError as reason:
-        logger.warning("a message is not sent, a %s job waits: %s", kind, reason)
-    except Exception:  # whatever it is, what it was for is done, and its job says what is left
-        logger.warning("a message is not sent: a %s job waits", kind, exc_info=True)
+        logger.warning("broker unavailable: %s job not queued; the sweep will retry it: %s", kind, reason)
+    except Exception:  # the change is made, and its job is in the store
+        logger.warning("%s job not queued; the sweep will retry it", kind, exc_info=True)
 
 
 def get_backlog() -> int:
-    """How many messages wait for a worker. Raises what the transport raises: redis-py's errors, or kombu's."""
+    """Return the number of messages that wait for a worker. Raises the transport's errors (redis-py's or kombu's)."""
     with current_app.connection_or_acquire() as connection:
         try:
             return int(connection.default_channel.queue_declare(QUEUE, passive=True).message_count)

@@ -21,9 +21,9 @@ from structlog.stdlib import ProcessorFormatter
 # They run every few seconds, all day; what goes wrong in them is logged above INFO.
 TICKING: Final = frozenset(
     {
-        "activity.tasks.sweep",
+        "activity.tasks.sweep_jobs",
         "activity.tasks.read_events",
-        "activity.tasks.read_shard",
+        "activity.tasks.read_shard_history",
         "activity.tasks.flush_histories",
         "analytics.tasks.drain",
         "analytics.tasks.drain_shard",

@@ -196,7 +196,7 @@ CELERY_TASK_ROUTES = {
     "activity.tasks.*": {"queue": "fanout"},
     # What reads events waits behind events only, and nothing waits behind them.
     "activity.tasks.read_events": {"queue": "analytics"},
-    "activity.tasks.read_shard": {"queue": "analytics"},
+    "activity.tasks.read_shard_history": {"queue": "analytics"},
     "activity.tasks.flush_histories": {"queue": "analytics"},
     "analytics.tasks.*": {"queue": "analytics"},
     "feed.tasks.*": {"queue": "indexes"},

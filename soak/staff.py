@@ -11,7 +11,7 @@ TASKS: Final = (
     "feed.tasks.rebuild_indexes",
     "content.tasks.sweep_cards",
     "activity.tasks.flush_histories",
-    "activity.tasks.sweep",
+    "activity.tasks.sweep_jobs",
 )
 THINK: Final = 0.7
 AT_ONCE: Final = 5  # items

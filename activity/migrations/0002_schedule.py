@@ -12,7 +12,7 @@ def schedule(apps, schema_editor):
     task_model.objects.get_or_create(
         name="Sweep unfinished deliveries",
         defaults={
-            "task": "activity.tasks.sweep",
+            "task": "activity.tasks.sweep_jobs",
             "interval": interval,
             "expire_seconds": 10,
             "description": "Queues again what a lost worker, broker or message left undone.",

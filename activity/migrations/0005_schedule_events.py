@@ -4,7 +4,7 @@ from django.db import migrations
 
 ENTRIES = [
     (
-        "Read events for people",
+        "Read events into histories",
         "activity.tasks.read_events",
         2,
         2,

@@ -57,9 +57,9 @@ def purge_author(viewer: str, actor: str) -> None:
     timeline_cache.remove_author(viewer, actor)
 
 
-def finish_edge_job(job: Job, *, linked: bool, now: float, again: bool) -> None:
+def finish_edge_job(job: Job, *, is_following: bool, now: float, is_second_run: bool) -> None:
     """Forget an edge's job, or, for a first purge, have it done once more."""
-    if job.kind == "purge" and not linked and not again:
+    if job.kind == "purge" and not is_following and not is_second_run:
         get_store().postpone(job, due=now + SECOND_PURGE_DELAY_SECONDS)
     else:
         get_store().finish(job)

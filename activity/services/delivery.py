@@ -9,6 +9,7 @@ hence a second pass over the followers for whatever replaced an older version, o
 one can still be running.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -20,11 +21,23 @@ from activity.store import get_store
 from activity.types import Activity, Job, Ledger, Relation
 
 FOLLOWERS_PER_BATCH: Final = 500
+DELIVERY_SLICE_SECONDS: Final = 0.25  # of one delivery, before others get their turn
 JOB_DUE_SECONDS: Final = 20.0  # seconds after which beat queues unfinished work again
 # A chunk that began before a change is over by then: it is longer than a task may run.
 RECHECK_DELAY_SECONDS: Final = 25.0
 MAX_WRITE_ATTEMPTS: Final = 5
 TRIM_ONE_IN: Final = 512  # one in so many deliveries, by lot, sweeps its timeline's surplus rows
+
+
+def deliver_slice(uid: str, title: str, version: int, *, now: float) -> bool:
+    """Deliver batches for DELIVERY_SLICE_SECONDS and return whether followers remain. Cost: as `deliver_batch`."""
+    started = time.monotonic()
+    elapsed = 0.0
+    while deliver_batch(uid, title, version, now=now + elapsed):
+        elapsed = time.monotonic() - started
+        if elapsed >= DELIVERY_SLICE_SECONDS:
+            return True
+    return False
 
 
 def deliver_batch(uid: str, title: str, version: int, *, now: float) -> bool:

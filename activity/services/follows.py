@@ -58,16 +58,16 @@ def unblock(uid: str, target: str, *, now: float) -> None:
     _set_block(uid, target, blocked=False, now=now)
 
 
-def run_edge_job(job: Job, *, again: bool, now: float) -> None:
+def run_edge_job(job: Job, *, is_second_run: bool, now: float) -> None:
     """Do what a follow, unfollow or block left to do, as the edge is now. Raises StoreUnavailable, RuntimeError.
 
-    Cost: as backfill.sync_author_rows, and 4 store calls and 2 waits. `again` is the second time for a purge.
+    Cost: as backfill.sync_author_rows, and 4 store calls and 2 waits. `is_second_run` says that a purge ran before.
     """
-    linked = backfill.sync_author_rows(job.subject, job.target)
+    is_following = backfill.sync_author_rows(job.subject, job.target)
     profile = get_store().profile(job.subject)
     if profile is not None:
         profiles.cache_profile(reach.sync_pull_list(profile, job.target))
-    backfill.finish_edge_job(job, linked=linked, now=now, again=again)
+    backfill.finish_edge_job(job, is_following=is_following, now=now, is_second_run=is_second_run)
 
 
 def get_followers(uid: str, *, offset: int, limit: int) -> list[Edge]:

@@ -81,7 +81,7 @@ def everywhere(viewer: str) -> list[str]:
 
 
 def sweep(messages: Messages) -> None:
-    messages.run(Message("activity.tasks.sweep", (), {}))
+    messages.run(Message("activity.tasks.sweep_jobs", (), {}))
 
 
 def meanwhile(patch: pytest.MonkeyPatch, method: str, act: Callable[[], Any], *, time: int = 1) -> None:

@@ -10,6 +10,7 @@ from django.db import connection
 
 from activity import tasks, timeline_cache
 from activity.services import backfill, delivery, follows, people, presence, profiles, rebuilds
+from activity.services import sweep as sweep_service
 from activity.store import get_store
 from activity.tests.deeds import (
     FILM,
@@ -240,7 +241,7 @@ class TestDeliveries:
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(delivery, "FOLLOWERS_PER_BATCH", 1)
-        monkeypatch.setattr("activity.tasks.GO_ON_SECONDS", 0)
+        monkeypatch.setattr(delivery, "DELIVERY_SLICE_SECONDS", 0)
         friends(messages, "ama", "mei", "yaa")
         state("kofi")
         messages.run(messages.waiting.pop())
@@ -511,7 +512,7 @@ class TestTasks:
         state("kofi")
         messages.waiting.clear()
         clock.now += 60
-        state_redis().rpush("fanout", *range(tasks.BACKLOG))
+        state_redis().rpush("fanout", *range(sweep_service.MAX_BACKLOG))
         sweep(messages)
         assert messages.waiting == []
         state_redis().delete("fanout")
@@ -521,7 +522,7 @@ class TestTasks:
     def test_more_due_jobs_than_one_look_takes_are_swept(
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(tasks, "SWEPT", 5)
+        monkeypatch.setattr(sweep_service, "JOBS_PER_BATCH", 5)
         friends(messages, "ama")
         for number in range(23):
             state("kofi", f"movie:{number}")

@@ -196,7 +196,7 @@ class TestReading:
         def read() -> None:
             barrier.wait(timeout=10)
             try:
-                tasks.read_shard(0)
+                tasks.read_shard_history(0)
             finally:
                 connections.close_all()
 
@@ -248,7 +248,7 @@ class TestTasks:
         monkeypatch.setattr(reading.take, "__kwdefaults__", {"count": 2})
         monkeypatch.setattr(reading.go_on, "__kwdefaults__", {"seconds": -1.0})
         arrive([did("ama", f"film-{n}", at=NOW) for n in range(5)])
-        assert len(_run(messages, "read_shard", 0)) == 1
+        assert len(_run(messages, "read_shard_history", 0)) == 1
         messages.run_all()  # a message a batch
         assert sum(len(s.seen) for s in pending_history.get_for("ama")) == 5
 
@@ -257,7 +257,7 @@ class TestTasks:
             entry.task: entry.interval.every for entry in PeriodicTask.objects.select_related("interval")
         }
         assert (every["activity.tasks.read_events"], every["activity.tasks.flush_histories"]) == (2, 60)
-        for name in ("read_events", "read_shard", "flush_histories"):
+        for name in ("read_events", "read_shard_history", "flush_histories"):
             assert app.amqp.router.route({}, f"activity.tasks.{name}")["queue"].name == "analytics"
 
 

@@ -24,5 +24,5 @@ def arrive(events: Sequence[Event], *, shard: int = 0) -> None:
 def happen(*events: Event, shard: int = 0) -> None:
     """They arrive, and both readers read all that waits."""
     arrive(events, shard=shard)
-    tasks.read_shard.apply(args=(shard,), throw=True)
+    tasks.read_shard_history.apply(args=(shard,), throw=True)
     drain_shard.apply(args=(shard,), throw=True)

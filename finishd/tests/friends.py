@@ -167,7 +167,7 @@ class World:
             pass
 
     def sweep(self) -> None:
-        self.messages.run(Message("activity.tasks.sweep", (), {}))
+        self.messages.run(Message("activity.tasks.sweep_jobs", (), {}))
 
     def between(self) -> None:
         """Called before and after every call of the store."""

@@ -239,12 +239,12 @@ class TestBroker:
         """How long a request stands still for a message that cannot be sent."""
         began = time.monotonic()
         with deadlines.request_deadline(5), pytest.raises(BrokerError):
-            celery.app.send_task("activity.tasks.sweep")
+            celery.app.send_task("activity.tasks.sweep_jobs")
         return time.monotonic() - began
 
     def test_a_message_of_a_request_is_sent(self, redis_server: RedisServer) -> None:
         with deadlines.request_deadline(5):
-            celery.app.send_task("activity.tasks.sweep")
+            celery.app.send_task("activity.tasks.sweep_jobs")
         assert state_redis().llen("fanout") == 1
 
     @pytest.mark.parametrize("fault", ["stop", "pause"])

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.usefixtures("people_store", "clock"),
 ]
 LIKED = Relation(favorite=True)
-SWEEP = Message("activity.tasks.sweep", (), {})
+SWEEP = Message("activity.tasks.sweep_jobs", (), {})
 
 
 @pytest.fixture(autouse=True)
