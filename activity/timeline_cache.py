@@ -16,9 +16,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from redis.client import Pipeline
+
 from activity import keys
 from activity.types import STATUSES, Relation, TimelineRow
 from core.redis.client import state_redis
+from core.redis.reads import Read
 from core.redis.script import Script
 
 MAX_ROWS: Final = 400
@@ -97,13 +100,17 @@ def key(uid: str) -> str:
     return keys.TIMELINE.name(viewer=uid)
 
 
-def queue_read(pipe: Any, name: str) -> None:
-    """Queue the read of a whole timeline, newest first; `taken` reads the answer."""
-    pipe.zrange(name, 0, -1, desc=True, withscores=True)
+def read(*names: str) -> Read[list[list[TimelineRow] | None]]:
+    """Return a read of whole timelines by key: rows newest first, without names; None for one that is not loaded."""
+
+    def queue(pipe: Pipeline) -> None:
+        for name in names:
+            pipe.zrange(name, 0, -1, desc=True, withscores=True)
+
+    return Read(queue, lambda *replies: [_decode(reply) for reply in replies])
 
 
-def taken(raw: Sequence[tuple[bytes, float]]) -> list[TimelineRow] | None:
-    """The rows, newest first; None when the timeline is not loaded. Names are not kept here."""
+def _decode(raw: Sequence[tuple[bytes, float]]) -> list[TimelineRow] | None:
     if not raw:
         return None
     return [_row(member, score) for member, score in raw if member]

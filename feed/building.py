@@ -14,14 +14,16 @@ from django.conf import settings
 
 from activity.services import history, presence, profiles, rebuilds
 from activity.services.history import History
+from activity.services.presence import Presence
 from activity.types import Profile, StoreUnavailable
 from content.services import cards
 from core import telemetry
 from core.deadlines import optional_until
 from core.redis.client import state_redis
-from feed import keys, pipeline, plans, recipe, sources, traces
+from core.redis.reads import Deferred, Reads
+from feed import indexes, keys, pipeline, plans, recipe, sources, traces
 from feed.indexes import Current
-from feed.plans import Draft, Header
+from feed.plans import Draft, Header, Served
 from feed.types import Chunk, ChunkInputs, FactsById, Pool
 
 logger = logging.getLogger(__name__)
@@ -69,30 +71,45 @@ class Built:
     chunk: Chunk
 
 
-def queue_known(pipe: Any, uid: str) -> None:
-    """Queue what a build must know first; `take_known` reads the answers."""
-    pipe.get(profiles.key(uid))
-    pipe.get(keys.INDEX_CURRENT.name())
-    pipe.llen(keys.SERVED.name(viewer=uid))
-    history.queue_size(pipe, uid)
-    presence.queue_state(pipe, uid)
+@dataclass(frozen=True, slots=True)
+class PendingContext:
+    """The queued reads of a build context. Call `get` after they were executed."""
+
+    uid: str
+    profile: Deferred[Profile]
+    index_pointer: Deferred[Current | None]
+    served_count: Deferred[int]
+    seen_count: Deferred[int]
+    presence: Deferred[Presence]
+
+    def get(self, *, now: float, deadline: float) -> Known:
+        """Return the context. Cost: none when warm; a profile that is not cached is 1 store call and 1 round trip.
+
+        If the store is unavailable, or has not answered at `deadline`, the context is degraded; this does not raise.
+        """
+        current = self.index_pointer.value
+        known = Known(Profile(self.uid), current, self.served_count.value, self.seen_count.value)
+        try:
+            with optional_until(deadline):
+                known.viewer = self.profile.value
+                known.rebuilding = rebuilds.ensure_rebuilt(known.viewer, self.presence.value, now=now)
+        except StoreUnavailable:
+            known.degraded.add("profile")
+        if current is None:
+            known.degraded.add("indexes")
+        return known
 
 
-def take_known(uid: str, answers: Sequence[Any], *, now: float, deadline: float) -> Known:
-    """Cost: none when warm; a cold profile is 1 store call and 1 wait. A store that is dead, or has not answered at
-    `deadline`, degrades, it does not raise."""
-    raw_profile, raw_current, served_count, seen_count, fresh_count, *about = answers
-    current = Current.unpacked(raw_current)
-    known = Known(Profile(uid), current, served_count, seen_count + fresh_count)
-    try:
-        with optional_until(deadline):
-            known.viewer = profiles.take(uid, raw_profile)
-            known.rebuilding = rebuilds.under_way(known.viewer, about, now=now)
-    except StoreUnavailable:
-        known.degraded.add("profile")
-    if current is None:
-        known.degraded.add("indexes")
-    return known
+def queue_context(reads: Reads, uid: str) -> PendingContext:
+    """Queue the reads that every build needs first."""
+    return PendingContext(
+        uid=uid,
+        profile=reads.add(profiles.read(uid)),
+        index_pointer=reads.add(indexes.read_pointer()),
+        served_count=reads.add(plans.read_served_count(uid)),
+        seen_count=reads.add(history.read_size(uid)),
+        presence=reads.add(presence.read_and_touch(uid)),
+    )
 
 
 def build(known: Known, what: Build) -> Built:
@@ -123,12 +140,11 @@ def keep_trace(uid: str, built: Built, *, always: bool = False) -> bool:
 def _attempt(known: Known, what: Build, depth: int, *, wider: int) -> Built:
     names = pipeline.FEEDS[what.feed].sources
     request = sources.Request(known.viewer, known.current, depth, what.now, what.deadline)
-    pools, watched, served = _recall(known, request, names)
-    own, lately, entries = plans.served(served, what.session)
+    pools, watched, served = _recall(known, request, names, what.session)
     degraded = {*what.degraded, *known.degraded, *(pool.source for pool in pools if pool.error)}
     if known.rebuilding and {recipe.FRIENDS, recipe.FOLLOWING} & set(names):
         degraded.add("timeline_rebuilding")
-    if entries < what.served_before:
+    if served.entries_in_session < what.served_before:
         degraded.add("served_history")
     inputs = ChunkInputs(
         feed=what.feed,
@@ -141,8 +157,8 @@ def _attempt(known: Known, what: Build, depth: int, *, wider: int) -> Built:
         finished=known.viewer.finished,
         seen=watched.seen,
         skipped=watched.skipped.union(known.viewer.skipped),
-        taken=what.taken | own,
-        lately=lately,
+        taken=what.taken | served.in_session,
+        lately=served.elsewhere,
         tail=what.tail,
         wider=wider,
     )
@@ -159,32 +175,24 @@ def _attempt(known: Known, what: Build, depth: int, *, wider: int) -> Built:
 
 
 def _recall(
-    known: Known, request: sources.Request, names: Sequence[str]
-) -> tuple[tuple[Pool, ...], History, list[bytes]]:
-    """Every source's pool, what the viewer has seen and skipped, and the served list: one wait, plus what is cold."""
+    known: Known, request: sources.Request, names: Sequence[str], session: str
+) -> tuple[tuple[Pool, ...], History, Served]:
+    """Return every source's pool, the viewer's history and the served list.
+
+    Cost: 1 round trip, and what each read costs when it is cold.
+    """
     uid = known.viewer.uid
-    pipe = state_redis().pipeline()
-    pipe.lrange(keys.SERVED.name(viewer=uid), 0, -1)
-    history.queue(pipe, uid)
-    bounds = [len(pipe.command_stack)]
-    for name in names:
-        sources.SOURCES[name].ask(request, pipe)
-        bounds.append(len(pipe.command_stack))
+    reads = Reads(state_redis())
+    served = reads.add(plans.read_served(uid, session))
+    watched = reads.add(history.read(uid))
+    pending = [sources.queue(name, request, reads) for name in names]
     with telemetry.timed(telemetry.RECALL_TIME):
-        answers = pipe.execute(raise_on_error=False)
-    served, *watched = answers[: 1 + history.READS]
-    for answer in (served, *watched):
-        if isinstance(answer, Exception):
-            raise answer
+        reads.execute()
     with optional_until(request.deadline):
-        taken = history.take(uid, watched)
-    if not taken.whole:
+        seen = watched.value
+    if not seen.whole:
         known.degraded.add("history")
-    pools = tuple(
-        sources.fetch(name, request, answers[begin:end])
-        for name, begin, end in zip(names, bounds, bounds[1:], strict=False)
-    )
-    return pools, taken, served
+    return tuple(sources.get_pool(each) for each in pending), seen, served.value
 
 
 def _generation(current: Current | None) -> int | None:

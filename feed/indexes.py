@@ -5,13 +5,17 @@ All indexes of a rebuild share a generation and one pointer, so no reader ever m
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
+from redis.client import Pipeline
 
 from core.redis.client import state_redis
+from core.redis.reads import Read
 from core.units import HOUR
 from feed import keys, recipe
+
+Top = list[tuple[str, float]]
 
 TRENDING: Final = "trending"
 UNFINISHED_TTL: Final = HOUR  # a generation whose builder died goes by itself
@@ -52,24 +56,36 @@ def key(generation: int, name: str) -> str:
 
 def current() -> Current | None:
     """The pointer, None if nothing was ever built or Redis was emptied. Cost: 1 wait."""
-    return Current.unpacked(cast("bytes | None", state_redis().get(keys.INDEX_CURRENT.name())))
+    return read_pointer().fetch(state_redis())
 
 
-def queue_head(pipe: Any, generation: int, name: str, count: int) -> None:
-    """Queue the read of an index's first `count` entries; `take_head` reads the answer."""
-    pipe.zrange(key(generation, name), 0, count - 1, desc=True, withscores=True)
+def read_pointer() -> Read[Current | None]:
+    """Return a read of the index pointer; None if there is no index."""
+    return Read(lambda pipe: pipe.get(keys.INDEX_CURRENT.name()), Current.unpacked)
 
 
-def take_head(raw: Sequence[tuple[bytes, float]]) -> list[tuple[str, float]]:
-    """(item id, score), best first; equal scores in descending order of id, as Redis keeps them."""
-    return [(item.decode(), score) for item, score in raw]
+def read_top(generation: int, counts: Mapping[str, int]) -> Read[list[Top]]:
+    """Return a read of the first entries of indexes: `counts` maps an index's name to the number of entries.
+
+    The value has one list per index, in the order of `counts`: (item id, score), best first. Entries of equal score
+    are in descending order of id, as in Redis.
+    """
+
+    def queue(pipe: Pipeline) -> None:
+        for name, count in counts.items():
+            pipe.zrange(key(generation, name), 0, count - 1, desc=True, withscores=True)
+
+    return Read(queue, lambda *replies: [_decode_top(reply) for reply in replies])
 
 
-def head(generation: int, name: str, count: int) -> list[tuple[str, float]]:
+def head(generation: int, name: str, count: int) -> Top:
     """The first `count` entries of an index. Cost: 1 wait."""
-    pipe = state_redis().pipeline()
-    queue_head(pipe, generation, name, count)
-    return take_head(pipe.execute()[0])
+    [top] = read_top(generation, {name: count}).fetch(state_redis())
+    return top
+
+
+def _decode_top(raw: Sequence[tuple[bytes, float]]) -> Top:
+    return [(item.decode(), score) for item, score in raw]
 
 
 def place(generation: int, name: str, item: str) -> tuple[int, float] | None:

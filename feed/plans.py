@@ -7,11 +7,13 @@ json being spliced into the card as it is. Positions count from the session's fi
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
+from redis.client import Pipeline
 
 from core.redis.client import state_redis
+from core.redis.reads import Read
 from core.units import HOUR, MINUTE
 from feed import keys, plan_scripts
 from feed.types import Slot
@@ -120,27 +122,64 @@ def append(viewer: str, draft: Draft, *, length: int, start: int, count: int, ma
     return _view(plan_scripts.APPEND.run(state_redis(), keys=_looked_at(viewer, session), args=args))
 
 
-def queue_state(pipe: Any, viewer: str, session: str) -> None:
-    """Queue what an extension needs of its own plan; `take_state` reads the two answers."""
+class PlanState(NamedTuple):
+    """What an extension needs of its own plan: the position of its end, and the ids of all its slots."""
+
+    header: Header
+    end: int
+    tail: tuple[tuple[str, str | None], ...]
+    item_ids: list[str]
+
+
+class Served(NamedTuple):
+    """The served list, split: items of one session, items of others, and the number of entries of the one."""
+
+    in_session: frozenset[str]
+    elsewhere: frozenset[str]
+    entries_in_session: int
+
+
+def read_pointer(viewer: str, feed: str) -> Read[Pointer | None]:
+    """Return a read of the viewer's session pointer; None if there is no current session."""
+    return Read(lambda pipe: pipe.get(keys.SESSION.name(viewer=viewer, feed=feed)), Pointer.unpacked)
+
+
+def read_state(viewer: str, session: str) -> Read[PlanState | None]:
+    """Return a read of a plan's state; None if the plan is gone."""
     plan, slots = _keys(viewer, session)
-    pipe.hmget(plan, "header", "base", "tail")
-    pipe.lrange(slots, 0, -1)
+
+    def queue(pipe: Pipeline) -> None:
+        pipe.hmget(plan, "header", "base", "tail")
+        pipe.lrange(slots, 0, -1)
+
+    return Read(queue, _decode_state)
 
 
-def take_state(answers: Sequence[Any]) -> tuple[Header, int, list[tuple[str, str | None]], list[str]] | None:
-    """(header, end position, tail, ids of all slots), or None when the plan is gone."""
-    (header, base, tail), slots = answers
-    if header is None:
+def read_served_count(viewer: str) -> Read[int]:
+    """Return a read of the length of the viewer's served list."""
+    return Read(lambda pipe: pipe.llen(keys.SERVED.name(viewer=viewer)), int)
+
+
+def read_served(viewer: str, session: str) -> Read[Served]:
+    """Return a read of the viewer's served list, split into `session` and other sessions."""
+    return Read(
+        lambda pipe: pipe.lrange(keys.SERVED.name(viewer=viewer), 0, -1),
+        lambda raw: _split_served(raw, session),
+    )
+
+
+def _decode_state(fields: Sequence[bytes | None], slots: Sequence[bytes]) -> PlanState | None:
+    header, base, tail = fields
+    if header is None or base is None or tail is None:
         return None
     ids = [_split(slot)[0] for slot in slots]
-    return _header(header), int(base) + len(ids), [(t, g) for t, g in orjson.loads(tail)], ids
+    return PlanState(_header(header), int(base) + len(ids), tuple((t, g) for t, g in orjson.loads(tail)), ids)
 
 
-def served(raw: Sequence[bytes], session: str) -> tuple[frozenset[str], frozenset[str], int]:
-    """From the served list: (this session's items, other sessions', how many entries are this session's)."""
+def _split_served(raw: Sequence[bytes], session: str) -> Served:
     entries = [tuple(entry.decode().split(" ", 1)) for entry in raw]
     own = [item for owner, item in entries if owner == session]
-    return frozenset(own), frozenset(item for owner, item in entries if owner != session), len(own)
+    return Served(frozenset(own), frozenset(item for owner, item in entries if owner != session), len(own))
 
 
 def _claim(

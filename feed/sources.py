@@ -1,4 +1,4 @@
-"""Candidate sources. All ask Redis in one pipeline (one wait for the lot), then each takes its answers.
+"""Candidate sources. Their reads share one round trip; then each source makes its pool.
 
 A source that fails costs its share, not the page: its pool comes back with `error`.
 Outside parts guard themselves (the clients of Redis and of the activity store have
@@ -23,6 +23,7 @@ from core import telemetry
 from core.deadlines import DeadlinePassed, optional_until
 from core.errors import first_line
 from core.redis.client import REDIS_UNAVAILABLE, cache_redis
+from core.redis.reads import Deferred, Read, Reads
 from feed import indexes, recipe
 from feed.indexes import Current
 from feed.types import Candidate, Pool
@@ -52,15 +53,23 @@ class Late(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`ask` queues reads, `take` makes candidates of the answers, in the same number and order.
+    """`read` returns a read from the state Redis whose value is the source's pool.
 
-    `goes_out`: taking asks other parts once more, for which it may be too late.
+    `makes_more_calls`: decoding makes further calls, which the optional budget may no longer allow.
     """
 
     name: str
-    ask: Callable[[Request, Any], None]
-    take: Callable[[Request, Sequence[Any]], Pool]
-    goes_out: bool = False
+    read: Callable[[Request], Read[Pool]]
+    makes_more_calls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPool:
+    """A queued read of a source."""
+
+    source: Source
+    request: Request
+    read: Deferred[Pool]
 
 
 def taste_of(viewer: Profile) -> dict[str, float]:
@@ -70,24 +79,32 @@ def taste_of(viewer: Profile) -> dict[str, float]:
     return chosen | learned
 
 
-def fetch(name: str, request: Request, answers: Sequence[Any]) -> Pool:
-    """A source's pool, whatever happens, timed. Redis being away is no source's fault and goes on up."""
+def queue(name: str, request: Request, reads: Reads) -> PendingPool:
+    """Queue a source's read; pass the result to `get_pool` after the reads were executed."""
+    source = SOURCES[name]
+    return PendingPool(source, request, reads.add(source.read(request)))
+
+
+def get_pool(pending: PendingPool) -> Pool:
+    """Return a source's pool, with `error` if the source failed; record its time.
+
+    Raises only when Redis is unavailable or the request deadline is exceeded.
+    """
+    name = pending.source.name
     with telemetry.timed(telemetry.labelled(telemetry.SOURCE_TIME, name)):
-        pool = _fetched(SOURCES[name], request, answers)
+        pool = _get_pool(pending)
     if pool.error:
         telemetry.labelled(telemetry.SOURCE_FAILURES, name, pool.error).inc()
     return pool
 
 
-def _fetched(source: Source, request: Request, answers: Sequence[Any]) -> Pool:
+def _get_pool(pending: PendingPool) -> Pool:
+    source = pending.source
     try:
-        failed = next((answer for answer in answers if isinstance(answer, Exception)), None)
-        if failed is not None:
-            raise failed
-        if source.goes_out:
-            _in_time(request)
-        with optional_until(request.deadline):
-            return source.take(request, answers)
+        if source.makes_more_calls:
+            _in_time(pending.request)
+        with optional_until(pending.request.deadline):
+            return pending.read.value
     except (*REDIS_UNAVAILABLE, DeadlinePassed):
         raise
     except Late:
@@ -119,25 +136,23 @@ def _exhausted(found: int, count: int) -> bool:
 # --- trending ---
 
 
-def _ask_trending(request: Request, pipe: Any) -> None:
-    if request.current is not None:
-        indexes.queue_head(pipe, request.current.generation, indexes.TRENDING, _trending_count(request))
+def _read_trending(request: Request) -> Read[Pool]:
+    count = min(recipe.FETCHED[recipe.TRENDING] + request.depth, recipe.INDEX_CAP)
+    if request.current is None:
+        return Read(lambda pipe: None, lambda: _trending_pool(_get_popular(count), count))
+    top = indexes.read_top(request.current.generation, {indexes.TRENDING: count})
+    return top.map(lambda tops: _trending_pool(tops[0], count))
 
 
-def _take_trending(request: Request, answers: Sequence[Any]) -> Pool:
-    count = _trending_count(request)
-    if answers:
-        found = indexes.take_head(answers[0])
-    else:
-        # No index at all: the head of the catalogue from SQL, until a worker has built one.
-        ids = items.get_popular_ids(count)
-        found = [(item, 1 - place / max(len(ids), 1)) for place, item in enumerate(ids)]
+def _get_popular(count: int) -> indexes.Top:
+    """Return the most popular items from SQL, for as long as there is no index."""
+    ids = items.get_popular_ids(count)
+    return [(item, 1 - rank / max(len(ids), 1)) for rank, item in enumerate(ids)]
+
+
+def _trending_pool(found: indexes.Top, count: int) -> Pool:
     candidates = tuple(Candidate(item, _unit(score), "Trending now") for item, score in found)
     return Pool(recipe.TRENDING, candidates, exhausted=_exhausted(len(found), count))
-
-
-def _trending_count(request: Request) -> int:
-    return min(recipe.FETCHED[recipe.TRENDING] + request.depth, recipe.INDEX_CAP)
 
 
 # --- personalized: the indexes of the viewer's genres ---
@@ -158,20 +173,28 @@ def _genre_counts(request: Request) -> dict[str, tuple[float, int]]:
     }
 
 
-def _ask_personalized(request: Request, pipe: Any) -> None:
-    for genre, (_, count) in _genre_counts(request).items():
-        assert request.current is not None  # noqa: S101  (no counts without an index)
-        indexes.queue_head(pipe, request.current.generation, indexes.genre_index(genre), count)
-
-
-def _take_personalized(request: Request, answers: Sequence[Any]) -> Pool:
+def _read_personalized(request: Request) -> Read[Pool]:
+    if request.current is None:
+        return Read(lambda pipe: None, lambda: Pool(recipe.PERSONALIZED))
     counts = _genre_counts(request)
-    names = request.current.genres if request.current else {}
+    tops = indexes.read_top(
+        request.current.generation,
+        {indexes.genre_index(genre): count for genre, (_, count) in counts.items()},
+    )
+    names = request.current.genres
+    return tops.map(lambda found: _personalized_pool(request, counts, names, found))
+
+
+def _personalized_pool(
+    request: Request,
+    counts: Mapping[str, tuple[float, int]],
+    names: Mapping[str, str],
+    tops: Sequence[indexes.Top],
+) -> Pool:
     liked = "Because you like" if taste_of(request.viewer) else "Popular in"
     best: dict[str, tuple[float, float, str]] = {}  # item → (weight, score, reason)
     exhausted = True
-    for (genre, (affinity, count)), answer in zip(counts.items(), answers, strict=True):
-        found = indexes.take_head(answer)
+    for (genre, (affinity, count)), found in zip(counts.items(), tops, strict=True):
         exhausted = exhausted and _exhausted(len(found), count)
         reason = f"{liked} {names.get(genre, genre)}"
         for item, score in found:
@@ -186,12 +209,11 @@ def _take_personalized(request: Request, answers: Sequence[Any]) -> Pool:
 # --- friends: the viewer's own timeline ---
 
 
-def _ask_timeline(request: Request, pipe: Any) -> None:
-    timelines.queue_read(pipe, request.viewer)
+def _read_friends(request: Request) -> Read[Pool]:
+    return timelines.read(request.viewer).map(lambda entries: _friends_pool(request, entries))
 
 
-def _take_friends(request: Request, answers: Sequence[Any]) -> Pool:
-    entries = timelines.take(request.viewer, answers)
+def _friends_pool(request: Request, entries: Sequence[TimelineEntry]) -> Pool:
     backed = [(entry, supporters) for entry in entries if (supporters := _recommending(entry))]
     newest = backed[: recipe.FETCHED[recipe.FRIENDS] + request.depth]
     standing, called = _standing_and_called(
@@ -219,12 +241,10 @@ def _standing_and_called(
     _in_time(request)
     if not wanted:
         return {}, {}
-    uids = list(dict.fromkeys(actors))
-    pipe = cache_redis().pipeline()
-    titles.queue(pipe, wanted)
-    names.queue(pipe, uids)
-    of_titles, of_people = pipe.execute()
-    return titles.take(wanted, of_titles), names.take(uids, of_people)
+    reads = Reads(cache_redis())
+    of_titles, of_people = reads.add(titles.read(wanted)), reads.add(names.read(actors))
+    reads.execute()
+    return of_titles.value, of_people.value
 
 
 def _recommending(entry: TimelineEntry) -> list[TimelineRow]:
@@ -260,8 +280,12 @@ def reason_of(supporters: Sequence[TimelineRow], called: Mapping[str, Name]) -> 
 # --- following: the same timeline as a list of what was done ---
 
 
-def _take_following(request: Request, answers: Sequence[Any]) -> Pool:
-    entries = timelines.take(request.viewer, answers)[: recipe.FETCHED[recipe.FOLLOWING]]
+def _read_following(request: Request) -> Read[Pool]:
+    return timelines.read(request.viewer).map(lambda entries: _following_pool(request, entries))
+
+
+def _following_pool(request: Request, found: Sequence[TimelineEntry]) -> Pool:
+    entries = found[: recipe.FETCHED[recipe.FOLLOWING]]
     standing, called = _standing_and_called(
         request,
         [entry.title for entry in entries],
@@ -310,9 +334,9 @@ def _friend(row: TimelineRow, called: Mapping[str, Name]) -> dict[str, str | Non
 SOURCES: Final = {
     source.name: source
     for source in (
-        Source(recipe.TRENDING, _ask_trending, _take_trending),
-        Source(recipe.PERSONALIZED, _ask_personalized, _take_personalized),
-        Source(recipe.FRIENDS, _ask_timeline, _take_friends, goes_out=True),
-        Source(recipe.FOLLOWING, _ask_timeline, _take_following, goes_out=True),
+        Source(recipe.TRENDING, _read_trending),
+        Source(recipe.PERSONALIZED, _read_personalized),
+        Source(recipe.FRIENDS, _read_friends, makes_more_calls=True),
+        Source(recipe.FOLLOWING, _read_following, makes_more_calls=True),
     )
 }

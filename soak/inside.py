@@ -127,7 +127,7 @@ def kept_of_catalogue() -> dict[str, Any]:
 
 def _kept_of(uid: str) -> dict[str, Any]:
     stored = get_store().profile(uid)
-    profile = profiles.read(uid)
+    profile = profiles.get(uid)
     durable = get_store().timeline(uid, limit=5_000)
     hot = kept.hot_rows(uid)
     seen = _shown(uid)
@@ -152,7 +152,7 @@ def _differences(hot: Profile, stored: Profile | None) -> dict[str, list[str]]:
 
 
 def _shown(uid: str) -> list[list[Any]]:
-    return _rows([row for entry in kept.visible(profiles.read(uid)) for row in entry.supporters])
+    return _rows([row for entry in kept.visible(profiles.get(uid)) for row in entry.supporters])
 
 
 def _rows(rows: Any) -> list[list[Any]]:

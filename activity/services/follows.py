@@ -22,7 +22,7 @@ def follow(uid: str, target: str, *, now: float) -> bool:
     """
     if uid == target:
         raise ValueError("You cannot follow yourself.")
-    rebuilds.touch_viewer(profiles.read(uid), now=now)
+    rebuilds.touch_viewer(profiles.get(uid), now=now)
     profile, new = get_store().follow(uid, target, now=now, due=now + JOB_DUE_SECONDS)
     profiles.cache_profile(reach.sync_pull_list(profile, target))
     if new:

@@ -7,17 +7,19 @@ an event was read, in Redis (`fresh`), which covers what a copy of the other two
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from redis.client import Pipeline
+
 from activity import keys
 from activity.services import pending_history
 from activity.store import get_store, watched
 from activity.types import SEEN_KEPT, SKIPPED_KEPT, Slice, StoreUnavailable
 from core.redis.client import state_redis
 from core.redis.keys import Key
+from core.redis.reads import Read
 
 # A member no item id can equal: it tells a history that is empty from one that was not loaded.
 _LOADED_MARKER: Final = b""
 _VIEWERS_AT_ONCE: Final = 1_000
-READS: Final = 3  # commands that `queue` queues
 
 
 class History(NamedTuple):
@@ -28,25 +30,32 @@ class History(NamedTuple):
     whole: bool = True
 
 
-def queue_size(pipe: Any, uid: str) -> None:
-    """Queue two reads, the sum of whose answers is how many items may have been seen."""
-    pipe.zcard(keys.SEEN.name(viewer=uid))
-    pipe.zcard(keys.FRESH.name(viewer=uid))
+def read_size(uid: str) -> Read[int]:
+    """Return a read of an upper bound of the number of items that a viewer has seen, from the state Redis."""
+
+    def queue(pipe: Pipeline) -> None:
+        pipe.zcard(keys.SEEN.name(viewer=uid))
+        pipe.zcard(keys.FRESH.name(viewer=uid))
+
+    return Read(queue, lambda cached, recent: cached + recent)
 
 
-def queue(pipe: Any, uid: str) -> None:
-    """Queue the READS reads for `take`."""
-    for family in (keys.SEEN, keys.FRESH, keys.SKIPPED):
-        pipe.zrange(family.name(viewer=uid), 0, -1)
+def read(uid: str) -> Read[History]:
+    """Return a read of a viewer's history from the state Redis.
 
-
-def take(uid: str, answers: Sequence[Sequence[bytes]]) -> History:
-    """What Redis answered; where it holds no copy, what store and SQL say, of which a copy is kept.
-
-    A store or SQL that gives no answer costs what only they know. Cost: none when warm; cold 1 SQL, 1 store call
-    (1 document) and 1 wait.
+    Accessing the value costs nothing when the history is cached. Otherwise it loads the history and caches it:
+    1 SQL query, 1 store call (1 document) and 1 round trip. If SQL or the store is unavailable, the value lacks what
+    only they hold, and `whole` is False.
     """
-    copy, fresh, skipped = (frozenset(answer) for answer in answers)
+
+    def queue(pipe: Pipeline) -> None:
+        for family in (keys.SEEN, keys.FRESH, keys.SKIPPED):
+            pipe.zrange(family.name(viewer=uid), 0, -1)
+
+    return Read(queue, lambda *replies: _decode(uid, *(frozenset(reply) for reply in replies)))
+
+
+def _decode(uid: str, copy: frozenset[bytes], fresh: frozenset[bytes], skipped: frozenset[bytes]) -> History:
     if copy:
         return History(_texts((copy | fresh) - {_LOADED_MARKER}), _texts(skipped))
     waiting: list[Slice] = []

@@ -1,7 +1,6 @@
 """What people are called: written through from their tokens, read many at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import orjson
 
@@ -9,21 +8,20 @@ from activity import keys
 from activity.store import get_store
 from activity.types import NAMELESS, TimelineRow
 from core.redis.client import cache_redis
+from core.redis.reads import Read
 
 Name = tuple[str | None, str | None]  # name, picture
 
 
-def queue(pipe: Any, uids: Sequence[str]) -> None:
-    """Queue one read of these people's names on CACHE_URL's client; `take` reads its answer."""
-    pipe.mget([keys.NAME.name(viewer=uid) for uid in uids])
+def read(uids: Iterable[str]) -> Read[dict[str, Name]]:
+    """Return a read of people's names and pictures from the cache Redis; "Someone you follow" replaces a missing name.
 
-
-def take(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name]:
-    """(name, picture) of each person; the name is "Someone you follow" where none is known.
-
-    Cost: none; for people not in Redis 1 store call (a document each) and 1 wait.
+    Accessing the value costs nothing when all are cached. Otherwise 1 store call (a document per person) and 1 round
+    trip. Raises StoreUnavailable.
     """
-    return {uid: (name or NAMELESS, picture) for uid, (name, picture) in _taken(uids, found).items()}
+    return _read(uids).map(
+        lambda names: {uid: (name or NAMELESS, picture) for uid, (name, picture) in names.items()}
+    )
 
 
 def get_names(uids: Iterable[str]) -> dict[str, Name]:
@@ -31,11 +29,7 @@ def get_names(uids: Iterable[str]) -> dict[str, Name]:
 
     Cost: 1 wait. For people not in Redis 1 store call (a document each) and 1 wait more.
     """
-    wanted = list(dict.fromkeys(uids))
-    if not wanted:
-        return {}
-    found: list[Any] = cache_redis().mget([keys.NAME.name(viewer=uid) for uid in wanted])
-    return _taken(wanted, found)
+    return _read(uids).fetch(cache_redis())
 
 
 def cache_names(names: Mapping[str, Name]) -> None:
@@ -59,7 +53,15 @@ def cache_names_from_rows(rows: Sequence[TimelineRow]) -> None:
     pipe.execute()
 
 
-def _taken(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name]:
+def _read(uids: Iterable[str]) -> Read[dict[str, Name]]:
+    wanted = list(dict.fromkeys(uids))
+    if not wanted:
+        return Read(lambda pipe: None, dict)
+    names = [keys.NAME.name(viewer=uid) for uid in wanted]
+    return Read(lambda pipe: pipe.mget(names), lambda found: _decode(wanted, found))
+
+
+def _decode(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name]:
     called: dict[str, Name] = {
         uid: tuple(orjson.loads(raw)) for uid, raw in zip(uids, found, strict=True) if raw is not None
     }

@@ -1,10 +1,20 @@
 """Who is about: deliveries skip people not seen for 30 days; their timeline is rebuilt when they return."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
+
+from redis.client import Pipeline
 
 from activity import keys
 from core.redis.client import state_redis
+from core.redis.reads import Read
+
+
+class Presence(NamedTuple):
+    """`is_active`: seen in the last 30 days. `is_rebuilding`: the timeline is being rebuilt."""
+
+    is_active: bool
+    is_rebuilding: bool
 
 
 def key(uid: str) -> str:
@@ -25,16 +35,14 @@ def touch_active(uid: str) -> bool:
     return state_redis().getex(key(uid), ex=keys.ACTIVE.ttl) is not None
 
 
-def queue_state(pipe: Any, uid: str) -> None:
-    """Queue two reads for `state`: here lately (which counts as being here), timeline being rebuilt."""
-    pipe.getex(key(uid), ex=keys.ACTIVE.ttl)
-    pipe.exists(rebuilding_key(uid))
+def read_and_touch(uid: str) -> Read[Presence]:
+    """Return a read of a person's presence from the state Redis; it also extends an active person's TTL."""
 
+    def queue(pipe: Pipeline) -> None:
+        pipe.getex(key(uid), ex=keys.ACTIVE.ttl)
+        pipe.exists(rebuilding_key(uid))
 
-def state(answers: Sequence[Any]) -> tuple[bool, bool]:
-    """(here lately, timeline being rebuilt)."""
-    active, rebuilding = answers
-    return active is not None, bool(rebuilding)
+    return Read(queue, lambda active, rebuilding: Presence(active is not None, bool(rebuilding)))
 
 
 def get_active(uids: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """The lite profile: one Redis read, written through on every change, only over an older version."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from redis import Redis
@@ -10,6 +10,7 @@ from activity import keys
 from activity.store import get_store
 from activity.types import Profile
 from core.redis.client import state_redis
+from core.redis.reads import Read
 from core.redis.script import Script
 
 # KEYS: profile. ARGV: version, value, ttl. The value is `<version>|<json>`.
@@ -23,25 +24,27 @@ return 1
 
 
 def key(uid: str) -> str:
-    """The Redis key to read in one's own pipeline; give the answer to `take`."""
     return keys.PROFILE.name(viewer=uid)
 
 
-def take(uid: str, raw: bytes | None) -> Profile:
-    """The profile from what Redis answered; a cold one comes from the store and is kept.
+def read(uid: str) -> Read[Profile]:
+    """Return a read of a person's profile from the state Redis.
 
-    Cost: none when warm; cold 1 store call (1 document) and 1 wait. Raises StoreUnavailable.
+    Accessing the value costs nothing when the profile is cached. Otherwise it loads the profile from the store and
+    caches it: 1 store call (1 document) and 1 round trip. Raises StoreUnavailable.
     """
-    if raw is not None:
-        return unpack(uid, raw)
+    return Read(lambda pipe: pipe.get(key(uid)), lambda raw: _load(uid) if raw is None else unpack(uid, raw))
+
+
+def get(uid: str) -> Profile:
+    """Return a person's profile. Cost: 1 round trip, and for one that is not cached as `read`."""
+    return read(uid).fetch(state_redis())
+
+
+def _load(uid: str) -> Profile:
     profile = get_store().profile(uid) or Profile(uid)
     cache_profile(profile)
     return profile
-
-
-def read(uid: str) -> Profile:
-    """`take` with a read of its own. Cost: 1 wait more. Raises StoreUnavailable."""
-    return take(uid, cast("bytes | None", state_redis().get(key(uid))))
 
 
 def cache_profile(profile: Profile) -> None:

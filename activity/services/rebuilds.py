@@ -1,12 +1,12 @@
 """Rebuilding a timeline for somebody who was away: bounded, idempotent, its marker gone whatever happens."""
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from activity import dispatch, keys, timeline_cache
 from activity.services import backfill, presence
+from activity.services.presence import Presence
 from activity.store import get_store
 from activity.types import Job, Profile
 from core.redis.client import state_redis
@@ -18,15 +18,16 @@ PAGE_SIZE: Final = 500
 JOB_DUE_SECONDS: Final = 60.0
 
 
-def under_way(profile: Profile, answers: Sequence[Any], *, now: float) -> bool:
-    """Whether the viewer's timeline is being rebuilt, from the answers to presence.queue_state; begins it for
-    somebody who returned. Cost: none for those who were here lately, else as `start_rebuild`."""
-    here, rebuilding = presence.state(answers)
-    return rebuilding if here else start_rebuild(profile, now=now)
+def ensure_rebuilt(profile: Profile, found: Presence, *, now: float) -> bool:
+    """Return whether the viewer's timeline is being rebuilt; start the rebuild for a viewer who was inactive.
+
+    `found` is the value of `presence.read_and_touch`. Cost: none for an active viewer, otherwise as `start_rebuild`.
+    """
+    return found.is_rebuilding if found.is_active else start_rebuild(profile, now=now)
 
 
 def touch_viewer(profile: Profile, *, now: float) -> None:
-    """They did something: as `under_way` for those who come without looking at a feed first. Cost: 1 wait more."""
+    """They did something: as `ensure_rebuilt` for those who come without looking at a feed first. Cost: 1 wait more."""
     if not presence.touch_active(profile.uid):
         start_rebuild(profile, now=now)
 

@@ -9,6 +9,7 @@ from activity.services import names
 from activity.store import get_store
 from activity.types import PULLED_READ, Activity, Profile, TimelineEntry, TimelineRow
 from core.redis.client import state_redis
+from core.redis.reads import Read
 from core.redis.script import Script
 
 LOAD_LIMIT: Final = 100  # rows that a cold timeline is read from the store with
@@ -24,26 +25,31 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 """)
 
 
-def queue_read(pipe: Any, viewer: Profile) -> None:
-    """Queue the viewer's timeline and what the many-follower accounts they follow did lately, for `take`."""
-    timeline_cache.queue_read(pipe, timeline_cache.key(viewer.uid))
-    for actor in viewer.pulled[:PULLED_READ]:
-        timeline_cache.queue_read(pipe, keys.RECENT.name(viewer=actor))
+def read(viewer: Profile) -> Read[list[TimelineEntry]]:
+    """Return a read of the viewer's timeline, with the activities of the pull-delivered accounts that they follow.
 
-
-def take(viewer: Profile, answers: Sequence[Any]) -> list[TimelineEntry]:
-    """Entries newest first, without unwanted people.
-
-    Rows pushed by an account that is pulled now are ignored: its own list is newer, and beyond PULLED_READ
-    such accounts nothing tells of an undo. Cost: none when warm. A cold timeline 1 store call (100 documents at
-    most) and 3 waits; a cold list of an account 1 call and 1 wait. Raises StoreUnavailable.
+    The value is the entries, newest first, without blocked people. Accessing it costs nothing when all is cached. A
+    cold timeline costs 1 store call (100 documents at most) and 3 round trips; the cold list of an account 1 store
+    call and 1 round trip. Raises StoreUnavailable.
     """
-    own = timeline_cache.taken(answers[0])
+    pulled = [keys.RECENT.name(viewer=actor) for actor in viewer.pulled[:PULLED_READ]]
+    return timeline_cache.read(timeline_cache.key(viewer.uid), *pulled).map(
+        lambda found: _merge(viewer, found[0], found[1:])
+    )
+
+
+def _merge(
+    viewer: Profile, own: list[TimelineRow] | None, pulled: Sequence[list[TimelineRow] | None]
+) -> list[TimelineEntry]:
+    """Group the rows of the viewer's timeline and of pull-delivered accounts.
+
+    Rows that such an account pushed before are ignored: its own list is newer, and beyond PULLED_READ such accounts
+    nothing removes a row that was undone.
+    """
     rows = own if own is not None else _load(viewer.uid)
-    pulled = set(viewer.pulled)
-    merged = [row for row in rows if row.actor not in pulled]
-    for actor, answer in zip(viewer.pulled[:PULLED_READ], answers[1:], strict=True):
-        recent = timeline_cache.taken(answer)
+    pull_list = set(viewer.pulled)
+    merged = [row for row in rows if row.actor not in pull_list]
+    for actor, recent in zip(viewer.pulled[:PULLED_READ], pulled, strict=True):
         merged += recent if recent is not None else _load_pull_activities(actor)
     return group_by_title(row for row in merged if row.actor not in viewer.unwanted)
 

@@ -51,18 +51,13 @@ def durable(viewer: str) -> list[str]:
 
 
 def kept_hot(viewer: str) -> list[str] | None:
-    pipe = state_redis().pipeline()
-    timeline_cache.queue_read(pipe, timeline_cache.key(viewer))
-    rows = timeline_cache.taken(pipe.execute()[0])
+    [rows] = timeline_cache.read(timeline_cache.key(viewer)).fetch(state_redis())
     return None if rows is None else [f"{row.actor} {row.title}" for row in rows]
 
 
 def seen(viewer: str) -> list[TimelineRow]:
     """What a plan reads, loading it if need be."""
-    profile = profiles.read(viewer)
-    pipe = state_redis().pipeline()
-    timelines.queue_read(pipe, profile)
-    entries = timelines.take(profile, pipe.execute())
+    entries = timelines.read(profiles.get(viewer)).fetch(state_redis())
     return [row for entry in entries for row in entry.supporters]
 
 

@@ -220,14 +220,14 @@ class TestTitles:
         ItemFactory.create(id="matrix", media_type="movie", tmdb_id=603, genres=["Drama", "Comedy"])
         sync("ama", is_favorite=True)
         # a favourite adds 1 to the primary genre and a half to the second; three make an affinity of one half
-        assert dict(profiles.read("ama").affinities) == {"drama": 0.25, "comedy": 0.1429}
+        assert dict(profiles.get("ama").affinities) == {"drama": 0.25, "comedy": 0.1429}
         sync("ama", rating=3)
-        assert dict(profiles.read("ama").affinities) == {"drama": 0.0769, "comedy": 0.04}
+        assert dict(profiles.get("ama").affinities) == {"drama": 0.0769, "comedy": 0.04}
         sync("ama", rating=1)
-        assert profiles.read("ama").affinities == {}
+        assert profiles.get("ama").affinities == {}
         sync("ama", is_favorite=True, rating=1)
         sync("ama")
-        assert profiles.read("ama").affinities == {}
+        assert profiles.get("ama").affinities == {}
 
     def test_titles_picked_at_the_start_count_half_and_give_way_to_others(self) -> None:
         ItemFactory.create(id="matrix", media_type="movie", tmdb_id=603, genres=["Drama"])
@@ -235,12 +235,12 @@ class TestTitles:
         path, title = "/api/v1/user/preferences/sync", {"id": 603, "title": "One of them"}
         ok(client_of("ama").post(path, {"selectedMovies": [title], "selectedShows": [title]}))
         half = round(0.5 / 3.5, 4)
-        assert dict(profiles.read("ama").affinities) == {"drama": half, "comedy": half}
-        version = profiles.read("ama").version
+        assert dict(profiles.get("ama").affinities) == {"drama": half, "comedy": half}
+        version = profiles.get("ama").version
         ok(client_of("ama").post(path, {"selectedMovies": [title]}))
-        assert profiles.read("ama").version == version
+        assert profiles.get("ama").version == version
         ok(client_of("ama").post(path, {"selectedMovies": []}))
-        assert dict(profiles.read("ama").affinities) == {"comedy": half}
+        assert dict(profiles.get("ama").affinities) == {"comedy": half}
 
     def test_it_is_kept_for_a_title_that_nobody_knows_and_may_be_published_later(
         self, messages: Messages
@@ -274,7 +274,7 @@ class TestNames:
 
         state("nameless")
         messages.run_all()
-        assert names.take(["nameless"], [None])["nameless"][0] == "Someone you follow"
+        assert names.read(["nameless"]).decode([None])["nameless"][0] == "Someone you follow"
         assert [row.actor_name for row in get_store().timeline("ama")] == [None]
 
     def test_an_endless_picture_is_left_out(self) -> None:
@@ -338,7 +338,7 @@ class TestFollows:
             assert ask("ama", f"stats/{uid}")["following_count"] == 1
             kept = get_store().profile(uid)
             assert kept is not None
-            assert kept.following == profiles.read(uid).following == 1
+            assert kept.following == profiles.get(uid).following == 1
 
     def test_the_documented_cap(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for module in ("orm", "firestore"):

@@ -375,7 +375,7 @@ class TestBackfills:
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch, moment: str
     ) -> None:
         presence.mark_active("ama")
-        profiles.read("ama")
+        profiles.get("ama")
         state("kofi")
         messages.run_all()
         meanwhile(
@@ -409,7 +409,7 @@ class TestRebuilds:
         state("kofi")
         messages.run_all()
         state_redis().delete(presence.key("ama"), timeline_cache.key("ama"))
-        assert rebuilds.start_rebuild(profiles.read("ama"), now=NOW)
+        assert rebuilds.start_rebuild(profiles.get("ama"), now=NOW)
         assert state_redis().exists(presence.rebuilding_key("ama"))
         with monkeypatch.context() as patch:
             meanwhile(patch, "profiles", _fail)
@@ -427,7 +427,7 @@ class TestRebuilds:
         state("kofi")
         messages.run_all()
         state_redis().delete(presence.key("ama"), timeline_cache.key("ama"))
-        rebuilds.start_rebuild(profiles.read("ama"), now=NOW)
+        rebuilds.start_rebuild(profiles.get("ama"), now=NOW)
         messages.waiting.clear()
 
         def another_is_killed_behind_what_it_emptied() -> None:
@@ -452,7 +452,7 @@ class TestRebuilds:
         state("kofi", "movie:1", now=NOW - 10)
         messages.run_all()
         state_redis().delete(presence.key("ama"), timeline_cache.key("ama"))
-        rebuilds.start_rebuild(profiles.read("ama"), now=NOW)
+        rebuilds.start_rebuild(profiles.get("ama"), now=NOW)
         (rebuild,) = messages.waiting
         messages.waiting.clear()
 
@@ -469,7 +469,7 @@ class TestRebuilds:
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         friends(messages, "ama")
-        profile = profiles.read("ama")
+        profile = profiles.get("ama")
         state_redis().delete(presence.key("ama"))
         monkeypatch.setattr(type(get_store()), "put_job", lambda *_: _fail())
         with pytest.raises(StoreUnavailable):
@@ -536,22 +536,22 @@ class TestWriteThrough:
     def test_a_profile_that_a_dying_process_did_not_write_is_written_by_the_delivery(
         self, messages: Messages
     ) -> None:
-        profiles.read("kofi")
+        profiles.get("kofi")
         get_store().record("kofi", FILM, Relation("finished"), now=NOW, due=NOW)
-        assert profiles.read("kofi").finished == frozenset()
+        assert profiles.get("kofi").finished == frozenset()
         tasks.deliver("kofi", FILM, 1)
-        assert profiles.read("kofi").finished == {FILM}
+        assert profiles.get("kofi").finished == {FILM}
 
     def test_so_is_one_after_a_follow_an_unfollow_and_a_block(self, messages: Messages) -> None:
-        profiles.read("ama")
+        profiles.get("ama")
         get_store().follow("ama", "kofi", now=NOW, due=NOW)
         tasks.backfill("ama", "kofi")
-        assert profiles.read("ama").following == 1
+        assert profiles.get("ama").following == 1
         get_store().set_block("kofi", "ama", blocked=True, due=NOW)
         tasks.purge("ama", "kofi")
         tasks.purge("kofi", "ama")
-        assert profiles.read("ama").unwanted == {"kofi"}
-        assert profiles.read("kofi").unwanted == {"ama"}
+        assert profiles.get("ama").unwanted == {"kofi"}
+        assert profiles.get("kofi").unwanted == {"ama"}
 
     def test_an_older_name_on_a_row_does_not_replace_a_newer_one(self, messages: Messages) -> None:
         people.sync_name_from_token("kofi", "Kofi", None)

@@ -154,7 +154,7 @@ def warm(uids: list[str]) -> None:
         read = partial(get_store().timeline, uid, limit=timeline_cache.MAX_ROWS)
         rows = timeline_cache.load(uid, read, limit=timeline_cache.MAX_ROWS)
         names.cache_names_from_rows(rows)
-        profiles.read(uid)
+        profiles.get(uid)
         presence.mark_active(uid)
 
 

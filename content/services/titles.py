@@ -1,7 +1,6 @@
 """A title's items: `mediaType:tmdbId` → published items, newest trailer first."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import orjson
 from django.db.models import Case, IntegerField, Value, When
@@ -9,6 +8,7 @@ from django.db.models import Case, IntegerField, Value, When
 from content import keys
 from content.models import Item
 from core.redis.client import cache_redis
+from core.redis.reads import Read
 
 MAX_ITEMS_PER_TITLE = 20  # a title's list is cut here: its head stands for it, the rest are its siblings
 
@@ -18,20 +18,22 @@ def get_items(title_keys: Sequence[str]) -> dict[str, list[str]]:
 
     Cost: 1 wait; for titles not in Redis 1 SQL query and 1 wait more.
     """
+    return read(title_keys).fetch(cache_redis())
+
+
+def read(title_keys: Iterable[str]) -> Read[dict[str, list[str]]]:
+    """Return a read of titles' items from the cache Redis; the value is that of `get_items`.
+
+    Accessing the value costs nothing when all titles are cached, otherwise 1 SQL query and 1 round trip.
+    """
     wanted = list(dict.fromkeys(title_keys))
     if not wanted:
-        return {}
-    found: list[Any] = cache_redis().mget([_key(title) for title in wanted])
-    return take(wanted, found)
+        return Read(lambda pipe: None, dict)
+    names = [_key(title) for title in wanted]
+    return Read(lambda pipe: pipe.mget(names), lambda found: _decode(wanted, found))
 
 
-def queue(pipe: Any, title_keys: Sequence[str]) -> None:
-    """Queue one read of these titles' lists on CACHE_URL's client; `take` reads its answer."""
-    pipe.mget([_key(title) for title in title_keys])
-
-
-def take(title_keys: Sequence[str], found: Sequence[bytes | None]) -> dict[str, list[str]]:
-    """What `get_items` returns. Cost: none; for titles not in Redis 1 SQL query and 1 wait."""
+def _decode(title_keys: Sequence[str], found: Sequence[bytes | None]) -> dict[str, list[str]]:
     result = {t: orjson.loads(raw) for t, raw in zip(title_keys, found, strict=True) if raw is not None}
     missing = [t for t in title_keys if t not in result]
     if missing:

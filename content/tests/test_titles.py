@@ -54,14 +54,14 @@ def test_many_titles_cost_one_wait_when_known_and_one_query_when_not(
     django_assert_num_queries: QueryCounter,
 ) -> None:
     wanted = [ItemFactory.create().title_key for _ in range(5)] + ["movie:404"]
-    # SQL: all that are missing at once. Redis: one MGET, one pipeline that writes them.
+    # SQL: all that are missing at once. Redis: one read, one pipeline that writes them.
     with django_assert_num_queries(1), count_round_trips() as waits:
         first = titles.get_items(wanted)
-    assert waits == ["MGET", "pipeline of 6"]
-    # Then nothing but one MGET, for the unknown title too.
+    assert waits == ["pipeline of 1", "pipeline of 6"]
+    # Then nothing but one read, for the unknown title too.
     with django_assert_num_queries(0), count_round_trips() as waits:
         assert titles.get_items(wanted) == first
-    assert waits == ["MGET"]
+    assert waits == ["pipeline of 1"]
     assert first["movie:404"] == []
 
 

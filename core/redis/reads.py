@@ -37,6 +37,13 @@ class Read(Generic[T]):
     queue: Callable[[Pipeline], object]
     decode: Callable[..., T]
 
+    def fetch(self, client: Client) -> T:
+        """Send this read alone and return its value. Cost: 1 round trip, and what `decode` costs."""
+        reads = Reads(client)
+        deferred = reads.add(self)
+        reads.execute()
+        return deferred.value
+
     def map(self, change: Callable[[T], R]) -> "Read[R]":
         """Return a read of the same commands whose value is changed by `change`."""
         return Read(self.queue, lambda *replies: change(self.decode(*replies)))

@@ -83,3 +83,9 @@ def test_a_value_is_not_available_before_the_reads_are_executed() -> None:
     value = reads.add(text("a-text"))
     with pytest.raises(RuntimeError, match="not executed"):
         _ = value.value
+
+
+def test_a_read_can_be_fetched_alone_in_one_round_trip() -> None:
+    with count_round_trips() as trips:
+        assert text("a-text").fetch(state_redis()) == "hello"
+    assert len(trips) == 1

@@ -16,7 +16,8 @@ from typing import Final, Literal, NamedTuple
 from content.services import cards
 from core import telemetry
 from core.redis.client import state_redis
-from feed import building, keys, plans
+from core.redis.reads import Reads
+from feed import building, plans
 from feed.building import Build, Built, Known
 from feed.cursor import Cursor
 from feed.healing import ask_for_rebuild
@@ -94,12 +95,12 @@ def _note(query: Query, outcome: Outcome) -> None:
 
 def _head(query: Query) -> View:
     """The head of the viewer's session, a new one if there is none that still stands for their choices."""
-    pipe = state_redis().pipeline()
-    building.queue_known(pipe, query.viewer)
-    pipe.get(keys.SESSION.name(viewer=query.viewer, feed=query.feed))
-    *answers, raw = pipe.execute()
-    pointer = Pointer.unpacked(raw)
-    known = building.take_known(query.viewer, answers, now=query.now, deadline=query.deadline)
+    reads = Reads(state_redis())
+    context = building.queue_context(reads, query.viewer)
+    found = reads.add(plans.read_pointer(query.viewer, query.feed))
+    reads.execute()
+    pointer = found.value
+    known = context.get(now=query.now, deadline=query.deadline)
     if pointer is not None and _stands(pointer, known, query):
         view = _read(query, pointer.session, start=0)
         if view is not None:
@@ -142,9 +143,10 @@ def _resume(query: Query, cursor: Cursor) -> tuple[View, bool]:
 
 def _remade(query: Query, session: str, *, start: int, unmarked: tuple[str, ...]) -> View:
     """A new plan for a session whose own is gone, from `start` on, without what the session was served."""
-    pipe = state_redis().pipeline()
-    building.queue_known(pipe, query.viewer)
-    known = building.take_known(query.viewer, pipe.execute(), now=query.now, deadline=query.deadline)
+    reads = Reads(state_redis())
+    context = building.queue_context(reads, query.viewer)
+    reads.execute()
+    known = context.get(now=query.now, deadline=query.deadline)
     now = int(query.now)
     what = Build(
         query.feed,
@@ -166,31 +168,32 @@ def _remade(query: Query, session: str, *, start: int, unmarked: tuple[str, ...]
 
 def _extended(query: Query, session: str, *, start: int, count: int, mark: int) -> View | None:
     """The plan with its next chunk, looked at from `start` again; None if it vanished meanwhile."""
-    pipe = state_redis().pipeline()
-    building.queue_known(pipe, query.viewer)
-    plans.queue_state(pipe, query.viewer, session)
-    answers = pipe.execute()
-    state = plans.take_state(answers[-2:])
+    reads = Reads(state_redis())
+    context = building.queue_context(reads, query.viewer)
+    found = reads.add(plans.read_state(query.viewer, session))
+    reads.execute()
+    state = found.value
     if state is None:
         return None
-    header, end, tail, ids = state
-    known = building.take_known(query.viewer, answers[:-2], now=query.now, deadline=query.deadline)
-    known = _pinned(known, header.generation)
+    header = state.header
+    known = _pinned(context.get(now=query.now, deadline=query.deadline), header.generation)
     what = Build(
         query.feed,
         session,
         header.started,
-        end,
+        state.end,
         int(query.now),
         query.deadline,
-        taken=frozenset(ids),
-        tail=tuple(tail),
+        taken=frozenset(state.item_ids),
+        tail=state.tail,
         degraded=header.degraded,
     )
     built = _build(query, known, what)
     building.keep_trace(query.viewer, built)
     _note(query, "extended")
-    return plans.append(query.viewer, built.draft, length=len(ids), start=start, count=count, mark=mark)
+    return plans.append(
+        query.viewer, built.draft, length=len(state.item_ids), start=start, count=count, mark=mark
+    )
 
 
 def _pinned(known: Known, generation: int | None) -> Known:

@@ -4,15 +4,15 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
 from content.services import cards
 from core.redis.client import state_redis
-from feed import building, keys, plans
+from core.redis.reads import Reads
+from feed import building, plans
 from feed.building import Build
-from feed.plans import Pointer
 from feed.types import Slot
 
 SHOWN = 200
@@ -47,9 +47,7 @@ class PlanView:
 
 def live_plan(uid: str, feed: str) -> PlanView | None:
     """The plan of the viewer's current session, None if there is none. Changes nothing. Cost: 3 waits."""
-    pointer = Pointer.unpacked(
-        cast("bytes | None", state_redis().get(keys.SESSION.name(viewer=uid, feed=feed)))
-    )
+    pointer = plans.read_pointer(uid, feed).fetch(state_redis())
     if pointer is None:
         return None
     stored = plans.whole(uid, pointer.session, count=SHOWN)
@@ -69,10 +67,11 @@ def live_plan(uid: str, feed: str) -> PlanView | None:
 
 def preview(uid: str, feed: str, *, now: int) -> PlanView:
     """Plan a session as it would begin now, keep its full trace, serve it to nobody. Cost: as a first page."""
-    pipe = state_redis().pipeline()
-    building.queue_known(pipe, uid)
+    reads = Reads(state_redis())
+    context = building.queue_context(reads, uid)
     ends = time.monotonic() + PREVIEW_BUDGET
-    known = building.take_known(uid, pipe.execute(), now=now, deadline=ends)
+    reads.execute()
+    known = context.get(now=now, deadline=ends)
     session = f"preview-{secrets.token_hex(8)}"
     what = Build(feed, session, now, 0, now, ends)
     built = building.build(known, what)

@@ -145,10 +145,8 @@ def what_is_wrong(everything: set[str]) -> str:
     pointer = indexes.current()
     if pointer is None:
         return "no pointer"
-    pipe = state_redis().pipeline()
-    for name in ("trending", "genre:drama"):
-        indexes.queue_head(pipe, pointer.generation, name, 1_000)
-    trending, drama = (dict(indexes.take_head(answer)) for answer in pipe.execute())
+    both = indexes.read_top(pointer.generation, {"trending": 1_000, "genre:drama": 1_000})
+    trending, drama = (dict(top) for top in both.fetch(state_redis()))
     later = indexes.current()
     if later is None or later.generation > pointer.generation + recipe.GENERATIONS_KEPT:
         return ""  # this thread slept through so many builds that its generation was rightly gone

@@ -17,6 +17,7 @@ from activity.types import NAMELESS, Relation, StoreUnavailable, TimelineRow
 from content.models import Item
 from content.services import items, titles
 from core.redis.client import state_redis
+from core.redis.reads import Reads
 from feed import indexes, recipe, sources
 from feed import keys as feed_keys
 from feed.services import feeds
@@ -94,10 +95,11 @@ class TestReasons:
 def pool_of(uid: str, source: str, *, depth: int = 0, current: Any = ...) -> Pool:
     """Ask one source as a build does."""
     pointer = indexes.current() if current is ... else current
-    request = Request(profiles.read(uid), pointer, depth, NOW, time.monotonic() + 5)
-    pipe = state_redis().pipeline()
-    sources.SOURCES[source].ask(request, pipe)
-    return sources.fetch(source, request, pipe.execute(raise_on_error=False))
+    request = Request(profiles.get(uid), pointer, depth, NOW, time.monotonic() + 5)
+    reads = Reads(state_redis())
+    pending = sources.queue(source, request, reads)
+    reads.execute()
+    return sources.get_pool(pending)
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -226,7 +228,7 @@ class TestPersonalized:
 
 
 def request_counts(uid: str) -> dict[str, tuple[float, int]]:
-    return sources._genre_counts(Request(profiles.read(uid), indexes.current(), 0, NOW, time.monotonic()))
+    return sources._genre_counts(Request(profiles.get(uid), indexes.current(), 0, NOW, time.monotonic()))
 
 
 def learned(uid: str, **affinities: float) -> None:

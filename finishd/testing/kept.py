@@ -17,15 +17,12 @@ GONE: Final = -2  # what PTTL says of a key that is not there
 
 def visible(profile: Profile) -> list[TimelineEntry]:
     """The timeline as a plan reads it."""
-    pipe = state_redis().pipeline()
-    timelines.queue_read(pipe, profile)
-    return timelines.take(profile, pipe.execute())
+    return timelines.read(profile).fetch(state_redis())
 
 
 def hot_rows(uid: str) -> list[TimelineRow] | None:
-    pipe = state_redis().pipeline()
-    timeline_cache.queue_read(pipe, timeline_cache.key(uid))
-    return timeline_cache.taken(pipe.execute()[0])
+    [rows] = timeline_cache.read(timeline_cache.key(uid)).fetch(state_redis())
+    return rows
 
 
 def loaded_rows(uid: str) -> list[TimelineRow] | None:

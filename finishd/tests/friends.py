@@ -19,6 +19,7 @@ from activity.types import Profile, Relation
 from content.models import Item
 from content.services import items
 from core.redis.client import state_redis
+from core.redis.reads import Reads
 from feed import recipe, sources
 from feed.tests import world
 from finishd.testing.kept import deeds, hot_rows, loaded_rows, visible
@@ -147,7 +148,7 @@ class World:
             state_redis().delete(timeline_cache.key(uid))
         with suppress(Killed), self._task():
             self._here(uid)
-            visible(profiles.read(uid))
+            visible(profiles.get(uid))
 
     # --- the workers ---
 
@@ -207,7 +208,7 @@ class World:
         self.model.state(uid, title, relation, int(self.clock.now))
 
     def _here(self, uid: str) -> None:
-        rebuilds.touch_viewer(profiles.read(uid), now=self.clock.now)
+        rebuilds.touch_viewer(profiles.get(uid), now=self.clock.now)
         self.away.discard(uid)
 
     @contextmanager
@@ -222,7 +223,7 @@ class World:
 
     def check(self) -> None:
         for uid in self.uids:
-            profile = profiles.read(uid)
+            profile = profiles.get(uid)
             assert profile == (get_store().profile(uid) or Profile(uid)), uid
             assert profile.following == sum(1 for follower, _ in self.model.follows if follower == uid)
             truth = self.model.timeline(uid)
@@ -267,9 +268,10 @@ class World:
 
     def _pool(self, profile: Profile, name: str) -> Any:
         request = sources.Request(profile, None, 0, int(self.clock.now), float("inf"))
-        pipe = state_redis().pipeline()
-        sources.SOURCES[name].ask(request, pipe)
-        pool = sources.fetch(name, request, pipe.execute())
+        reads = Reads(state_redis())
+        pending = sources.queue(name, request, reads)
+        reads.execute()
+        pool = sources.get_pool(pending)
         assert pool.error is None
         return pool.candidates
 

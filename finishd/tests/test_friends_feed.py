@@ -217,7 +217,7 @@ class TestVeryManyFollowers:
         assert told("ama") == {}
         messages.run_all()
         assert told("ama") == {}
-        assert profiles.read("ama").pulled == ()
+        assert profiles.get("ama").pulled == ()
 
     def test_who_follows_it_now_sees_it_at_once(self, messages: Messages) -> None:
         self.rise(messages)
@@ -231,7 +231,7 @@ class TestVeryManyFollowers:
         get_store().follow("esi", "kofi", now=0, due=0)
         messages.run(SWEEP)
         messages.run_all()
-        assert profiles.read("esi").pulled == ("kofi",)
+        assert profiles.get("esi").pulled == ("kofi",)
 
     def test_on_the_way_down_nothing_is_lost_and_nothing_twice(
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
@@ -256,7 +256,7 @@ class TestVeryManyFollowers:
                 assert sorted(told(viewer)) == shown, viewer
         assert reach_of("kofi") == "pushed"
         for viewer in self.VIEWERS[:3]:
-            assert profiles.read(viewer).pulled == ()
+            assert profiles.get(viewer).pulled == ()
             assert len(get_store().timeline(viewer)) == 3
         like("kofi", 5)
         like("kofi", 2, Relation())
@@ -282,7 +282,7 @@ class TestVeryManyFollowers:
         messages.run(SWEEP)
         messages.run(messages.of("cross")[0])
         assert done == [True]
-        assert profiles.read("ama").pulled == ()
+        assert profiles.get("ama").pulled == ()
         assert told("ama") == {}
 
     def test_a_chain_that_outlived_its_crossing_does_not_take_part_in_the_next(
@@ -308,7 +308,7 @@ class TestVeryManyFollowers:
             get_store().set_reach(star, "rising", due=0)
             messages.run(SWEEP)
             messages.run_all()
-        assert len(profiles.read("ama").pulled) == PULLED_READ + 2
+        assert len(profiles.get("ama").pulled) == PULLED_READ + 2
         told("ama", "for_you")
         with count_round_trips() as waits, count_calls() as spent:
             page = get_feed("ama", limit=100, refresh="true")

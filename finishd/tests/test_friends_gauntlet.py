@@ -99,7 +99,7 @@ class Crowd:
         for viewer in viewers:
             expected = {("kofi", title) for title in self.liked} if viewer in self.followers else set()
             for _ in ("as it is", "loaded anew"):
-                profile = profiles.read(viewer)
+                profile = profiles.get(viewer)
                 rows = [row for entry in visible(profile) for row in entry.supporters]
                 assert deeds(rows).keys() == expected, viewer
                 timeline_cache.invalidate(viewer)
@@ -129,7 +129,7 @@ def run(size: int, rounds: int, kind: str, redis_server: RedisServer, tmp_path: 
         with messages_to(broker.url):
             for number in range(rounds):
                 for viewer in crowd.sample(20):  # some timelines are hot
-                    visible(profiles.read(viewer))
+                    visible(profiles.get(viewer))
                 crowd.act()
                 time.sleep(crowd.rng.uniform(0.05, 0.8))
                 fleet.kill_one(crowd.rng)
@@ -142,7 +142,7 @@ def run(size: int, rounds: int, kind: str, redis_server: RedisServer, tmp_path: 
                 # Redis knows of nobody any more: whoever returns has their timeline rebuilt, the others wait.
                 watched = crowd.sample(min(size // 5, 300))
                 for viewer in watched:
-                    rebuilds.touch_viewer(profiles.read(viewer), now=time.time())
+                    rebuilds.touch_viewer(profiles.get(viewer), now=time.time())
             while wrong := crowd.wrong(watched):
                 assert time.monotonic() < restarted + RIGHT_WITHIN, (len(wrong), wrong[:5], waiting(around))
                 time.sleep(0.5)

@@ -28,6 +28,7 @@ from core import telemetry
 from core.circuit import all_breakers
 from core.redis import client as redis_module
 from core.redis.client import count_round_trips, state_redis
+from core.redis.reads import Read
 from feed.sources import SOURCES
 from feed.tests import world
 from finishd.run.embedded_redis import RedisServer
@@ -212,7 +213,9 @@ class TestMeasures:
         def fail(*_: Any) -> NoReturn:
             raise ZeroDivisionError
 
-        broken = dataclasses.replace(SOURCES["personalized"], take=fail)
+        broken = dataclasses.replace(
+            SOURCES["personalized"], read=lambda request: Read(lambda pipe: None, fail)
+        )
         monkeypatch.setitem(SOURCES, "personalized", broken)
         page = client.get("/api/v1/feed?limit=100").json()
         for _ in range(2):

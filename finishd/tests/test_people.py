@@ -46,6 +46,7 @@ from finishd.privacy.sql_references import UidColumn, count_sql_references, get_
 from finishd.privacy.tasks import erase as erase_task
 from finishd.testing.api import get_feed
 from finishd.testing.events import did, happen
+from finishd.testing.kept import hot_rows
 
 pytestmark = [
     pytest.mark.slow_on_firestore,
@@ -212,7 +213,7 @@ class TestErasing:
         make_busy("ama")
         look("kofi")
         get_store().unfollow("kofi", "ama", due=0)  # the process died before it told Redis and the workers
-        assert any(row.actor == "ama" for row in timeline_cache.taken(_hot("kofi")) or [])
+        assert any(row.actor == "ama" for row in hot_rows("kofi") or [])
         erase("ama")
         assert privacy.find_references("ama") == {}
 
@@ -284,9 +285,9 @@ class TestErasing:
             presence.mark_active(fan)
             timeline_cache.load(fan, list, limit=100)
         deliver_everything()
-        assert all(timeline_cache.taken(_hot(fan)) for fan in fans[:3] + fans[-3:])
+        assert all(hot_rows(fan) for fan in fans[:3] + fans[-3:])
         erase("ama")
-        assert not any(timeline_cache.taken(_hot(fan)) for fan in fans)
+        assert not any(hot_rows(fan) for fan in fans)
         assert not state_redis().exists(activity_keys.LEAVING.name(viewer="ama"))
         assert privacy.find_references("ama") == {}
 
@@ -358,10 +359,6 @@ def read_by_all(*, trim: bool = True) -> None:
             while (batch := reading.take(PEOPLE, shard, now=now)) is not None:
                 reading.advance(batch, now=now)
                 reading.trim(shard)
-
-
-def _hot(uid: str) -> Any:
-    return state_redis().zrange(timeline_cache.key(uid), 0, -1, desc=True, withscores=True)
 
 
 def models_of_people() -> list[type[Model]]:
