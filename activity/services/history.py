@@ -34,8 +34,8 @@ def read_size(uid: str) -> Read[int]:
     """Return a read of an upper bound of the number of items that a viewer has seen, from the state Redis."""
 
     def queue(pipe: Pipeline) -> None:
-        pipe.zcard(keys.SEEN.name(viewer=uid))
-        pipe.zcard(keys.FRESH.name(viewer=uid))
+        pipe.zcard(keys.SEEN_ITEMS.name(viewer=uid))
+        pipe.zcard(keys.RECENTLY_SEEN.name(viewer=uid))
 
     return Read(queue, lambda cached, recent: cached + recent)
 
@@ -49,7 +49,7 @@ def read(uid: str) -> Read[History]:
     """
 
     def queue(pipe: Pipeline) -> None:
-        for family in (keys.SEEN, keys.FRESH, keys.SKIPPED):
+        for family in (keys.SEEN_ITEMS, keys.RECENTLY_SEEN, keys.SKIPPED_TITLES):
             pipe.zrange(family.name(viewer=uid), 0, -1)
 
     return Read(queue, lambda *replies: _decode(uid, *(frozenset(reply) for reply in replies)))
@@ -76,24 +76,24 @@ def cache_recently_seen(slices: Mapping[str, Slice]) -> None:
     for start in range(0, len(slices), _VIEWERS_AT_ONCE):
         pipe = state_redis().pipeline()
         for uid in list(slices)[start : start + _VIEWERS_AT_ONCE]:
-            _queue_newest(pipe, keys.FRESH, uid, slices[uid].seen, SEEN_KEPT)
-            _queue_newest(pipe, keys.SKIPPED, uid, slices[uid].skipped, SKIPPED_KEPT)
+            _queue_newest(pipe, keys.RECENTLY_SEEN, uid, slices[uid].seen, SEEN_KEPT)
+            _queue_newest(pipe, keys.SKIPPED_TITLES, uid, slices[uid].skipped, SKIPPED_KEPT)
         pipe.execute()
 
 
 def invalidate(uid: str) -> None:
     """Drop the copy: the store knows more. Cost: 1 wait."""
-    state_redis().unlink(keys.SEEN.name(viewer=uid))
+    state_redis().unlink(keys.SEEN_ITEMS.name(viewer=uid))
 
 
 def _load(uid: str, waiting: Sequence[Slice]) -> dict[str, int]:
     seen = watched.newest_seen((get_store().seen(uid), *(s.seen for s in waiting)))
-    name = keys.SEEN.name(viewer=uid)
+    name = keys.SEEN_ITEMS.name(viewer=uid)
     pipe = state_redis().pipeline()
     pipe.zadd(name, {_LOADED_MARKER: 0, **seen})
-    pipe.expire(name, keys.SEEN.ttl or 0)
+    pipe.expire(name, keys.SEEN_ITEMS.ttl or 0)
     skipped = watched.newest_skipped(s.skipped for s in waiting)
-    _queue_newest(pipe, keys.SKIPPED, uid, skipped, SKIPPED_KEPT)
+    _queue_newest(pipe, keys.SKIPPED_TITLES, uid, skipped, SKIPPED_KEPT)
     pipe.execute()
     return seen
 

@@ -40,14 +40,14 @@ class Lag:
 def record_delivery(activity: Activity, *, now: float) -> None:
     """Remember that a delivery is over. Cost: 1 wait."""
     pipe = state_redis().pipeline()
-    pipe.lpush(keys.DELIVERED.name(), f"{now:.3f} {max(now - activity.recorded_at, 0):.3f}")
-    pipe.ltrim(keys.DELIVERED.name(), 0, MAX_RECORDED - 1)
+    pipe.lpush(keys.DELIVERY_LAGS.name(), f"{now:.3f} {max(now - activity.recorded_at, 0):.3f}")
+    pipe.ltrim(keys.DELIVERY_LAGS.name(), 0, MAX_RECORDED - 1)
     pipe.execute()
 
 
 def measure(*, now: float) -> Lag:
     """The lag as it is. Cost: 1 wait, 1 store call (100 documents at most). Raises StoreUnavailable."""
-    raw = cast("list[bytes]", state_redis().lrange(keys.DELIVERED.name(), 0, -1))
+    raw = cast("list[bytes]", state_redis().lrange(keys.DELIVERY_LAGS.name(), 0, -1))
     entries = [tuple(map(float, entry.split())) for entry in raw]
     took = sorted(seconds for at, seconds in entries if at > now - HOUR)
     jobs = get_store().jobs_waiting(limit=MAX_JOBS_READ)

@@ -22,7 +22,7 @@ def key(uid: str) -> str:
 
 
 def rebuilding_key(uid: str) -> str:
-    return keys.REBUILDING.name(viewer=uid)
+    return keys.TIMELINE_REBUILD.name(viewer=uid)
 
 
 def mark_active(uid: str) -> None:

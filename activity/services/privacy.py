@@ -17,16 +17,16 @@ from core.redis.client import cache_redis, state_redis, unlink
 from core.redis.references import Naming
 
 CHUNK: Final = 500
-_OWN: Final = (
+OWN_KEYS: Final = (
     keys.PROFILE,
-    keys.SEEN,
-    keys.FRESH,
-    keys.SKIPPED,
+    keys.SEEN_ITEMS,
+    keys.RECENTLY_SEEN,
+    keys.SKIPPED_TITLES,
     keys.TIMELINE,
     keys.TIMELINE_LOAD,
-    keys.REBUILDING,
+    keys.TIMELINE_REBUILD,
     keys.ACTIVE,
-    keys.RECENT,
+    keys.PULL_ACTIVITIES,
 )
 # Text and JSON columns that never hold a uid. The erasure check searches all others.
 COLUMNS_WITHOUT_UID: Final = frozenset(
@@ -64,16 +64,16 @@ def store_contacts(uid: str) -> None:
     Cost: 1 store call and 1 round trip per 500 followers.
     """
     profile = get_store().profile(uid)
-    _note(uid, sorted(profile.unwanted) if profile else [])
+    _add_contacts(uid, sorted(profile.unwanted) if profile else [])
     cursor = ""
     while followers := get_store().followers(uid, after=cursor, limit=CHUNK):
-        _note(uid, followers)
+        _add_contacts(uid, followers)
         cursor = followers[-1]
 
 
 def iterate_contacts(uid: str) -> Iterator[list[str]]:
     """Yield batches of the uids that `store_contacts` stored. A batch is removed when the next one is requested."""
-    name = keys.LEAVING.name(viewer=uid)
+    name = keys.ERASURE_CONTACTS.name(viewer=uid)
     while chunk := cast("list[bytes]", state_redis().srandmember(name, CHUNK)):
         yield [other.decode() for other in chunk]
         state_redis().srem(name, *chunk)
@@ -88,7 +88,7 @@ def erase(uid: str, *, until: float) -> bool:
     while get_store().erase(uid, limit=CHUNK):
         if time.monotonic() > until:
             return False
-    unlink(state_redis(), [family.name(viewer=uid) for family in _OWN])
+    unlink(state_redis(), [family.name(viewer=uid) for family in OWN_KEYS])
     unlink(cache_redis(), [keys.NAME.name(viewer=uid)])
     return True
 
@@ -119,13 +119,13 @@ def export(uid: str) -> Iterator[tuple[str, Document]]:
         yield "pending_history", document
 
 
-def _note(uid: str, people: Sequence[str]) -> None:
+def _add_contacts(uid: str, people: Sequence[str]) -> None:
     if not people:
         return
-    name = keys.LEAVING.name(viewer=uid)
+    name = keys.ERASURE_CONTACTS.name(viewer=uid)
     pipe = state_redis().pipeline()
     pipe.sadd(name, *people)
-    pipe.expire(name, keys.LEAVING.ttl or 0)
+    pipe.expire(name, keys.ERASURE_CONTACTS.ttl or 0)
     pipe.execute()
 
 

@@ -44,7 +44,7 @@ def start_rebuild(profile: Profile, *, now: float) -> bool:
         return False
     get_store().put_job(Job("rebuild", profile.uid, due=now + JOB_DUE_SECONDS))
     presence.mark_active(profile.uid)
-    if state_redis().set(presence.rebuilding_key(profile.uid), 1, nx=True, ex=keys.REBUILDING.ttl):
+    if state_redis().set(presence.rebuilding_key(profile.uid), 1, nx=True, ex=keys.TIMELINE_REBUILD.ttl):
         dispatch.queue_after_commit("rebuild", profile.uid)
     return True
 

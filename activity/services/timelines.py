@@ -32,7 +32,7 @@ def read(viewer: Profile) -> Read[list[TimelineEntry]]:
     cold timeline costs 1 store call (100 documents at most) and 3 round trips; the cold list of an account 1 store
     call and 1 round trip. Raises StoreUnavailable.
     """
-    pulled = [keys.RECENT.name(viewer=actor) for actor in viewer.pulled[:PULLED_READ]]
+    pulled = [keys.PULL_ACTIVITIES.name(viewer=actor) for actor in viewer.pulled[:PULLED_READ]]
     return timeline_cache.read(timeline_cache.key(viewer.uid), *pulled).map(
         lambda found: _merge(viewer, found[0], found[1:])
     )
@@ -115,7 +115,7 @@ def _get_pull_rows(actor: str) -> list[TimelineRow]:
 
 
 def _set_pull_activities(actor: str, rows: Sequence[TimelineRow], *, only_if_missing: bool) -> None:
-    args: list[Any] = [int(only_if_missing), keys.RECENT.ttl, "", 0]
+    args: list[Any] = [int(only_if_missing), keys.PULL_ACTIVITIES.ttl, "", 0]
     for row in rows:
         args += timeline_cache.encode_row(row)
-    _SET_RECENT.run(state_redis(), keys=[keys.RECENT.name(viewer=actor)], args=args)
+    _SET_RECENT.run(state_redis(), keys=[keys.PULL_ACTIVITIES.name(viewer=actor)], args=args)

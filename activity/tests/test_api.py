@@ -412,7 +412,7 @@ class TestStoreAway:
         assert answer.json()["statusCode"] == 503
 
     def test_the_feed_goes_on(self, people_store_down: pytest.MonkeyPatch) -> None:
-        for key in (keys.PROFILE, keys.TIMELINE, keys.SEEN):
+        for key in (keys.PROFILE, keys.TIMELINE, keys.SEEN_ITEMS):
             state_redis().delete(key.name(viewer="ama"))
         page = ok(client_of("ama").get("/api/v1/feed"))
         assert "profile" in page["meta"]["degraded"]

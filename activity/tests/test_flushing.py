@@ -204,7 +204,7 @@ def test_beat_flushes(clock: Clock, messages: Messages) -> None:
     clock.now += EVERY
     messages.run(Message("activity.tasks.flush_histories", (), {}))
     assert left() == 0
-    assert keys.FRESH.name(viewer="ama").encode() in state_redis().keys("*")  # it goes by itself
+    assert keys.RECENTLY_SEEN.name(viewer="ama").encode() in state_redis().keys("*")  # it goes by itself
 
 
 def get_history(uid: str) -> History:

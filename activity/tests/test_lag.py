@@ -38,7 +38,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lag, "MAX_RECORDED", 5)
     for seconds in range(9):
         lag.record_delivery(deed(NOW - seconds), now=NOW)
-    assert state_redis().llen(keys.DELIVERED.name()) == 5
+    assert state_redis().llen(keys.DELIVERY_LAGS.name()) == 5
 
 
 def test_a_delivery_is_measured_from_the_deed_to_its_last_chunk(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,7 +227,7 @@ class TestReading:
         assert len(_fresh("ama")) == SEEN_KEPT
         assert {"new", "i1"} <= set(_fresh("ama"))
         assert not {"old", "i0"} & set(_fresh("ama"))
-        assert 0 < state_redis().ttl(keys.FRESH.name(viewer="ama")) <= HOUR
+        assert 0 < state_redis().ttl(keys.RECENTLY_SEEN.name(viewer="ama")) <= HOUR
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -267,7 +267,7 @@ def _run(messages: Messages, task: str, *args: Any) -> list[Any]:
 
 
 def _fresh(uid: str) -> list[str]:
-    raw: Any = state_redis().zrange(keys.FRESH.name(viewer=uid), 0, -1)
+    raw: Any = state_redis().zrange(keys.RECENTLY_SEEN.name(viewer=uid), 0, -1)
     return [item.decode() for item in raw]
 
 

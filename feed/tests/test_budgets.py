@@ -116,7 +116,7 @@ def test_a_page_that_extends_the_plan() -> None:
 
 @pytest.mark.usefixtures("_warm")
 def test_a_cold_viewer() -> None:
-    names = [activity_keys.PROFILE, activity_keys.SEEN, activity_keys.TIMELINE]
+    names = [activity_keys.PROFILE, activity_keys.SEEN_ITEMS, activity_keys.TIMELINE]
     state_redis().delete(*[key.name(viewer="ama") for key in names])
     with cost() as spent:
         get_feed("ama", limit=10)

@@ -351,7 +351,7 @@ class TestFailing:
         state_redis().delete(
             *[
                 key.name(viewer="ama")
-                for key in (activity_keys.PROFILE, activity_keys.SEEN, activity_keys.TIMELINE)
+                for key in (activity_keys.PROFILE, activity_keys.SEEN_ITEMS, activity_keys.TIMELINE)
             ]
         )
         with store_away():

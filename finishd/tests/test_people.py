@@ -288,7 +288,7 @@ class TestErasing:
         assert all(hot_rows(fan) for fan in fans[:3] + fans[-3:])
         erase("ama")
         assert not any(hot_rows(fan) for fan in fans)
-        assert not state_redis().exists(activity_keys.LEAVING.name(viewer="ama"))
+        assert not state_redis().exists(activity_keys.ERASURE_CONTACTS.name(viewer="ama"))
         assert privacy.find_references("ama") == {}
 
 

@@ -125,7 +125,7 @@ def test_a_cold_viewer_costs_one_query_more_than_the_store() -> None:
     state_redis().delete(
         *[
             key.name(viewer="ama")
-            for key in (activity_keys.PROFILE, activity_keys.SEEN, activity_keys.TIMELINE)
+            for key in (activity_keys.PROFILE, activity_keys.SEEN_ITEMS, activity_keys.TIMELINE)
         ]
     )
     with count_calls() as tally, CaptureQueriesContext(connection) as queries:
