@@ -136,7 +136,7 @@ class TestErasing:
             "redis: trace:{<viewer>}:<session>:<chunk> of others",
             "redis: name:{<viewer>}",
             "redis: active:{<viewer>}",
-            "redis: fresh:{<viewer>}",
+            "redis: recently-seen:{<viewer>}",
             "redis: skipped:{<viewer>}",
             "sql: activity.pendinghistory.uid",
         } <= set(before)
