@@ -11,7 +11,7 @@ from celery import current_app
 from kombu.exceptions import ChannelError, OperationalError
 
 from activity.types import JobKind
-from core.sql import commit
+from core.sql.after_commit import run_after_commit
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ QUEUE: Final = "fanout"  # as in CELERY_TASK_ROUTES
 
 def queue_after_commit(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:
     """Queue the task of this kind of job, after the current transaction (if any) commits."""
-    commit.after_commit(queue_job, kind, subject, target, version)
+    run_after_commit(queue_job, kind, subject, target, version)
 
 
 def queue_job(kind: JobKind, subject: str, target: str = "", version: int = 0, **options: Any) -> None:

@@ -13,6 +13,7 @@ from activity.services import delivery, flushing, follows, history_reader, reach
 from activity.types import Job, StoreUnavailable
 from analytics.services import reading
 from analytics.types import PEOPLE
+from core.observability.tasks import QUIET
 from core.redis.client import REDIS_UNAVAILABLE
 
 # The time limit is below backfill.SECOND_PURGE_DELAY_SECONDS and delivery.RECHECK_DELAY_SECONDS: when a second purge
@@ -70,20 +71,20 @@ def cross(uid: str, direction: str = "", _version: int = 0, cursor: str = "", **
         cross.delay(uid, following[0], cursor=following[1])
 
 
-@shared_task(name="activity.tasks.sweep_jobs", soft_time_limit=20, time_limit=30, expires=10)
+@shared_task(name="activity.tasks.sweep_jobs", soft_time_limit=20, time_limit=30, expires=10, **QUIET)
 def sweep_jobs(**_: Any) -> int:
     """Queue due jobs again. Beat runs this."""
     return sweep.sweep_jobs(now=time.time())
 
 
-@shared_task(name="activity.tasks.read_events", soft_time_limit=10, time_limit=20, expires=2)
+@shared_task(name="activity.tasks.read_events", soft_time_limit=10, time_limit=20, expires=2, **QUIET)
 def read_events(**_: Any) -> None:
     """Queue one task for each shard that has events which this reader has not read. Beat runs this."""
     for shard in reading.waiting(PEOPLE):
         read_shard_history.delay(shard)
 
 
-@shared_task(name="activity.tasks.read_shard_history", soft_time_limit=60, time_limit=90, expires=10)
+@shared_task(name="activity.tasks.read_shard_history", soft_time_limit=60, time_limit=90, expires=10, **QUIET)
 def read_shard_history(shard: int, **_: Any) -> None:
     """Read a shard's events batch by batch for a slice of time; queue the rest.
 
@@ -93,7 +94,7 @@ def read_shard_history(shard: int, **_: Any) -> None:
         read_shard_history.delay(shard)
 
 
-@shared_task(name="activity.tasks.flush_histories", soft_time_limit=90, time_limit=100, expires=60)
+@shared_task(name="activity.tasks.flush_histories", soft_time_limit=90, time_limit=100, expires=60, **QUIET)
 def flush_histories(**_: Any) -> int:
     """Write the pending history that is due to the activity store. Beat runs this."""
     return flushing.flush(now=time.time(), until=time.monotonic() + FLUSH_SECONDS)

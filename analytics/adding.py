@@ -6,12 +6,12 @@ from typing import Final
 from django.db import connection
 
 from analytics.fold import Row
-from core.sql.rows import Kind, packed, selected
+from core.sql.json_rows import SqlType, pack_rows, select_rows_sql
 
 ROWS: Final = 2_000  # of one statement
 
 
-_COLUMNS: Final[dict[str, Kind]] = {
+_COLUMNS: Final[dict[str, SqlType]] = {
     "item": "text",
     "span": "text",
     "start": "bigint",
@@ -32,9 +32,9 @@ def add(added: Sequence[Row]) -> None:
         f"{name} = analytics_count.{name} + excluded.{name}" for name in ("events", "votes", "seconds")
     )
     statement = (
-        f"INSERT INTO analytics_count ({', '.join(_COLUMNS)}) {selected(_COLUMNS)} "
+        f"INSERT INTO analytics_count ({', '.join(_COLUMNS)}) {select_rows_sql(_COLUMNS)} "
         f"ON CONFLICT (item, span, start, kind) DO UPDATE SET {sums}"
     )
     with connection.cursor() as cursor:
         for start in range(0, len(ordered), ROWS):
-            cursor.execute(statement, [packed(ordered[start : start + ROWS])])
+            cursor.execute(statement, [pack_rows(ordered[start : start + ROWS])])

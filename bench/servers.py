@@ -190,7 +190,7 @@ def environment(*, data: Path, redis_url: str, database_url: str) -> dict[str, s
         "ANALYTICS_MARKS_MB": "256",
         "METRICS_TOKEN": "",
         "TRUSTED_PROXIES": "",
-        **rates.generous(),  # counted as in production, and refused nothing
+        **rates.get_unlimited_environment(),  # counted as in production, and refused nothing
         "LOG_LEVEL": "INFO",  # as in production: a line for each request
         "LOG_FORMAT": "json",
         "METRICS_PORT": "0",

@@ -1,8 +1,7 @@
-"""A circuit breaker: after some failures in a row calls fail at once, then one probe decides.
+"""A circuit breaker: after several failures in a row, calls to a dependency fail at once until a probe succeeds.
 
-The lock is held only around state changes, never around the guarded call: one
-slow call must not queue the others behind it. Breakers of outside parts are
-registered by name; whoever shows or measures them asks here, for this process.
+The lock is held only around state changes, never around the protected call, so that one slow call does not delay the
+others. The circuit breakers of a process are registered by the name of their dependency.
 """
 
 import logging
@@ -12,58 +11,58 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Literal, get_args
 
-State = Literal["closed", "open", "half-open"]
-STATES: Final[tuple[State, ...]] = get_args(State)
-Listener = Callable[["CircuitBreaker", State], None]
+CircuitState = Literal["closed", "open", "half-open"]
+STATES: Final[tuple[CircuitState, ...]] = get_args(CircuitState)
+Listener = Callable[["CircuitBreaker", CircuitState], None]
 
-PARTS: Final = ("redis", "cache", "broker", "store", "sql", "auth-keys")  # that have one
 OPEN_SECONDS: Final = 2.0
 
 logger = logging.getLogger(__name__)
+_dependencies: set[str] = set()
 _registered: dict[str, "CircuitBreaker"] = {}
 _listeners: list[Listener] = []
 
 
 class CircuitOpen(Exception):
-    """The guarded part failed lately; `retry_after` is the number of seconds until a probe is let through."""
+    """The call was not made: the dependency failed lately. `retry_after` is the time until a probe, in seconds."""
 
     def __init__(self, name: str, retry_after: float) -> None:
-        super().__init__(f"{name} is failing; next try in {retry_after:.1f} s")
+        super().__init__(f"circuit breaker open: {name}; retry in {retry_after:.1f} s")
         self.name = name
         self.retry_after = retry_after
 
 
 class CircuitBreaker:
-    """Opens after `failures` consecutive failures of the types in `counts`, for `open_seconds`.
+    """Opens for `open_seconds` after `failure_threshold` failures in a row. Thread-safe; one per dependency.
 
-    `judge` may take one of these for an answer all the same. `opened` counts how often it was closed and
-    opened. One per process and outside part. Thread-safe. `clock` is seconds that never go back.
+    An exception of `failure_types` is a failure, unless `is_failure` returns False for it. Any other exception is a
+    response of the dependency. `times_opened` counts changes from closed to open. `clock` returns monotonic seconds.
     """
 
     def __init__(
         self,
         name: str,
         *,
-        counts: tuple[type[BaseException], ...],
-        judge: Callable[[BaseException], bool] = lambda _: True,
-        failures: int = 5,
+        failure_types: tuple[type[BaseException], ...],
+        is_failure: Callable[[BaseException], bool] = lambda _: True,
+        failure_threshold: int = 5,
         open_seconds: float = OPEN_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
-        self.opened = 0
-        self._counts = counts
-        self._judge = judge
-        self._limit = failures
+        self.times_opened = 0
+        self._failure_types = failure_types
+        self._is_failure = is_failure
+        self._failure_threshold = failure_threshold
         self._open_seconds = open_seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._failed = 0
+        self._consecutive_failures = 0
         self._open_until: float | None = None
-        self._probing = False
+        self._is_probing = False
 
     @property
-    def state(self) -> State:
+    def state(self) -> CircuitState:
         until = self._open_until
         if until is None:
             return "closed"
@@ -71,91 +70,99 @@ class CircuitBreaker:
 
     @property
     def retry_after(self) -> float:
-        """Seconds until a probe is let through; 0 when it is not open."""
+        """Seconds until a probe may be made; 0 unless the circuit breaker is open."""
         until = self._open_until
         return max(until - self._clock(), 0.0) if until is not None else 0.0
 
     @contextmanager
-    def guard(self) -> Iterator[None]:
-        """Run the body if the breaker lets it; raises `CircuitOpen` otherwise."""
-        probing = self._enter()
+    def protect(self) -> Iterator[None]:
+        """Run the block and record its result. Raises CircuitOpen if the call may not be made."""
+        is_probe = self._check_may_call()
         try:
             yield
-        except self._counts as reason:
-            if self._judge(reason):
-                self._record_failure(reason, probing=probing)
+        except self._failure_types as reason:
+            if self._is_failure(reason):
+                self._record_failure(reason, is_probe=is_probe)
             else:
-                self._record_success(probing=probing)
+                self._record_success(is_probe=is_probe)
             raise
         except BaseException:
-            self._record_success(probing=probing)  # the part answered, if only to say no
+            self._record_success(is_probe=is_probe)  # an error that is not a failure is a response
             raise
         else:
-            self._record_success(probing=probing)
+            self._record_success(is_probe=is_probe)
 
-    def _enter(self) -> bool:
-        """Whether the call is the probe. Raises `CircuitOpen` if it may not be made."""
+    def _check_may_call(self) -> bool:
+        """Return whether the call is a probe. Raises CircuitOpen if it may not be made."""
         if self._open_until is None:
             return False
         with self._lock:
-            if self._open_until is None:  # closed by another thread meanwhile
+            if self._open_until is None:  # another thread closed it
                 return False  # type: ignore[unreachable]
             left = self._open_until - self._clock()
-            if left > 0 or self._probing:
+            if left > 0 or self._is_probing:
                 raise CircuitOpen(self.name, max(left, 0.0))
-            self._probing = True
-        _tell(self, "half-open")
+            self._is_probing = True
+        _notify_listeners(self, "half-open")
         return True
 
-    def _record_success(self, *, probing: bool) -> None:
-        if self._failed == 0 and self._open_until is None:
+    def _record_success(self, *, is_probe: bool) -> None:
+        if self._consecutive_failures == 0 and self._open_until is None:
             return
         with self._lock:
-            if self._open_until is not None and not probing:
-                return  # it began before the breaker opened; only the probe decides
+            if self._open_until is not None and not is_probe:
+                return  # this call began before the circuit breaker opened; only the probe decides
             closes = self._open_until is not None
-            self._failed = 0
+            self._consecutive_failures = 0
             self._open_until = None
-            self._probing = False
+            self._is_probing = False
         if closes:
-            logger.warning("%s answers again", self.name)
-            _tell(self, "closed")
+            logger.warning("circuit breaker closed: %s", self.name)
+            _notify_listeners(self, "closed")
 
-    def _record_failure(self, reason: BaseException, *, probing: bool) -> None:
+    def _record_failure(self, reason: BaseException, *, is_probe: bool) -> None:
         with self._lock:
-            if self._open_until is not None and not probing:
+            if self._open_until is not None and not is_probe:
                 return
-            self._failed += 1
-            opens = probing or self._failed >= self._limit
+            self._consecutive_failures += 1
+            opens = is_probe or self._consecutive_failures >= self._failure_threshold
             if opens:
-                self.opened += not probing
+                self.times_opened += not is_probe
                 self._open_until = self._clock() + self._open_seconds
-                self._probing = False
-        if opens and not probing:
-            logger.warning(
-                "%s gives no answer: nobody waits for it now (%s: %s)",
-                *(self.name, type(reason).__name__, reason),
-            )
+                self._is_probing = False
+        if opens and not is_probe:
+            logger.warning("circuit breaker opened: %s (%s: %s)", self.name, type(reason).__name__, reason)
         if opens:
-            _tell(self, "open")
+            _notify_listeners(self, "open")
 
 
-def register(breaker: CircuitBreaker) -> CircuitBreaker:
-    """Have `registered` list it, in the place of one of the same name."""
+def declare_dependency(name: str) -> None:
+    """Declare a dependency whose circuit breaker is made later, at the first call."""
+    _dependencies.add(name)
+
+
+def get_dependencies() -> list[str]:
+    """Return the names of all declared dependencies, sorted. Each has a circuit breaker, or gets one later."""
+    return sorted(_dependencies)
+
+
+def register_circuit_breaker(breaker: CircuitBreaker) -> CircuitBreaker:
+    """Add a circuit breaker to `get_circuit_breakers`, in place of one of the same name. Return it."""
+    declare_dependency(breaker.name)
     _registered[breaker.name] = breaker
     return breaker
 
 
-def all_breakers() -> dict[str, CircuitBreaker]:
-    """The breakers of this process by name: of the parts that it has called so far."""
+def get_circuit_breakers() -> dict[str, CircuitBreaker]:
+    """Return this process's circuit breakers by name, for the dependencies that it has called so far."""
     return dict(sorted(_registered.items()))
 
 
-def on_state_change(listener: Listener) -> None:
-    """Have `listener` called, in the thread that caused it, when any breaker of this process changes its state."""
+def add_state_listener(listener: Listener) -> None:
+    """Call `listener` at every state change of a circuit breaker of this process, in the thread that caused it."""
     _listeners.append(listener)
 
 
-def _tell(breaker: CircuitBreaker, state: State) -> None:
+def _notify_listeners(breaker: CircuitBreaker, state: CircuitState) -> None:
     for listener in _listeners:
         listener(breaker, state)

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-RETRY_AFTER: Final = 1.0
-GRACE: Final = 0.05  # seconds beyond the deadline that an answer which is just coming may take
+RETRY_AFTER_SECONDS: Final = 1.0
+GRACE_SECONDS: Final = 0.05  # seconds beyond the deadline that an answer which is just coming may take
 
 _ends: ContextVar[float] = ContextVar("request_ends", default=math.inf)
 _part_ends: ContextVar[float] = ContextVar("part_ends", default=math.inf)
@@ -21,7 +21,7 @@ _part_ends: ContextVar[float] = ContextVar("part_ends", default=math.inf)
 class DeadlinePassed(Exception):
     """It is too late to begin another stage of this request: 503, to be tried again after `retry_after` seconds."""
 
-    retry_after = RETRY_AFTER
+    retry_after = RETRY_AFTER_SECONDS
 
     def __init__(self) -> None:
         super().__init__("the request's time is over")

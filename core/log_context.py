@@ -11,19 +11,19 @@ from typing import Any, Final
 from django.conf import settings
 from structlog import contextvars
 
-HEADER: Final = "X-Request-ID"
+REQUEST_ID_HEADER: Final = "X-Request-ID"
 # No dot, and at most as long: no token can pass for an id.
-_WELL_FORMED: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_VALID_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def request_id(given: object) -> str:
+def normalize_request_id(given: object) -> str:
     """The id that somebody gave, if it is well-formed, else a new one."""
-    if isinstance(given, str) and _WELL_FORMED.fullmatch(given):
+    if isinstance(given, str) and _VALID_ID.fullmatch(given):
         return given
     return os.urandom(12).hex()
 
 
-def current() -> str | None:
+def get_request_id() -> str | None:
     """The id of the request that this thread works for."""
     found: str | None = contextvars.get_contextvars().get("request_id")
     return found
@@ -38,7 +38,7 @@ def unbind(tokens: Mapping[str, Token[Any]]) -> None:
     contextvars.reset_contextvars(**tokens)
 
 
-def forget() -> None:
+def clear() -> None:
     contextvars.clear_contextvars()
 
 

@@ -3,7 +3,7 @@
 import gc
 
 
-def keep_loaded() -> None:
+def freeze_loaded_objects() -> None:
     """Leave all that is loaded by now out of further collections; it stays for good anyway.
 
     Django, its apps and their libraries are some 300,000 objects. A batch that makes thousands of its own sets off full

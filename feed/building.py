@@ -17,11 +17,11 @@ from activity.services.history import History
 from activity.services.presence import Presence
 from activity.types import Profile, StoreUnavailable
 from content.services import cards
-from core import telemetry
 from core.deadlines import optional_until
 from core.redis.client import state_redis
 from core.redis.reads import Deferred, Reads
-from feed import indexes, keys, pipeline, plans, recipe, sources, traces
+from core.telemetry import timed
+from feed import indexes, keys, metrics, pipeline, plans, recipe, sources, traces
 from feed.indexes import Current
 from feed.plans import Draft, Header, Served
 from feed.types import Chunk, ChunkInputs, FactsById, Pool
@@ -186,7 +186,7 @@ def _recall(
     served = reads.add(plans.read_served(uid, session))
     watched = reads.add(history.read(uid))
     pending = [sources.queue(name, request, reads) for name in names]
-    with telemetry.timed(telemetry.RECALL_TIME):
+    with timed(metrics.RECALL_TIME):
         reads.execute()
     with optional_until(request.deadline):
         seen = watched.value

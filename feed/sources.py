@@ -19,12 +19,12 @@ from activity.services import names, timelines
 from activity.services.names import Name
 from activity.types import Profile, StoreUnavailable, TimelineEntry, TimelineRow
 from content.services import items, titles
-from core import telemetry
 from core.deadlines import DeadlinePassed, optional_until
 from core.errors import first_line
 from core.redis.client import REDIS_UNAVAILABLE, cache_redis
 from core.redis.reads import Deferred, Read, Reads
-from feed import indexes, recipe
+from core.telemetry import labelled, timed
+from feed import indexes, metrics, recipe
 from feed.indexes import Current
 from feed.types import Candidate, Pool
 
@@ -91,10 +91,10 @@ def get_pool(pending: PendingPool) -> Pool:
     Raises only when Redis is unavailable or the request deadline is exceeded.
     """
     name = pending.source.name
-    with telemetry.timed(telemetry.labelled(telemetry.SOURCE_TIME, name)):
+    with timed(labelled(metrics.SOURCE_TIME, name)):
         pool = _get_pool(pending)
     if pool.error:
-        telemetry.labelled(telemetry.SOURCE_FAILURES, name, pool.error).inc()
+        labelled(metrics.SOURCE_FAILURES, name, pool.error).inc()
     return pool
 
 

@@ -18,14 +18,14 @@ from kombu.exceptions import LimitExceeded, OperationalError
 from redis.exceptions import RedisError
 
 from core import deadlines
-from core.circuit import CircuitBreaker, CircuitOpen, register
-from core.memory import keep_loaded
+from core.circuit import CircuitBreaker, CircuitOpen, register_circuit_breaker
+from core.memory import freeze_loaded_objects
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
 
 _POOL_WAIT: Final = 0.1  # seconds that a request waits for a connection that others use
 
-_breaker = register(CircuitBreaker("broker", counts=(OperationalError,)))
+_breaker = register_circuit_breaker(CircuitBreaker("broker", failure_types=(OperationalError,)))
 
 
 class App(Celery):
@@ -35,7 +35,7 @@ class App(Celery):
         if deadlines.remaining() == math.inf or "producer" in options:
             return super().send_task(name, *args, **options)
         try:
-            with self._quick.acquire(block=True, timeout=_POOL_WAIT) as producer, _breaker.guard():
+            with self._quick.acquire(block=True, timeout=_POOL_WAIT) as producer, _breaker.protect():
                 options |= {"producer": producer, "retry": False}
                 return super().send_task(name, *args, **options)
         except (CircuitOpen, LimitExceeded, RedisError) as reason:
@@ -49,11 +49,11 @@ class App(Celery):
         return pools.producers[self.connection_for_write(transport_options=options)]
 
 
-app = App("finishd", task_cls="core.observing:ObservedTask")
+app = App("finishd", task_cls="core.observability.tasks:ObservedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
 @worker_process_init.connect
 def _loaded(**_: Any) -> None:
-    keep_loaded()
+    freeze_loaded_objects()

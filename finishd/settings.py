@@ -14,10 +14,10 @@ from django.urls import reverse_lazy
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from core import logs
+from core.logs.config import get_config
 from core.openapi import SETTINGS as SPECTACULAR_SETTINGS  # noqa: F401
 from core.throttling import rates
-from core.throttling.addresses import Proxies
+from core.throttling.addresses import TrustedProxies
 from finishd.staff.navigation import UNFOLD  # noqa: F401
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -67,17 +67,17 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "core.observing.Observed",  # outermost: it tells of all answers, whoever made them
-    "core.errors.ApiErrors",  # it gives the errors of all others their shape
-    "core.middleware.deadlines.Deadlines",
+    "core.middleware.observability.ObservabilityMiddleware",  # outermost: it records every response
+    "core.middleware.errors.ApiErrorMiddleware",  # gives errors of the middleware below their shape
+    "core.middleware.deadlines.DeadlineMiddleware",
     "finishd.operations.metering.Metered",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "core.middleware.pages.Sessions",
+    "core.middleware.pages.PageSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "core.middleware.pages.Authentication",
-    "core.middleware.pages.Messages",
+    "core.middleware.pages.PageAuthenticationMiddleware",
+    "core.middleware.pages.PageMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -147,8 +147,8 @@ def _redis(url: str) -> dict[str, Any]:
         "OPTIONS": {
             "SOCKET_TIMEOUT": REDIS_TIMEOUT,
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
-            "REDIS_CLIENT_CLASS": "core.redis.client.Client",
-            "PARSER_CLASS": "core.redis.client.Parser",
+            "REDIS_CLIENT_CLASS": "core.redis.client.GuardedRedis",
+            "PARSER_CLASS": "core.redis.client.DeadlineParser",
             # redis-py retries ten times by default, also what is not idempotent.
             "CONNECTION_POOL_KWARGS": {
                 "max_connections": env.int("REDIS_POOL", default=64),
@@ -237,21 +237,23 @@ FEED_TRACE_PERCENT = env.int("FEED_TRACE_PERCENT", default=1)  # plans that keep
 INDEX_STALE_SECONDS = env.int("INDEX_STALE_SECONDS", default=2 * 3600)  # older than this, not ready
 
 # --- API -----------------------------------------------------------------------------------------
+API_ROOT = "/api/v1/"  # requests below it have REQUEST_DEADLINE
+API_PATH_PREFIXES = ("/api", "/health")  # errors below these are JSON, and nothing below them has a session
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["core.auth.drf.FirebaseAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["core.api_json.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["core.api_json.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["core.throttling.drf.Throttle"],
+    "DEFAULT_THROTTLE_CLASSES": ["core.throttling.drf.ScopeThrottle"],
     "EXCEPTION_HANDLER": "core.throttling.drf.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "TEST_REQUEST_RENDERER_CLASSES": ["core.api_json.JSONRenderer"],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-THROTTLES = rates.read(lambda name, default: env.str(name, default=default))
-TRUSTED_PROXIES = Proxies.read(env.list("TRUSTED_PROXIES", default=[]))
+THROTTLES = rates.load_limits(lambda name, default: env.str(name, default=default))
+TRUSTED_PROXIES = TrustedProxies.parse(env.list("TRUSTED_PROXIES", default=[]))
 
 # --- Watching ------------------------------------------------------------------------------------
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without one, /metrics is for staff only
@@ -259,7 +261,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without one, /metrics is
 METRICS_PORT = env.int("METRICS_PORT", default=0)
 METRICS_HOST = env.str("METRICS_HOST", default="127.0.0.1")
 LOG_FORMAT = env.str("LOG_FORMAT", default="") or ("text" if DEBUG else "json")
-LOGGING = logs.config(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"))
+LOGGING = get_config(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"), readiness_path="/health/ready")
 
 # --- Time, language, static ----------------------------------------------------------------------
 TIME_ZONE = "UTC"

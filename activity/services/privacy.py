@@ -13,8 +13,8 @@ from activity import keys, timeline_cache
 from activity.services import pending_history, profiles
 from activity.store import get_store
 from activity.types import Document
-from core.redis.client import cache_redis, state_redis, unlink
-from core.redis.references import Naming
+from core.redis.client import cache_redis, state_redis, unlink_keys
+from core.redis.references import ReferenceReader
 
 CHUNK: Final = 500
 OWN_KEYS: Final = (
@@ -88,15 +88,15 @@ def erase(uid: str, *, until: float) -> bool:
     while get_store().erase(uid, limit=CHUNK):
         if time.monotonic() > until:
             return False
-    unlink(state_redis(), [family.name(viewer=uid) for family in OWN_KEYS])
-    unlink(cache_redis(), [keys.NAME.name(viewer=uid)])
+    unlink_keys(state_redis(), [family.name(viewer=uid) for family in OWN_KEYS])
+    unlink_keys(cache_redis(), [keys.NAME.name(viewer=uid)])
     return True
 
 
 def erase_from_caches_of(uid: str, people: Sequence[str]) -> None:
     """Remove the person from the cached timelines and profiles of up to 500 others. Cost: 3 round trips."""
     timeline_cache.remove_author_from_all(people, uid)
-    unlink(state_redis(), [keys.PROFILE.name(viewer=other) for other in people])
+    unlink_keys(state_redis(), [keys.PROFILE.name(viewer=other) for other in people])
 
 
 def count_references(uid: str) -> dict[str, int]:
@@ -139,4 +139,7 @@ def _in_timeline(uid: str, members: Sequence[bytes]) -> bool:
     return any(member.startswith(start) for member in members)
 
 
-REFERENCE_READERS: Final = (Naming(keys.PROFILE, _in_profile), Naming(keys.TIMELINE, _in_timeline))
+REFERENCE_READERS: Final = (
+    ReferenceReader(keys.PROFILE, _in_profile),
+    ReferenceReader(keys.TIMELINE, _in_timeline),
+)

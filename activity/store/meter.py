@@ -9,12 +9,12 @@ from typing import Final, ParamSpec, TypeVar
 
 from activity.types import StoreUnavailable
 from core import deadlines
-from core.circuit import CircuitBreaker, CircuitOpen, register
+from core.circuit import CircuitBreaker, CircuitOpen, register_circuit_breaker
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-breaker = register(CircuitBreaker("store", counts=(StoreUnavailable,)))
+breaker = register_circuit_breaker(CircuitBreaker("store", failure_types=(StoreUnavailable,)))
 
 # Calls that only read; what the others touch they write, also where they look first.
 _READERS: Final = frozenset(
@@ -101,7 +101,7 @@ def guarded(call: Callable[P, R]) -> Callable[P, R]:
         if deadlines.remaining_optional() <= 0:
             raise StoreUnavailable("it is too late for another call")
         try:
-            with breaker.guard():
+            with breaker.protect():
                 return call(*args, **kwargs)
         except CircuitOpen as reason:
             raise StoreUnavailable(str(reason)) from reason

@@ -123,4 +123,4 @@ class TestQueueAgain:
         assert b"The broker gives no answer" in page.content
         assert b"how far deliveries are cannot be shown" in staff.get(ACTIVITIES).content
         redis_server.start()
-        redis_module._breakers.clear()
+        redis_module._circuit_breakers.clear()

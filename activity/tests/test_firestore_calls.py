@@ -40,7 +40,9 @@ LONG = {"profiles", "tell_pulled", "edges", "put_rows", "drop_rows", "trim_timel
 def _own_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that never opens: each method is to meet the failure itself."""
     monkeypatch.setattr(
-        meter, "breaker", CircuitBreaker("test", counts=(StoreUnavailable,), failures=1_000_000)
+        meter,
+        "breaker",
+        CircuitBreaker("test", failure_types=(StoreUnavailable,), failure_threshold=1_000_000),
     )
 
 

@@ -12,10 +12,10 @@ import orjson
 from analytics import keys, packing, stream
 from analytics.models import DeadLetter
 from analytics.services import letters, reading
-from core.redis.references import Naming
+from core.redis.references import ReferenceReader
 
 WALKED: Final = 5_000  # entries of a stream in one wait
-REFERENCE_READERS: Final[tuple[Naming, ...]] = ()
+REFERENCE_READERS: Final[tuple[ReferenceReader, ...]] = ()
 # Text and JSON columns that never hold a uid. The erasure check searches all others.
 COLUMNS_WITHOUT_UID: Final = frozenset(
     {

@@ -35,7 +35,7 @@ def redis_away(redis_server: RedisServer) -> Iterator[Callable[[], None]]:
     """Take Redis away; afterwards it is there again."""
     yield redis_server.stop
     redis_server.start()
-    redis_module._breakers.clear()
+    redis_module._circuit_breakers.clear()
 
 
 def put_aside(*items: str, viewer: str = "ama") -> None:

@@ -65,13 +65,15 @@ def migrate() -> None:
 
 def keys() -> None:
     """The development key that tokens are signed with and the server verifies by."""
-    devkeys.ensure(Path(settings.FIREBASE_KEYS_FILE).parent)
+    devkeys.ensure_keys(Path(settings.FIREBASE_KEYS_FILE).parent)
 
 
 def tokens(uids: list[str]) -> list[str]:
     folder, now = Path(settings.FIREBASE_KEYS_FILE).parent, time.time()
     project = settings.FIREBASE_PROJECT_ID
-    return [devkeys.sign(folder, uid=uid, project=project, now=now, lifetime=TOKEN_SECONDS) for uid in uids]
+    return [
+        devkeys.sign_token(folder, uid=uid, project=project, now=now, lifetime=TOKEN_SECONDS) for uid in uids
+    ]
 
 
 def items(count: int) -> float:

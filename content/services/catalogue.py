@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from content import card_format
 from content.models import Item, ItemGenre
 from content.types import Facts
-from core.sql.rows import listed
+from core.sql.json_rows import in_values
 
 BATCH_SIZE = 2000
 
@@ -29,7 +29,7 @@ def iterate_published_facts(*, batch_size: int = BATCH_SIZE) -> Iterator[list[Fa
 def _slugs(ids: Sequence[str]) -> dict[str, list[str]]:
     """The slugs of items' genres, the primary one first."""
     found: dict[str, list[str]] = defaultdict(list)
-    links = ItemGenre.objects.filter(item__in=listed(ids)).order_by("position")
+    links = ItemGenre.objects.filter(item__in=in_values(ids)).order_by("position")
     for item_id, slug in links.values_list("item_id", "genre__slug"):
         found[item_id].append(slug)
     return found

@@ -12,7 +12,7 @@ from django.db.models.functions import Least
 from content.models import Genre, GenreAlias, GenreTmdbId, Item, ItemGenre
 from content.services import cards
 from core.redis.client import REDIS_UNAVAILABLE
-from core.sql.commit import after_commit
+from core.sql.after_commit import run_after_commit
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def _move_items(genre: Genre, target: Genre) -> None:
 def _make_cards_stale(items: QuerySet[Item], *, now: datetime) -> None:
     """Make items dirty and, after commit, write what staff can be made to wait for."""
     items.update(version=F("version") + 1, updated_at=now)
-    after_commit(_write_stale_cards)
+    run_after_commit(_write_stale_cards)
 
 
 def _write_stale_cards() -> None:

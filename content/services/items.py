@@ -13,8 +13,8 @@ from content.models import Item
 from content.services import cards, titles
 from content.types import Counts
 from core.redis.client import REDIS_UNAVAILABLE
-from core.sql.commit import after_commit
-from core.sql.rows import listed
+from core.sql.after_commit import run_after_commit
+from core.sql.json_rows import in_values
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def queue_card_updates(ids: Sequence[str], *, title_keys: Sequence[str]) -> None
     Nothing is lost when that fails or the process dies first: the items stay dirty
     (`card_version < version`) and `content.tasks.sweep_cards` takes them up.
     """
-    after_commit(_update_cards, list(ids), list(title_keys))
+    run_after_commit(_update_cards, list(ids), list(title_keys))
 
 
 def _update_cards(ids: list[str], title_keys: list[str]) -> None:
@@ -44,7 +44,7 @@ def _update_cards(ids: list[str], title_keys: list[str]) -> None:
 
 def queue_card_removal(item: Item) -> None:
     """Call in the transaction that deletes an item, for shells and tests: staff archive instead."""
-    after_commit(_remove_cards, item.id, item.title_key)
+    run_after_commit(_remove_cards, item.id, item.title_key)
 
 
 def _remove_cards(item_id: str, title_key: str) -> None:
@@ -91,7 +91,7 @@ def set_counts(counts: Mapping[str, Counts]) -> int:
     What tells so already is not touched, nor is `updated_at`, which is staff's. Cost: 1 SQL for up to 2,000 items;
     for each 500 of them that change one more in a transaction, and after commit what their cards cost.
     """
-    there = Item.objects.filter(id__in=listed(counts))
+    there = Item.objects.filter(id__in=in_values(counts))
     columns = there.values_list("id", "like_count", "view_count", "share_count")
     differ = [item_id for item_id, *told in columns if counts[item_id] != tuple(told)]
     for start in range(0, len(differ), cards.BATCH_SIZE):
@@ -104,7 +104,7 @@ def set_counts(counts: Mapping[str, Counts]) -> int:
 
 def get_existing_ids(ids: Collection[str]) -> set[str]:
     """Which of up to 5,000 ids the catalogue has, whatever their status. Cost: 1 SQL."""
-    return set(Item.objects.filter(id__in=listed(ids)).values_list("id", flat=True))
+    return set(Item.objects.filter(id__in=in_values(ids)).values_list("id", flat=True))
 
 
 def get_popular_ids(limit: int) -> list[str]:

@@ -265,7 +265,7 @@ class TestWithoutRedis:
         with pytest.raises(redis_module.REDIS_UNAVAILABLE):
             cards.write_stale_cards()
         redis_server.start()
-        redis_module._breakers.clear()  # closed at once instead of in two seconds
+        redis_module._circuit_breakers.clear()  # closed at once instead of in two seconds
         assert cards.write_stale_cards() == 1
         assert titles_on_cards("heat") == ["New"]
         assert cards.get_facts(["heat"])["heat"].staff_boost == 5

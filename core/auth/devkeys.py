@@ -29,7 +29,7 @@ class DevKeys:
     kid: str
 
 
-def ensure(directory: Path) -> DevKeys:
+def ensure_keys(directory: Path) -> DevKeys:
     """Make the key of `directory` unless it is there; the same answer ever after, also to racing callers.
 
     `private.pem` (RSA 2048, mode 0600) and `jwks.json`. Raises OSError, and ValueError
@@ -47,7 +47,7 @@ def ensure(directory: Path) -> DevKeys:
     return DevKeys(private_path, set_path, _kid(key.public_key()))
 
 
-def sign(
+def sign_token(
     directory: Path,
     *,
     uid: str,
@@ -58,7 +58,7 @@ def sign(
 ) -> str:
     """A token for `uid` as Firebase would write it, good for `lifetime` seconds from `now` (Unix seconds).
 
-    Raises FileNotFoundError when `ensure` has not made the key.
+    Raises FileNotFoundError when `ensure_keys` has not made the key.
     """
     key = _load(directory / PRIVATE_KEY)
     claims: dict[str, Any] = {

@@ -30,7 +30,7 @@ class FirebaseAuthentication(BaseAuthentication):
             viewer = token_cache.verify(
                 token.strip(),
                 project=settings.FIREBASE_PROJECT_ID,
-                find_key=keystore.current(),
+                find_key=keystore.get_key_finder(),
                 now=time.time(),
             )
         except InvalidToken as error:

@@ -24,20 +24,27 @@ from core import deadlines
 from core.auth import keys as redis_keys
 from core.auth import keyset
 from core.auth.keyset import BadKeySet, KeySet
-from core.auth.tokens import FindKey
-from core.circuit import OPEN_SECONDS, CircuitBreaker, CircuitOpen, register
+from core.auth.tokens import KeyFinder
+from core.circuit import (
+    OPEN_SECONDS,
+    CircuitBreaker,
+    CircuitOpen,
+    declare_dependency,
+    register_circuit_breaker,
+)
 from core.errors import Unavailable
 from core.redis import client
 
-TIMEOUT = 1.0  # seconds for one fetch, all told
-PAUSE = OPEN_SECONDS  # seconds between two fetches while the endpoint fails
-UNKNOWN_PAUSE = 30.0  # a set younger than this is the last word on a key that it lacks
+FETCH_TIMEOUT_SECONDS = 1.0  # seconds for one fetch, all told
+RETRY_SECONDS = OPEN_SECONDS  # seconds between two fetches while the endpoint fails
+UNKNOWN_KEY_RETRY_SECONDS = 30.0  # a set younger than this is the last word on a key that it lacks
 
 _PATIENCE = (
-    TIMEOUT + 0.1
+    FETCH_TIMEOUT_SECONDS + 0.1
 )  # seconds after its begin that a fetch is waited for; one that hangs is left to itself
 _FAILURES = (OSError, HTTPException, BadKeySet)
 
+declare_dependency("auth-keys")
 logger = logging.getLogger(__name__)
 
 
@@ -50,7 +57,7 @@ class KeysUnavailable(Unavailable):
         )
 
 
-def current() -> FindKey:
+def get_key_finder() -> KeyFinder:
     """The key lookup that the settings ask for. One per process and configuration."""
     if settings.FIREBASE_KEYS_FILE:
         return _file_keys(Path(settings.FIREBASE_KEYS_FILE)).find
@@ -71,7 +78,7 @@ class FileKeys:
                 self._keys = keyset.parse(self._path.read_bytes())
             except (OSError, BadKeySet) as error:
                 logger.error("cannot use FIREBASE_KEYS_FILE %s: %s", self._path, error)
-                raise KeysUnavailable(PAUSE) from error
+                raise KeysUnavailable(RETRY_SECONDS) from error
         return self._keys.get(kid)
 
 
@@ -79,7 +86,7 @@ class RemoteKeys:
     """The keys behind `url`. Thread-safe.
 
     An unknown key id causes a fetch only when the set at hand is older than
-    `UNKNOWN_PAUSE`. That bounds what invented ids can cost, whatever their number,
+    `UNKNOWN_KEY_RETRY_SECONDS`. That bounds what invented ids can cost, whatever their number,
     and without a list of them: Google publishes a key hours before it signs with it.
     """
 
@@ -91,15 +98,21 @@ class RemoteKeys:
         self._lock = threading.Lock()
         self._fetching: threading.Thread | None = None
         self._waited_until = 0.0
-        self._breaker = register(
-            CircuitBreaker("auth-keys", counts=_FAILURES, failures=1, open_seconds=PAUSE, clock=clock)
+        self._breaker = register_circuit_breaker(
+            CircuitBreaker(
+                "auth-keys",
+                failure_types=_FAILURES,
+                failure_threshold=1,
+                open_seconds=RETRY_SECONDS,
+                clock=clock,
+            )
         )
 
     def find(self, kid: str) -> RSAPublicKey | None:
         """The key of that id, or None when the endpoint does not know it.
 
         Costs nothing while the set is fresh, or stale with the endpoint failing. Raises
-        `KeysUnavailable` when there is no set at all, after `TIMEOUT` at most.
+        `KeysUnavailable` when there is no set at all, after `FETCH_TIMEOUT_SECONDS` at most.
         """
         held, now = self._held, self._clock()
         if held is None:
@@ -112,7 +125,7 @@ class RemoteKeys:
         return key
 
     def _may_be_new(self, held: KeySet, now: float) -> bool:
-        return now - held.fetched_at >= UNKNOWN_PAUSE and self._breaker.state != "open"
+        return now - held.fetched_at >= UNKNOWN_KEY_RETRY_SECONDS and self._breaker.state != "open"
 
     def _find_new(self, kid: str, held: KeySet, now: float) -> RSAPublicKey | None:
         """Look for an unknown key in the shared set, and if that is old as well at the endpoint."""
@@ -156,7 +169,7 @@ class RemoteKeys:
         if shared is not None and (before is None or shared.fetched_at > before.fetched_at):
             return shared
         try:
-            with self._breaker.guard():
+            with self._breaker.protect():
                 fetched = self._fetch()
         except (CircuitOpen, *_FAILURES):  # the breaker has logged it
             return None
@@ -164,8 +177,8 @@ class RemoteKeys:
         return fetched
 
     def _fetch(self) -> KeySet:
-        deadline = time.monotonic() + TIMEOUT
-        with urllib.request.urlopen(self._url, timeout=TIMEOUT) as answer:  # noqa: S310  (the settings' own URL)
+        deadline = time.monotonic() + FETCH_TIMEOUT_SECONDS
+        with urllib.request.urlopen(self._url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310  (the settings' own URL)
             document = b""
             # A socket's time-out is for each read alone; an answer in drops would go on for ever.
             while chunk := answer.read1(65_536):

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from core.auth import tokens
-from core.auth.tokens import LEEWAY, FindKey, Viewer
+from core.auth.tokens import LEEWAY, KeyFinder, Viewer
 
 SECONDS: Final = 60.0  # for which a token outlives the key that signed it
 MOST: Final = 4_096  # tokens, of about 1 KB each
@@ -14,11 +14,11 @@ _known: dict[str, "_Known"] = {}
 class _Known(NamedTuple):
     viewer: Viewer
     project: str
-    find_key: FindKey
+    find_key: KeyFinder
     at: float
 
 
-def verify(token: str, *, project: str, find_key: FindKey, now: float) -> Viewer:
+def verify(token: str, *, project: str, find_key: KeyFinder, now: float) -> Viewer:
     """As `tokens.verify`, which is asked once a minute for a token. Only what was good is remembered.
 
     Threads share the memory without a lock: each step on it is one of the interpreter's own.
@@ -33,6 +33,6 @@ def verify(token: str, *, project: str, find_key: FindKey, now: float) -> Viewer
     return viewer
 
 
-def _holds(known: _Known, project: str, find_key: FindKey, now: float) -> bool:
+def _holds(known: _Known, project: str, find_key: KeyFinder, now: float) -> bool:
     same = (known.project, known.find_key) == (project, find_key)
-    return same and 0 <= now - known.at < SECONDS and now < known.viewer.until + LEEWAY
+    return same and 0 <= now - known.at < SECONDS and now < known.viewer.expires_at + LEEWAY

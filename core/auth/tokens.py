@@ -18,7 +18,7 @@ MAX_NAME = 200
 MAX_PICTURE = 2048
 MAX_TIME = 1e11  # Unix seconds; far beyond any date, far below what a float cannot hold
 
-FindKey = Callable[[str], RSAPublicKey | None]
+KeyFinder = Callable[[str], RSAPublicKey | None]
 
 # The clock is ours, and PyJWT's own checks read the machine's: only the signature is its business.
 _SIGNATURE_ONLY: Any = {
@@ -38,12 +38,12 @@ class InvalidToken(Exception):
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """A verified caller. `name` (≤ 200 characters) and `picture` (a URL) are what the token claims; it expires at
-    `until` (epoch seconds)."""
+    `expires_at` (epoch seconds)."""
 
     uid: str
     name: str | None = None
     picture: str | None = None
-    until: float = field(default=0.0, compare=False)
+    expires_at: float = field(default=0.0, compare=False)
 
     is_authenticated: ClassVar[bool] = True
     is_anonymous: ClassVar[bool] = False
@@ -56,7 +56,7 @@ class Viewer:
         return self.uid
 
 
-def verify(token: str, *, project: str, find_key: FindKey, now: float) -> Viewer:
+def verify(token: str, *, project: str, find_key: KeyFinder, now: float) -> Viewer:
     """The viewer whom `token` proves for `project`, or `InvalidToken`.
 
     `now` is Unix seconds. `find_key` gives the public key of a key id, or None; what
@@ -75,11 +75,11 @@ def verify(token: str, *, project: str, find_key: FindKey, now: float) -> Viewer
         uid=_subject(claims),
         name=_name(claims.get("name")),
         picture=_picture(claims.get("picture")),
-        until=_seconds(claims, "exp"),
+        expires_at=_seconds(claims, "exp"),
     )
 
 
-def valid_uid(value: object) -> bool:
+def is_valid_uid(value: object) -> bool:
     """Whether `value` can be a uid: 1 to 128 printable characters. It becomes part of keys and rows."""
     return isinstance(value, str) and 0 < len(value) <= MAX_UID and value.isprintable()
 
@@ -127,7 +127,7 @@ def _seconds(claims: dict[str, Any], name: str) -> float:
 
 def _subject(claims: dict[str, Any]) -> str:
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not valid_uid(subject):
+    if not isinstance(subject, str) or not is_valid_uid(subject):
         raise InvalidToken("The token names nobody.")
     return subject
 

@@ -1,0 +1,1 @@
+"""HTTP middleware of the foundation. `settings.MIDDLEWARE` gives the order."""

@@ -1,4 +1,4 @@
-"""Every request gets its deadline before anything else is done for it."""
+"""Middleware that sets the deadline of each request."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from core import deadlines
 
 
-class Deadlines:
-    """Middleware: REQUEST_DEADLINE for what phones ask, STAFF_DEADLINE for the rest. Pages of a feed take less."""
+class DeadlineMiddleware:
+    """Set REQUEST_DEADLINE for paths under API_ROOT and STAFF_DEADLINE for all others. Views may shorten it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        api = request.path.startswith("/api/v1/")
-        with deadlines.request_deadline(settings.REQUEST_DEADLINE if api else settings.STAFF_DEADLINE):
+        is_api = request.path.startswith(settings.API_ROOT)
+        with deadlines.request_deadline(settings.REQUEST_DEADLINE if is_api else settings.STAFF_DEADLINE):
             return self._get_response(request)

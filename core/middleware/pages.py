@@ -1,32 +1,33 @@
-"""Middleware for pages that people open in a browser. Requests of the API pass it by: a token says who asks, and
-nothing of theirs is in a session."""
+"""Django's session, authentication and message middleware, for pages that people open in a browser.
+
+API requests skip them: a token identifies the caller, and the API uses no session.
+"""
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 
-from core.errors import API_PATHS
 
-
-class _PagesOnly:
+class _SkipApiMixin:
     get_response: Any
 
     def __call__(self, request: HttpRequest) -> Any:
-        if request.path.startswith(API_PATHS):
+        if request.path.startswith(settings.API_PATH_PREFIXES):
             return self.get_response(request)
         return super().__call__(request)  # type: ignore[misc]
 
 
-class Sessions(_PagesOnly, SessionMiddleware):
+class PageSessionMiddleware(_SkipApiMixin, SessionMiddleware):
     pass
 
 
-class Authentication(_PagesOnly, AuthenticationMiddleware):
+class PageAuthenticationMiddleware(_SkipApiMixin, AuthenticationMiddleware):
     pass
 
 
-class Messages(_PagesOnly, MessageMiddleware):
+class PageMessageMiddleware(_SkipApiMixin, MessageMiddleware):
     pass

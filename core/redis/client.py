@@ -23,13 +23,15 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.utils import SENTINEL
 
 from core import deadlines
-from core.circuit import CircuitBreaker, CircuitOpen, register
+from core.circuit import CircuitBreaker, CircuitOpen, declare_dependency, register_circuit_breaker
 
 # Redis gave no answer. An error that it answered with (ResponseError) is a mistake of ours, not this.
 REDIS_UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, CircuitOpen)
 
 _waits: ContextVar[list[str] | None] = ContextVar("redis_waits", default=None)
-_breakers: dict[tuple[Any, ...], CircuitBreaker] = {}
+for _name in ("redis", "cache"):
+    declare_dependency(_name)
+_circuit_breakers: dict[tuple[Any, ...], CircuitBreaker] = {}
 
 
 @contextmanager
@@ -49,15 +51,17 @@ def _note(what: str) -> None:
         waits.append(what)
 
 
-def _breaker_of(pool: Any) -> CircuitBreaker:
+def _get_circuit_breaker(pool: Any) -> CircuitBreaker:
     """One breaker per server address and process: the cache may fail while the store does not."""
     address = _address(pool)
-    if address not in _breakers:
+    if address not in _circuit_breakers:
         name = "redis" if address == _address(state_redis().connection_pool) else "cache"
-        _breakers[address] = register(
-            CircuitBreaker(name, counts=(RedisConnectionError, RedisTimeoutError), judge=_is_away)
+        _circuit_breakers[address] = register_circuit_breaker(
+            CircuitBreaker(
+                name, failure_types=(RedisConnectionError, RedisTimeoutError), is_failure=_is_outage
+            )
         )
-    return _breakers[address]
+    return _circuit_breakers[address]
 
 
 def _address(pool: Any) -> tuple[Any, ...]:
@@ -65,35 +69,35 @@ def _address(pool: Any) -> tuple[Any, ...]:
     return kwargs.get("host"), kwargs.get("port"), kwargs.get("path")
 
 
-def _is_away(reason: BaseException) -> bool:
+def _is_outage(reason: BaseException) -> bool:
     """A pool that has no connection left says something of us, not of Redis."""
     return not isinstance(reason, MaxConnectionsError)
 
 
-class Parser(DefaultParser):  # type: ignore[misc,valid-type]  # hiredis' or redis-py's own, chosen at import
+class DeadlineParser(DefaultParser):  # type: ignore[misc,valid-type]  # hiredis' or redis-py's own, chosen at import
     """Reads no longer than the request may take, also where an answer comes in drops."""
 
     def read_from_socket(self, timeout: Any = SENTINEL, raise_on_timeout: bool = True) -> Any:
         if timeout is SENTINEL and (left := deadlines.remaining()) < (self._socket_timeout or math.inf):
-            timeout = max(left + deadlines.GRACE, 0.001)
+            timeout = max(left + deadlines.GRACE_SECONDS, 0.001)
         return super().read_from_socket(timeout, raise_on_timeout)
 
 
-class Client(Redis):
+class GuardedRedis(Redis):
     """redis-py's client behind a breaker. Raises redis-py's errors, or `CircuitOpen` or `DeadlinePassed` at once."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         _note(str(args[0]))
         deadlines.check()
-        with _breaker_of(self.connection_pool).guard():
+        with _get_circuit_breaker(self.connection_pool).protect():
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
-    def pipeline(self, transaction: bool = False, shard_hint: Any = None) -> "Pipeline":
+    def pipeline(self, transaction: bool = False, shard_hint: Any = None) -> "GuardedPipeline":
         """A pipeline without MULTI unless asked for: it saves waits, it promises no atomicity."""
-        return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+        return GuardedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
-class Pipeline(RedisPipeline):
+class GuardedPipeline(RedisPipeline):
     def load_scripts(self) -> None:
         _note("SCRIPT EXISTS")
         super().load_scripts()  # type: ignore[no-untyped-call]
@@ -103,19 +107,19 @@ class Pipeline(RedisPipeline):
             return []
         _note(f"pipeline of {len(self.command_stack)}")
         deadlines.check()
-        with _breaker_of(self.connection_pool).guard():
+        with _get_circuit_breaker(self.connection_pool).protect():
             return super().execute(raise_on_error)
 
 
-def state_redis() -> Client:
-    return cast(Client, get_redis_connection("state"))
+def state_redis() -> GuardedRedis:
+    return cast(GuardedRedis, get_redis_connection("state"))
 
 
-def cache_redis() -> Client:
-    return cast(Client, get_redis_connection("default"))
+def cache_redis() -> GuardedRedis:
+    return cast(GuardedRedis, get_redis_connection("default"))
 
 
-def unlink(client: Client, names: Sequence[str]) -> None:
+def unlink_keys(client: GuardedRedis, names: Sequence[str]) -> None:
     """Drop keys that need not share a hash slot. Cost: 1 wait."""
     pipe = client.pipeline()
     for name in names:

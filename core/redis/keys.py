@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote
 
-Kind = Literal["string", "hash", "list", "set", "zset", "stream"]
+KeyType = Literal["string", "hash", "list", "set", "zset", "stream"]
 _SAFE = "-_.~:@+=,"
 _PLAIN = re.compile(r"[A-Za-z0-9\-_.~:@+=,]*")  # what quoting leaves as it is
 _REGISTRY: list["Key"] = []
 
 
-def tag(uid: str) -> str:
+def escape_hash_tag(uid: str) -> str:
     """A uid as it stands between the braces of a key: no brace, blank or control character survives."""
     return uid if _PLAIN.fullmatch(uid) else quote(uid, safe=_SAFE)
 
@@ -26,7 +26,7 @@ class Key:
     """A family of keys: `pattern` names its variables in `<>`."""
 
     pattern: str
-    kind: Kind
+    type: KeyType
     owner: str
     bound: str
     ttl: int | None = None  # seconds; None: never expires, the bound says why that is safe
@@ -42,7 +42,7 @@ class Key:
     def name(self, **values: str | int) -> str:
         """The key's name; `viewer` is escaped, everything else stands as it is."""
         if "viewer" in values:
-            values["viewer"] = tag(str(values["viewer"]))
+            values["viewer"] = escape_hash_tag(str(values["viewer"]))
         return self._form.format_map(values)
 
     @property
@@ -54,6 +54,6 @@ class Key:
         return re.fullmatch(".+".join(re.escape(part) for part in parts), name, re.DOTALL) is not None
 
 
-def declared() -> tuple[Key, ...]:
+def get_declared_keys() -> tuple[Key, ...]:
     """All declared families, in the order of this file."""
     return tuple(_REGISTRY)

@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from redis.client import Pipeline
 
-from core.redis.client import Client
+from core.redis.client import GuardedRedis
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,7 +37,7 @@ class Read(Generic[T]):
     queue: Callable[[Pipeline], object]
     decode: Callable[..., T]
 
-    def fetch(self, client: Client) -> T:
+    def fetch(self, client: GuardedRedis) -> T:
         """Send this read alone and return its value. Cost: 1 round trip, and what `decode` costs."""
         reads = Reads(client)
         deferred = reads.add(self)
@@ -83,7 +83,7 @@ class Deferred(Generic[T]):
 class Reads:
     """Reads that share one round trip to one Redis server."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: GuardedRedis) -> None:
         self._pipe = client.pipeline()
         self._queued: list[tuple[Deferred[Any], int]] = []
 

@@ -7,48 +7,48 @@ from typing import Any, Final, cast
 
 from redis.client import Redis
 
-from core.redis.keys import Key, declared, tag
+from core.redis.keys import Key, escape_hash_tag, get_declared_keys
 
 AT_ONCE: Final = 500  # keys a SCAN looks at
 READ_AT_ONCE: Final = 50  # values in one pipeline: the largest hold some 100 KB
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class ReferenceReader:
     """A family whose values may name people other than the key's own: whether one does. `along`: the family whose
     key of the same variables is worth nothing without it."""
 
-    family: Key
-    names: Callable[[str, Any], bool]
-    along: Key | None = None
+    key: Key
+    contains_uid: Callable[[str, Any], bool]
+    companion: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class KeyReference:
     """A key that names the person; `own`: by its name."""
 
-    family: Key
+    key: Key
     name: str
-    own: bool
-    along: str | None = None
+    is_own_key: bool
+    companion: str | None = None
 
 
-def find(client: Redis, uid: str, naming: Sequence[Naming]) -> Iterator[Named]:
+def find_references(client: Redis, uid: str, naming: Sequence[ReferenceReader]) -> Iterator[KeyReference]:
     """All keys of a server that name a person, by one SCAN over it. Cost: a wait for 500 keys, and one for 50
     values to be read. A key that moves meanwhile may be missed."""
-    own = [(family, _pattern(family, uid)) for family in declared() if "viewer" in family.variables]
-    readers = {_prefix(entry.family): entry for entry in naming}
+    own = [(family, _pattern(family, uid)) for family in get_declared_keys() if "viewer" in family.variables]
+    readers = {_prefix(entry.key): entry for entry in naming}
     cursor = 0
     while True:
         cursor, found = client.scan(cursor, count=AT_ONCE)
-        unread: list[tuple[Naming, str]] = []
+        unread: list[tuple[ReferenceReader, str]] = []
         for raw in found:
             name = cast(bytes, raw).decode(errors="replace")
             family = next((family for family, pattern in own if pattern.fullmatch(name)), None)
             reader = readers.get(name.partition(":")[0])
             if family is not None:
-                yield Named(family, name, own=True)
-            elif reader is not None and reader.family.matches(name):
+                yield KeyReference(family, name, is_own_key=True)
+            elif reader is not None and reader.key.matches(name):
                 unread.append((reader, name))
         for start in range(0, len(unread), READ_AT_ONCE):
             yield from _reading(client, uid, unread[start : start + READ_AT_ONCE])
@@ -56,20 +56,22 @@ def find(client: Redis, uid: str, naming: Sequence[Naming]) -> Iterator[Named]:
             return
 
 
-def _reading(client: Redis, uid: str, unread: Sequence[tuple[Naming, str]]) -> Iterator[Named]:
+def _reading(
+    client: Redis, uid: str, unread: Sequence[tuple[ReferenceReader, str]]
+) -> Iterator[KeyReference]:
     pipe = client.pipeline(transaction=False)
     for entry, name in unread:
-        if entry.family.kind == "string":
+        if entry.key.type == "string":
             pipe.get(name)
-        elif entry.family.kind == "list":
+        elif entry.key.type == "list":
             pipe.lrange(name, 0, -1)
         else:
             pipe.zrange(name, 0, -1)
     for (entry, name), value in zip(unread, pipe.execute(), strict=True):
-        if value and entry.names(uid, value):
-            variables = name.removeprefix(_prefix(entry.family))
-            along = _prefix(entry.along) + variables if entry.along else None
-            yield Named(entry.family, name, own=False, along=along)
+        if value and entry.contains_uid(uid, value):
+            variables = name.removeprefix(_prefix(entry.key))
+            along = _prefix(entry.companion) + variables if entry.companion else None
+            yield KeyReference(entry.key, name, is_own_key=False, companion=along)
 
 
 def _prefix(family: Key) -> str:
@@ -78,5 +80,5 @@ def _prefix(family: Key) -> str:
 
 def _pattern(family: Key, uid: str) -> re.Pattern[str]:
     """The names that a person's keys of a family may have."""
-    literal = family.pattern.replace("<viewer>", tag(uid))
+    literal = family.pattern.replace("<viewer>", escape_hash_tag(uid))
     return re.compile(".+".join(re.escape(part) for part in re.split(r"<\w+>", literal)), re.DOTALL)

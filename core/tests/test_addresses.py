@@ -3,17 +3,17 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from core.throttling.addresses import Proxies
+from core.throttling.addresses import TrustedProxies
 
-NOBODY = Proxies()
-OURS = Proxies.read(["10.0.0.0/8", "192.0.2.1", "2001:db8:cafe::/48"])
+NOBODY = TrustedProxies()
+OURS = TrustedProxies.parse(["10.0.0.0/8", "192.0.2.1", "2001:db8:cafe::/48"])
 
 
-def address(proxies: Proxies, peer: str, forwarded: str | None = None) -> str:
+def address(proxies: TrustedProxies, peer: str, forwarded: str | None = None) -> str:
     meta = {"REMOTE_ADDR": peer}
     if forwarded is not None:
         meta["HTTP_X_FORWARDED_FOR"] = forwarded
-    return proxies.address(meta)
+    return proxies.get_client_address(meta)
 
 
 @pytest.mark.parametrize("forwarded", [None, "", "198.51.100.1", "10.0.0.1", "nonsense"])
@@ -81,6 +81,6 @@ def test_peers_without_an_address_share_one(peer: str) -> None:
 @pytest.mark.parametrize("text", ["proxy.example.com", "10.0.0.0/33", "10.0.0.5/8", "*"])
 def test_what_is_no_network_is_told_in_one_line_that_names_it(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="TRUSTED_PROXIES names") as refused:
-        Proxies.read(["10.0.0.0/8", text])
+        TrustedProxies.parse(["10.0.0.0/8", text])
     assert repr(text) in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -229,7 +229,7 @@ def _sign_raw(payload: Claims, header: Any = None) -> str:
 def token() -> Callable[..., str]:
     def make(uid: str = "ama", **more: Any) -> str:
         more.setdefault("now", time.time())
-        return devkeys.sign(
+        return devkeys.sign_token(
             Path(settings.FIREBASE_KEYS_FILE).parent, uid=uid, project=settings.FIREBASE_PROJECT_ID, **more
         )
 
@@ -289,7 +289,7 @@ class TestApi:
         self, token: Callable[..., str], settings: Any, tmp_path: Path
     ) -> None:
         header = f"Bearer {token()}"
-        other = devkeys.ensure(tmp_path)
+        other = devkeys.ensure_keys(tmp_path)
         settings.FIREBASE_KEYS_FILE = str(other.key_set)
         assert get_me(header).status_code == 401
 
@@ -309,7 +309,7 @@ class TestTokenCommand:
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         printed = self.printed(capsys, "zoe", "--name", "Zoë", "--hours", "2")
-        find_key = keystore.current()
+        find_key = keystore.get_key_finder()
         soon = time.time() + 7000
         viewer = verify(printed, project=settings.FIREBASE_PROJECT_ID, find_key=find_key, now=soon)
         assert (viewer.uid, viewer.name) == ("zoe", "Zoë")
@@ -317,13 +317,13 @@ class TestTokenCommand:
     def test_names_the_people_of_the_demo(self, capsys: pytest.CaptureFixture[str]) -> None:
         printed = self.printed(capsys, "ama")
         viewer = verify(
-            printed, project=settings.FIREBASE_PROJECT_ID, find_key=keystore.current(), now=time.time()
+            printed, project=settings.FIREBASE_PROJECT_ID, find_key=keystore.get_key_finder(), now=time.time()
         )
         assert viewer.name == "Ama"
 
     def test_prints_one_a_line_for_several(self, capsys: pytest.CaptureFixture[str]) -> None:
         tokens = self.printed(capsys, "ama", "kofi").splitlines()
-        find_key = keystore.current()
+        find_key = keystore.get_key_finder()
         verified = [
             verify(token, project=settings.FIREBASE_PROJECT_ID, find_key=find_key, now=time.time())
             for token in tokens

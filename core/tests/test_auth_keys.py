@@ -80,13 +80,13 @@ def key_dirs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Three signing keys."""
     found = [tmp_path_factory.mktemp(f"key{number}") for number in range(3)]
     for directory in found:
-        devkeys.ensure(directory)
+        devkeys.ensure_keys(directory)
     return found
 
 
 @cache
 def kid(directory: Path) -> str:
-    return devkeys.ensure(directory).kid
+    return devkeys.ensure_keys(directory).kid
 
 
 def jwks(*directories: Path) -> bytes:
@@ -213,7 +213,7 @@ class TestStaleKeys:
             assert all(keys.find(kid(key_dirs[0])) for _ in range(20)), "and it is not asked again at once"
             assert endpoint.asked == 1 + days
         endpoint.status, endpoint.document = good["status"], jwks(key_dirs[1])
-        clock.now += keystore.PAUSE
+        clock.now += keystore.RETRY_SECONDS
         keys.find(kid(key_dirs[0]))
         settle(endpoint, 5)
         assert keys.find(kid(key_dirs[1])) is not None
@@ -235,7 +235,7 @@ class TestUnknownKeys:
         self, keys: RemoteKeys, endpoint: Endpoint, clock: Clock, key_dirs: list[Path]
     ) -> None:
         keys.find(kid(key_dirs[0]))
-        clock.now += keystore.UNKNOWN_PAUSE
+        clock.now += keystore.UNKNOWN_KEY_RETRY_SECONDS
         with ThreadPoolExecutor(8) as pool:
             assert not any(pool.map(keys.find, [f"invented-{number}" for number in range(1000)]))
         assert endpoint.asked == 2
@@ -250,7 +250,7 @@ class TestUnknownKeys:
     ) -> None:
         keys.find(kid(key_dirs[0]))
         endpoint.status = 500
-        clock.now += keystore.UNKNOWN_PAUSE
+        clock.now += keystore.UNKNOWN_KEY_RETRY_SECONDS
         assert not any(keys.find(f"invented-{number}") for number in range(100))
         assert endpoint.asked == 2
 
@@ -259,7 +259,7 @@ class TestUnknownKeys:
     ) -> None:
         keys.find(kid(key_dirs[0]))
         endpoint.document = jwks(*key_dirs)
-        clock.now += keystore.UNKNOWN_PAUSE
+        clock.now += keystore.UNKNOWN_KEY_RETRY_SECONDS
         assert keys.find(kid(key_dirs[2])) is not None
 
     def test_are_found_in_the_set_that_another_process_fetched(
@@ -295,10 +295,10 @@ class TestNoKeys:
         for _ in range(10):
             with pytest.raises(KeysUnavailable) as refusal:
                 keys.find(kid(key_dirs[0]))
-            assert 1 <= refusal.value.retry_after <= keystore.PAUSE
+            assert 1 <= refusal.value.retry_after <= keystore.RETRY_SECONDS
         assert endpoint.asked == 1
         endpoint.status = 200
-        clock.now += keystore.PAUSE
+        clock.now += keystore.RETRY_SECONDS
         assert keys.find(kid(key_dirs[0])) is not None
 
     @pytest.mark.parametrize("manner", ["silence", "drops"])
@@ -327,7 +327,9 @@ def test_the_api_believes_the_endpoint_that_the_settings_name(
     settings.FIREBASE_KEYS_URL = endpoint.url
     statuses = []
     for directory in key_dirs[:2]:
-        token = devkeys.sign(directory, uid="ama", project=settings.FIREBASE_PROJECT_ID, now=time.time())
+        token = devkeys.sign_token(
+            directory, uid="ama", project=settings.FIREBASE_PROJECT_ID, now=time.time()
+        )
         answer = Client().get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
         statuses.append(answer.status_code)
     assert statuses == [200, 401]
@@ -386,27 +388,27 @@ class TestKeySet:
 
 class TestDevKeys:
     def test_are_made_once_and_readable_by_the_owner_alone(self, tmp_path: Path) -> None:
-        made = devkeys.ensure(tmp_path / "keys")
+        made = devkeys.ensure_keys(tmp_path / "keys")
         content = made.private_key.read_bytes(), made.key_set.read_bytes()
         assert stat.S_IMODE(made.private_key.stat().st_mode) == 0o600
-        assert devkeys.ensure(tmp_path / "keys") == made
+        assert devkeys.ensure_keys(tmp_path / "keys") == made
         assert (made.private_key.read_bytes(), made.key_set.read_bytes()) == content
         assert sorted(path.name for path in made.key_set.parent.iterdir()) == ["jwks.json", "private.pem"]
 
     def test_are_the_same_for_racing_callers(self, tmp_path: Path) -> None:
         with ThreadPoolExecutor(8) as pool:
-            made = set(pool.map(devkeys.ensure, [tmp_path] * 8))
+            made = set(pool.map(devkeys.ensure_keys, [tmp_path] * 8))
         assert len(made) == 1
         assert list(keyset.parse((tmp_path / "jwks.json").read_bytes())) == [made.pop().kid]
 
     def test_get_a_lost_key_set_back(self, tmp_path: Path) -> None:
-        made = devkeys.ensure(tmp_path)
+        made = devkeys.ensure_keys(tmp_path)
         made.key_set.unlink()
-        assert devkeys.ensure(tmp_path) == made
+        assert devkeys.ensure_keys(tmp_path) == made
         assert made.key_set.exists()
 
     def test_do_not_overwrite_a_file_that_is_no_key(self, tmp_path: Path) -> None:
         (tmp_path / "private.pem").write_text("mine")
         with pytest.raises(ValueError, match="PEM"):
-            devkeys.ensure(tmp_path)
+            devkeys.ensure_keys(tmp_path)
         assert (tmp_path / "private.pem").read_text() == "mine"

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from core.auth import devkeys
-from core.errors import ApiError, Unavailable, whole_seconds
+from core.errors import ApiError, Unavailable, format_retry_after
 from core.tests.probe_urls import RAISED
 from finishd.run.embedded_redis import RedisServer
 
@@ -26,7 +26,7 @@ def ama() -> Client:
 
 
 def _token() -> str:
-    return devkeys.sign(
+    return devkeys.sign_token(
         Path(settings.FIREBASE_KEYS_FILE).parent,
         uid="ama",
         project=settings.FIREBASE_PROJECT_ID,
@@ -189,7 +189,7 @@ class TestFault:
 
     def test_of_an_outside_part_is_one_line(self, ama: Client, caplog: pytest.LogCaptureFixture) -> None:
         ama.get("/api/v1/raise/redis-timeout")
-        (record,) = [entry for entry in caplog.records if entry.name != "finishd.access"]
+        (record,) = [entry for entry in caplog.records if entry.name != "core.access"]
         assert record.levelno == logging.WARNING
         assert not record.exc_info
         assert "secret host" in record.getMessage()
@@ -225,7 +225,14 @@ def test_a_database_that_fails_is_a_503(ama: Client) -> None:
 
 
 def test_seconds_to_wait_are_whole_and_at_least_one() -> None:
-    assert [whole_seconds(value) for value in (-1, 0, 0.2, 1, 1.01, 60)] == ["1", "1", "1", "1", "2", "60"]
+    assert [format_retry_after(value) for value in (-1, 0, 0.2, 1, 1.01, 60)] == [
+        "1",
+        "1",
+        "1",
+        "1",
+        "2",
+        "60",
+    ]
 
 
 def test_an_error_carries_its_message_as_an_exception_does() -> None:

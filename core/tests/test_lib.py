@@ -18,7 +18,7 @@ from activity import keys as activity_keys
 from core import circuit as breakers
 from core.circuit import CircuitBreaker, CircuitOpen
 from core.redis.client import REDIS_UNAVAILABLE, count_round_trips, state_redis
-from core.redis.keys import declared, tag
+from core.redis.keys import escape_hash_tag, get_declared_keys
 from core.redis.script import Script
 from feed import keys as feed_keys
 from feed.tests import world
@@ -45,14 +45,16 @@ class BreakerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.breaker = CircuitBreaker("part", counts=(Down,), failures=3, open_seconds=2.0, clock=self.clock)
+        self.breaker = CircuitBreaker(
+            "part", failure_types=(Down,), failure_threshold=3, open_seconds=2.0, clock=self.clock
+        )
         self.running: list[AbstractContextManager[None]] = []
         self.probe: AbstractContextManager[None] | None = None
 
     @rule()
     def begin(self) -> None:
         before = self.breaker.state
-        call = self.breaker.guard()
+        call = self.breaker.protect()
         if before == "open" or self.probe:
             with pytest.raises(CircuitOpen) as refused:
                 call.__enter__()
@@ -88,7 +90,7 @@ class BreakerMachine(RuleBasedStateMachine):
         for call in self.running:
             call.__exit__(None, None, None)
         self.clock.now += 2.0
-        with self.breaker.guard():
+        with self.breaker.protect():
             pass
         assert self.breaker.state == "closed"
 
@@ -97,11 +99,13 @@ TestBreakerAlways = BreakerMachine.TestCase
 
 
 class TestBreaker:
-    def breaker(self, clock: Clock, failures: int = 3) -> CircuitBreaker:
-        return CircuitBreaker("part", counts=(Down,), failures=failures, open_seconds=2.0, clock=clock)
+    def breaker(self, clock: Clock, failure_threshold: int = 3) -> CircuitBreaker:
+        return CircuitBreaker(
+            "part", failure_types=(Down,), failure_threshold=failure_threshold, open_seconds=2.0, clock=clock
+        )
 
     def fail(self, breaker: CircuitBreaker) -> None:
-        with pytest.raises(Down), breaker.guard():
+        with pytest.raises(Down), breaker.protect():
             raise Down
 
     def test_opens_after_failures_in_a_row_and_fails_at_once(self) -> None:
@@ -109,14 +113,14 @@ class TestBreaker:
         breaker = self.breaker(clock)
         self.fail(breaker)
         self.fail(breaker)
-        with breaker.guard():
+        with breaker.protect():
             pass  # in a row, not in all
         for _ in range(3):
             assert breaker.state == "closed"
             self.fail(breaker)
         assert breaker.state == "open"
         clock.now = 0.5
-        with pytest.raises(CircuitOpen) as refused, breaker.guard():
+        with pytest.raises(CircuitOpen) as refused, breaker.protect():
             pytest.fail("the call was made")
         assert refused.value.retry_after == 1.5
 
@@ -131,7 +135,7 @@ class TestBreaker:
         self.fail(breaker)
         states.append(breaker.state)
         clock.now = 4.0
-        with breaker.guard():
+        with breaker.protect():
             pass
         assert [*states, breaker.state] == ["open", "half-open", "open", "closed"]
 
@@ -139,15 +143,18 @@ class TestBreaker:
         breaker = self.breaker(Clock())
         for _ in range(10):
             self.fail(breaker)
-            with pytest.raises(ValueError, match="no"), breaker.guard():
+            with pytest.raises(ValueError, match="no"), breaker.protect():
                 raise ValueError("no")
         assert breaker.state == "closed"
 
     def test_an_error_that_it_counts_may_be_judged_an_answer(self) -> None:
         breaker = CircuitBreaker(
-            "part", counts=(Down,), judge=lambda reason: "busy" not in str(reason), failures=1
+            "part",
+            failure_types=(Down,),
+            is_failure=lambda reason: "busy" not in str(reason),
+            failure_threshold=1,
         )
-        with pytest.raises(Down), breaker.guard():
+        with pytest.raises(Down), breaker.protect():
             raise Down("busy")
         assert breaker.state == "closed"
 
@@ -156,26 +163,27 @@ class TestBreaker:
     ) -> None:
         heard: list[tuple[str, str]] = []
         monkeypatch.setattr(breakers, "_listeners", [])
-        breakers.on_state_change(lambda breaker, state: heard.append((breaker.name, state)))
+        breakers.add_state_listener(lambda breaker, state: heard.append((breaker.name, state)))
         clock = Clock()
-        breaker = self.breaker(clock, failures=1)
+        breaker = self.breaker(clock, failure_threshold=1)
         for _ in range(2):
             self.fail(breaker)
             clock.now += 2.0
-        with breaker.guard():
+        with breaker.protect():
             pass
         assert [state for _, state in heard] == ["open", "half-open", "open", "half-open", "closed"]
         assert {name for name, _ in heard} == {"part"}
-        assert breaker.opened == 1, "an outage, however many probes it takes"
+        assert breaker.times_opened == 1, "an outage, however many probes it takes"
 
     def test_what_is_registered_is_listed_by_its_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(breakers, "_registered", {})
         first, second = (
-            breakers.register(CircuitBreaker(name, counts=(Down,))) for name in ("sql", "broker")
+            breakers.register_circuit_breaker(CircuitBreaker(name, failure_types=(Down,)))
+            for name in ("sql", "broker")
         )
-        assert list(breakers.all_breakers().items()) == [("broker", second), ("sql", first)]
-        newer = breakers.register(CircuitBreaker("sql", counts=(Down,)))
-        assert breakers.all_breakers()["sql"] is newer
+        assert list(breakers.get_circuit_breakers().items()) == [("broker", second), ("sql", first)]
+        newer = breakers.register_circuit_breaker(CircuitBreaker("sql", failure_types=(Down,)))
+        assert breakers.get_circuit_breakers()["sql"] is newer
 
     def test_an_outage_is_logged_when_it_begins_and_when_it_ends(
         self, caplog: pytest.LogCaptureFixture
@@ -187,16 +195,16 @@ class TestBreaker:
             clock.now += 0.5
             if breaker.state == "open":
                 clock.now += 2.0
-        with breaker.guard():
+        with breaker.protect():
             pass
         assert len(caplog.records) == 2
 
     def test_a_slow_call_holds_up_nobody(self) -> None:
-        breaker = CircuitBreaker("part", counts=(Down,))
+        breaker = CircuitBreaker("part", failure_types=(Down,))
         inside, leave = threading.Event(), threading.Event()
 
         def slow() -> None:
-            with breaker.guard():
+            with breaker.protect():
                 inside.set()
                 leave.wait(10)
 
@@ -207,7 +215,7 @@ class TestBreaker:
             began = time.monotonic()
             for _ in range(100):
                 self.fail(breaker)
-                with breaker.guard():
+                with breaker.protect():
                     pass
             assert time.monotonic() - began < 1
         finally:
@@ -216,7 +224,7 @@ class TestBreaker:
 
     def test_of_many_threads_at_once_one_probes(self) -> None:
         clock = Clock()
-        breaker = self.breaker(clock, failures=1)
+        breaker = self.breaker(clock, failure_threshold=1)
         self.fail(breaker)
         clock.now = 2.0
         start, made = threading.Barrier(16), []
@@ -224,7 +232,7 @@ class TestBreaker:
         def call() -> None:
             start.wait(10)
             try:
-                with breaker.guard():
+                with breaker.protect():
                     made.append(1)
                     time.sleep(0.2)
             except CircuitOpen:
@@ -383,13 +391,13 @@ def slot_part(name: str) -> str:
 
 
 class TestKeys:
-    OF_A_VIEWER = [key for key in declared() if "<viewer>" in key.pattern]
+    OF_A_VIEWER = [key for key in get_declared_keys() if "<viewer>" in key.pattern]
 
     @given(uids)
     def test_a_viewers_keys_share_one_hash_tag_whatever_the_uid(self, uid: str) -> None:
         others: dict[str, str | int] = {"session": "s1", "feed": "for_you", "chunk": 0, "scope": "read"}
         names = [key.name(viewer=uid, **others) for key in self.OF_A_VIEWER]
-        assert {slot_part(name) for name in names} == {tag(uid)}
+        assert {slot_part(name) for name in names} == {escape_hash_tag(uid)}
         assert all(name.isascii() and not re.search(r"\s", name) for name in names)
         assert all(name.count("{") == name.count("}") == 1 for name in names)
 
@@ -421,9 +429,9 @@ class TestKeys:
             "scope": "feed",
             "address": "2001:db8:1:2::/64",
         }
-        for key in declared():
+        for key in get_declared_keys():
             name = key.name(**values)
-            assert [other for other in declared() if other.matches(name)] == [key]
+            assert [other for other in get_declared_keys() if other.matches(name)] == [key]
 
     def test_what_is_harmless_stays_readable(self) -> None:
         assert feed_keys.SERVED.name(viewer="Ama.O-1_2@finishd") == "served:{Ama.O-1_2@finishd}"

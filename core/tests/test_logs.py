@@ -9,10 +9,10 @@ from unittest.mock import Mock
 
 import pytest
 from celery.worker.request import Request
+from django_celery_beat.models import PeriodicTask
 from structlog.contextvars import bound_contextvars
 
-from core import logs
-from core.logs import TICKING
+from core.logs import filters, formatters
 from finishd.celery import app
 from finishd.testing.api import token_of
 
@@ -55,8 +55,15 @@ def test_a_message_that_came_too_late_is_dropped_without_a_word_if_it_ticks(
     assert told == ["Discarding revoked task: feed.tasks.rebuild_indexes[7]"]
 
 
-def test_what_is_left_out_are_tasks_that_there_are() -> None:
-    assert set(app.tasks) >= TICKING
+@pytest.mark.django_db(serialized_rollback=True)
+def test_a_periodic_task_that_runs_every_minute_or_more_often_is_quiet() -> None:
+    frequent = [
+        periodic.task
+        for periodic in PeriodicTask.objects.exclude(interval=None)
+        if periodic.schedule.run_every.total_seconds() <= 60
+    ]
+    assert frequent
+    assert [name for name in frequent if not filters.is_quiet(name)] == []
 
 
 def said(form: str, text: str, *args: object, **attributes: object) -> str:
@@ -65,7 +72,7 @@ def said(form: str, text: str, *args: object, **attributes: object) -> str:
         "finishd.x", logging.WARNING, __file__, 1, text, args, None
     )
     made.__dict__.update(attributes)
-    return logs.formatter(form).format(made)
+    return formatters.make_formatter(form).format(made)
 
 
 class TestForm:
@@ -103,7 +110,7 @@ class TestForm:
 
     def test_there_are_two(self) -> None:
         with pytest.raises(ValueError, match="neither json nor text"):
-            logs.formatter("yaml")
+            formatters.make_formatter("yaml")
 
     @pytest.mark.parametrize(
         ("environment", "form"),
@@ -115,7 +122,7 @@ class TestForm:
         ],
     )
     def test_is_chosen_by_environment(self, environment: dict[str, str], form: str) -> None:
-        assert logs.form_of(environment) == form
+        assert formatters.get_log_format(environment) == form
 
 
 class TestScrubbing:
@@ -157,45 +164,45 @@ class TestRepeated:
         return [100.0]
 
     @pytest.fixture
-    def repeated(self, clock: list[float]) -> logs.Repeated:
-        return logs.Repeated(seconds=10, most=3, clock=lambda: clock[0])
+    def repeated(self, clock: list[float]) -> filters.RepeatFilter:
+        return filters.RepeatFilter(seconds=10, max_kinds=3, clock=lambda: clock[0])
 
     @staticmethod
     def warning(text: str, *args: object, level: int = logging.WARNING) -> logging.LogRecord:
         return logging.getLogger("finishd.x").makeRecord("finishd.x", level, __file__, 1, text, args, None)
 
     def test_a_burst_is_one_line_and_later_one_with_its_number(
-        self, repeated: logs.Repeated, clock: list[float]
+        self, repeated: filters.RepeatFilter, clock: list[float]
     ) -> None:
         passed = [repeated.filter(self.warning("no Redis; next try in %.1f s", n / 7)) for n in range(1_000)]
         assert passed == [True] + 999 * [False]
         clock[0] += 10
         later = self.warning("no Redis; next try in %.1f s", 2)
         assert repeated.filter(later)
-        assert later.getMessage() == "no Redis; next try in 2.0 s (and 999 like it before)"
+        assert later.getMessage() == "no Redis; next try in 2.0 s (999 similar messages suppressed)"
         clock[0] += 10
         alone = self.warning("no Redis; next try in %.1f s", 2)
         assert repeated.filter(alone)
         assert alone.getMessage() == "no Redis; next try in 2.0 s"
 
-    def test_what_differs_passes(self, repeated: logs.Repeated) -> None:
+    def test_what_differs_passes(self, repeated: filters.RepeatFilter) -> None:
         assert repeated.filter(self.warning("not ready: %s", "sql"))
         assert repeated.filter(self.warning("not ready: %s", "redis"))
         assert repeated.filter(self.warning("not ready: %s", "redis", level=logging.ERROR))
 
-    def test_what_is_no_warning_passes_always(self, repeated: logs.Repeated) -> None:
+    def test_what_is_no_warning_passes_always(self, repeated: filters.RepeatFilter) -> None:
         assert all(repeated.filter(self.warning("done", level=logging.INFO)) for _ in range(3))
 
-    def test_remembers_so_many_kinds_and_no_more(self, repeated: logs.Repeated) -> None:
+    def test_remembers_so_many_kinds_and_no_more(self, repeated: filters.RepeatFilter) -> None:
         for text in ("a", "b", "c", "d"):
             assert repeated.filter(self.warning(text))
         assert repeated.filter(self.warning("a"))
         assert not repeated.filter(self.warning("d"))
-        assert len(repeated._said) == 3
+        assert len(repeated._last_logged) == 3
 
     def test_is_on_the_way_of_all_that_is_logged(self) -> None:
         (handler,) = [one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler]
-        assert [type(one) for one in handler.filters] == [logs.Repeated]
+        assert [type(one) for one in handler.filters] == [filters.RepeatFilter]
 
 
 def test_a_message_that_no_worker_understands_is_told_of_without_its_arguments(

@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import path
 from structlog.contextvars import get_contextvars
 
-from core import log_context, logs
+from core import log_context
+from core.logs import formatters
 from core.telemetry import REGISTRY
 from core.tests import probe_urls
 from core.throttling.rates import Limits, Rate
@@ -29,7 +30,7 @@ def value(name: str, **labels: str) -> float:
 
 def lines(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
     """What a logger said, as production writes it."""
-    form = logs.formatter("json")
+    form = formatters.make_formatter("json")
     return [json.loads(form.format(record)) for record in caplog.records if record.name == name]
 
 
@@ -76,9 +77,9 @@ class TestTheLineOfARequest:
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         answer = client_of("ama").get("/api/v1/social/stats/kofi?cursor=secret")
-        (record,) = [record for record in caplog.records if record.name == "finishd.access"]
+        (record,) = [record for record in caplog.records if record.name == "core.access"]
         assert record.getMessage().startswith("GET /api/v1/social/stats/<str:uid> 200 ")
-        (line,) = lines(caplog, "finishd.access")
+        (line,) = lines(caplog, "core.access")
         assert (line["method"], line["route"], line["status"]) == (
             "GET",
             "/api/v1/social/stats/<str:uid>",
@@ -91,8 +92,8 @@ class TestTheLineOfARequest:
 
     def test_is_all_that_is_said_of_a_4xx(self, caplog: pytest.LogCaptureFixture) -> None:
         Client().get("/api/v1/nobody/kofi")
-        assert [record.name for record in caplog.records] == ["finishd.access"]
-        assert lines(caplog, "finishd.access")[0]["route"] == "unknown"
+        assert [record.name for record in caplog.records] == ["core.access"]
+        assert lines(caplog, "core.access")[0]["route"] == "unknown"
 
     def test_is_all_that_django_says_of_readiness(
         self, caplog: pytest.LogCaptureFixture, redis_server: RedisServer
@@ -100,11 +101,11 @@ class TestTheLineOfARequest:
         redis_server.stop()
         assert Client().get("/health/ready").status_code == 503
         assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
-        assert lines(caplog, "finishd.access")[0]["status"] == 503
+        assert lines(caplog, "core.access")[0]["status"] == 503
 
     def test_nor_of_a_host_that_is_not_ours(self, caplog: pytest.LogCaptureFixture) -> None:
         assert Client().get("/api/v1/feed", HTTP_HOST="elsewhere.example").status_code == 400
-        assert [record.name for record in caplog.records] == ["finishd.access"]
+        assert [record.name for record in caplog.records] == ["core.access"]
 
     def test_carries_who_asked_by_a_pseudonym(self, settings: Any) -> None:
         seen: dict[str, Any] = {}
@@ -115,7 +116,7 @@ class TestTheLineOfARequest:
 
         log_context.bind_viewer("ama")
         look(HttpRequest())
-        log_context.forget()
+        log_context.clear()
         assert len(seen["viewer"]) == 12
         assert seen["viewer"] == log_context.pseudonym("ama", settings.SECRET_KEY)
         assert seen["viewer"] != log_context.pseudonym("ama", "another secret")
@@ -190,12 +191,12 @@ class TestTasks:
         bound = observed.apply().get()
         assert (bound["request_id"], bound["viewer"]) == ("a-request", "0123")
         assert get_contextvars() == {"request_id": "a-request", "viewer": "0123"}
-        log_context.forget()
+        log_context.clear()
 
     def test_messages_carry_the_id_on(self) -> None:
         log_context.bind(request_id="a-request")
         observed.delay()
-        log_context.forget()
+        log_context.clear()
         observed.delay()
         with app.connection_for_read() as broker, broker.SimpleQueue("default") as queue:
             first, second = (queue.get(timeout=5).headers for _ in range(2))

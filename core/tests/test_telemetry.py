@@ -17,7 +17,7 @@ COUNTING = """
 import os, sys
 from core import telemetry
 child = os.fork()
-telemetry.TASKS.labels("counting", "succeeded").inc()
+telemetry.TASKS_FINISHED.labels("counting", "succeeded").inc()
 telemetry.TASK_TIME.labels("counting").observe(0.02)
 if child == 0:
     os._exit(0)
@@ -48,9 +48,9 @@ def end(process: "subprocess.Popen[str]") -> None:
 
 def counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> float:
     """How many tasks all processes of the folder counted."""
-    monkeypatch.setattr(telemetry, "FOLDER", str(folder))
+    monkeypatch.setattr(telemetry, "METRICS_DIRECTORY", str(folder))
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(telemetry.Counted())
+    registry.register(telemetry.ProcessMetricsCollector())
     samples = {
         sample.name: sample.value
         for family in text_string_to_metric_families(generate_latest(registry).decode())

@@ -20,8 +20,8 @@ from structlog.contextvars import get_contextvars
 
 from core.redis.client import count_round_trips, state_redis
 from core.throttling import keys, limiter, rates
-from core.throttling.addresses import Proxies
-from core.throttling.drf import Throttle
+from core.throttling.addresses import TrustedProxies
+from core.throttling.drf import ScopeThrottle
 from core.throttling.rates import Limits, Rate, parse
 from finishd.privacy import services
 from finishd.run.embedded_redis import RedisServer
@@ -69,13 +69,13 @@ class TestRates:
     )
     def test_a_bad_one_is_told_in_one_line_that_names_it(self, text: str) -> None:
         with pytest.raises(ImproperlyConfigured) as refused:
-            rates.read(lambda name, default: text if name == "THROTTLE_SEARCH_USER" else default)
+            rates.load_limits(lambda name, default: text if name == "THROTTLE_SEARCH_USER" else default)
         said = str(refused.value)
         assert said.startswith(f"THROTTLE_SEARCH_USER is {text!r}; a rate is written like 120/min")
         assert "\n" not in said
 
     def test_a_fast_scroller_is_never_hit_and_a_scraper_is(self) -> None:
-        feed = rates.read(lambda _, default: default)["feed"]
+        feed = rates.load_limits(lambda _, default: default)["feed"]
         assert feed.user is not None
         assert feed.address is not None
         assert feed.user.limit >= 60  # pages of 40 in a minute: forty cards a second
@@ -84,42 +84,44 @@ class TestRates:
 
 
 class TestTheLimiter:
-    def take(self, limits: Limits, user: str | None = "ama", address: str = "192.0.2.1") -> limiter.Verdict:
-        return limiter.take(
+    def take(
+        self, limits: Limits, user: str | None = "ama", address: str = "192.0.2.1"
+    ) -> limiter.LimitResult:
+        return limiter.count_request(
             limits,
-            user=user and keys.LIMIT_VIEWER.name(viewer=user, scope=limits.scope),
-            address=keys.LIMIT_ADDRESS.name(address=address, scope=limits.scope),
+            user=user and keys.THROTTLE_VIEWER.name(viewer=user, scope=limits.scope),
+            address=keys.THROTTLE_ADDRESS.name(address=address, scope=limits.scope),
         )
 
     def test_of_many_at_once_exactly_as_many_are_let_in_as_may(self) -> None:
         limits = Limits("feed", user=Rate(20, HOUR))
         with ThreadPoolExecutor(32) as pool:
-            waits = [verdict.wait for verdict in pool.map(lambda _: self.take(limits), range(160))]
+            waits = [verdict.retry_after for verdict in pool.map(lambda _: self.take(limits), range(160))]
         assert waits.count(0) == 20
 
     @pytest.mark.parametrize("limit", [1, 7, 1000])
     def test_a_limit_that_does_not_divide_its_time_is_exact_too(self, limit: int) -> None:
         limits = Limits("feed", user=Rate(limit, HOUR))
-        assert all(self.take(limits).wait == 0 for _ in range(limit))
-        assert 0 < self.take(limits).wait <= HOUR / limit
+        assert all(self.take(limits).retry_after == 0 for _ in range(limit))
+        assert 0 < self.take(limits).retry_after <= HOUR / limit
 
     def test_whoever_waits_as_long_as_told_is_let_in_once(self) -> None:
         limits = Limits("feed", user=Rate(4, 1))
-        while (wait := self.take(limits).wait) == 0:
+        while (wait := self.take(limits).retry_after) == 0:
             pass
         assert wait <= 0.25
         time.sleep(wait)
-        assert self.take(limits).wait == 0
+        assert self.take(limits).retry_after == 0
 
     def test_a_refused_request_makes_nobody_wait_longer(self) -> None:
         limits = Limits("feed", user=Rate(1, HOUR))
         self.take(limits)
-        first = self.take(limits).wait
-        assert max(self.take(limits).wait for _ in range(50)) <= first
+        first = self.take(limits).retry_after
+        assert max(self.take(limits).retry_after for _ in range(50)) <= first
 
     def test_a_bucket_is_forgotten_when_it_is_full_again(self) -> None:
         self.take(Limits("feed", user=Rate(60, HOUR), address=Rate(3600, HOUR)))
-        left = [state_redis().pttl(name) for name in sorted(state_redis().keys("limit*"))]
+        left = [state_redis().pttl(name) for name in sorted(state_redis().keys("throttle*"))]
         assert left == pytest.approx([1_000, 60_000], rel=0.2)  # of the address, of the user
 
     def test_user_and_address_cost_one_wait_together(self) -> None:
@@ -131,8 +133,8 @@ class TestTheLimiter:
 
     def test_without_limits_nothing_is_asked(self) -> None:
         with count_round_trips() as waits:
-            assert self.take(Limits("feed")) == limiter.Verdict(0, "")
-            assert self.take(Limits("denied", user=Rate(1, HOUR)), user=None) == limiter.Verdict(0, "")
+            assert self.take(Limits("feed")) == limiter.LimitResult(0, "")
+            assert self.take(Limits("denied", user=Rate(1, HOUR)), user=None) == limiter.LimitResult(0, "")
         assert waits == []
 
     def test_a_server_that_forgot_the_script_counts_all_the_same(self) -> None:
@@ -140,17 +142,17 @@ class TestTheLimiter:
         states = []
         for _ in range(3):
             state_redis().script_flush()
-            states.append(self.take(limits).state)
+            states.append(self.take(limits).rate_limit_header)
         assert [re.findall(r"r=(\d+)", state) for state in states] == [["2", "8"], ["1", "7"], ["0", "6"]]
 
     def test_sql_counts_as_redis_does(self) -> None:
         rate, full_at, now = Rate(7, HOUR), 0, 1_700_000_000_000_000
         for _ in range(7):
-            full_at, over = rate.spend(full_at, now)
+            full_at, over = rate.add_request(full_at, now)
             assert over == 0
-        _, over = rate.spend(full_at, now)
+        _, over = rate.add_request(full_at, now)
         assert over == rate.interval
-        assert rate.spend(full_at, now + over)[1] == 0
+        assert rate.add_request(full_at, now + over)[1] == 0
 
 
 @pytest.mark.django_db
@@ -210,8 +212,8 @@ class TestAnswers:
         statuses(client_of("ama"), 1)
         # With the high limits of tests a bucket is full again at once.
         limits = Limits("read", user=Rate(2, HOUR))
-        limiter.take(limits, user=keys.LIMIT_VIEWER.name(viewer="ama", scope="read"), address="-")
-        assert services.find_references("ama") == {"redis: limit:{<viewer>}:<scope>": 1}
+        limiter.count_request(limits, user=keys.THROTTLE_VIEWER.name(viewer="ama", scope="read"), address="-")
+        assert services.find_references("ama") == {"redis: throttle:{<viewer>}:<scope>": 1}
         services.erase("ama", until=time.monotonic() + 60)
         assert services.find_references("ama") == {}
 
@@ -255,7 +257,7 @@ class TestBehindProxies:
         assert [statuses(ama, 1, **header) for header in forged] == [[200], [200], [429]]
 
     def test_a_trusted_one_says_whose_request_it_is(self, allow: Allow, settings: Any) -> None:
-        settings.TRUSTED_PROXIES = Proxies.read(["127.0.0.0/8"])
+        settings.TRUSTED_PROXIES = TrustedProxies.parse(["127.0.0.0/8"])
         allow("read", address=Rate(1, HOUR))
         ama = client_of("ama")
         assert statuses(ama, 2, HTTP_X_FORWARDED_FOR="198.51.100.1") == [200, 429]
@@ -307,7 +309,7 @@ def views() -> Iterator[tuple[str, type[APIView]]]:
 
 
 def test_every_path_of_the_api_is_counted() -> None:
-    assert [path for path, view in views() if view.throttle_classes != [Throttle]] == []
+    assert [path for path, view in views() if view.throttle_classes != [ScopeThrottle]] == []
 
 
 def test_paths_that_have_a_class_of_their_own() -> None:
@@ -364,7 +366,7 @@ class Bound(logging.Handler):
 
 @pytest.fixture
 def bound() -> Iterator[list[dict[str, Any]]]:
-    access, handler = logging.getLogger("finishd.access"), Bound()
+    access, handler = logging.getLogger("core.access"), Bound()
     access.addHandler(handler)
     access.setLevel(logging.INFO)
     yield handler.seen

@@ -11,23 +11,23 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 UNKNOWN: Final = "unknown"  # the peer has no address, as behind a socket of Unix: all such share one
-LONGEST: Final = 64  # characters of an address with brackets, zone and port
-REMEMBERED: Final = 4096
+MAX_ADDRESS_LENGTH: Final = 64  # characters of an address with brackets, zone and port
+ADDRESS_CACHE_SIZE: Final = 4096
 
 
-class Proxies:
+class TrustedProxies:
     """The peers whose X-Forwarded-For is believed: those within `networks`, and nobody else."""
 
     def __init__(self, networks: Sequence[Network] = ()) -> None:
         self.networks = tuple(networks)
-        self._look: Callable[[str], tuple[str, bool] | None] = lru_cache(REMEMBERED)(self._look_up)
+        self._look: Callable[[str], tuple[str, bool] | None] = lru_cache(ADDRESS_CACHE_SIZE)(self._look_up)
 
     @classmethod
-    def read(cls, texts: Sequence[str]) -> "Proxies":
+    def parse(cls, texts: Sequence[str]) -> "TrustedProxies":
         """Of TRUSTED_PROXIES: addresses or networks. Raises ImproperlyConfigured in one line."""
         return cls([_network(text.strip()) for text in texts if text.strip()])
 
-    def address(self, meta: Mapping[str, Any]) -> str:
+    def get_client_address(self, meta: Mapping[str, Any]) -> str:
         """The client of a request with these headers: an IPv4 address, or the /64 that an IPv6 address is of.
 
         It is the peer, unless that is a trusted proxy; then whoever the last proxy in a row of trusted ones saw.
@@ -41,7 +41,7 @@ class Proxies:
         while trusted and rest:
             rest, _, hop = rest.rpartition(",")
             hop = hop.strip()
-            found = self._look(hop) if len(hop) <= LONGEST else None
+            found = self._look(hop) if len(hop) <= MAX_ADDRESS_LENGTH else None
             if found is None:
                 break
             label, trusted = found

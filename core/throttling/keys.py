@@ -3,16 +3,20 @@
 from core.redis.keys import Key
 from core.units import DAY
 
-LIMIT_VIEWER = Key(
-    "limit:{<viewer>}:<scope>", "string", "throttling", "one per viewer who lately asked, and class", 1 * DAY
+THROTTLE_VIEWER = Key(
+    "throttle:{<viewer>}:<scope>",
+    "string",
+    "throttling",
+    "one per viewer who lately asked, and class",
+    1 * DAY,
 )
-LIMIT_ADDRESS = Key(
-    "limit-address:<address>:<scope>",
+THROTTLE_ADDRESS = Key(
+    "throttle-address:<address>:<scope>",
     "string",
     "throttling",
     "one per address that lately asked, and class",
     1 * DAY,
 )
-LIMIT_LOGIN = Key(
-    "limit-login:<name>", "string", "throttling", "one per name lately tried, as a digest", 1 * DAY
+THROTTLE_LOGIN = Key(
+    "throttle-login:<name>", "string", "throttling", "one per name lately tried, as a digest", 1 * DAY
 )

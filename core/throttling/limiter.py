@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from core.redis import client
 from core.redis.script import Script
-from core.throttling.rates import SECOND, Limits, Rate
+from core.throttling.rates import MICROSECONDS, Limits, Rate
 
 # KEYS: a bucket. ARGV: microseconds that one request is worth, and a full bucket. Redis's clock, so that servers need
 # not agree on theirs. Answers with the microseconds until the bucket is full, or less than 0: those to wait, negative.
@@ -28,15 +28,12 @@ return full - now
 """)
 
 
-class Verdict(NamedTuple):
-    """`wait`: seconds until this request would be let in, 0 if it is. `state`: the RateLimit field, "" without
-    limits."""
-
-    wait: float
-    state: str
+class LimitResult(NamedTuple):
+    retry_after: float  # seconds until the request would be allowed; 0 if it is allowed now
+    rate_limit_header: str  # value of the RateLimit header; "" without limits
 
 
-def take(limits: Limits, *, user: str | None, address: str | None) -> Verdict:
+def count_request(limits: Limits, *, user: str | None, address: str | None) -> LimitResult:
     """Count a request with the keys of its user's and its address's bucket; None where it has none.
 
     A request that one of them refuses counts with the other all the same: the two may be on different servers. Cost:
@@ -51,7 +48,7 @@ def take(limits: Limits, *, user: str | None, address: str | None) -> Verdict:
     return _verdict([(side, rate) for side, rate, _ in asked], _TAKE.run_many(client.state_redis(), calls))
 
 
-def _verdict(asked: Sequence[tuple[str, Rate]], answers: Sequence[int]) -> Verdict:
+def _verdict(asked: Sequence[tuple[str, Rate]], answers: Sequence[int]) -> LimitResult:
     """Refused by one is refused. `answers` are the script's, or made alike."""
     longest = 0
     states = []
@@ -62,5 +59,5 @@ def _verdict(asked: Sequence[tuple[str, Rate]], answers: Sequence[int]) -> Verdi
             left, until_full = 0, rate.burst - rate.interval - answer
         else:
             left, until_full = (rate.burst - answer) // rate.interval, answer
-        states.append(f'"{side}";r={left};t={math.ceil(until_full / SECOND)}')
-    return Verdict(longest / SECOND, ", ".join(states))
+        states.append(f'"{side}";r={left};t={math.ceil(until_full / MICROSECONDS)}')
+    return LimitResult(longest / MICROSECONDS, ", ".join(states))

@@ -7,8 +7,8 @@ from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 
-SECOND: Final = 1_000_000  # microseconds, in which Redis counts
-LONGEST: Final = 24 * 3600  # seconds; no key of the limiter lives longer
+MICROSECONDS: Final = 1_000_000  # microseconds, in which Redis counts
+MAX_PERIOD_SECONDS: Final = 24 * 3600  # seconds; no key of the limiter lives longer
 _UNITS: Final = {"s": 1, "min": 60, "h": 3600, "d": 24 * 3600}
 _WRITTEN: Final = re.compile(r"([1-9]\d{0,6})/([1-9]\d{0,4})?(s|min|h|d)", re.ASCII)
 
@@ -37,10 +37,10 @@ class Rate:
     burst: int = field(init=False)  # microseconds that `limit` requests are worth
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "interval", self.seconds * SECOND // self.limit)
+        object.__setattr__(self, "interval", self.seconds * MICROSECONDS // self.limit)
         object.__setattr__(self, "burst", self.interval * self.limit)
 
-    def spend(self, full_at: int, now: int) -> tuple[int, int]:
+    def add_request(self, full_at: int, now: int) -> tuple[int, int]:
         """When the bucket is full again after one more, and for how long that one must wait (0: it need not).
 
         Microseconds. The arithmetic of the limiter's script, for whoever counts elsewhere.
@@ -75,24 +75,24 @@ def parse(text: str) -> Rate | None:
     if found is None:
         raise ValueError(text)
     limit, seconds = int(found[1]), int(found[2] or 1) * _UNITS[found[3]]
-    if seconds > LONGEST or limit > seconds * SECOND:
+    if seconds > MAX_PERIOD_SECONDS or limit > seconds * MICROSECONDS:
         raise ValueError(text)
     return Rate(limit, seconds)
 
 
-def variables() -> dict[str, str]:
+def get_variables() -> dict[str, str]:
     """What the environment may set, with what holds without it."""
     return {
         _name(scope, side): default for scope, sides in DEFAULTS.items() for side, default in sides.items()
     }
 
 
-def generous() -> dict[str, str]:
+def get_unlimited_environment() -> dict[str, str]:
     """An environment in which everybody is counted and nobody refused: for tests and measurements."""
-    return dict.fromkeys(variables(), "1000000/s")
+    return dict.fromkeys(get_variables(), "1000000/s")
 
 
-def read(value_of: Callable[[str, str], str]) -> dict[str, Limits]:
+def load_limits(value_of: Callable[[str, str], str]) -> dict[str, Limits]:
     """All classes; `value_of(variable, default)` asks the environment. Raises ImproperlyConfigured in one line."""
     return {
         scope: Limits(scope, **{side: _read(value_of, scope, side) for side in sides})

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
 
 from content.services import cards
-from core import telemetry
 from core.redis.client import state_redis
 from core.redis.reads import Reads
-from feed import building, plans
+from core.telemetry import labelled, timed
+from feed import building, metrics, plans
 from feed.building import Build, Built, Known
 from feed.cursor import Cursor
 from feed.healing import ask_for_rebuild
@@ -85,12 +85,12 @@ def page(query: Query) -> Page:
     filled = _fill(query, view)
     filled.rebuilt = filled.rebuilt or rebuilt
     for source, number in Counter(plans.source_of(entry.slot) for entry in filled.entries).items():
-        telemetry.labelled(telemetry.SERVED, query.feed, source).inc(number)
+        labelled(metrics.SLOTS_SERVED, query.feed, source).inc(number)
     return filled
 
 
 def _note(query: Query, outcome: Outcome) -> None:
-    telemetry.labelled(telemetry.PLANS, query.feed, outcome).inc()
+    labelled(metrics.PLAN_LOOKUPS, query.feed, outcome).inc()
 
 
 def _head(query: Query) -> View:
@@ -207,7 +207,7 @@ def _build(query: Query, known: Known, what: Build) -> Built:
     if known.current is None:
         ask_for_rebuild()
     try:
-        with telemetry.timed(telemetry.labelled(telemetry.BUILD_TIME, query.feed)):
+        with timed(labelled(metrics.BUILD_TIME, query.feed)):
             return building.build(known, what)
     except Exception:
         _note(query, "failed")

@@ -12,8 +12,8 @@ from typing import Any, Final, cast
 
 import orjson
 
-from core.redis.client import state_redis, unlink
-from core.redis.references import Naming
+from core.redis.client import state_redis, unlink_keys
+from core.redis.references import ReferenceReader
 from feed import keys
 from feed.pipeline import FEEDS
 from feed.plans import Pointer
@@ -33,7 +33,7 @@ def erase(uid: str, *, until: float) -> bool:
     """End the person's sessions and drop what they were served. Cost: 3 waits. Plans of older sessions and traces
     lie under keys that only a scan finds."""
     end_sessions([uid])
-    unlink(state_redis(), [keys.SERVED.name(viewer=uid)])
+    unlink_keys(state_redis(), [keys.SERVED.name(viewer=uid)])
     return True
 
 
@@ -53,7 +53,7 @@ def end_sessions(people: Sequence[str]) -> None:
         if (pointer := Pointer.unpacked(raw)) is not None:
             gone.append(name)
             gone += [family.name(viewer=uid, session=pointer.session) for family in (keys.PLAN, keys.SLOTS)]
-    unlink(state_redis(), gone)
+    unlink_keys(state_redis(), gone)
 
 
 def count_references(uid: str) -> dict[str, int]:
@@ -81,4 +81,7 @@ def _uid_field(uid: str) -> bytes:
     return b'"uid":' + orjson.dumps(uid)
 
 
-REFERENCE_READERS: Final = (Naming(keys.SLOTS, _in_slots, along=keys.PLAN), Naming(keys.TRACE, _in_trace))
+REFERENCE_READERS: Final = (
+    ReferenceReader(keys.SLOTS, _in_slots, companion=keys.PLAN),
+    ReferenceReader(keys.TRACE, _in_trace),
+)

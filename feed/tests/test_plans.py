@@ -14,7 +14,7 @@ from activity import keys as activity_keys
 from content.models import Item
 from content.services import items
 from core.redis.client import state_redis
-from core.redis.keys import declared
+from core.redis.keys import get_declared_keys
 from core.units import MINUTE
 from feed import indexes, plans, recipe
 from feed import keys as feed_keys
@@ -312,8 +312,8 @@ def test_after_a_busy_run_every_key_is_declared_and_bounded(settings: Any) -> No
     get_feed("ama", limit=10)
     assert undeclared() == []
     live = [bytes(raw).decode() for raw in state_redis().scan_iter()]
-    used = {key for key in declared() if any(map(key.matches, live))}
-    ours = {key for key in declared() if key.owner in {"content", "analytics", "activity", "feed"}}
+    used = {key for key in get_declared_keys() if any(map(key.matches, live))}
+    ours = {key for key in get_declared_keys() if key.owner in {"content", "analytics", "activity", "feed"}}
     # Those that stand for what is under way elsewhere: a build, a load, a rebuild, an erasure, a delivery.
     passing = {
         feed_keys.INDEX_LOCK,

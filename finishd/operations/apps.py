@@ -10,10 +10,10 @@ class OperationsConfig(AppConfig):
     def ready(self) -> None:
         # What the foundation must know of each app, it declares: its Redis keys and its metrics.
         autodiscover_modules("keys", "metrics")
-        import core.auth.keys  # noqa: PLC0415
+        import core.auth.keystore  # noqa: PLC0415
         import core.throttling.keys  # noqa: F401, PLC0415
-        from core import observing  # noqa: PLC0415  (not before the apps are ready)
+        from core.observability import signals  # noqa: PLC0415  (not before the apps are ready)
         from finishd.operations import checks, metering  # noqa: F401, PLC0415  (checks registers the system checks)
 
         metering.connect()
-        observing.connect()  # last: what others log when an answer is out still has its id
+        signals.connect_signals()  # last: what others log when an answer is out still has its id

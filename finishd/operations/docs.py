@@ -6,7 +6,7 @@ from typing import Final
 
 import django
 
-from core.redis.keys import declared
+from core.redis.keys import get_declared_keys
 from core.units import DAY, HOUR, MINUTE
 
 KEYS_PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "REDIS_KEYS.md"
@@ -17,8 +17,8 @@ _UNITS: Final = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
 
 def key_table() -> str:
     """Every declared Redis key as a Markdown table."""
-    keys = sorted(declared(), key=lambda key: (key.owner, key.pattern))
-    rows = [f"| `{k.pattern}` | {k.kind} | {k.owner} | {_lifetime(k.ttl)} | {k.bound} |" for k in keys]
+    keys = sorted(get_declared_keys(), key=lambda key: (key.owner, key.pattern))
+    rows = [f"| `{k.pattern}` | {k.type} | {k.owner} | {_lifetime(k.ttl)} | {k.bound} |" for k in keys]
     return "\n".join(["| key | type | owner | lives | bound |", "|---|---|---|---|---|", *rows]) + "\n"
 
 

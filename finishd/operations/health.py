@@ -20,7 +20,7 @@ from django.views.decorators.http import require_safe
 from activity.services import lag
 from analytics.services import lag as event_lag
 from core import api_json, deadlines
-from core.circuit import all_breakers
+from core.circuit import get_circuit_breakers
 from core.redis.client import cache_redis, state_redis
 from feed.services import indexes
 from finishd.celery import app
@@ -60,7 +60,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     started = time.monotonic()
     pending = {name: probe.start() for name, probe in PROBES.items()}
     parts = {name: _report(name, future, started) for name, future in pending.items()}
-    breakers = {name: breaker.state for name, breaker in all_breakers().items()}
+    breakers = {name: breaker.state for name, breaker in get_circuit_breakers().items()}
     good = all(part["status"] == "ok" for name, part in parts.items() if name not in INFORMATIVE)
     body = {"status": "ready" if good else "not_ready", "parts": parts, "breakers": breakers}
     return _json(body, 200 if good else 503)

@@ -20,7 +20,7 @@ from activity.services import lag, metering, pending_history
 from analytics.services import lag as event_lag
 from analytics.types import READERS
 from core import telemetry
-from core.circuit import STATES, all_breakers
+from core.circuit import STATES, get_circuit_breakers
 from feed.services import indexes
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Measured(Collector):
 
 
 def _counted() -> Iterator[Metric]:
-    yield from telemetry.Counted().collect()
+    yield from telemetry.ProcessMetricsCollector().collect()
 
 
 def _breakers() -> Iterator[Metric]:
@@ -71,7 +71,7 @@ def _breakers() -> Iterator[Metric]:
         "1 for the state of each breaker, in the process that was asked.",
         labels=["breaker", "state"],
     )
-    for name, breaker in all_breakers().items():
+    for name, breaker in get_circuit_breakers().items():
         now = breaker.state
         for state in STATES:
             states.add_metric([name, state], float(state == now))

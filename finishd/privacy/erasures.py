@@ -13,8 +13,8 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from core.auth.tokens import valid_uid
-from core.sql.commit import after_commit
+from core.auth.tokens import is_valid_uid
+from core.sql.after_commit import run_after_commit
 from finishd.privacy import services
 from finishd.privacy.models import Erasure
 
@@ -27,13 +27,13 @@ logger = logging.getLogger(__name__)
 
 def ask(uid: str, *, now: datetime) -> Erasure:
     """Note that a person is to be erased, and queue it. Asking again changes nothing. Raises ValueError for no uid."""
-    if not valid_uid(uid):
+    if not is_valid_uid(uid):
         raise ValueError("A uid is 1 to 128 printable characters.")
     with transaction.atomic():
         request, _ = Erasure.objects.get_or_create(
             uid=uid, done_at=None, defaults={"asked_at": now, "due_at": now + AGAIN_AFTER}
         )
-        after_commit(queue, request.pk)
+        run_after_commit(queue, request.pk)
     return request
 
 

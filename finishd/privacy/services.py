@@ -14,8 +14,8 @@ from activity.services import privacy as activity
 from analytics.services import privacy as analytics
 from core import api_json
 from core.redis import references
-from core.redis.client import Client, cache_redis, state_redis, unlink
-from core.redis.references import Naming
+from core.redis.client import GuardedRedis, cache_redis, state_redis, unlink_keys
+from core.redis.references import ReferenceReader
 from feed.services import privacy as feed
 from finishd.privacy.sql_references import count_sql_references
 
@@ -24,7 +24,7 @@ class PrivacyHooks(Protocol):
     """The functions and constants of `<app>.services.privacy`."""
 
     @property
-    def REFERENCE_READERS(self) -> Sequence[Naming]:  # noqa: N802  (modules implement this)
+    def REFERENCE_READERS(self) -> Sequence[ReferenceReader]:  # noqa: N802  (modules implement this)
         """Redis keys whose values may name people other than the owner of the key."""
 
     @property
@@ -74,8 +74,8 @@ def erase(uid: str, *, until: float) -> bool:
         if time.monotonic() > until:
             return False
     for client in _get_redis_servers():
-        for found in references.find(client, uid, _REFERENCE_READERS):
-            unlink(client, [found.name, *([found.along] if found.along else [])])
+        for found in references.find_references(client, uid, _REFERENCE_READERS):
+            unlink_keys(client, [found.name, *([found.companion] if found.companion else [])])
     return True
 
 
@@ -93,8 +93,8 @@ def find_references(uid: str) -> dict[str, int]:
     # SQL comes after the streams: a reader may move an event to SQL in the meantime.
     counts |= count_sql_references(uid, app_labels=APPS_WITH_PEOPLE, without_uid=COLUMNS_WITHOUT_UID)
     for client in _get_redis_servers():
-        for found in references.find(client, uid, _REFERENCE_READERS):
-            place = f"redis: {found.family.pattern}{'' if found.own else ' of others'}"
+        for found in references.find_references(client, uid, _REFERENCE_READERS):
+            place = f"redis: {found.key.pattern}{'' if found.is_own_key else ' of others'}"
             counts[place] = counts.get(place, 0) + 1
     return counts
 
@@ -110,6 +110,6 @@ def export(uid: str, *, now: str) -> Iterator[bytes]:
     yield b"]}\n"
 
 
-def _get_redis_servers() -> list[Client]:
+def _get_redis_servers() -> list[GuardedRedis]:
     """Return each distinct Redis server that may hold keys of people."""
     return [state_redis()] if settings.CACHE_URL == settings.REDIS_URL else [state_redis(), cache_redis()]

@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from activity.types import StoreUnavailable
+from core.observability.tasks import QUIET
 from core.redis.client import REDIS_UNAVAILABLE
 from finishd.privacy import erasures
 
@@ -26,7 +27,9 @@ def erase(pk: int, **_: Any) -> None:
         erase.delay(pk)
 
 
-@shared_task(name="finishd.privacy.tasks.resume_erasures", soft_time_limit=20, time_limit=30, expires=50)
+@shared_task(
+    name="finishd.privacy.tasks.resume_erasures", soft_time_limit=20, time_limit=30, expires=50, **QUIET
+)
 def resume_erasures(**_: Any) -> int:
     """Beat: erasures whose message was lost, and those due for a second look."""
     return erasures.resume(now=timezone.now())

@@ -15,7 +15,7 @@ WORKERS = {
     "events": (("analytics",), 1),
 }
 
-# The form of granian's own lines; those of requests are written by core.observing.
+# The form of granian's own lines; those of requests are written by core.middleware.observability.
 _LOG = Path(__file__).with_name("granian.json")
 
 

@@ -50,7 +50,7 @@ def start(config: Config, supervisor: Supervisor, output: Output) -> None:
     url = start_redis(config, supervisor, output)
     settings = settings_for(config, embedded_redis=url)
     write_run_env(config.run_env, settings)
-    devkeys.ensure(config.data / "dev-keys")
+    devkeys.ensure_keys(config.data / "dev-keys")
     environment = {
         **config.environment,
         **settings,

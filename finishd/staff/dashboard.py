@@ -17,7 +17,7 @@ from activity.types import StoreUnavailable
 from analytics.services import lag as event_lag
 from analytics.services import letters
 from content.services import curation
-from core.circuit import all_breakers
+from core.circuit import get_circuit_breakers
 from core.redis.client import REDIS_UNAVAILABLE
 from feed.services import indexes
 
@@ -135,7 +135,7 @@ def _dead_letters() -> Tile:
 
 def _outside_parts() -> Tile:
     """Its breakers are all that a process knows of them without asking."""
-    away = [name for name, breaker in all_breakers().items() if breaker.state != "closed"]
+    away = [name for name, breaker in get_circuit_breakers().items() if breaker.state != "closed"]
     note = f"by the breakers of the web process that answered you ({os.getpid()}); readiness asks"
     link = reverse("health-ready")
     return Tile(

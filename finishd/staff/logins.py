@@ -19,11 +19,11 @@ from django.views.decorators.cache import never_cache
 
 from core import log_context, telemetry
 from core.circuit import CircuitOpen
-from core.errors import REDIS_AWAY, whole_seconds
+from core.errors import REDIS_OUTAGE_ERRORS, format_retry_after
 from core.redis.client import state_redis
 from core.throttling import keys, limiter
-from core.throttling.limiter import Verdict
-from core.throttling.rates import SECOND, Limits, Rate
+from core.throttling.limiter import LimitResult
+from core.throttling.rates import MICROSECONDS, Limits, Rate
 from finishd.staff.models import LoginBucket
 
 SCOPE: Final = "login"
@@ -39,9 +39,9 @@ logger = logging.getLogger(__name__)
 def login(request: HttpRequest) -> HttpResponse:
     """The admin's login page; 429 with Retry-After for whoever tried too often."""
     if request.method == "POST":
-        name, address = _name(request), settings.TRUSTED_PROXIES.address(request.META)
+        name, address = _name(request), settings.TRUSTED_PROXIES.get_client_address(request.META)
         found = count(settings.THROTTLES[SCOPE], name, address)
-        if found.wait:
+        if found.retry_after:
             tried = log_context.pseudonym(name, settings.SECRET_KEY)
             log_context.bind(throttled=SCOPE, address=address, tried=tried)
             telemetry.labelled(telemetry.THROTTLED, SCOPE).inc()
@@ -49,19 +49,23 @@ def login(request: HttpRequest) -> HttpResponse:
     return admin.site.login(request)
 
 
-def count(limits: Limits, name: str, address: str) -> Verdict:
+def count(limits: Limits, name: str, address: str) -> LimitResult:
     """Count a try with the address, and with the name if the address may: else who is refused could lock others out.
 
     Cost: 2 waits, and 1 SQL to forget what was counted there; without Redis 6 to 9 SQL.
     """
     now = time.time_ns() // 1000
     try:
-        found = limiter.take(limits, user=None, address=keys.LIMIT_ADDRESS.name(address=address, scope=SCOPE))
-        if not found.wait:
-            found = limiter.take(limits, user=keys.LIMIT_LOGIN.name(name=_digest(name)), address=None)
-    except (*REDIS_AWAY, CircuitOpen) as error:
+        found = limiter.count_request(
+            limits, user=None, address=keys.THROTTLE_ADDRESS.name(address=address, scope=SCOPE)
+        )
+        if not found.retry_after:
+            found = limiter.count_request(
+                limits, user=keys.THROTTLE_LOGIN.name(name=_digest(name)), address=None
+            )
+    except (*REDIS_OUTAGE_ERRORS, CircuitOpen) as error:
         found = count_slowly(limits, name, address, now=now)
-        if not found.wait:  # those that are refused would fill the log
+        if not found.retry_after:  # those that are refused would fill the log
             logger.warning("Redis is away, a try to sign in is counted in SQL: %s", error)
         return found
     _sweep(now)
@@ -69,14 +73,14 @@ def count(limits: Limits, name: str, address: str) -> Verdict:
 
 
 @transaction.atomic
-def count_slowly(limits: Limits, name: str, address: str, *, now: int) -> Verdict:
+def count_slowly(limits: Limits, name: str, address: str, *, now: int) -> LimitResult:
     """Count a try in SQL, with half the limits; `now` is in microseconds. One at a time, in all processes."""
     LoginBucket.objects.select_for_update().get_or_create(pk=_FOR_ALL, defaults={"full_at": _NEVER})
     _sweep(now)
     for subject, rate in ((f"address:{address}", limits.address), (f"name:{name}", limits.user)):
         if rate and (wait := _spend(_digest(subject), rate.halved(), now)):
-            return Verdict(wait, "")
-    return Verdict(0, "")
+            return LimitResult(wait, "")
+    return LimitResult(0, "")
 
 
 def _spend(subject: str, rate: Rate, now: int) -> float:
@@ -85,10 +89,10 @@ def _spend(subject: str, rate: Rate, now: int) -> float:
     if bucket is None and LoginBucket.objects.count() > MOST:
         logger.error("signing in: Redis is away, and SQL has no room for another name or address")
         return FULL_SECONDS
-    after, over = rate.spend(bucket.full_at if bucket else 0, now)
+    after, over = rate.add_request(bucket.full_at if bucket else 0, now)
     if not over:
         LoginBucket.objects.update_or_create(pk=subject, defaults={"full_at": after})
-    return over / SECOND
+    return over / MICROSECONDS
 
 
 def _sweep(now: int) -> None:
@@ -98,7 +102,7 @@ def _sweep(now: int) -> None:
 def forgive(name: str) -> None:
     """Forget all tries with a name, wherever they are counted. Cost: 1 wait, 1 SQL."""
     name = _folded(name)
-    state_redis().delete(keys.LIMIT_LOGIN.name(name=_digest(name)))
+    state_redis().delete(keys.THROTTLE_LOGIN.name(name=_digest(name)))
     LoginBucket.objects.filter(pk=_digest(f"name:{name}")).delete()
 
 
@@ -116,8 +120,8 @@ def _digest(text: str) -> str:
     return salted_hmac("finishd.staff.logins", text, algorithm="sha256").hexdigest()[:32]
 
 
-def _refused(request: HttpRequest, found: Verdict) -> HttpResponse:
-    seconds = whole_seconds(found.wait)
+def _refused(request: HttpRequest, found: LimitResult) -> HttpResponse:
+    seconds = format_retry_after(found.retry_after)
     context = {
         **admin.site.each_context(request),
         "title": "Too many tries",

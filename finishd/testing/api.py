@@ -18,7 +18,7 @@ THROTTLE: Final = 1  # wait on Redis that each request costs besides: user and a
 def token_of(uid: str) -> str:
     """A token that the real verifier takes, signed with this run's development key."""
     folder = Path(settings.FIREBASE_KEYS_FILE).parent
-    return devkeys.sign(
+    return devkeys.sign_token(
         folder, uid=uid, project=settings.FIREBASE_PROJECT_ID, now=time.time(), name=uid.title()
     )
 

@@ -9,7 +9,7 @@ from activity.store.orm.calls import profile_of
 from activity.types import Profile, TimelineEntry, TimelineRow
 from analytics.models import Count
 from core.redis.client import state_redis
-from core.redis.keys import declared
+from core.redis.keys import get_declared_keys
 from finishd.testing.model import Deed, Pair
 
 GONE: Final = -2  # what PTTL says of a key that is not there
@@ -57,9 +57,9 @@ def undeclared() -> list[str]:
         left: Any = state_redis().pttl(raw)
         if left == GONE or kind == "none":  # some live for milliseconds
             continue
-        family = next((key for key in declared() if key.matches(name)), None)
-        if family is None or family.kind != kind:
-            wrong.append(f"{name} ({kind}) is no {family.kind if family else 'key we know'}")
+        family = next((key for key in get_declared_keys() if key.matches(name)), None)
+        if family is None or family.type != kind:
+            wrong.append(f"{name} ({kind}) is no {family.type if family else 'key we know'}")
         elif family.ttl is not None and not 0 <= left <= family.ttl * 1000:
             wrong.append(f"{name} lives {left} ms, not {family.ttl} s")
     return wrong

@@ -84,7 +84,7 @@ def _empty_redis(request: pytest.FixtureRequest) -> None:
     server.resume()
     server.start()
     server.flush()
-    client._breakers.clear()
+    client._circuit_breakers.clear()
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
     from core.throttling import rates  # noqa: PLC0415
 
     keys = data / "dev-keys"
-    devkeys.ensure(keys)
+    devkeys.ensure_keys(keys)
     return {
         "FINISHD_DATA": str(data),
         "DEBUG": "false",
@@ -163,7 +163,7 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
         "LOG_LEVEL": "INFO",
         "FEED_TRACE_PERCENT": "0",  # by lot: one wait more, now and then
         "TRUSTED_PROXIES": "",
-        **rates.generous(),
+        **rates.get_unlimited_environment(),
     }
 
 

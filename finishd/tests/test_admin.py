@@ -181,11 +181,11 @@ class TestDashboard:
     def test_it_says_which_outside_part_gives_no_answer(
         self, staff: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        store = CircuitBreaker("store", counts=(ValueError,), failures=1)
+        store = CircuitBreaker("store", failure_types=(ValueError,), failure_threshold=1)
         monkeypatch.setattr(breakers, "_registered", {"store": store})
         tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
         assert (tiles["Outside parts"].value, tiles["Outside parts"].alarming) == ("answer", False)
-        with pytest.raises(ValueError, match="no answer"), store.guard():
+        with pytest.raises(ValueError, match="no answer"), store.protect():
             raise ValueError("no answer")
         tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
         assert (tiles["Outside parts"].value, tiles["Outside parts"].alarming) == ("store away", True)
@@ -278,7 +278,7 @@ class TestWithoutRedis:
         queued = staff.post(reverse("admin:feed_rebuild"), follow=True)
         assert b"nothing was queued" in queued.content
         redis_server.start()
-        redis_module._breakers.clear()
+        redis_module._circuit_breakers.clear()
 
 
 class TestSchedule:

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.checks import run_checks
 
-from core.throttling.addresses import Proxies
+from core.throttling.addresses import TrustedProxies
 
 SECRET = (
     "Vq0m1fZ8r2Kx7LwT4bN9cY6hJ3sD5gPaEuRiOtQzXvMnBkWy"  # of the length that Django asks for, and then some
@@ -96,7 +96,7 @@ def test_sqlite_is_a_warning(tmp_path: Path) -> None:
 )
 def test_a_proxy_is_named_and_not_everybody(networks: list[str], findings: set[str], settings: Any) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    settings.TRUSTED_PROXIES = Proxies.read(networks)
+    settings.TRUSTED_PROXIES = TrustedProxies.parse(networks)
     assert _findings() & {"finishd.W002", "finishd.E007"} == findings
 
 

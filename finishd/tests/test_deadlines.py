@@ -22,9 +22,9 @@ from core import circuit as breakers
 from core import deadlines
 from core.circuit import CircuitBreaker
 from core.deadlines import DeadlinePassed
-from core.redis.client import Client, Parser, state_redis
-from core.sql import guard
-from core.sql.guard import SqlAway, is_away
+from core.redis.client import DeadlineParser, GuardedRedis, state_redis
+from core.sql import circuit_breaker
+from core.sql.circuit_breaker import SqlUnavailable, is_outage
 from feed.tests import world
 from finishd import celery
 from finishd.run.embedded_redis import RedisServer
@@ -35,7 +35,7 @@ from finishd.testing.proxy import Proxy
 @pytest.fixture(autouse=True)
 def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests open is closed for all others."""
-    monkeypatch.setattr(breakers, "_registered", dict(breakers.all_breakers()))
+    monkeypatch.setattr(breakers, "_registered", dict(breakers.get_circuit_breakers()))
 
 
 class TestDeadline:
@@ -86,9 +86,9 @@ class TestRedis:
         yield made
         made.close()
 
-    def client(self, line: Proxy, **options: Any) -> Client:
-        options |= {"socket_timeout": 0.15, "retry": Retry(NoBackoff(), 0), "parser_class": Parser}
-        return Client(connection_pool=ConnectionPool(port=line.port, **options))
+    def client(self, line: Proxy, **options: Any) -> GuardedRedis:
+        options |= {"socket_timeout": 0.15, "retry": Retry(NoBackoff(), 0), "parser_class": DeadlineParser}
+        return GuardedRedis(connection_pool=ConnectionPool(port=line.port, **options))
 
     def test_an_answer_in_drops_ends_with_the_request(self, line: Proxy) -> None:
         client = self.client(line)
@@ -97,7 +97,7 @@ class TestRedis:
         began = time.monotonic()
         with deadlines.request_deadline(0.3), pytest.raises(RedisTimeoutError):
             client.get("name")
-        assert 0.3 <= time.monotonic() - began < 0.3 + deadlines.GRACE + 0.3
+        assert 0.3 <= time.monotonic() - began < 0.3 + deadlines.GRACE_SECONDS + 0.3
         client.connection_pool.disconnect()
 
     def test_nothing_is_asked_when_it_is_too_late(self) -> None:
@@ -121,8 +121,10 @@ class TestRedis:
 class TestSql:
     @pytest.fixture(autouse=True)
     def _own_breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        breaker = CircuitBreaker("sql", counts=(OperationalError,), judge=is_away, open_seconds=0.2)
-        monkeypatch.setattr(guard, "_breaker", breaker)
+        breaker = CircuitBreaker(
+            "sql", failure_types=(OperationalError,), is_failure=is_outage, open_seconds=0.2
+        )
+        monkeypatch.setattr(circuit_breaker, "_breaker", breaker)
 
     def in_time(self, seconds: float) -> float:
         """What a request does that needs SQL; how long it took to fail."""
@@ -143,12 +145,12 @@ class TestSql:
                     cursor.execute("LOCK TABLE activity_person IN ACCESS EXCLUSIVE MODE")
             took = [pool.submit(self.in_time, 0.4).result() for _ in range(6)]
         assert max(took) < 1
-        assert guard._breaker.state == "closed"
+        assert circuit_breaker._breaker.state == "closed"
         Person.objects.create(uid="mei")  # who has no deadline is told none
 
     @pytest.mark.django_db
     def test_no_statement_is_sent_when_it_is_too_late(self) -> None:
-        with deadlines.request_deadline(-1), pytest.raises(SqlAway) as late:
+        with deadlines.request_deadline(-1), pytest.raises(SqlUnavailable) as late:
             Person.objects.count()
         assert late.value.retry_after == 1
 
@@ -161,14 +163,14 @@ class TestSql:
             for _ in range(5):
                 with pytest.raises(OperationalError, match="no answer"):
                     Person.objects.count()
-            with pytest.raises(SqlAway) as refused:
+            with pytest.raises(SqlUnavailable) as refused:
                 Person.objects.count()
         assert 0 < refused.value.retry_after <= 0.2
         until = time.monotonic() + 5
-        while guard._breaker.state != "half-open":
+        while circuit_breaker._breaker.state != "half-open":
             assert time.monotonic() < until
         assert Person.objects.count() == 0
-        assert guard._breaker.retry_after == 0
+        assert circuit_breaker._breaker.retry_after == 0
 
     @pytest.mark.django_db(transaction=True)
     def test_a_pool_that_is_used_up_is_waited_for_briefly(self) -> None:
@@ -202,7 +204,7 @@ class TestSql:
     def test_no_answer_counts_and_a_refusal_does_not(self, cause: Exception, away: bool) -> None:
         error = OperationalError()
         error.__cause__ = cause
-        assert is_away(error) is away
+        assert is_outage(error) is away
 
     @pytest.mark.parametrize(
         ("name", "statement", "away"),
@@ -211,7 +213,7 @@ class TestSql:
     def test_the_same_of_sqlite(self, name: str, statement: str, away: bool) -> None:
         with pytest.raises(sqlite3.OperationalError) as raised:
             _run(name, statement)
-        assert is_away(raised.value) is away
+        assert is_outage(raised.value) is away
 
 
 def _in_a_pipeline() -> None:
@@ -232,7 +234,7 @@ class TestBroker:
     @pytest.fixture(autouse=True)
     def _own_breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
-            celery, "_breaker", CircuitBreaker("broker", counts=(BrokerError,), open_seconds=30)
+            celery, "_breaker", CircuitBreaker("broker", failure_types=(BrokerError,), open_seconds=30)
         )
 
     def failing(self) -> float:

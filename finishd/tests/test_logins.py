@@ -111,7 +111,7 @@ def test_looking_at_the_page_is_no_try(allow: Allow) -> None:
 def test_redis_does_not_list_who_signs_in(allow: Allow) -> None:
     allow(user=Rate(9, HOUR))
     sign_in()
-    assert len(state_redis().keys("limit-login:*")) == 1
+    assert len(state_redis().keys("throttle-login:*")) == 1
     assert not state_redis().keys("*staff*")
 
 
@@ -176,7 +176,8 @@ class TestInSql:
         monkeypatch.setattr(logins, "MOST", 2)
         limits = Limits("login", user=Rate(8, HOUR))
         waits = [
-            logins.count_slowly(limits, name, "192.0.2.1", now=self.NOW).wait for name in ("a", "b", "c", "a")
+            logins.count_slowly(limits, name, "192.0.2.1", now=self.NOW).retry_after
+            for name in ("a", "b", "c", "a")
         ]
         assert waits == [0, 0, 60, 0]
 
@@ -187,7 +188,7 @@ class TestInSql:
 
         def try_once(_: int) -> float:
             try:
-                return logins.count_slowly(limits, "staff", "192.0.2.1", now=now).wait
+                return logins.count_slowly(limits, "staff", "192.0.2.1", now=now).retry_after
             finally:
                 connection.close()
 

@@ -25,7 +25,7 @@ from analytics import stream
 from analytics.tests.events import drain_all, event, taken
 from content.tests.factories import ItemFactory
 from core import telemetry
-from core.circuit import all_breakers
+from core.circuit import get_circuit_breakers
 from core.redis import client as redis_module
 from core.redis.client import count_round_trips, state_redis
 from core.redis.reads import Read
@@ -68,11 +68,11 @@ def test_what_people_have_seen_and_the_store_does_not_know_yet_is_measured() -> 
 
 def test_a_part_that_gives_no_answer_shows_as_its_breaker_until_it_answers_again() -> None:
     before = scrape()
-    opened = ("finishd_breaker_changes_total", (("breaker", "redis"), ("state", "open")))
-    closed = ("finishd_breaker_changes_total", (("breaker", "redis"), ("state", "closed")))
-    breaker = all_breakers()["redis"]
+    opened = ("finishd_circuit_breaker_changes_total", (("dependency", "redis"), ("state", "open")))
+    closed = ("finishd_circuit_breaker_changes_total", (("dependency", "redis"), ("state", "closed")))
+    breaker = get_circuit_breakers()["redis"]
     for _ in range(5):
-        with suppress(RedisAway), breaker.guard():
+        with suppress(RedisAway), breaker.protect():
             raise RedisAway
     found = scrape()
     assert found["finishd_breaker_state", (("breaker", "redis"), ("state", "open"))] == 1
@@ -194,10 +194,12 @@ class TestMeasures:
         risen.subtract(before)
         feed = ("feed", "for_you")
         plans = {
-            dict(of)["outcome"]: n for (name, of), n in risen.items() if name == "finishd_plans_total" and n
+            dict(of)["outcome"]: n
+            for (name, of), n in risen.items()
+            if name == "finishd_plan_lookups_total" and n
         }
         assert plans == {"built": 1, "reused": 1, "remade": 1}
-        assert risen["finishd_plan_build_duration_seconds_count", (feed,)] == 2
+        assert risen["finishd_chunk_build_duration_seconds_count", (feed,)] == 2
         assert risen["finishd_recall_duration_seconds_count", ()] >= 2
         for source in ("trending", "personalized", "friends"):
             assert risen["finishd_source_duration_seconds_count", (("source", source),)] >= 2
@@ -224,7 +226,7 @@ class TestMeasures:
         risen.subtract(before)
         why = (("reason", "ZeroDivisionError"), ("source", "personalized"))
         assert risen["finishd_source_failures_total", why] >= 2
-        assert risen["finishd_plans_total", (("feed", "for_you"), ("outcome", "extended"))] >= 1
+        assert risen["finishd_plan_lookups_total", (("feed", "for_you"), ("outcome", "extended"))] >= 1
 
     def test_indexes_by_age_and_size(self) -> None:
         world.catalogue(30)
@@ -252,7 +254,7 @@ class TestMeasures:
         assert found["finishd_part_up", (("part", "store_calls"),)] == 0
         assert found["finishd_part_up", (("part", "analytics"),)] == 0
         redis_server.start()
-        redis_module._breakers.clear()
+        redis_module._circuit_breakers.clear()
         assert scrape()["finishd_part_up", (("part", "deliveries"),)] == 1
 
     def test_sums_wait_for_redis_to_come_back(self, redis_server: RedisServer) -> None:
@@ -261,7 +263,7 @@ class TestMeasures:
         redis_server.stop()
         metering.flush(at_once=True)
         redis_server.start()
-        redis_module._breakers.clear()
+        redis_module._circuit_breakers.clear()
         assert metering.get_totals()["calls"] == {"somewhere": 1}
 
 
@@ -291,7 +293,7 @@ class TestAlerts:
     def test_every_label_of_a_rule_is_one_of_its_metric(self, rules: list[dict[str, Any]]) -> None:
         labels = {
             f"{name}{end}": set(metric._labelnames)
-            for metric in vars(telemetry).values()
+            for metric in telemetry.REGISTRY._collector_to_names
             if isinstance(metric, MetricWrapperBase)
             for name in [metric._name]
             for end in ("_total", "_bucket", "_count")

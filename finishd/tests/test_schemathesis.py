@@ -54,7 +54,7 @@ OPERATIONS = _operations()
 
 @pytest.fixture(scope="module")
 def headers() -> dict[str, str]:
-    token = devkeys.sign(
+    token = devkeys.sign_token(
         Path(settings.FIREBASE_KEYS_FILE).parent,
         uid="ama",
         project=settings.FIREBASE_PROJECT_ID,

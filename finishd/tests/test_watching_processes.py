@@ -83,11 +83,11 @@ def test_a_like_and_its_delivery_are_logged_under_one_id_and_counted_by_all_proc
             web.feed("ama")
         started.wait_for(lambda: re.search(r"deliver\[[^]]*\] succeeded", started.output) is not None)
         about = [line for line in lines(started) if line.get("request_id") == mine]
-        assert [line["route"] for line in about if line["logger"] == "finishd.access"] == [
+        assert [line["route"] for line in about if line["logger"] == "core.access"] == [
             "/api/v1/user-titles/sync"
         ]
         assert {line["task"] for line in about if "task" in line} == {"activity.tasks.deliver"}
-        access = [line for line in lines(started) if line["logger"] == "finishd.access"]
+        access = [line for line in lines(started) if line["logger"] == "core.access"]
         assert len({line["request_id"] for line in access}) == len(access)
         assert len({line["viewer"] for line in access if line["route"] == "/api/v1/feed"}) == 1
         assert not re.search(r"kofi|\bama\b|eyJ", started.output)

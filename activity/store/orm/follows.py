@@ -11,7 +11,7 @@ from activity.models import Follow
 from activity.store.meter import note_documents
 from activity.store.orm.calls import call, changing, leave_job, profile_of
 from activity.types import FOLLOWS_KEPT, Blocked, Edge, LimitReached, Profile
-from core.sql.rows import listed
+from core.sql.json_rows import in_values
 
 
 class Follows:
@@ -84,7 +84,7 @@ class Follows:
                 follower__in={f for f, _ in wanted}, followee__in=list(followees)
             ).values_list("follower", "followee")
             return wanted & set(rows)
-        either = reduce(or_, (Q(followee=to, follower__in=listed(who)) for to, who in followees.items()))
+        either = reduce(or_, (Q(followee=to, follower__in=in_values(who)) for to, who in followees.items()))
         return set(Follow.objects.filter(either).values_list("follower", "followee"))
 
 

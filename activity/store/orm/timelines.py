@@ -12,10 +12,10 @@ from activity.models import Delivery
 from activity.store.meter import note_documents
 from activity.store.orm.calls import call
 from activity.types import TimelineRow
-from core.sql.rows import Kind, packed, selected
+from core.sql.json_rows import SqlType, pack_rows, select_rows_sql
 
 _IDENTITY: Final = ("viewer", "actor", "title")
-_COLUMNS: Final[dict[str, Kind]] = {
+_COLUMNS: Final[dict[str, SqlType]] = {
     "at": "bigint",
     "status": "text",
     "favorite": "boolean",
@@ -23,7 +23,7 @@ _COLUMNS: Final[dict[str, Kind]] = {
     "actor_name": "text",
     "actor_picture": "text",
 }
-_ALL: Final[dict[str, Kind]] = {**dict.fromkeys(_IDENTITY, "text"), **_COLUMNS}
+_ALL: Final[dict[str, SqlType]] = {**dict.fromkeys(_IDENTITY, "text"), **_COLUMNS}
 _DELETED_AT_ONCE = 200  # SQLite's bound on the depth of a condition
 
 
@@ -43,11 +43,11 @@ class Timelines:
         ]
         news = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)
         statement = (
-            f"INSERT INTO activity_delivery ({', '.join(_ALL)}) {selected(_ALL)} "
+            f"INSERT INTO activity_delivery ({', '.join(_ALL)}) {select_rows_sql(_ALL)} "
             f"ON CONFLICT ({', '.join(_IDENTITY)}) DO UPDATE SET {news}"
         )
         with connection.cursor() as cursor:
-            cursor.execute(statement, [packed(values)])
+            cursor.execute(statement, [pack_rows(values)])
 
     @call
     def drop_rows(self, keys: Sequence[tuple[str, str, str]]) -> None:

@@ -15,7 +15,7 @@ from psycopg.errors import _WaitTimeout
 from psycopg_pool import ConnectionPool
 
 from core import deadlines
-from core.sql.guard import Guarded
+from core.sql.circuit_breaker import CircuitBreakerMixin
 
 # First a lock is given up, then a statement, then the server; shares of what the request has left. A lock's is small:
 # a table that somebody holds must not hold all threads of a web process, too.
@@ -35,7 +35,7 @@ class Connection(psycopg.Connection[Any]):
         if left == math.inf:
             return super().wait(gen, interval, timeout)
         try:
-            return super().wait(gen, interval, max(left, 0.0) + deadlines.GRACE)
+            return super().wait(gen, interval, max(left, 0.0) + deadlines.GRACE_SECONDS)
         except _WaitTimeout as reason:
             self.pgconn.finish()  # nobody knows any more what comes next on it
             raise psycopg.OperationalError("no answer before the request's deadline") from reason
@@ -54,7 +54,7 @@ class Connection(psycopg.Connection[Any]):
             self.execute("")
 
 
-class DatabaseWrapper(Guarded, base.DatabaseWrapper):
+class DatabaseWrapper(CircuitBreakerMixin, base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """One from the pool. Those that broke while they lay there are passed over."""
         pool: ConnectionPool[Connection] | None = self.pool

@@ -6,10 +6,10 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 
 from core import deadlines
-from core.sql.guard import Guarded
+from core.sql.circuit_breaker import CircuitBreakerMixin
 
 
-class DatabaseWrapper(Guarded, base.DatabaseWrapper):
+class DatabaseWrapper(CircuitBreakerMixin, base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
         left = deadlines.remaining_optional()

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from core.auth import devkeys
-from core.auth.tokens import valid_uid
+from core.auth.tokens import is_valid_uid
 
 PEOPLE = Path(settings.BASE_DIR) / "finishd" / "demo" / "people.json"
 MAX_HOURS = 24 * 365
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--hours", type=float, default=1.0, help="how long it is good for (1)")
 
     def handle(self, *args: Any, uids: list[str], name: str | None, hours: float, **options: Any) -> None:
-        if not all(map(valid_uid, uids)):
+        if not all(map(is_valid_uid, uids)):
             raise CommandError("UID is 1 to 128 printable characters.")
         if name and len(uids) > 1:
             raise CommandError("--name is for one UID.")
@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
 def _token(uid: str, name: str | None, *, lifetime: float) -> str:
     try:
-        return devkeys.sign(
+        return devkeys.sign_token(
             Path(settings.FIREBASE_KEYS_FILE).parent,
             uid=uid,
             project=settings.FIREBASE_PROJECT_ID,

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from activity.types import StoreUnavailable
-from core.auth.tokens import valid_uid
+from core.auth.tokens import is_valid_uid
 from core.redis.client import REDIS_UNAVAILABLE
 from finishd.privacy import erasures, services
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             raise CommandError(f"The activity store gives no answer: {reason}") from reason
 
     def _handle(self, *, uid: str, yes: bool, **options: Any) -> None:
-        if not valid_uid(uid):
+        if not is_valid_uid(uid):
             raise CommandError("UID is 1 to 128 printable characters.")
         found = services.find_references(uid)
         if not found:

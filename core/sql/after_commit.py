@@ -8,7 +8,7 @@ from django.db import transaction
 P = ParamSpec("P")
 
 
-def after_commit(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+def run_after_commit(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
     """Call `work` once the transaction under way has committed, at once outside of one.
 
     What it raises is logged, not raised: the change is made. (Django names a failed callable in its log by

@@ -11,7 +11,7 @@ import orjson
 from django.db import connection
 from django.db.models.expressions import RawSQL
 
-Kind = Literal["text", "bigint", "boolean"]
+SqlType = Literal["text", "bigint", "boolean"]
 
 _SOURCES: Final = {
     "sqlite": ("json_each(%s) AS row", "json_extract(row.value, '$[{place}]')"),
@@ -23,19 +23,19 @@ _VALUES: Final = {
 }
 
 
-def selected(columns: Mapping[str, Kind]) -> str:
-    """`SELECT … FROM …` of rows that `packed` made, in the words of the database in use; for `INSERT INTO` and an
+def select_rows_sql(columns: Mapping[str, SqlType]) -> str:
+    """`SELECT … FROM …` of rows that `pack_rows` made, in the words of the database in use; for `INSERT INTO` and an
     `ON CONFLICT` after it."""
     source, element = _SOURCES[connection.vendor]
     values = ", ".join(element.format(place=place, kind=kind) for place, kind in enumerate(columns.values()))
     return f"SELECT {values} FROM {source} WHERE true"  # noqa: S608  (nothing of it comes from outside)
 
 
-def packed(rows: Sequence[Sequence[object]]) -> str:
-    """The parameter: each row's values in the order of `selected`'s columns."""
+def pack_rows(rows: Sequence[Sequence[object]]) -> str:
+    """The parameter: each row's values in the order of `select_rows_sql`'s columns."""
     return orjson.dumps([tuple(row) for row in rows]).decode()
 
 
-def listed(values: Iterable[str]) -> RawSQL:
+def in_values(values: Iterable[str]) -> RawSQL:
     """Texts for an `__in` lookup: hundreds of them, for the price of one parameter."""
     return RawSQL(_VALUES[connection.vendor], [orjson.dumps(list(values)).decode()])  # noqa: S611  (nothing from outside)

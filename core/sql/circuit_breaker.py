@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import InterfaceError, OperationalError
 
 from core import deadlines
-from core.circuit import CircuitBreaker, CircuitOpen, register
+from core.circuit import CircuitBreaker, CircuitOpen, register_circuit_breaker
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -25,7 +25,7 @@ _AWAY_STATES: Final = ("08", "53300", "57P", "58")
 _AWAY_CODES: Final = frozenset({10, 13, 14, 26})
 
 
-class SqlAway(OperationalError):
+class SqlUnavailable(OperationalError):
     """No statement is sent: the database failed lately, or the request is late. Again after `retry_after` seconds."""
 
     def __init__(self, message: str, retry_after: float) -> None:
@@ -33,7 +33,7 @@ class SqlAway(OperationalError):
         self.retry_after = retry_after
 
 
-class Guarded(BaseDatabaseWrapper):
+class CircuitBreakerMixin(BaseDatabaseWrapper):
     """What a backend of ours adds to Django's, whose class stands behind it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -46,7 +46,7 @@ class Guarded(BaseDatabaseWrapper):
                 super().ensure_connection()
 
 
-def is_away(reason: BaseException) -> bool:
+def is_outage(reason: BaseException) -> bool:
     """Whether a database error means that there was no answer."""
     cause = reason.__cause__ or reason
     if state := getattr(cause, "sqlstate", None):
@@ -55,18 +55,20 @@ def is_away(reason: BaseException) -> bool:
     return code is None or code & 0xFF in _AWAY_CODES
 
 
-_breaker = register(CircuitBreaker("sql", counts=(OperationalError, InterfaceError), judge=is_away))
+_breaker = register_circuit_breaker(
+    CircuitBreaker("sql", failure_types=(OperationalError, InterfaceError), is_failure=is_outage)
+)
 
 
 @contextmanager
 def _guard() -> Iterator[None]:
     if deadlines.remaining_optional() <= 0:
-        raise SqlAway("it is too late for another statement", deadlines.RETRY_AFTER)
+        raise SqlUnavailable("it is too late for another statement", deadlines.RETRY_AFTER_SECONDS)
     try:
-        with _breaker.guard():
+        with _breaker.protect():
             yield
     except CircuitOpen as reason:
-        raise SqlAway(str(reason), reason.retry_after) from reason
+        raise SqlUnavailable(str(reason), reason.retry_after) from reason
 
 
 def _guarded(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:

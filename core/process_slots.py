@@ -1,0 +1,51 @@
+"""A slot number for each process that shares a directory.
+
+A slot is free again when its process ends, so a new process continues the files of a dead one. With process ids, files
+would accumulate, and two containers that share a volume could use the same id.
+"""
+
+import fcntl
+import os
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+_slot: tuple[int, int, IO[str] | None] = (0, 0, None)  # process id, number, the file whose lock it holds
+
+
+def get_process_slot(directory: str) -> int:
+    """Return this process's slot in the directory: the lowest number that no living process has."""
+    global _slot  # noqa: PLW0603  (one slot per process)
+    if _slot[0] != os.getpid():
+        number, file = _acquire_slot(Path(directory))
+        _slot = (os.getpid(), number, file)
+    return _slot[1]
+
+
+def _acquire_slot(directory: Path) -> tuple[int, IO[str]]:
+    """Lock a slot's file until the process ends. The first process in a directory deletes the old metrics."""
+    with (directory / "slots.lock").open("a") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        if all(_is_slot_free(path) for path in directory.glob("*.slot")):
+            for path in directory.glob("*.db"):
+                path.unlink()
+        for number in count():
+            file = (directory / f"{number}.slot").open("a")
+            if _try_lock(file):
+                return number, file
+            file.close()
+    raise AssertionError  # count() does not end
+
+
+def _is_slot_free(path: Path) -> bool:
+    with path.open("a") as file:
+        return _try_lock(file)
+
+
+def _try_lock(file: IO[str]) -> bool:
+    # lockf, not flock: a fork would inherit an flock, and with it the slot of a dead parent.
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
