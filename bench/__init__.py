@@ -1,5 +1,10 @@
-"""How fast it is, beside a floor of the same run: `make bench` (docs/PERFORMANCE.md).
+"""The benchmark: `make bench` compares speeds with floors that are measured in the same run (docs/PERFORMANCE.md).
 
-`families` measure, `servers` start what they measure on, `inside` is what runs with Django within a world,
-`floors` are the views that pages and events are compared with. The bench itself imports no Django.
+- `families`: the measurements
+- `context`, `deployment`: what they run on
+- `servers`, `web`, `processes`, `rpc`, `environment`: starting and calling processes; the soak uses them too
+- `remote`: functions that run in a process with Django
+- `floors`: views that do the least work possible, for comparison
+
+Only `remote` and `floors` import Django.
 """

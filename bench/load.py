@@ -1,4 +1,4 @@
-"""Load by wrk: requests written beforehand, sent in turn over kept connections."""
+"""Load by wrk: prepared requests, sent in turn over kept connections."""
 
 import re
 import shutil
@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from bench.probe import Busy
-from bench.rows import Failed, middle
-from bench.servers import Web
+from bench.errors import RunFailed
+from bench.processes import CpuUsage
+from bench.statistics import median
+from bench.web import WebServer
 
-# One thread: with all requests made beforehand it sends several times what a Python server can answer.
+# One thread is enough: with prepared requests it sends several times what a Python server can answer.
 _SCRIPT: Final = """
-local requests, place = {{}}, 0
+local requests, index = {{}}, 0
 init = function()
   for line in io.lines({path!r}) do
     local method, path, token, body = line:match("^(.-)\\t(.-)\\t(.-)\\t(.*)$")
@@ -28,51 +29,54 @@ init = function()
   end
 end
 request = function()
-  place = place % #requests + 1
-  return requests[place]
+  index = index % #requests + 1
+  return requests[index]
 end
 """
-_UNITS: Final = {"us": 0.001, "ms": 1.0, "s": 1_000.0, "m": 60_000.0}
+_MILLISECONDS: Final = {"us": 0.001, "ms": 1.0, "s": 1_000.0, "m": 60_000.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
+    """A POST if there is a body, else a GET. `body` is JSON in one line."""
+
     path: str
     token: str = ""
-    body: str = ""  # JSON in one line; a request with one is a POST
+    body: str = ""
 
     @property
     def method(self) -> str:
         return "POST" if self.body else "GET"
 
     def line(self) -> str:
+        """Return the request as a line for the script of wrk."""
         return "\t".join((self.method, self.path, self.token, self.body))
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Requests per second; latencies in milliseconds; who used the processors meanwhile."""
+    """Requests per second, latencies in milliseconds, and the processor time that was used."""
 
     throughput: float
     p50: float
     p99: float
-    limits: str = ""
+    limited_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """These requests in turn, over so many connections, for so long."""
+    """Requests that are sent in turn. `monitored` has the process trees to report in addition to the server's."""
 
-    web: Web
+    web: WebServer
     requests: Sequence[Request]
     seconds: int
     connections: int
-    watched: Mapping[str, int | None] | None = None  # process trees beside the server's, by name
+    monitored: Mapping[str, int | None] | None = None
 
 
-def run(load: Load) -> Figures:
-    """Raises Failed for any answer but 2xx and for any error of a connection."""
-    _try_one(load.web, load.requests[0])
+def run_load(load: Load) -> Figures:
+    """Send the requests. Raise `RunFailed` for a status other than 2xx and for connection errors."""
+    _check_response(load.web, load.requests[0])
     with tempfile.TemporaryDirectory(prefix="finishd-wrk-") as folder:
         lines, script = Path(folder) / "requests", Path(folder) / "load.lua"
         lines.write_text("".join(f"{request.line()}\n" for request in load.requests))
@@ -80,50 +84,53 @@ def run(load: Load) -> Figures:
         command = [find_wrk(), "--latency", "-t1", f"-c{load.connections}", f"-d{load.seconds}s"]
         command += ["--timeout", "10s", "-s", str(script), load.web.address]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as wrk:
-            trees = {"server": load.web.process.pid, **(load.watched or {}), "wrk": wrk.pid}
-            with Busy(trees) as busy:
-                # Its time is up before wrk ends, while its processor seconds can still be read.
-                said = _talk(wrk, load.seconds - 0.2, finish=False)
-            said = said or _talk(wrk, 30.0, finish=True)
-    return replace(parse(said), limits=busy.says())
+            trees = {"server": load.web.process.pid, **(load.monitored or {}), "wrk": wrk.pid}
+            with CpuUsage(trees) as usage:
+                # Stop measuring before wrk ends, because afterwards its processor time cannot be read.
+                output = _communicate(wrk, load.seconds - 0.2)
+            output = output or _communicate(wrk, 30.0)
+            if not output:
+                wrk.kill()
+                raise RunFailed("wrk: timeout")
+    return replace(parse_output(output), limited_by=usage.describe())
 
 
-def pairs(
-    sides: Mapping[str, Load], *, rounds: int, before: Callable[[], object] | None = None
+def run_alternately(
+    loads: Mapping[str, Load], *, rounds: int, before: Callable[[], object] | None = None
 ) -> dict[str, Figures]:
-    """Each side in turn (A B A B), medians over the rounds. `before` is called before each load."""
-    found: dict[str, list[Figures]] = {name: [] for name in sides}
+    """Run the loads in turn (A B A B) and return the medians of all rounds. Call `before` before each load."""
+    found: dict[str, list[Figures]] = {name: [] for name in loads}
     for _ in range(rounds):
-        for name, load in sides.items():
+        for name, load in loads.items():
             if before is not None:
                 before()
-            found[name].append(run(load))
-    return {name: _median(figures) for name, figures in found.items()}
+            found[name].append(run_load(load))
+    return {name: _get_median(figures) for name, figures in found.items()}
 
 
-def parse(said: str) -> Figures:
-    """What wrk printed. Raises Failed for answers other than 2xx and 3xx, and for socket errors."""
-    errors = re.search(r"Socket errors: (.+)", said)
-    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
-    if errors or refused:
-        complaint = (errors or refused or [""])[0]
-        raise Failed(f"wrk met errors: {complaint}")
-    throughput = re.search(r"Requests/sec:\s+([\d.]+)", said)
+def parse_output(output: str) -> Figures:
+    """Parse what wrk printed. Raise `RunFailed` if it reports errors or no responses."""
+    errors = re.search(r"Socket errors: (.+)", output) or re.search(
+        r"Non-2xx or 3xx responses: (\d+)", output
+    )
+    if errors:
+        raise RunFailed(f"wrk reports errors: {errors[0]}")
+    throughput = re.search(r"Requests/sec:\s+([\d.]+)", output)
     if throughput is None or float(throughput[1]) == 0:
-        raise Failed(f"wrk had no answers: {said.strip()[-300:]}")
-    return Figures(float(throughput[1]), _percentile(said, 50), _percentile(said, 99))
+        raise RunFailed(f"wrk reports no responses: {output.strip()[-300:]}")
+    return Figures(float(throughput[1]), _parse_percentile(output, 50), _parse_percentile(output, 99))
 
 
 def find_wrk() -> str:
-    """Raises Failed with what to install."""
+    """Return the path of wrk. If it is not on PATH, raise `RunFailed` with the command that installs it."""
     path = shutil.which("wrk")
     if path is None:
-        raise Failed("The bench needs wrk on PATH (Debian: apt-get install wrk; macOS: brew install wrk).")
+        raise RunFailed("wrk is not on PATH (Debian: apt-get install wrk; macOS: brew install wrk).")
     return path
 
 
-def fetch(web: Web, request: Request) -> bytes:
-    """One answer's body. Raises Failed unless it is a 2xx."""
+def fetch(web: WebServer, request: Request) -> bytes:
+    """Send one request and return the body of the response. Raise `RunFailed` unless the status is 2xx."""
     sent = urllib.request.Request(
         web.address + request.path, data=request.body.encode() or None, method=request.method
     )
@@ -132,43 +139,40 @@ def fetch(web: Web, request: Request) -> bytes:
     if request.body:
         sent.add_header("Content-Type", "application/json")
     try:
-        with urllib.request.urlopen(sent, timeout=30) as answer:
-            body: bytes = answer.read()
+        with urllib.request.urlopen(sent, timeout=30) as response:
+            body: bytes = response.read()
     except urllib.error.HTTPError as error:
-        raise Failed(f"{request.path} answered {error.code}: {error.read()[:300]!r}") from error
+        raise RunFailed(f"{request.path}: status {error.code}: {error.read()[:300]!r}") from error
     except OSError as error:
-        raise Failed(f"{request.path} was not answered: {error}") from error
+        raise RunFailed(f"{request.path}: no response: {error}") from error
     return body
 
 
-def _try_one(web: Web, request: Request) -> None:
-    """A redirect would pass for an answer."""
+def _check_response(web: WebServer, request: Request) -> None:
+    """Raise `RunFailed` if the response is empty. wrk itself accepts redirects."""
     if not fetch(web, request):
-        raise Failed(f"{request.path} answered nothing")
+        raise RunFailed(f"{request.path}: empty response")
 
 
-def _talk(wrk: "subprocess.Popen[str]", seconds: float, *, finish: bool) -> str:
+def _communicate(wrk: "subprocess.Popen[str]", seconds: float) -> str:
+    """Return the output of wrk, or an empty string if it is still running after `seconds`."""
     try:
-        said, _ = wrk.communicate(timeout=max(seconds, 0.1))
+        return wrk.communicate(timeout=max(seconds, 0.1))[0]
     except subprocess.TimeoutExpired:
-        if finish:
-            wrk.kill()
-            raise Failed("wrk did not end in time") from None
         return ""
-    return said
 
 
-def _percentile(said: str, which: int) -> float:
-    found = re.search(rf"^\s+{which}%\s+([\d.]+)(us|ms|s|m)\s*$", said, re.MULTILINE)
+def _parse_percentile(output: str, number: int) -> float:
+    found = re.search(rf"^\s+{number}%\s+([\d.]+)(us|ms|s|m)\s*$", output, re.MULTILINE)
     if found is None:
-        raise Failed(f"wrk did not tell its {which}th percentile")
-    return float(found[1]) * _UNITS[found[2]]
+        raise RunFailed(f"wrk reports no {number}th percentile")
+    return float(found[1]) * _MILLISECONDS[found[2]]
 
 
-def _median(figures: Sequence[Figures]) -> Figures:
+def _get_median(figures: Sequence[Figures]) -> Figures:
     return Figures(
-        middle([each.throughput for each in figures]),
-        middle([each.p50 for each in figures]),
-        middle([each.p99 for each in figures]),
-        figures[-1].limits,
+        median([each.throughput for each in figures]),
+        median([each.p50 for each in figures]),
+        median([each.p99 for each in figures]),
+        figures[-1].limited_by,
     )

@@ -1,4 +1,4 @@
-"""Production's settings, and beside the API the floors that it is compared with: one server, the same middleware."""
+"""Production's settings with the URLs of the floors, so that both run in one server with the same middleware."""
 
 from finishd.settings import *  # noqa: F403
 

@@ -7,8 +7,8 @@ import signal
 import sys
 from typing import Any, Final
 
-from bench.rows import Failed
-from bench.servers import ROOT, servers
+from bench.errors import RunFailed
+from bench.servers import ROOT, running_servers
 from soak import report
 from soak.run import soak
 
@@ -21,17 +21,17 @@ def main() -> int:
     KEPT.mkdir(parents=True, exist_ok=True)
     log = KEPT / "servers.log"
     try:
-        with servers() as started:
+        with running_servers() as started:
             log.unlink(missing_ok=True)
             try:
                 outcome = soak(started, seed=asked.seed, seconds=asked.minutes * 60, say=_say)
-            except Failed:
+            except RunFailed:
                 log.write_bytes(started.log.read_bytes())
                 raise
             found = report.as_json(outcome)
             if not outcome.good:
                 log.write_bytes(started.log.read_bytes())
-    except Failed as failure:
+    except RunFailed as failure:
         print(f"soak: {failure}\nsoak: what the servers said is in {log}; seed {asked.seed}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -10,8 +10,8 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
+from soak.deployment import SoakDeployment, kill_process
 from soak.record import WEB_KILLED, Fault, Record
-from soak.stand import Stand, kill_process
 
 FIRST: Final = 6.0  # seconds after the run began
 EVERY: Final = (9.0, 12.0)  # seconds from one to the next: each is to be recovered from before
@@ -46,61 +46,63 @@ def _deck(rng: random.Random) -> Iterator[str]:
         yield from rng.sample(sorted(FAULTS), len(FAULTS))
 
 
-def carry_out(planned: list[Planned], stand: Stand, record: Record, over: threading.Event) -> None:
+def carry_out(
+    planned: list[Planned], deployment: SoakDeployment, record: Record, over: threading.Event
+) -> None:
     """Each at its time."""
     for fault in planned:
         if over.wait(max(fault.at - record.now, 0.0)):
             return
         noted = Fault(fault.name, time.monotonic())
         record.faults.append(noted)
-        FAULTS[fault.name](stand, fault.lot)
+        FAULTS[fault.name](deployment, fault.lot)
         noted.ended = time.monotonic()
 
 
-def _web_process(stand: Stand, lot: float) -> None:
-    if pid := stand.youngest(stand.web.process.pid):
+def _web_process(deployment: SoakDeployment, lot: float) -> None:
+    if pid := deployment.youngest(deployment.web.process.pid):
         kill_process(pid)
 
 
-def _worker_process(stand: Stand, lot: float) -> None:
+def _worker_process(deployment: SoakDeployment, lot: float) -> None:
     """Its parent starts another one and gives back what it held."""
-    if pid := stand.youngest(stand.running[_one_of(stand.workers(), lot)].pid):
+    if pid := deployment.youngest(deployment.running[_one_of(deployment.workers(), lot)].pid):
         kill_process(pid)
 
 
-def _worker(stand: Stand, lot: float) -> None:
-    stand.kill(_one_of(stand.workers(), lot))
+def _worker(deployment: SoakDeployment, lot: float) -> None:
+    deployment.kill(_one_of(deployment.workers(), lot))
 
 
-def _beat(stand: Stand, lot: float) -> None:
-    stand.kill("beat")
+def _beat(deployment: SoakDeployment, lot: float) -> None:
+    deployment.kill("beat")
 
 
-def _redis_paused(stand: Stand, lot: float) -> None:
-    stand.redis.pause()
+def _redis_paused(deployment: SoakDeployment, lot: float) -> None:
+    deployment.redis.pause()
     time.sleep(PAUSE)
-    stand.redis.resume()
+    deployment.redis.resume()
 
 
-def _redis_restarted(stand: Stand, lot: float) -> None:
-    stand.redis.stop()
+def _redis_restarted(deployment: SoakDeployment, lot: float) -> None:
+    deployment.redis.stop()
     time.sleep(DOWN_FOR * lot)
-    stand.redis.start()
+    deployment.redis.start()
 
 
-def _redis_cut(stand: Stand, lot: float) -> None:
-    with stand.broker as client:
+def _redis_cut(deployment: SoakDeployment, lot: float) -> None:
+    with deployment.broker as client:
         client.client_kill_filter(_type="normal", skipme=True)
 
 
-def _sql_restarted(stand: Stand, lot: float) -> None:
-    stand.cluster.stop()
+def _sql_restarted(deployment: SoakDeployment, lot: float) -> None:
+    deployment.cluster.stop()
     time.sleep(DOWN_FOR * lot)
-    stand.cluster.start()
+    deployment.cluster.start()
 
 
-def _sql_locked(stand: Stand, lot: float) -> None:
-    with psycopg.connect(stand.database) as connection:
+def _sql_locked(deployment: SoakDeployment, lot: float) -> None:
+    with psycopg.connect(deployment.database) as connection:
         connection.execute("SET lock_timeout = '5s'")
         connection.execute(
             sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(_one_of(LOCKS, lot)))
@@ -109,8 +111,8 @@ def _sql_locked(stand: Stand, lot: float) -> None:
         connection.rollback()
 
 
-def _sql_cut(stand: Stand, lot: float) -> None:
-    with psycopg.connect(stand.database, autocommit=True) as connection:
+def _sql_cut(deployment: SoakDeployment, lot: float) -> None:
+    with psycopg.connect(deployment.database, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -118,7 +120,7 @@ def _sql_cut(stand: Stand, lot: float) -> None:
 
 
 DOWN_FOR: Final = 1.5  # seconds at most that a server stays away
-FAULTS: Final[dict[str, Callable[[Stand, float], None]]] = {
+FAULTS: Final[dict[str, Callable[[SoakDeployment, float], None]]] = {
     WEB_KILLED: _web_process,
     "worker's process killed": _worker_process,
     "worker killed": _worker,

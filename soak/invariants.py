@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from finishd.testing.model import Model
 from finishd.testing.phones import GenresOf, folded, mistaken
-from soak.telling import Viewer, stories
-from soak.watching import REDIS_MOST, SQL_MOST, Growth
+from soak.monitoring import REDIS_MOST, SQL_MOST, Growth
+from soak.reporting import Viewer, stories
 
 TOLD: Final = 10  # differences of a kind that are told one by one
 
@@ -15,7 +15,7 @@ Kept = Mapping[str, Any]
 
 
 def counts(viewers: Sequence[Viewer], kept: Kept, known_items: Iterable[str]) -> Iterator[str]:
-    """Every acknowledged event counts once, those of items that nobody has are letters, and nothing else is."""
+    """Every acknowledged event counts call_once, those of items that nobody has are letters, and nothing else is."""
     there = set(known_items)
     every = folded(stories(viewers))
     expected = {cell: sums for cell, sums in every.items() if cell[0] in there}

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.rows import high, middle, rounded
+from bench.statistics import median, percentile, round_floats
 from soak.faults import Planned
+from soak.monitoring import REDIS_MOST, SQL_MOST, Watch
 from soak.record import Answer, Record, recovered_after
-from soak.watching import REDIS_MOST, SQL_MOST, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         by_endpoint[answer.endpoint][str(answer.status or "none")] += 1
     calm = [answer for answer in record.answers if not record.in_fault(answer)]
     disturbed = [answer for answer in record.answers if record.in_fault(answer)]
-    found: dict[str, Any] = rounded(
+    found: dict[str, Any] = round_floats(
         {
             "seed": outcome.seed,
             "seconds": outcome.seconds,
@@ -98,4 +98,4 @@ def _faults(outcome: Outcome) -> Iterator[dict[str, Any]]:
 
 def _latencies(answers: Sequence[Answer]) -> dict[str, float]:
     took = [answer.took for answer in answers]
-    return {"answers": len(took), "p50": middle(took), "p99": high(took)} if took else {}
+    return {"answers": len(took), "p50": median(took), "p99": percentile(took)} if took else {}

@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
-from bench.rows import Failed
+from bench.errors import RunFailed
 from bench.servers import Servers
-from soak import faults, invariants, watching
-from soak.cast import Cast
+from soak import faults, invariants, monitoring
+from soak.actors import Cast
+from soak.deployment import WEB_THREADS, SoakDeployment
 from soak.faults import Planned
+from soak.monitoring import Watch
 from soak.record import Record
 from soak.report import Outcome
 from soak.scrolling import one_session
-from soak.stand import WEB_THREADS, Stand
-from soak.watching import Watch
 
 ITEMS: Final = 600
 # Seconds before the end of the load from which on people are still: a second pass comes 25 s after a deed.
@@ -28,15 +28,15 @@ Say = Callable[[str], None]
 
 
 def soak(started: Servers, *, seed: int, seconds: float, say: Say) -> Outcome:
-    """The whole of it. Raises Failed when servers do not start, or do not come back."""
+    """The whole of it. Raises RunFailed when servers do not start, or do not come back."""
     begun = time.monotonic()
-    stand = Stand(started, items=ITEMS)
-    cast = Cast(stand, Record(), seed)
+    deployment = SoakDeployment(started, items=ITEMS)
+    cast = Cast(deployment, Record(), seed)
     say(f"servers are up after {time.monotonic() - begun:.0f} s")
     greet(cast)
     cast.record.begin()
     planned = faults.schedule(seed, seconds)
-    watch = Watch(stand)
+    watch = Watch(deployment)
     try:
         load(cast, planned, seconds)
         say(f"{len(cast.record.answers)} answers, {len(cast.record.faults)} faults; waiting for quiet")
@@ -61,7 +61,7 @@ def load(cast: Cast, planned: list[Planned], seconds: float) -> None:
     record = cast.record
     with ThreadPoolExecutor(64) as pool:
         running = [pool.submit(actor) for actor in cast.actors()]
-        running.append(pool.submit(faults.carry_out, planned, cast.stand, record, cast.over))
+        running.append(pool.submit(faults.carry_out, planned, cast.deployment, record, cast.over))
         try:
             _until(running, seconds - QUIET_FIRST, record)
             cast.still.set()
@@ -83,24 +83,24 @@ def _until(running: list["Future[None]"], seconds: float, record: Record) -> Non
 def settle(cast: Cast) -> float:
     """Seconds until nothing is left to do: for jobs, events, histories, cards; then beat stops, and queues run dry."""
     begun = time.monotonic()
-    inside = cast.stand.inside
+    inside = cast.deployment.django
     left: dict[str, int] = {}
     while time.monotonic() < begun + QUIET_WITHIN:
         try:
-            left = inside.call("soaking.left")
-        except Failed:  # a part is not back yet, or its breaker does not know it
+            left = inside.call("soak.remote.left")
+        except RunFailed:  # a part is not back yet, or its breaker does not know it
             left = {"unknown": 1}
         if not any(left.values()):
             break
         for task in ("activity.tasks.flush_histories", "content.tasks.sweep_cards"):
-            inside.call("soaking.send", task=task)
+            inside.call("soak.remote.send", task=task)
         time.sleep(1.0)
     else:
         cast.record.violation(f"{QUIET_WITHIN:.0f} s after the load there is still to do: {left}")
     quiet = time.monotonic() - begun
-    for name in cast.stand.check():
+    for name in cast.deployment.check():
         cast.record.violation(f"{name} ended by itself")
-    cast.stand.stop("beat")
+    cast.deployment.stop("beat")
     deadline = time.monotonic() + DRAINED_WITHIN
     while complaints := list(_messages(cast)):
         if time.monotonic() > deadline:
@@ -111,22 +111,22 @@ def settle(cast: Cast) -> float:
 
 
 def _messages(cast: Cast) -> Iterator[str]:
-    kept = cast.stand.inside.call("soaking.messages")
+    kept = cast.deployment.django.call("soak.remote.messages")
     disturbed = cast.record.disturbed_until()
     yield from invariants.messages(kept, disturbed=disturbed, now=time.time(), visible_again=VISIBLE_AGAIN)
 
 
 def reckon(cast: Cast, watch: Watch) -> None:
     """Everything that must be true now."""
-    stand, record, call = cast.stand, cast.record, cast.stand.inside.call
-    phones = call("soaking.kept_of_phones")
-    genres: dict[str, list[str]] = stand.world["genres"]
+    deployment, record, call = cast.deployment, cast.record, cast.deployment.django.call
+    phones = call("soak.remote.kept_of_phones")
+    genres: dict[str, list[str]] = deployment.world["genres"]
     complaints = [
         *invariants.counts(cast.viewers, phones, genres),
         *invariants.tastes(cast.viewers, phones, lambda item: genres.get(item, ())),
-        *invariants.timelines(cast.company.model, call("soaking.kept_of_people", uids=cast.company.uids)),
-        *invariants.catalogue(cast.staff.hidden, genres, call("soaking.kept_of_catalogue")),
-        *invariants.connections(watching.redis_clients(stand), watching.sql_clients(stand)),
+        *invariants.timelines(cast.company.model, call("soak.remote.kept_of_people", uids=cast.company.uids)),
+        *invariants.catalogue(cast.staff.hidden, genres, call("soak.remote.kept_of_catalogue")),
+        *invariants.connections(monitoring.redis_clients(deployment), monitoring.sql_clients(deployment)),
         *invariants.memory(watch.growths()),
         *_followed(cast),
         *_unrecovered(record),
@@ -137,7 +137,7 @@ def reckon(cast: Cast, watch: Watch) -> None:
 
 def _followed(cast: Cast) -> Iterator[str]:
     """The feed of those whom one follows, as a phone scrolls it: each title that has anything published."""
-    hidden, titles = cast.staff.hidden, cast.stand.world["titles"]
+    hidden, titles = cast.staff.hidden, cast.deployment.world["titles"]
     shown = {title for item, title in titles.items() if item not in hidden}
     with cast.phone("last look") as phone:
         for uid in cast.company.uids:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from soak.calls import Phone
+from soak.phone import Phone
 
 FEEDS: Final = ("for_you", "for_you", "for_you", "trending", "following")
 LIMITS: Final = (10, 40, 40, 100)  # the app asks for 40

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from soak.calls import Phone
-from soak.stand import Stand
+from soak.deployment import SoakDeployment
+from soak.phone import Phone
 
 TASKS: Final = (
     "feed.tasks.rebuild_indexes",
@@ -21,7 +21,7 @@ AT_ONCE: Final = 5  # items
 class Staff:
     """They unpublish only what they may: `items`."""
 
-    stand: Stand
+    deployment: SoakDeployment
     phone: Phone
     items: Sequence[str]
     hidden: set[str] = field(default_factory=set)
@@ -52,7 +52,7 @@ class Staff:
 
     def _until_done(self, what: str, **arguments: Any) -> None:
         self.phone.record.did(f"staff: {what}")
-        while not self.stand.inside.call(f"soaking.{what}", **arguments):
+        while not self.deployment.django.call(f"soak.remote.{what}", **arguments):
             self.phone.pause(THINK)
             if self.phone.over.is_set() and what == "send":
                 return

@@ -1,8 +1,12 @@
-"""What is measured, a family a module: each has `run(stage) -> Result`, whose rows are named `<family>.<what>`."""
+"""The families of measurements, one module each.
+
+Every module has `run(context) -> Result`. The names of its rows start with the family's name and a dot.
+"""
 
 from collections.abc import Callable
 from typing import Final
 
+from bench.context import BenchContext
 from bench.families import (
     events,
     fanout,
@@ -14,10 +18,9 @@ from bench.families import (
     servers,
     sizes,
 )
-from bench.rows import Result
-from bench.stage import Stage
+from bench.results import Result
 
-FAMILIES: Final[dict[str, Callable[[Stage], Result]]] = {
+FAMILIES: Final[dict[str, Callable[[BenchContext], Result]]] = {
     "pages": pages.run,
     "first_pages": first_pages.run,
     "memory": memory.run,

@@ -1,4 +1,4 @@
-"""Events: taken by the endpoint, counted by a drain, seen by whoever pages meanwhile."""
+"""Events: accepted by the endpoint, read by the counts reader, and their effect on pages."""
 
 import json
 import threading
@@ -6,69 +6,78 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
-from bench import naming
-from bench.families.pages import beside, load_of, slower
-from bench.load import Figures, Load, Request, fetch, pairs
-from bench.load import run as put_load_on
-from bench.rows import Failed, Result, Row, high, middle
-from bench.servers import Web, start_celery
-from bench.stage import Stage, World
+from bench import names
+from bench.context import BenchContext
+from bench.deployment import Deployment
+from bench.errors import RunFailed
+from bench.families.pages import make_load
+from bench.families.rows import make_p99_row, make_throughput_row
+from bench.load import Figures, Load, Request, fetch, run_alternately, run_load
+from bench.results import Result, Row
+from bench.statistics import median, percentile
+from bench.web import WebServer, start_beat, start_worker
 
-BATCHES: Final = (1, 50, 200)  # events of a request
-BODIES: Final = 20  # different ones
-VISIBLE_WITHIN: Final = 30.0
+BATCH_SIZES: Final = (1, 50, 200)  # Events in a request.
+BODIES: Final = 20  # Different request bodies.
+COUNTED_SECONDS: Final = 30.0
 
 
-def run(stage: Stage) -> Result:
-    """Taking, draining on both databases, from sent to counted, and what a burst does to pages."""
-    result, main = Result(), stage.world()
-    _accepted(stage, main, result)
-    _drained(stage, result)
-    _visible_and_burst(stage, main, result)
+def run(context: BenchContext) -> Result:
+    """Measure accepting, draining on both databases, the delay until an event is counted, and a burst."""
+    result, main = Result(), context.get_deployment()
+    _measure_accepting(context, main, result)
+    _measure_draining(context, result)
+    _measure_delay_and_burst(context, main, result)
     return result
 
 
-def _accepted(stage: Stage, world: World, result: Result) -> None:
-    """Per web worker: one process. Streams are emptied before each load."""
-    web = world.another_web(processes=1)
+def _measure_accepting(context: BenchContext, main: Deployment, result: Result) -> None:
+    """Measure one web process. The streams are emptied before each load."""
+    web = main.start_web(processes=1)
+    seconds, monitored = context.scale.seconds, main.monitored_processes
     try:
-        for size in BATCHES:
-            bodies = _bodies(stage, world, size)
-            token = bodies[0].token
-            floor = [Request(f"/api/v1/floor/events?events={size}", token, bodies[0].body)]
-            sides = {
-                "events": Load(web, bodies, stage.scale.seconds, 8, world.watched),
-                "floor": Load(web, floor, stage.scale.seconds, 8, world.watched),
-            }
-            found = pairs(sides, rounds=stage.scale.rounds, before=lambda: world.call("eventful.reset"))
-            taken, bare = (_times(found[name], size) for name in ("events", "floor"))
+        for size in BATCH_SIZES:
+            bodies = _make_requests(context, main, size)
+            floor = Request(f"/api/v1/floor/events?events={size}", bodies[0].token, bodies[0].body)
+            found = run_alternately(
+                {
+                    "events": Load(web, bodies, seconds, 8, monitored),
+                    "floor": Load(web, [floor], seconds, 8, monitored),
+                },
+                rounds=context.scale.rounds,
+                before=lambda: main.call("bench.remote.events.reset"),
+            )
+            accepted, bare = (_multiply(found[name], size) for name in ("events", "floor"))
             name = "events.accepted" if size == 50 else f"events.accepted_by_{size}"
-            result.rows.append(beside(name, taken, bare, of="events/s"))
+            result.rows.append(make_throughput_row(name, accepted, bare, unit="events/s"))
     finally:
-        world.servers.stop(web.process)
-        world.call("eventful.reset")
+        main.servers.stop(web.process)
+        main.call("bench.remote.events.reset")
 
 
-def _times(figures: Figures, size: int) -> Figures:
-    return Figures(figures.throughput * size, figures.p50, figures.p99, figures.limits)
+def _multiply(figures: Figures, size: int) -> Figures:
+    return Figures(figures.throughput * size, figures.p50, figures.p99, figures.limited_by)
 
 
-def _bodies(stage: Stage, world: World, size: int) -> list[Request]:
-    viewers = [naming.viewer(stage.scale.few, n % stage.scale.viewers) for n in range(BODIES)]
-    said = datetime.now(UTC).isoformat()
+def _make_requests(context: BenchContext, main: Deployment, size: int) -> list[Request]:
+    viewers = [
+        names.viewer(context.scale.default_followees, number % context.scale.viewers)
+        for number in range(BODIES)
+    ]
+    timestamp = datetime.now(UTC).isoformat()
     return [
-        Request("/api/v1/analytics/event", token, _body(world, place * size, size, said))
-        for place, token in enumerate(world.tokens(viewers))
+        Request("/api/v1/analytics/event", token, _make_body(main, index * size, size, timestamp))
+        for index, token in enumerate(main.get_tokens(viewers))
     ]
 
 
-def _body(world: World, first: int, size: int, said: str) -> str:
+def _make_body(main: Deployment, first: int, size: int, timestamp: str) -> str:
     events = [
         {
             "eventId": f"bench-{number}",
             "eventType": "view",
-            "itemId": naming.item_id(1 + number * 7_919 % world.items),
-            "timestamp": said,
+            "itemId": names.item_id(1 + number * 7_919 % main.items),
+            "timestamp": timestamp,
             "durationWatched": 12,
             "metadata": {"screen": "feed"},
         }
@@ -77,127 +86,127 @@ def _body(world: World, first: int, size: int, said: str) -> str:
     return json.dumps({"events": events}, separators=(",", ":"))
 
 
-def _drained(stage: Stage, result: Result) -> None:
-    """By one process that calls what the task calls, on both databases."""
-    postgresql = stage.empty("events")
-    result.rows += _drain_rows(stage, postgresql, "events.drained")
-    result.rows += _drain_rows(stage, postgresql, "events.drained_skewed", skewed=True)[:1]
-    sqlite = stage.empty("events_sqlite", sqlite=True)
-    result.rows += [row for row in _drain_rows(stage, sqlite, "events.drained_sqlite") if not row.unit]
-    sqlite.inside.close()
-    sqlite.redis.stop()
-    _waiting(stage, postgresql, result)
-    postgresql.inside.close()
-    postgresql.redis.stop()
+def _measure_draining(context: BenchContext, result: Result) -> None:
+    """Measure one process that calls the service which the task calls."""
+    postgresql = context.create_empty("events")
+    result.rows += _drain(context, postgresql, "events.drained")
+    result.rows += _drain(context, postgresql, "events.drained_skewed", skewed=True)[:1]
+    sqlite = context.create_empty("events_sqlite", sqlite=True)
+    result.rows += [row for row in _drain(context, sqlite, "events.drained_sqlite") if not row.unit]
+    sqlite.close()
+    _measure_backlog(context, postgresql, result)
+    postgresql.close()
 
 
-def _drain_rows(stage: Stage, world: World, name: str, *, skewed: bool = False) -> list[Row]:
-    events, items = stage.scale.drained, stage.scale.items
+def _drain(context: BenchContext, deployment: Deployment, name: str, *, skewed: bool = False) -> list[Row]:
+    events, items = context.scale.drained_events, context.scale.items
     if not skewed:
-        world.call("data.items", count=items)
+        deployment.call("bench.remote.seed.seed_items", count=items)
     drained, floors = [], []
     found: dict[str, float] = {}
-    for _ in range(stage.scale.rounds):
-        world.call("eventful.reset")
-        world.call("eventful.fill", events=events, items=items, skewed=skewed)
-        floors.append(world.call("eventful.drain_raw"))
-        found = world.call("eventful.drain_all")
+    for _ in range(context.scale.rounds):
+        deployment.call("bench.remote.events.reset")
+        deployment.call("bench.remote.events.append_events", events=events, items=items, skewed=skewed)
+        floors.append(deployment.call("bench.remote.events.drain_floor"))
+        found = deployment.call("bench.remote.events.drain_all")
         if found["events"] != events:
-            raise Failed(f"of {events} events {found['events']:.0f} were counted")
+            raise RunFailed(f"{found['events']:.0f} of {events} events were counted")
         drained.append(found["seconds"])
-    seconds, floor = middle(drained), middle(floors)
-    per = 10_000 / events
+    seconds, floor = median(drained), median(floors)
+    per_10_000 = 10_000 / events
     return [
         Row(
             name,
             floor / seconds,
             figure=events / seconds,
             floor=events / floor,
-            of="events/s",
-            limits="one process: marks and sums in Python, scripts in Redis",
+            figure_unit="events/s",
+            limited_by="one process: dedup keys and sums in Python, scripts in Redis",
         ),
-        Row("events.sql", found["sql"] * per, unit="statements per 10,000"),
-        Row("events.redis_commands", found["commands"] * per, unit="commands per 10,000"),
+        Row("events.sql", found["sql"] * per_10_000, unit="statements per 10,000"),
+        Row("events.redis_commands", found["commands"] * per_10_000, unit="commands per 10,000"),
     ]
 
 
-def _waiting(stage: Stage, world: World, result: Result) -> None:
-    """As events pile up: what a batch more costs, and what they take."""
-    world.call("eventful.reset")
-    there, megabytes = 0, 0.0
-    for target in stage.scale.waiting:
-        world.call("eventful.fill", events=target - there, items=stage.scale.items, first=there)
-        seconds = world.call(
-            "eventful.fill", events=2_000, items=stage.scale.items, first=10_000_000 + target
-        )
-        there = target
-        found = world.call("eventful.waiting_bytes")
+def _measure_backlog(context: BenchContext, deployment: Deployment, result: Result) -> None:
+    """Measure the cost of a further batch and the memory of the streams, for growing backlogs."""
+    deployment.call("bench.remote.events.reset")
+    items, backlog, megabytes = context.scale.items, 0, 0.0
+    for target in context.scale.backlog_sizes:
+        append = "bench.remote.events.append_events"
+        deployment.call(append, events=target - backlog, items=items, first=backlog)
+        seconds = deployment.call(append, events=2_000, items=items, first=10_000_000 + target)
+        backlog = target
+        found = deployment.call("bench.remote.events.measure_backlog")
         megabytes = found["bytes"] / 1e6
-        result.point("append of 2,000 events, ms, by events waiting", target, 1_000 * seconds)
-        result.point("MB in Redis, by events waiting", target, megabytes)
-    per = megabytes * 1e6 / max(found["events"], 1)
-    result.rows.append(Row("events.waiting", per, unit="MB per million"))
+        result.add_point("append of 2,000 events, ms, by events waiting", target, 1_000 * seconds)
+        result.add_point("MB in Redis, by events waiting", target, megabytes)
+    per_million = megabytes * 1e6 / max(found["events"], 1)
+    result.rows.append(Row("events.waiting", per_million, unit="MB per million"))
 
 
-def _visible_and_burst(stage: Stage, world: World, result: Result) -> None:
-    """With a worker and beat, as in production."""
-    world.call("eventful.reset")
-    worker = start_celery(world.servers, world.settings, "analytics")
-    beat = start_celery(world.servers, world.settings, beat=True)
+def _measure_delay_and_burst(context: BenchContext, main: Deployment, result: Result) -> None:
+    """Measure with a worker and beat, as in production."""
+    main.call("bench.remote.events.reset")
+    worker = start_worker(main.servers, main.settings, "analytics")
+    beat = start_beat(main.servers, main.settings)
     try:
-        tries = [_seconds_until_counted(stage, world, n) for n in range(stage.scale.tries + 1)][1:]
+        # The first event includes the start of the worker.
+        delays = [_count_one(context, main, number) for number in range(context.scale.repetitions + 1)][1:]
         result.rows.append(
             Row(
                 "events.visible",
-                middle(tries),
+                median(delays),
                 unit="s",
-                p50=1_000 * middle(tries),
-                p99=1_000 * high(tries),
-                limits="beat's two seconds between drains",
+                p50=1_000 * median(delays),
+                p99=1_000 * percentile(delays),
+                limited_by="beat's two seconds between drains",
             )
         )
-        _burst(stage, world, result, worker.pid)
+        _measure_burst(context, main, result)
     finally:
         for process in (beat, worker):
-            world.servers.stop(process)
-        world.call("eventful.reset")
+            main.servers.stop(process)
+        main.call("bench.remote.events.reset")
 
 
-def _seconds_until_counted(stage: Stage, world: World, number: int) -> float:
-    """From the POST to the count, as `counts` tells it."""
-    item = naming.item_id(number + 1)
-    token = world.token(naming.viewer(stage.scale.few, 0))
+def _count_one(context: BenchContext, main: Deployment, number: int) -> float:
+    """Send an event and return the seconds until its item's count rises."""
+    item = names.item_id(number + 1)
+    token = main.get_token(names.viewer(context.scale.default_followees, 0))
     event = {"eventType": "like", "itemId": item, "timestamp": datetime.now(UTC).isoformat()}
-    before = world.call("eventful.counted", item=item)
-    begun = time.monotonic()
-    fetch(world.web(), Request("/api/v1/analytics/event", token, json.dumps({"events": [event]})))
-    while world.call("eventful.counted", item=item) == before:
-        if time.monotonic() - begun > VISIBLE_WITHIN:
-            raise Failed(f"an event was not counted within {VISIBLE_WITHIN:.0f} s")
+    before = main.call("bench.remote.events.get_count", item=item)
+    start = time.monotonic()
+    fetch(main.get_web(), Request("/api/v1/analytics/event", token, json.dumps({"events": [event]})))
+    while main.call("bench.remote.events.get_count", item=item) == before:
+        if time.monotonic() - start > COUNTED_SECONDS:
+            raise RunFailed(f"timeout: an event was not counted within {COUNTED_SECONDS:.0f} s")
         time.sleep(0.01)
-    return time.monotonic() - begun
+    return time.monotonic() - start
 
 
-def _burst(stage: Stage, world: World, result: Result, worker: int) -> None:
-    """Pages over two connections, at rest and beside a second server that takes events while a worker drains."""
-    sessions = world.sessions(stage.viewers(), limit=10)
-    pages = load_of(world, world.next_pages(sessions, limit=10), stage.scale, connections=2)
-    other = world.another_web(processes=1)
+def _measure_burst(context: BenchContext, main: Deployment, result: Result) -> None:
+    """Compare pages over two connections without other load and while a second server accepts events."""
+    sessions = main.start_sessions(context.get_viewers(), limit=10)
+    pages = make_load(main, main.next_page_requests(sessions, limit=10), context.scale, connections=2)
+    event_server = main.start_web(processes=1)
     try:
-        rest = put_load_on(pages)
-        burst = _while_events_come(stage, world, other, pages)
+        alone = run_load(pages)
+        burst = _run_during_burst(context, main, event_server, pages)
     finally:
-        world.servers.stop(other.process)
-    result.rows.append(slower("events.pages_in_a_burst", burst, rest))
+        main.servers.stop(event_server.process)
+    result.rows.append(make_p99_row("events.pages_in_a_burst", burst, alone))
 
 
-def _while_events_come(stage: Stage, world: World, other: Web, pages: Load) -> Figures:
-    bodies = _bodies(stage, world, 50)
+def _run_during_burst(
+    context: BenchContext, main: Deployment, event_server: WebServer, pages: Load
+) -> Figures:
+    events = Load(event_server, _make_requests(context, main, 50), context.scale.seconds + 1, 2)
     failures: list[BaseException] = []
 
     def send() -> None:
         try:
-            put_load_on(Load(other, bodies, stage.scale.seconds + 1, 2))
+            run_load(events)
         except BaseException as failure:
             failures.append(failure)
 
@@ -205,9 +214,9 @@ def _while_events_come(stage: Stage, world: World, other: Web, pages: Load) -> F
     sender.start()
     try:
         time.sleep(0.5)
-        found = put_load_on(pages)
+        figures = run_load(pages)
     finally:
         sender.join(60)
     if failures:
         raise failures[0]
-    return found
+    return figures

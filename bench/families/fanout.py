@@ -1,95 +1,111 @@
-"""Delivering a like to its author's followers: through Celery end to end, beside the chunk script alone."""
+"""Delivering a like to its author's followers through Celery, compared with the delivery script alone."""
 
-from bench.probe import Busy, Stalls, at_rest
-from bench.rows import Result, Row, high, middle
-from bench.servers import start_celery
-from bench.stage import Stage, World
+from bench.context import BenchContext
+from bench.deployment import Deployment
+from bench.processes import CpuUsage
+from bench.results import Result, Row
+from bench.stalls import StallMonitor, measure_idle_stall
+from bench.statistics import median, percentile
+from bench.web import start_worker
 
-BRISK = 10_000  # followers up to which more likes are timed
-PROCESSES = 2  # of the worker, as `make run` has it: so many likes are delivered at a time
+FEW_FOLLOWERS = 10_000  # Up to this number of followers, more likes are measured.
+PROCESSES = 2  # Processes of the worker, as in `make run`. It delivers that many likes at a time.
 
 
-def run(stage: Stage) -> Result:
-    """For each number of followers; the goals are at the largest."""
-    result, world = Result(), stage.empty("fanout")
-    worker = start_celery(world.servers, world.settings, "fanout", processes=PROCESSES)
+def run(context: BenchContext) -> Result:
+    """Measure each number of followers. The goals are for the largest."""
+    result, deployment = Result(), context.create_empty("fanout")
+    worker = start_worker(context.servers, deployment.settings, "fanout", processes=PROCESSES)
     try:
-        world.call("fans.populate", followers=1)
-        world.call("fans.deliver", followers=1, likes=1, first=1)  # until the worker is there
-        cost = {
-            number: _measure(stage, world, number, result, worker.pid) for number in stage.scale.followers
+        deployment.call("bench.remote.delivery.add_followers", followers=1)
+        # This call returns when the worker has started.
+        deployment.call("bench.remote.delivery.deliver_likes", followers=1, likes=1, first=1)
+        seconds = {
+            number: _measure(context, deployment, number, result, worker.pid)
+            for number in context.scale.followers
         }
     finally:
-        world.servers.stop(worker)
-        world.inside.close()
-    *_, fewer, most = stage.scale.followers
+        context.servers.stop(worker)
+        deployment.close()
+    *_, fewer, most = context.scale.followers
     result.rows.append(
         Row(
             "fanout.linear",
-            cost[most] / cost[fewer],
-            figure=1e6 * cost[most],
-            floor=1e6 * cost[fewer],
-            of="µs a delivery",
+            seconds[most] / seconds[fewer],
+            figure=1e6 * seconds[most],
+            floor=1e6 * seconds[fewer],
+            figure_unit="µs a delivery",
         )
     )
     return result
 
 
-class _Timed:
-    """Deliveries to so many followers: seconds of each, and the longest stall of another client meanwhile."""
+class _Timings:
+    """Durations of deliveries to a number of followers, and the longest stall of another client of Redis."""
 
-    def __init__(self, world: World, followers: int, busy: Busy) -> None:
-        self._world, self._followers, self._busy = world, followers, busy
-        self.spent: list[float] = []
-        self.stall = 0.0  # milliseconds
+    def __init__(self, deployment: Deployment, followers: int, usage: CpuUsage) -> None:
+        self._deployment, self._followers, self._usage = deployment, followers, usage
+        self.seconds: list[float] = []
+        self.stall = 0.0  # Milliseconds.
 
-    def run(self, what: str, *, first: int, likes: int = 1) -> None:
-        with Stalls(self._world.redis.url) as probe, self._busy:
-            self.spent.append(self._world.call(what, followers=self._followers, likes=likes, first=first))
-        self.stall = max(self.stall, probe.longest())
+    def run(self, function: str, *, first: int, likes: int = 1) -> None:
+        with StallMonitor(self._deployment.redis.url) as monitor, self._usage:
+            self.seconds.append(
+                self._deployment.call(
+                    f"bench.remote.delivery.{function}", followers=self._followers, likes=likes, first=first
+                )
+            )
+        self.stall = max(self.stall, monitor.longest())
 
     @property
-    def each(self) -> float:
-        return middle(self.spent)
+    def median_seconds(self) -> float:
+        return median(self.seconds)
 
-    def beside(self, name: str, floor: "_Timed", *, likes: int = 1, limits: str = "") -> Row:
-        rate, bare = likes * self._followers / self.each, self._followers / floor.each
+    def make_row(self, name: str, floor: "_Timings", *, likes: int = 1, limited_by: str = "") -> Row:
+        rate = likes * self._followers / self.median_seconds
+        floor_rate = self._followers / floor.median_seconds
         return Row(
             name,
-            rate / bare,
+            rate / floor_rate,
             figure=rate,
-            floor=bare,
-            of="deliveries/s",
-            p50=1_000 * self.each,
-            p99=1_000 * high(self.spent),
-            limits=limits,
+            floor=floor_rate,
+            figure_unit="deliveries/s",
+            p50=1_000 * self.median_seconds,
+            p99=1_000 * percentile(self.seconds),
+            limited_by=limited_by,
         )
 
-    def stalled(self, name: str, rest: float) -> Row:
-        return Row(name, max(self.stall - rest, 0.0), unit="ms", figure=self.stall, floor=rest, of="ms")
+    def make_stall_row(self, name: str, idle: float) -> Row:
+        return Row(
+            name, max(self.stall - idle, 0.0), unit="ms", figure=self.stall, floor=idle, figure_unit="ms"
+        )
 
 
-def _measure(stage: Stage, world: World, followers: int, result: Result, worker: int) -> float:
-    """Seconds of one delivery while the worker has no other like."""
-    most = followers == stage.scale.followers[-1]
-    likes = stage.scale.likes if followers > BRISK else 3 * stage.scale.likes
-    world.call("fans.populate", followers=followers)
-    rest = at_rest(world.redis.url, stage.scale.seconds) if most else 0.0
-    busy = Busy({"worker": worker, **world.watched})
-    script, alone, together = (_Timed(world, followers, busy) for _ in range(3))
-    for turn in range(likes):
-        script.run("fans.script_alone", first=turn + 2)
-        alone.run("fans.deliver", first=turn + 2)
-        if most:
-            together.run("fans.deliver", first=1_000 + PROCESSES * turn, likes=PROCESSES)
-    result.point("a like until its last follower has it, s, by followers", followers, alone.each)
-    result.point("the script alone, s, by followers", followers, script.each)
-    if most:
+def _measure(
+    context: BenchContext, deployment: Deployment, followers: int, result: Result, worker: int
+) -> float:
+    """Return the seconds for each follower while the worker delivers one like only."""
+    scale = context.scale
+    is_largest = followers == scale.followers[-1]
+    likes = scale.likes if followers > FEW_FOLLOWERS else 3 * scale.likes
+    deployment.call("bench.remote.delivery.add_followers", followers=followers)
+    idle = measure_idle_stall(deployment.redis.url, scale.seconds) if is_largest else 0.0
+    usage = CpuUsage({"worker": worker, **deployment.monitored_processes})
+    script, alone, parallel = (_Timings(deployment, followers, usage) for _ in range(3))
+    for number in range(likes):
+        script.run("run_script", first=number + 2)
+        alone.run("deliver_likes", first=number + 2)
+        if is_largest:
+            parallel.run("deliver_likes", first=1_000 + PROCESSES * number, likes=PROCESSES)
+    curve = "a like until its last follower has it, s, by followers"
+    result.add_point(curve, followers, alone.median_seconds)
+    result.add_point("the script alone, s, by followers", followers, script.median_seconds)
+    if is_largest:
         result.rows += [
-            together.beside("fanout.throughput", script, likes=PROCESSES, limits=busy.says()),
-            alone.beside("fanout.alone", script),
-            alone.stalled("fanout.stall", rest),
-            together.stalled("fanout.stall_of_two", rest),
-            script.stalled("fanout.stall_of_script", rest),
+            parallel.make_row("fanout.throughput", script, likes=PROCESSES, limited_by=usage.describe()),
+            alone.make_row("fanout.alone", script),
+            alone.make_stall_row("fanout.stall", idle),
+            parallel.make_stall_row("fanout.stall_of_two", idle),
+            script.make_stall_row("fanout.stall_of_script", idle),
         ]
-    return alone.each / followers
+    return alone.median_seconds / followers

@@ -1,53 +1,58 @@
-"""Rebuilding the indexes beside a bare read of the same rows and pipelined ZADDs."""
+"""Rebuilding the indexes, compared with a plain read of the same rows and pipelined ZADDs."""
 
-from bench.calls import once
-from bench.rows import Result, Row, middle
-from bench.stage import Build, Stage, World
+from bench.context import BenchContext
+from bench.deployment import Deployment, RebuildResult
+from bench.results import Result, Row
+from bench.rpc import call_once
+from bench.statistics import median
 
 
-def run(stage: Stage) -> Result:
-    """At the usual size and at the large one, where the first build is the one that is measured."""
-    result, scale = Result(), stage.scale
-    usual, many = stage.world(), stage.world(scale.many)
-    builds, floors = [], []
+def run(context: BenchContext) -> Result:
+    """Measure the default and the large catalogue. Of the large one, the rebuild at its creation counts."""
+    result, scale = Result(), context.scale
+    default, large = context.get_deployment(), context.get_deployment(scale.many_items)
+    rebuilds, floors = [], []
     for _ in range(scale.rounds):
-        builds.append(stage.rebuilt(usual))
-        floors.append(_floor(usual))
-    seconds = middle([build.seconds for build in builds])
-    result.rows.append(_row("indexes.rebuild", seconds, middle(floors)))
-    assert many.build is not None  # noqa: S101  (a seeded world has one)
-    result.rows.append(_row("indexes.rebuild_many", many.build.seconds, _floor(many)))
-    result.rows.append(Row("indexes.memory", many.build.peak_mb, unit="MB", limits="a batch of 2,000 items"))
-    result.rows += _stalls([*builds, many.build])
-    for size in sorted({*scale.sizes, scale.items, scale.many}):
-        build = stage.world(size).build
-        if build is not None:
-            result.point("rebuild, s, by items", size, build.seconds)
-            result.point("rebuild, peak MB, by items", size, build.peak_mb)
+        rebuilds.append(context.rebuild_indexes(default))
+        floors.append(_measure_floor(default))
+    seconds = median([rebuild.seconds for rebuild in rebuilds])
+    result.rows.append(_make_row("indexes.rebuild", seconds, median(floors)))
+    assert large.rebuild is not None  # noqa: S101  (seeded deployments have one)
+    result.rows.append(_make_row("indexes.rebuild_many", large.rebuild.seconds, _measure_floor(large)))
+    result.rows.append(
+        Row("indexes.memory", large.rebuild.peak_mb, unit="MB", limited_by="a batch of 2,000 items")
+    )
+    result.rows += _make_stall_rows([*rebuilds, large.rebuild])
+    for size in sorted({*scale.sizes, scale.items, scale.many_items}):
+        rebuild = context.get_deployment(size).rebuild
+        if rebuild is not None:
+            result.add_point("rebuild, s, by items", size, rebuild.seconds)
+            result.add_point("rebuild, peak MB, by items", size, rebuild.peak_mb)
     return result
 
 
-def _floor(world: World) -> float:
-    return float(once(world.servers, world.settings, "indexing.floor"))
+def _measure_floor(deployment: Deployment) -> float:
+    name = "bench.remote.indexes.rebuild_floor"
+    return float(call_once(deployment.servers, deployment.settings, name))
 
 
-def _row(name: str, seconds: float, floor: float) -> Row:
+def _make_row(name: str, seconds: float, floor: float) -> Row:
     return Row(
         name,
         seconds / floor,
         figure=seconds,
         floor=floor,
-        of="s",
-        limits="one process: Python over each item",
+        figure_unit="s",
+        limited_by="one process: Python for each item",
     )
 
 
-def _stalls(builds: list[Build]) -> list[Row]:
-    """The worst of all builds, against the worst at rest."""
-    rest = max(build.rest for build in builds)
-    switch = max(build.switch for build in builds)
-    longest = max(build.longest for build in builds)
+def _make_stall_rows(rebuilds: list[RebuildResult]) -> list[Row]:
+    """Compare the longest stalls of all rebuilds with the longest stall without load."""
+    idle = max(rebuild.idle_stall for rebuild in rebuilds)
+    publish = max(rebuild.publish_stall for rebuild in rebuilds)
+    longest = max(rebuild.longest_stall for rebuild in rebuilds)
     return [
-        Row("indexes.stall", max(switch - rest, 0.0), unit="ms", figure=switch, floor=rest, of="ms"),
-        Row("indexes.stall_while", max(longest - rest, 0.0), unit="ms", figure=longest, floor=rest, of="ms"),
+        Row(name, max(stall - idle, 0.0), unit="ms", figure=stall, floor=idle, figure_unit="ms")
+        for name, stall in (("indexes.stall", publish), ("indexes.stall_while", longest))
     ]

@@ -1,42 +1,43 @@
-"""What a web worker takes in memory after it has served first and next pages."""
+"""Resident memory of a web worker after it has served first and next pages."""
 
-from bench.load import Load
-from bench.load import run as put_load_on
-from bench.probe import children
-from bench.rows import Result, Row
-from bench.servers import resident_mb
-from bench.stage import Stage, World
+from bench.context import BenchContext
+from bench.deployment import Deployment
+from bench.load import Load, run_load
+from bench.processes import get_children, resident_mb
+from bench.results import Result, Row
 
 
-def run(stage: Stage) -> Result:
-    """One worker at each size of the catalogue, resident memory with everything it shares."""
+def run(context: BenchContext) -> Result:
+    """Measure a single worker for each size of the catalogue. Shared pages are included."""
     result = Result()
-    sizes = sorted({*stage.scale.sizes, stage.scale.many})
-    found = {size: _worker_mb(stage, stage.world(size)) for size in sizes}
-    for size, megabytes in found.items():
-        result.point("a web worker, MB, by items", size, megabytes)
-    least, most = found[sizes[0]], found[sizes[-1]]
+    sizes = sorted({*context.scale.sizes, context.scale.many_items})
+    megabytes = {size: _measure_worker(context, context.get_deployment(size)) for size in sizes}
+    for size, each in megabytes.items():
+        result.add_point("a web worker, MB, by items", size, each)
+    smallest, largest = megabytes[sizes[0]], megabytes[sizes[-1]]
     result.rows += [
         Row(
             "memory.growth",
-            most / least,
-            figure=most,
-            floor=least,
-            of="MB",
-            limits="no cache of the catalogue",
+            largest / smallest,
+            figure=largest,
+            floor=smallest,
+            figure_unit="MB",
+            limited_by="no cache of the catalogue",
         ),
-        Row("memory.resident", most, unit="MB", limits="imports"),
+        Row("memory.resident", largest, unit="MB", limited_by="imports"),
     ]
     return result
 
 
-def _worker_mb(stage: Stage, world: World) -> float:
-    web = world.another_web(processes=1)
+def _measure_worker(context: BenchContext, deployment: Deployment) -> float:
+    web = deployment.start_web(processes=1)
+    seconds = max(context.scale.seconds // 2, 1)
     try:
-        viewers = stage.viewers()
-        sessions = world.sessions(viewers, limit=10)
-        for requests in (world.next_pages(sessions, limit=10), world.first_pages(viewers)):
-            put_load_on(Load(web, requests, max(stage.scale.seconds // 2, 1), 8))
-        return resident_mb(children(web.process.pid))
+        viewers = context.get_viewers()
+        sessions = deployment.start_sessions(viewers, limit=10)
+        next_pages = deployment.next_page_requests(sessions, limit=10)
+        for requests in (next_pages, deployment.first_page_requests(viewers)):
+            run_load(Load(web, requests, seconds, 8))
+        return resident_mb(get_children(web.process.pid))
     finally:
-        world.servers.stop(web.process)
+        deployment.servers.stop(web.process)

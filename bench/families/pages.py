@@ -1,72 +1,87 @@
-"""The next page of a plan, by far the most frequent request, beside its floors."""
+"""The next page of a plan, the most frequent request, compared with its floors."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from bench import redis_benchmark
-from bench.load import Figures, Load, Request, fetch, pairs
-from bench.rows import Result, Row
+from bench.context import BenchContext
+from bench.deployment import Deployment, PagedSession
+from bench.families.rows import make_p99_row, make_throughput_row
+from bench.load import Figures, Load, Request, fetch, run_alternately
+from bench.results import Result, Row
 from bench.scale import Scale
-from bench.stage import Session, Stage, World
 
 LIMIT: Final = 10
-LONG: Final = 40
-PAGE_FILE: Final = "bench-page.json"  # as bench.floors.views reads it
-# Of eight, one of two processes accepts them all every now and then, and the other idles.
+LONG_LIMIT: Final = 40
+PAGE_FILE: Final = "bench-page.json"  # Read by bench.floors.views.
+# With only eight connections, one of two processes sometimes accepts all of them and the other one idles.
 CONNECTIONS: Final = 32
-_UNIT: Final = "pages/s"
 
 
-def run(stage: Stage) -> Result:
-    """Pages, floors, and what may change with items, followees and the length of a page."""
-    result, main = Result(), stage.world()
-    ratio = _floors(stage, main, result)
-    _limit_40(stage, main, result, ratio)
-    _followees(stage, main, result)
-    _items(stage, main, result)
+def run(context: BenchContext) -> Result:
+    """Measure pages and floors, and the influence of items, followees and the length of a page."""
+    result, main = Result(), context.get_deployment()
+    ratio = _measure_floors(context, main, result)
+    _measure_long_pages(context, main, result, ratio)
+    _measure_followees(context, main, result)
+    _measure_items(context, main, result)
     return result
 
 
-def next_page_load(stage: Stage, world: World, *, followees: int | None = None, limit: int = LIMIT) -> Load:
-    """All next pages of this world's viewers in turn."""
-    sessions = world.sessions(stage.viewers(followees), limit=limit)
-    return load_of(world, world.next_pages(sessions, limit=limit), stage.scale)
+def make_load(
+    deployment: Deployment, requests: list[Request], scale: Scale, *, connections: int = CONNECTIONS
+) -> Load:
+    web = deployment.get_web()
+    return Load(web, requests, scale.seconds, connections, deployment.monitored_processes)
 
 
-def load_of(world: World, requests: list[Request], scale: Scale, *, connections: int = CONNECTIONS) -> Load:
-    return Load(world.web(), requests, scale.seconds, connections, world.watched)
+def _make_next_page_load(
+    context: BenchContext, deployment: Deployment, *, followees: int | None = None
+) -> Load:
+    """Return a load with all next pages of a deployment's viewers."""
+    sessions = deployment.start_sessions(context.get_viewers(followees), limit=LIMIT)
+    return make_load(deployment, deployment.next_page_requests(sessions, limit=LIMIT), context.scale)
 
 
-def _floors(stage: Stage, world: World, result: Result) -> float:
-    """Next page against three floors; the ratio to the floor that reads."""
-    viewers = stage.viewers()
-    sessions = world.sessions(viewers, limit=LIMIT)
-    nexts = world.next_pages(sessions, limit=LIMIT)
-    (Path(world.settings["FINISHD_DATA"]) / PAGE_FILE).write_bytes(fetch(world.web(), nexts[0]))
-    sides = {
-        "page": load_of(world, nexts, stage.scale),
-        "floor": load_of(world, world.floor_pages(sessions, limit=LIMIT), stage.scale),
-        "empty": load_of(world, [Request("/api/v1/floor/empty")], stage.scale),
-        "plain": load_of(world, [Request("/api/v1/floor/plain")], stage.scale),
+def _measure_floors(context: BenchContext, main: Deployment, result: Result) -> float:
+    """Compare the next page with three floors. Return the ratio to the floor that reads slots and cards."""
+    scale, viewers = context.scale, context.get_viewers()
+    sessions = main.start_sessions(viewers, limit=LIMIT)
+    next_pages = main.next_page_requests(sessions, limit=LIMIT)
+    page_file = Path(main.settings["FINISHD_DATA"]) / PAGE_FILE
+    page_file.write_bytes(fetch(main.get_web(), next_pages[0]))
+    loads = {
+        "page": make_load(main, next_pages, scale),
+        "floor": make_load(main, main.floor_page_requests(sessions, limit=LIMIT), scale),
+        "empty": make_load(main, [Request("/api/v1/floor/empty")], scale),
+        "plain": make_load(main, [Request("/api/v1/floor/plain")], scale),
     }
-    found = pairs(sides, rounds=stage.scale.rounds, before=lambda: world.rewind(viewers, sessions))
+    found = run_alternately(loads, rounds=scale.rounds, before=lambda: main.reset_served(viewers, sessions))
     page, floor = found["page"], found["floor"]
     result.rows += [
-        beside("pages.throughput", page, floor),
-        slower("pages.p99", page, floor),
-        beside("pages.floor", floor, page),
-        beside("pages.empty_drf", found["empty"], page),
-        beside("pages.plain_django", found["plain"], page),
+        make_throughput_row("pages.throughput", page, floor),
+        make_p99_row("pages.p99", page, floor),
+        make_throughput_row("pages.floor", floor, page),
+        make_throughput_row("pages.empty_drf", found["empty"], page),
+        make_throughput_row("pages.plain_django", found["plain"], page),
     ]
-    _redis_alone(stage, world, sessions[0], page, result)
+    _measure_redis_alone(context, main, sessions[0], page, result)
     return page.throughput / floor.throughput
 
 
-def _redis_alone(stage: Stage, world: World, one: Session, page: Figures, result: Result) -> None:
-    commands = world.call(
-        "paging.commands", viewer=one.viewer, session=one.session, start=one.pages[0][0], limit=LIMIT
+def _measure_redis_alone(
+    context: BenchContext, main: Deployment, session: PagedSession, page: Figures, result: Result
+) -> None:
+    commands = main.call(
+        "bench.remote.pages.get_page_commands",
+        viewer=session.viewer,
+        session=session.session,
+        start=session.pages[0][0],
+        limit=LIMIT,
     )
-    rate = redis_benchmark.together(world.redis.port, commands, requests=10_000 * stage.scale.seconds)
+    requests = 10_000 * context.scale.seconds
+    rate = redis_benchmark.measure_rate(main.redis.port, commands, requests=requests)
     if rate is None:
         result.notes.append("pages.redis_alone: neither redis-benchmark nor valkey-benchmark is on PATH")
         return
@@ -76,87 +91,46 @@ def _redis_alone(stage: Stage, world: World, one: Session, page: Figures, result
             rate / page.throughput,
             figure=rate,
             floor=page.throughput,
-            of=_UNIT,
-            limits="Redis and its benchmark",
+            figure_unit="pages/s",
+            limited_by="Redis and its benchmark",
         )
     )
 
 
-def _limit_40(stage: Stage, world: World, result: Result, short: float) -> None:
-    """Its ratio to its own floor, beside that of pages of ten."""
-    viewers = stage.viewers()
-    sessions = world.sessions(viewers, limit=LONG)
-    found = pairs(
+def _measure_long_pages(
+    context: BenchContext, main: Deployment, result: Result, default_ratio: float
+) -> None:
+    """Compare long pages with their floor. The row's value is that ratio divided by `default_ratio`."""
+    scale, viewers = context.scale, context.get_viewers()
+    sessions = main.start_sessions(viewers, limit=LONG_LIMIT)
+    found = run_alternately(
         {
-            "page": load_of(world, world.next_pages(sessions, limit=LONG), stage.scale),
-            "floor": load_of(world, world.floor_pages(sessions, limit=LONG), stage.scale),
+            "page": make_load(main, main.next_page_requests(sessions, limit=LONG_LIMIT), scale),
+            "floor": make_load(main, main.floor_page_requests(sessions, limit=LONG_LIMIT), scale),
         },
-        rounds=stage.scale.rounds,
-        before=lambda: world.rewind(viewers, sessions),
+        rounds=scale.rounds,
+        before=lambda: main.reset_served(viewers, sessions),
     )
-    page, floor = found["page"], found["floor"]
-    row = beside("pages.limit_40", page, floor)
-    result.rows.append(_of_ratio(row, short))
+    row = make_throughput_row("pages.limit_40", found["page"], found["floor"])
+    result.rows.append(replace(row, value=row.value / default_ratio))
 
 
-def _followees(stage: Stage, world: World, result: Result) -> None:
-    sides = {str(number): next_page_load(stage, world, followees=number) for number in stage.scale.followees}
-    found = pairs(sides, rounds=stage.scale.rounds)
-    for number in stage.scale.followees:
-        result.point("next page, p50 ms, by followees", number, found[str(number)].p50)
-    most, few = found[str(stage.scale.most)], found[str(stage.scale.few)]
-    result.rows.append(beside("pages.many_followees", most, few))
+def _measure_followees(context: BenchContext, main: Deployment, result: Result) -> None:
+    scale = context.scale
+    loads = {str(number): _make_next_page_load(context, main, followees=number) for number in scale.followees}
+    found = run_alternately(loads, rounds=scale.rounds)
+    for number in scale.followees:
+        result.add_point("next page, p50 ms, by followees", number, found[str(number)].p50)
+    most, default = found[str(scale.most_followees)], found[str(scale.default_followees)]
+    result.rows.append(make_throughput_row("pages.many_followees", most, default))
 
 
-def _items(stage: Stage, main: World, result: Result) -> None:
-    sides = {str(size): next_page_load(stage, stage.world(size)) for size in _sizes(stage.scale)}
-    found = pairs(sides, rounds=stage.scale.rounds)
-    for size in _sizes(stage.scale):
-        result.point("next page, p50 ms, by items", size, found[str(size)].p50)
-    many, items = found[str(stage.scale.many)], found[str(main.items)]
-    result.rows.append(beside("pages.many_items", many, items))
-
-
-def _sizes(scale: Scale) -> tuple[int, ...]:
-    return tuple(sorted({*scale.sizes, scale.items, scale.many}))
-
-
-def beside(name: str, figure: Figures, floor: Figures, *, of: str = _UNIT) -> Row:
-    """Throughput against throughput."""
-    return Row(
-        name,
-        figure.throughput / floor.throughput,
-        figure=figure.throughput,
-        floor=floor.throughput,
-        of=of,
-        p50=figure.p50,
-        p99=figure.p99,
-        limits=figure.limits,
-    )
-
-
-def slower(name: str, figure: Figures, floor: Figures) -> Row:
-    """p99 against p99."""
-    return Row(
-        name,
-        figure.p99 / floor.p99,
-        figure=figure.p99,
-        floor=floor.p99,
-        of="ms",
-        p50=figure.p50,
-        p99=figure.p99,
-        limits=figure.limits,
-    )
-
-
-def _of_ratio(row: Row, other: float) -> Row:
-    return Row(
-        row.name,
-        row.value / other,
-        figure=row.figure,
-        floor=row.floor,
-        of=row.of,
-        p50=row.p50,
-        p99=row.p99,
-        limits=row.limits,
-    )
+def _measure_items(context: BenchContext, main: Deployment, result: Result) -> None:
+    scale = context.scale
+    sizes = sorted({*scale.sizes, scale.items, scale.many_items})
+    loads = {str(size): _make_next_page_load(context, context.get_deployment(size)) for size in sizes}
+    found = run_alternately(loads, rounds=scale.rounds)
+    for size in sizes:
+        result.add_point("next page, p50 ms, by items", size, found[str(size)].p50)
+    many, default = found[str(scale.many_items)], found[str(main.items)]
+    result.rows.append(make_throughput_row("pages.many_items", many, default))

@@ -1,15 +1,15 @@
-"""Which server, how many processes and threads: next pages under each."""
+"""Next pages under different web servers, numbers of processes and numbers of threads."""
 
 from typing import Final
 
+from bench.context import BenchContext
 from bench.families.pages import CONNECTIONS
-from bench.load import Load
-from bench.load import run as put_load_on
-from bench.rows import Result, Row
-from bench.servers import ServerKind
-from bench.stage import Stage
+from bench.families.rows import make_throughput_row
+from bench.load import Figures, Load, run_load
+from bench.results import Result
+from bench.web import ServerKind
 
-# Kind, processes, threads of each; uvicorn runs Django's views in its own pool of threads.
+# Kind, processes, threads for each process. uvicorn runs Django's views in a thread pool of its own.
 COMPARED: Final[tuple[tuple[ServerKind, int, int], ...]] = (
     ("granian", 2, 4),
     ("granian", 2, 1),
@@ -24,35 +24,28 @@ COMPARED: Final[tuple[tuple[ServerKind, int, int], ...]] = (
 )
 
 
-def run(stage: Stage) -> Result:
-    """Rows without goals; ratios to the first, which production runs. One round each: for a choice, not a promise."""
+def run(context: BenchContext) -> Result:
+    """Compare each server with the first, which production runs.
+
+    The rows have no goals, and there is one round only: they help to choose a server.
+    """
     result = Result()
-    if not stage.scale.servers:
+    if not context.scale.compares_servers:
         return result
-    world = stage.world()
-    sessions = world.sessions(stage.viewers(), limit=10)
-    requests = world.next_pages(sessions, limit=10)
-    base = 0.0
+    deployment = context.get_deployment()
+    viewers = context.get_viewers()
+    sessions = deployment.start_sessions(viewers, limit=10)
+    requests = deployment.next_page_requests(sessions, limit=10)
+    first: Figures | None = None
     for kind, processes, threads in COMPARED:
-        world.rewind(stage.viewers(), sessions)
-        web = world.another_web(kind=kind, processes=processes, threads=threads)
+        deployment.reset_served(viewers, sessions)
+        web = deployment.start_web(kind=kind, processes=processes, threads=threads)
         try:
-            put_load_on(Load(web, requests, 1, CONNECTIONS))
-            found = put_load_on(Load(web, requests, stage.scale.seconds, CONNECTIONS, world.watched))
+            run_load(Load(web, requests, 1, CONNECTIONS))
+            seconds, monitored = context.scale.seconds, deployment.monitored_processes
+            figures = run_load(Load(web, requests, seconds, CONNECTIONS, monitored))
         finally:
-            world.servers.stop(web.process)
-        base = base or found.throughput
-        name = f"servers.{kind}_{processes}x{threads}"
-        result.rows.append(
-            Row(
-                name,
-                found.throughput / base,
-                figure=found.throughput,
-                floor=base,
-                of="pages/s",
-                p50=found.p50,
-                p99=found.p99,
-                limits=found.limits,
-            )
-        )
+            deployment.servers.stop(web.process)
+        first = first or figures
+        result.rows.append(make_throughput_row(f"servers.{kind}_{processes}x{threads}", figures, first))
     return result

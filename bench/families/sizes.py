@@ -1,37 +1,39 @@
-"""What things take in Redis, each against its bound."""
+"""The size of values in Redis. Each has a limit."""
 
 import json
 
-from bench import naming
+from bench import names
+from bench.context import BenchContext
 from bench.load import fetch
-from bench.rows import Result, Row
-from bench.stage import Stage
+from bench.results import Result, Row
 
 EVENTS = 2_000
 
 
-def run(stage: Stage) -> Result:
-    """A viewer with the most followees; a plan of 200 slots."""
-    world = stage.world()
-    viewer = naming.viewer(stage.scale.most, 0)
-    session = world.sessions([viewer], limit=10)[0]
-    world.call("eventful.reset")
-    world.call("eventful.fill", events=EVENTS, items=world.items)
-    waiting = world.call("eventful.waiting_bytes")
-    world.call("eventful.reset")
-    found = {
-        "sizes.timeline": world.call("weighing.timeline"),
-        "sizes.card": world.call("weighing.card", item=_carded(stage)),
-        "sizes.plan": world.call("weighing.plan", viewer=viewer, session=session.session),
-        "sizes.profile": world.call("weighing.profile", viewer=viewer),
-        "sizes.event": waiting["bytes"] / waiting["events"],
+def run(context: BenchContext) -> Result:
+    """Measure a viewer with the most followees and a plan of 200 slots."""
+    deployment = context.get_deployment()
+    viewer = names.viewer(context.scale.most_followees, 0)
+    session = deployment.start_sessions([viewer], limit=10)[0]
+    deployment.call("bench.remote.events.reset")
+    deployment.call("bench.remote.events.append_events", events=EVENTS, items=deployment.items)
+    backlog = deployment.call("bench.remote.events.measure_backlog")
+    deployment.call("bench.remote.events.reset")
+    bytes_by_row = {
+        "sizes.timeline": deployment.call("bench.remote.sizes.measure_timeline"),
+        "sizes.card": deployment.call("bench.remote.sizes.measure_card", item=_get_cached_item(context)),
+        "sizes.plan": deployment.call(
+            "bench.remote.sizes.measure_plan", viewer=viewer, session=session.session
+        ),
+        "sizes.profile": deployment.call("bench.remote.sizes.measure_profile", viewer=viewer),
+        "sizes.event": backlog["bytes"] / backlog["events"],
     }
-    rows = [Row(name, float(size), unit="bytes") for name, size in found.items()]
-    return Result(rows=rows)
+    return Result(rows=[Row(name, float(size), unit="bytes") for name, size in bytes_by_row.items()])
 
 
-def _carded(stage: Stage) -> str:
-    """Some item whose card is in Redis: the first of a page."""
-    world = stage.world()
-    page = json.loads(fetch(world.web(), world.first_pages(stage.viewers()[:1])[0]))
+def _get_cached_item(context: BenchContext) -> str:
+    """Return an item whose card is in Redis: the first item of a page."""
+    deployment = context.get_deployment()
+    (request,) = deployment.first_page_requests(context.get_viewers()[:1])
+    page = json.loads(fetch(deployment.get_web(), request))
     return str(page["feed"][0]["id"])

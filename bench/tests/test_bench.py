@@ -7,10 +7,11 @@ import sys
 import pytest
 
 from bench import report
+from bench.errors import RunFailed
 from bench.families import FAMILIES
 from bench.goals import GOALS, Goal
-from bench.load import Request, parse
-from bench.rows import Failed, Result, Row
+from bench.load import Request, parse_output
+from bench.results import Result, Row
 from bench.scale import QUICK
 
 WRK = """\
@@ -31,7 +32,7 @@ Transfer/sec:     15.98MB
 
 
 def test_wrk_is_read_in_milliseconds() -> None:
-    figures = parse(WRK)
+    figures = parse_output(WRK)
     assert (figures.throughput, figures.p50, figures.p99) == (2497.63, 0.812, 1020.0)
 
 
@@ -39,13 +40,13 @@ def test_wrk_is_read_in_milliseconds() -> None:
     "line", ["  Non-2xx or 3xx responses: 12", "  Socket errors: connect 0, read 3, write 0, timeout 0"]
 )
 def test_an_error_under_load_ends_the_run(line: str) -> None:
-    with pytest.raises(Failed, match=line.strip()):
-        parse(f"{WRK}{line}\n")
+    with pytest.raises(RunFailed, match=line.strip()):
+        parse_output(f"{WRK}{line}\n")
 
 
 def test_no_answer_ends_the_run() -> None:
-    with pytest.raises(Failed, match="no answers"):
-        parse(WRK.replace("2497.63", "0.00"))
+    with pytest.raises(RunFailed, match="no answers"):
+        parse_output(WRK.replace("2497.63", "0.00"))
 
 
 @pytest.mark.parametrize("goal", GOALS, ids=lambda goal: goal.name)
@@ -57,8 +58,8 @@ def test_a_goal_is_measured_by_its_family(goal: Goal) -> None:
 
 
 def test_a_goal_without_a_row_ends_the_run() -> None:
-    with pytest.raises(Failed, match=r"fanout\.stall"):
-        report.run_of({"fanout": Result(rows=[Row("fanout.linear", 1.0)])}, scale=QUICK, seconds=1.0)
+    with pytest.raises(RunFailed, match=r"fanout\.stall"):
+        report.make_run({"fanout": Result(rows=[Row("fanout.linear", 1.0)])}, scale=QUICK, seconds=1.0)
 
 
 def test_a_run_has_a_row_for_each_goal_and_the_document_a_place_for_it() -> None:
@@ -66,12 +67,12 @@ def test_a_run_has_a_row_for_each_goal_and_the_document_a_place_for_it() -> None
     results = {
         name: Result(rows=[row for row in rows if row.name.startswith(f"{name}.")]) for name in FAMILIES
     }
-    kept = report.run_of(results, scale=QUICK, seconds=1.0)
+    kept = report.make_run(results, scale=QUICK, seconds=1.0)
     assert [row["name"] for row in kept["goals"]] == [goal.name for goal in GOALS]
     assert all(row["met"] for row in kept["goals"])
     assert {"name", "value", "goal", "met", "floor", "p50", "p99"} <= kept["goals"][0].keys()
-    assert report.changes(kept, kept)[1].endswith("(+0 %)")
-    assert all(mark in report.DOCUMENT.read_text(encoding="utf-8") for mark in report.MARKS)
+    assert report.format_changes(kept, kept)[1].endswith("(+0 %)")
+    assert all(mark in report.DOCUMENT.read_text(encoding="utf-8") for mark in report.MARKERS)
 
 
 def test_a_request_is_one_line() -> None:

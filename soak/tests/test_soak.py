@@ -11,12 +11,12 @@ from activity.types import Relation
 from bench.servers import ROOT
 from finishd.testing.model import Model
 from soak import invariants
-from soak.calls import undocumented
 from soak.faults import FAULTS, FIRST, LAST, schedule
+from soak.monitoring import REDIS_MOST, SQL_MOST, growth_of
+from soak.phone import undocumented
 from soak.record import CALM_AFTER, Answer, Fault, Record, recovered_after
+from soak.reporting import Viewer
 from soak.scrolling import Session
-from soak.telling import Viewer
-from soak.watching import REDIS_MOST, SQL_MOST, growth_of
 
 HOUR = 1_795_000_000 // 3_600 * 3_600
 EVENT = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from finishd.testing.phones import Json, happening
-from soak.calls import Phone
+from soak.phone import Phone
 
 BATCH: Final = (5, 60)  # events, from and to
 AGAIN: Final = 0.1  # of all batches are sent once more although they were taken

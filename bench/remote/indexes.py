@@ -40,10 +40,10 @@ def rebuild() -> dict[str, float]:
         indexes.point_to = point_to
     if build.outcome != "published":
         raise RuntimeError(f"the rebuild was {build.outcome}: {build.detail}")
-    return {"seconds": ended - begun, "peak_mb": _peak_mb(), "switch": switched[0], "end": ended}
+    return {"seconds": ended - begun, "peak_mb": _peak_mb(), "publish": switched[0], "end": ended}
 
 
-def floor() -> float:
+def rebuild_floor() -> float:
     """Seconds to read the same rows bare, and to ZADD each under its indexes in pipelines."""
     begun, last = time.monotonic(), ""
     while batch := _read(last):
@@ -51,7 +51,7 @@ def floor() -> float:
         last = rows[-1][0]
         _write(rows, links)
     spent = time.monotonic() - begun
-    _drop()
+    _delete_keys()
     return spent
 
 
@@ -77,7 +77,7 @@ def _write(rows: list[Any], links: list[Any]) -> None:
     pipe.execute()
 
 
-def _drop() -> None:
+def _delete_keys() -> None:
     names = list(state_redis().scan_iter("bench:idx:*", count=1_000))
     state_redis().unlink(*names)
 

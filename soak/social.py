@@ -8,7 +8,7 @@ from typing import Final
 
 from activity.types import Relation
 from finishd.testing.model import RELATIONS, Model
-from soak.calls import Phone
+from soak.phone import Phone
 
 FOLLOWED_MOST: Final = 7  # by anybody, and
 DEEDS_MOST: Final = 10  # of anybody: 70 rows of a timeline, all of which a cold one is read with

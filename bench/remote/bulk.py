@@ -6,10 +6,10 @@ from typing import Any
 
 from django.db import connection, transaction
 
-_AT_ONCE = 10_000  # rows of one executemany
+_BATCH_ROWS = 10_000  # rows of one executemany
 
 
-def insert(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def insert_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """In one transaction: COPY on PostgreSQL, executemany on SQLite. The names come from the code."""
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -20,11 +20,11 @@ def insert(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) ->
         places = ", ".join(["%s"] * len(columns))
         statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"
         whole = iter(rows)
-        while batch := list(islice(whole, _AT_ONCE)):
+        while batch := list(islice(whole, _BATCH_ROWS)):
             cursor.executemany(statement, batch)
 
 
-def run(*statements: str) -> None:
+def execute(*statements: str) -> None:
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 
-from bench.rows import Failed
+from bench.errors import RunFailed
 from soak.record import WEB_KILLED, Answer, Record
 
 TIMEOUT: Final = 15.0  # seconds after which the app gives up
@@ -59,14 +59,14 @@ class Phone:
     def _until_taken(
         self, method: str, path: str, uid: str, *, also: Collection[int] = (), **options: Any
     ) -> tuple[int, dict[str, Any]]:
-        """Raises Failed when it is not in GIVE_UP seconds."""
+        """Raises RunFailed when it is not in GIVE_UP seconds."""
         deadline = time.monotonic() + GIVE_UP
         while True:
             answer = self._once(method, path, uid, **options)
             if answer is not None and (answer.status_code == 200 or answer.status_code in also):
                 return answer.status_code, answer.json()
             if time.monotonic() > deadline:
-                raise Failed(f"{method} {path} of {uid} was not taken for {GIVE_UP:.0f} s")
+                raise RunFailed(f"{method} {path} of {uid} was not taken for {GIVE_UP:.0f} s")
             time.sleep(self.rng.uniform(0.2, 0.6))
 
     def _once(self, method: str, path: str, uid: str, **options: Any) -> httpx.Response | None:

@@ -16,23 +16,23 @@ from feed.services.feeds import Query
 FEED = "for_you"
 
 
-def sessions(viewers: list[str], limit: int) -> list[dict[str, Any]]:
+def start_sessions(viewers: list[str], limit: int) -> list[dict[str, Any]]:
     """A new session for each viewer: `{viewer, session, pages: [{start, cursor}]}`, all its next pages that need no
     further chunk. Their cards are in Redis afterwards."""
-    return [_session(viewer, limit) for viewer in viewers]
+    return [_start_session(viewer, limit) for viewer in viewers]
 
 
-def rewind(viewers: list[str], known: dict[str, str]) -> None:
-    """Nobody was served anything: the plans in `known` (viewer → session) are as new, served lists are empty."""
+def reset_served(viewers: list[str], sessions: dict[str, str]) -> None:
+    """Nobody was served anything: the plans in `sessions` (viewer → session) are as new, served lists are empty."""
     pipe = state_redis().pipeline()
     for viewer in viewers:
         pipe.delete(feed_keys.SERVED.name(viewer=viewer))
-        if session := known.get(viewer):
+        if session := sessions.get(viewer):
             pipe.hset(feed_keys.PLAN.name(viewer=viewer, session=session), "marked", 0)
     pipe.execute()
 
 
-def commands(viewer: str, session: str, start: int, limit: int) -> list[list[str]]:
+def get_page_commands(viewer: str, session: str, start: int, limit: int) -> list[list[str]]:
     """The two commands of a page as redis-benchmark takes them."""
     read = plan_scripts.READ
     state_redis().script_load(read.script)
@@ -55,7 +55,7 @@ def commands(viewer: str, session: str, start: int, limit: int) -> list[list[str
     return [look, ["MGET", *(content_keys.CARD.name(item=slot.id) for slot in stored.slots)]]
 
 
-def _session(viewer: str, limit: int) -> dict[str, Any]:
+def _start_session(viewer: str, limit: int) -> dict[str, Any]:
     now = time.time()
     query = Query(viewer, FEED, limit, now, time.monotonic() + 5, refresh=True)
     session = feeds.page(query).session

@@ -11,10 +11,11 @@ from typing import Final
 import psycopg
 import redis
 
-from bench.rows import Failed, middle
-from bench.servers import resident_mb
+from bench.errors import RunFailed
+from bench.processes import resident_mb
+from bench.statistics import median
 from finishd.run.programs import WORKERS
-from soak.stand import DATABASE_POOL, WEB_PROCESSES, WEB_THREADS, Stand
+from soak.deployment import DATABASE_POOL, WEB_PROCESSES, WEB_THREADS, SoakDeployment
 
 EVERY: Final = 1.0
 WARM_AFTER: Final = 30.0  # seconds of a process's life in which it grows to its size: caches, threads, arenas
@@ -57,8 +58,8 @@ class Growth:
 class Watch:
     """A thread that looks until it is closed."""
 
-    def __init__(self, stand: Stand) -> None:
-        self._stand = stand
+    def __init__(self, deployment: SoakDeployment) -> None:
+        self._stand = deployment
         self._over = threading.Event()
         self._processes: dict[int, Process] = defaultdict(lambda: Process(""))
         self.most_redis = self.most_sql = 0
@@ -79,7 +80,7 @@ class Watch:
             for pid, role in self._stand.roles().items():
                 process = self._processes[pid]
                 process.role = role
-                with suppress(Failed, OSError):  # it died just now
+                with suppress(RunFailed, OSError):  # it died just now
                     process.samples.append((time.monotonic(), resident_mb([pid])))
             with suppress(redis.RedisError, psycopg.Error, OSError):
                 self.most_redis = max(self.most_redis, redis_clients(self._stand))
@@ -92,20 +93,20 @@ def growth_of(role: str, samples: Sequence[tuple[float, float]]) -> Growth | Non
     if not warm or warm[-1][0] - warm[0][0] < JUDGED_FOR:
         return None
     seconds, fifth = warm[-1][0] - warm[0][0], max(len(warm) // 5, 1)
-    began, ended = (middle([mb for _, mb in part]) for part in (warm[:fifth], warm[-fifth:]))
+    began, ended = (median([mb for _, mb in part]) for part in (warm[:fifth], warm[-fifth:]))
     # The two medians lie four fifths of the time apart.
     return Growth(role, began, ended - began, (ended - began) / (0.8 * seconds / 60), seconds)
 
 
-def redis_clients(stand: Stand) -> int:
+def redis_clients(deployment: SoakDeployment) -> int:
     """Connections, this one's not counted."""
-    with stand.broker as client:
+    with deployment.broker as client:
         return int(client.info("clients")["connected_clients"]) - 1
 
 
-def sql_clients(stand: Stand) -> list[str]:
+def sql_clients(deployment: SoakDeployment) -> list[str]:
     """The states of the connections to our database, this one's not among them."""
-    with psycopg.connect(stand.database, autocommit=True, connect_timeout=2) as connection:
+    with psycopg.connect(deployment.database, autocommit=True, connect_timeout=2) as connection:
         rows = connection.execute(
             "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )

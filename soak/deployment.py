@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import redis
 
-from bench.calls import Inside, once
-from bench.probe import children
-from bench.rows import Failed
-from bench.servers import Servers, Web, environment, start_web, wait_for
+from bench.environment import build_environment
+from bench.errors import RunFailed
+from bench.processes import get_children, wait_for
+from bench.rpc import DjangoProcess, call_once
+from bench.servers import Servers
+from bench.web import WebServer, start_web
 from finishd.run import programs
 from finishd.run.embedded_redis import RedisServer
 from finishd.run.guard import signal_group, signal_process
@@ -37,24 +39,24 @@ SETTINGS: Final = {
 }
 
 
-class Stand:
+class SoakDeployment:
     """Everything that runs. Who kills is `soak.faults`; here things are found, and started again."""
 
     def __init__(self, started: Servers, *, items: int) -> None:
         self.servers = started
         data = started.folder / "data"
         data.mkdir()
-        self.redis: RedisServer = started.redis("redis", fsync="always")
-        self.database = started.database("soak")
+        self.redis: RedisServer = started.start_redis("redis", fsync="always")
+        self.database = started.create_database("soak")
         self.settings = {
-            **environment(data=data, redis_url=self.redis.url, database_url=self.database),
+            **build_environment(data=data, redis_url=self.redis.url, database_url=self.database),
             **SETTINGS,
         }
-        once(started, self.settings, "data.migrate")
-        self.inside = Inside(started, self.settings)
-        self.inside.call("data.keys")
-        self.world: dict[str, Any] = self.inside.call("soaking.begin", size=items)
-        self.web: Web = start_web(started, self.settings, processes=WEB_PROCESSES, threads=WEB_THREADS)
+        call_once(started, self.settings, "bench.remote.seed.migrate")
+        self.django = DjangoProcess(started, self.settings)
+        self.django.call("bench.remote.seed.create_keys")
+        self.world: dict[str, Any] = self.django.call("soak.remote.begin", size=items)
+        self.web: WebServer = start_web(started, self.settings, processes=WEB_PROCESSES, threads=WEB_THREADS)
         self._programs: dict[str, Program] = {
             program.name: program
             for program in (*programs.workers(self._patient), programs.beat(self._patient))
@@ -65,7 +67,7 @@ class Stand:
     @property
     def cluster(self) -> Cluster:
         if self.servers.cluster is None:
-            raise Failed("there is no PostgreSQL")
+            raise RunFailed("there is no PostgreSQL")
         return self.servers.cluster
 
     @property
@@ -75,15 +77,15 @@ class Stand:
 
     def roles(self) -> dict[int, str]:
         """Pid → what it is, of all processes whose memory is watched."""
-        found = dict.fromkeys(children(self.web.process.pid), "web")
+        found = dict.fromkeys(get_children(self.web.process.pid), "web")
         for name, process in list(self.running.items()):
             found[process.pid] = name
-            found |= dict.fromkeys(children(process.pid), f"{name}'s process")
+            found |= dict.fromkeys(get_children(process.pid), f"{name}'s process")
         return found
 
     def youngest(self, parent: int) -> int | None:
         """The child that was started last: so the others live on, and their memory tells."""
-        return max(children(parent), key=_started, default=None)
+        return max(get_children(parent), key=_started, default=None)
 
     def workers(self) -> list[str]:
         return sorted(programs.WORKERS)
@@ -106,7 +108,7 @@ class Stand:
         return [*ended, *(["web"] if self.web.process.poll() is not None else [])]
 
     def tokens(self, uids: list[str]) -> dict[str, str]:
-        return dict(zip(uids, self.inside.call("data.tokens", uids=uids), strict=True))
+        return dict(zip(uids, self.django.call("bench.remote.seed.sign_tokens", uids=uids), strict=True))
 
     @property
     def _patient(self) -> Mapping[str, str]:

@@ -8,19 +8,19 @@ from activity.services import presence, relations
 from activity.services.delivery import FOLLOWERS_PER_BATCH
 from activity.store import get_store
 from activity.types import Relation, TimelineRow
-from bench import naming
-from bench.inside import bulk
+from bench import names
+from bench.remote import bulk
 from core.redis.client import state_redis
 
 DEADLINE: Final = 300.0
 _LIKED: Final = Relation(favorite=True)
 
 
-def populate(followers: int) -> None:
+def add_followers(followers: int) -> None:
     """An actor with so many followers, whose (empty) timelines are loaded."""
-    fans, actor = _fans(followers), _star(followers)
-    bulk.insert("activity_follow", ("follower", "followee", "at"), ((fan, actor, 1.0) for fan in fans))
-    bulk.run("ANALYZE activity_follow")
+    fans, actor = _get_followers(followers), _get_author(followers)
+    bulk.insert_rows("activity_follow", ("follower", "followee", "at"), ((fan, actor, 1.0) for fan in fans))
+    bulk.execute("ANALYZE activity_follow")
     for start in range(0, followers, 5_000):
         pipe = state_redis().pipeline()
         for fan in fans[start : start + 5_000]:
@@ -30,10 +30,10 @@ def populate(followers: int) -> None:
         pipe.execute()
 
 
-def deliver(followers: int, likes: int, first: int) -> float:
+def deliver_likes(followers: int, likes: int, first: int) -> float:
     """Seconds until so many likes at once have reached the last follower's timeline."""
-    actor = _star(followers)
-    waiting = [naming.title_of(number) for number in range(first, first + likes)]
+    actor = _get_author(followers)
+    waiting = [names.title_key(number) for number in range(first, first + likes)]
     begun = time.monotonic()
     for title in waiting:
         relations.set_relation(actor, title, _LIKED, source=None, now=time.time())
@@ -44,9 +44,9 @@ def deliver(followers: int, likes: int, first: int) -> float:
     return time.monotonic() - begun
 
 
-def script_alone(followers: int, likes: int, first: int) -> float:
+def run_script(followers: int, likes: int, first: int) -> float:
     """Seconds of the chunk script over all followers, for so many likes: the floor."""
-    fans, actor = _fans(followers), _star(followers)
+    fans, actor = _get_followers(followers), _get_author(followers)
     begun = time.monotonic()
     for number in range(first, first + likes):
         row = TimelineRow(actor, f"tv:{number}", int(time.time()), favorite=True)
@@ -55,9 +55,9 @@ def script_alone(followers: int, likes: int, first: int) -> float:
     return time.monotonic() - begun
 
 
-def _star(followers: int) -> str:
-    return naming.uid(f"star-{followers}-")
+def _get_author(followers: int) -> str:
+    return names.uid(f"star-{followers}-")
 
 
-def _fans(followers: int) -> list[str]:
-    return [naming.uid(f"fan-{followers}-{number}-") for number in range(followers)]
+def _get_followers(followers: int) -> list[str]:
+    return [names.uid(f"fan-{followers}-{number}-") for number in range(followers)]

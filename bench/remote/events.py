@@ -10,12 +10,12 @@ from analytics import packing, stream
 from analytics.models import Checkpoint, Count, DeadLetter
 from analytics.services import counts, drain, reading
 from analytics.types import KINDS, Event
-from bench import naming
-from bench.inside import bulk
+from bench import names
+from bench.remote import bulk
 from core.redis.client import state_redis
 
 VIEWERS: Final = 500
-_AT_ONCE: Final = 500  # events of one append
+_APPEND_EVENTS: Final = 500  # events of one append
 
 
 def reset() -> None:
@@ -28,7 +28,7 @@ def reset() -> None:
         model.objects.all().delete()
 
 
-def fill(events: int, items: int, first: int = 0, skewed: bool = False) -> float:
+def append_events(events: int, items: int, first: int = 0, skewed: bool = False) -> float:
     """Append so many different events, as the endpoint would; seconds. Numbers from `first` on tell them apart.
 
     They are spread evenly over the items, or `skewed`: the n-th item has 1/n of the first one's (Zipf's law, as views
@@ -37,15 +37,15 @@ def fill(events: int, items: int, first: int = 0, skewed: bool = False) -> float
     begun, now = time.monotonic(), int(time.time())
     waiting: dict[int, list[bytes]] = {}
     for number in range(first, first + events):
-        viewer = naming.uid(f"watcher-{number % VIEWERS}-")
+        viewer = names.uid(f"watcher-{number % VIEWERS}-")
         even = number * 7_919 % items
         place = int(items ** ((even + 0.5) / items)) if skewed else 1 + even
-        item, kind = naming.item_id(place), KINDS[number % len(KINDS)]
+        item, kind = names.item_id(place), KINDS[number % len(KINDS)]
         digest = packing.digest_of("id", viewer, f"bench-{number}")
         payload = packing.pack(Event("", viewer, item, kind, now - number % 3_600, 12, digest))
         mine = waiting.setdefault(stream.shard_of(viewer), [])
         mine.append(payload)
-        if len(mine) == _AT_ONCE:
+        if len(mine) == _APPEND_EVENTS:
             stream.append(stream.shard_of(viewer), mine)
             mine.clear()
     for shard, rest in waiting.items():
@@ -63,7 +63,7 @@ def drain_all() -> dict[str, float]:
         statements += 1
         return execute(sql, params, many, context)
 
-    before, begun = _commands(), time.monotonic()
+    before, begun = _count_commands(), time.monotonic()
     with ExitStack() as stack:
         stack.enter_context(connection.execute_wrapper(counted))
         for shard in reading.waiting("counts"):
@@ -71,13 +71,13 @@ def drain_all() -> dict[str, float]:
                 pass
     seconds = time.monotonic() - begun
     events = sum(Checkpoint.objects.filter(reader="counts").values_list("events", flat=True))
-    return {"seconds": seconds, "events": events, "sql": statements, "commands": _commands() - before}
+    return {"seconds": seconds, "events": events, "sql": statements, "commands": _count_commands() - before}
 
 
-def drain_raw() -> float:
+def drain_floor() -> float:
     """Seconds to XRANGE all streams in batches of the same size and to insert each batch as it came: the floor."""
     key = "bigserial" if connection.vendor == "postgresql" else "integer"
-    bulk.run(
+    bulk.execute(
         "DROP TABLE IF EXISTS bench_events",
         f"CREATE TABLE bench_events (pk {key} PRIMARY KEY, id text, payload text)",
     )
@@ -87,17 +87,17 @@ def drain_raw() -> float:
         while entries := _entries(client, shard, last):
             last = entries[-1][0].decode()
             rows = ((place.decode(), fields[packing.LAYOUT].decode()) for place, fields in entries)
-            bulk.insert("bench_events", ("id", "payload"), rows)
+            bulk.insert_rows("bench_events", ("id", "payload"), rows)
     return time.monotonic() - begun
 
 
-def counted(item: str) -> int:
+def get_count(item: str) -> int:
     """Events of an item that are counted so far."""
     found = counts.totals([item])
     return sum(found[item].events.values()) if item in found else 0
 
 
-def waiting_bytes() -> dict[str, int]:
+def measure_backlog() -> dict[str, int]:
     """Bytes that the streams take in Redis, and how many events they hold."""
     total = events = 0
     for shard, length in stream.lengths().items():
@@ -111,6 +111,6 @@ def _entries(client: Any, shard: int, last: str) -> list[Any]:
     return found
 
 
-def _commands() -> int:
+def _count_commands() -> int:
     stats: Any = state_redis().info("commandstats")
     return sum(entry["calls"] for name, entry in stats.items() if name != "cmdstat_info")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
-from soak.befriending import Company, Person
-from soak.calls import Phone
+from soak.deployment import SoakDeployment
+from soak.phone import Phone
 from soak.record import Record
+from soak.reporting import Viewer, tell
 from soak.scrolling import scroll
+from soak.social import Company, Person
 from soak.staff import Staff
-from soak.stand import Stand
-from soak.telling import Viewer, tell
 
 SCROLLERS: Final = 4  # threads; each plays several people, one after the other
 TELLERS: Final = 3
@@ -26,10 +26,10 @@ CURATED: Final = 3  # every third item is staff's to unpublish
 class Cast:
     """`over` ends the run for all; `still` ends it for people, a little earlier."""
 
-    def __init__(self, stand: Stand, record: Record, seed: int) -> None:
-        self.stand, self.record, self.seed = stand, record, seed
+    def __init__(self, deployment: SoakDeployment, record: Record, seed: int) -> None:
+        self.deployment, self.record, self.seed = deployment, record, seed
         self.over, self.still = threading.Event(), threading.Event()
-        titles: Mapping[str, str] = stand.world["titles"]
+        titles: Mapping[str, str] = deployment.world["titles"]
         every = list(titles)
         curated = every[::CURATED]
         steady = sorted(set(every) - set(curated))
@@ -42,8 +42,8 @@ class Cast:
             Viewer(f"viewer-{number:02}", every if number % 2 else steady, unknown=bool(number % 2))
             for number in range(VIEWERS)
         ]
-        self.tokens = stand.tokens([*self.company.uids, *(viewer.uid for viewer in self.viewers)])
-        self.staff = Staff(stand, self.phone("staff"), curated)
+        self.tokens = deployment.tokens([*self.company.uids, *(viewer.uid for viewer in self.viewers)])
+        self.staff = Staff(deployment, self.phone("staff"), curated)
 
     def actors(self) -> Iterator[Callable[[], None]]:
         """What each thread does until the run is over."""
@@ -52,7 +52,7 @@ class Cast:
             # Nobody scrolls on two phones at once: they would begin sessions under each other's feet.
             yield partial(scroll, self.phone(f"scroller {number}"), everybody[number::SCROLLERS])
         for number in range(TELLERS):
-            since = self.stand.world["now"]
+            since = self.deployment.world["now"]
             yield partial(tell, self.phone(f"teller {number}"), self.viewers[number::TELLERS], since=since)
         for number in range(FRIENDS):
             phone, some = self.phone(f"friend {number}"), self.company.uids[number::FRIENDS]
@@ -61,4 +61,4 @@ class Cast:
 
     def phone(self, name: str) -> Phone:
         rng = random.Random(f"{self.seed}/{name}")
-        return Phone(self.stand.web.address, self.tokens, self.record, rng, self.over)
+        return Phone(self.deployment.web.address, self.tokens, self.record, rng, self.over)
