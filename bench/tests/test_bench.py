@@ -44,8 +44,8 @@ def test_an_error_under_load_ends_the_run(line: str) -> None:
         parse_output(f"{WRK}{line}\n")
 
 
-def test_no_answer_ends_the_run() -> None:
-    with pytest.raises(RunFailed, match="no answers"):
+def test_no_response_ends_the_run() -> None:
+    with pytest.raises(RunFailed, match="no responses"):
         parse_output(WRK.replace("2497.63", "0.00"))
 
 
