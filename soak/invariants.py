@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from finishd.testing.model import Model
-from finishd.testing.phones import GenresOf, folded, mistaken
+from finishd.testing.expected import ExpectedTimelines
+from finishd.testing.expected_history import GenresOf, expected_counts, find_mismatches
 from soak.monitoring import REDIS_MOST, SQL_MOST, Growth
 from soak.reporting import Viewer, stories
 
@@ -17,7 +17,7 @@ Kept = Mapping[str, Any]
 def counts(viewers: Sequence[Viewer], kept: Kept, known_items: Iterable[str]) -> Iterator[str]:
     """Every acknowledged event counts call_once, those of items that nobody has are letters, and nothing else is."""
     there = set(known_items)
-    every = folded(stories(viewers))
+    every = expected_counts(stories(viewers))
     expected = {cell: sums for cell, sums in every.items() if cell[0] in there}
     found = {(item, hour, kind): (events, seconds) for item, hour, kind, events, seconds in kept["counts"]}
     yield from _differences("count", expected, found)
@@ -43,19 +43,21 @@ def tastes(viewers: Sequence[Viewer], kept: Kept, genres_of: GenresOf) -> Iterat
     """What is known of viewers is what they told; taste only where no item was unpublished under an event."""
     known = {uid: (set(seen), weights) for uid, (seen, weights) in kept["known"].items()}
     steady = {viewer.uid: viewer.told for viewer in viewers if not viewer.unknown}
-    for uid in mistaken(steady, known, genres_of):
+    for uid in find_mismatches(steady, known, genres_of):
         yield f"of {uid} something else is known than they told"
     loose = {viewer.uid: viewer.told for viewer in viewers if viewer.unknown}
-    for uid in mistaken(loose, {uid: (known[uid][0], {}) for uid in loose if uid in known}, lambda _: ()):
+    for uid in find_mismatches(
+        loose, {uid: (known[uid][0], {}) for uid in loose if uid in known}, lambda _: ()
+    ):
         yield f"of {uid} something else was seen than they told"
 
 
-def timelines(model: Model, kept: Kept) -> Iterator[str]:
+def timelines(model: ExpectedTimelines, kept: Kept) -> Iterator[str]:
     """Deeds are those that were acknowledged; each timeline is what those whom one follows did, wherever it is read."""
     deeds = {(uid, title): tuple(deed) for uid, title, *deed in kept["deeds"]}
     expected = {
         pair: (relation.status, relation.favorite, relation.rating)
-        for pair, (relation, _) in model.deeds.items()
+        for pair, (relation, _) in model.activities.items()
         if not relation.empty
     }
     yield from _differences("deed", expected, {pair: deed[1:] for pair, deed in deeds.items()})
@@ -64,7 +66,7 @@ def timelines(model: Model, kept: Kept) -> Iterator[str]:
 
 
 def _of_person(
-    uid: str, found: Kept, model: Model, deeds: Mapping[tuple[str, str], tuple[Any, ...]]
+    uid: str, found: Kept, model: ExpectedTimelines, deeds: Mapping[tuple[str, str], tuple[Any, ...]]
 ) -> Iterator[str]:
     follows = {target for follower, target in model.follows if follower == uid}
     if found["differs"]:
@@ -87,7 +89,7 @@ def catalogue(hidden: set[str], every: Iterable[str], kept: Kept) -> Iterator[st
         "item", dict.fromkeys(set(every) - hidden, "published"), dict.fromkeys(kept["published"], "published")
     )
     if kept["mistaken"]:
-        yield f"cards that are not what SQL says: {kept['mistaken'][:TOLD]}"
+        yield f"cards that are not what SQL says: {kept['find_mismatches'][:TOLD]}"
     yield from (f"key {complaint}" for complaint in kept["keys"][:TOLD])
     if kept["index_age"] is None:
         yield "there is no index"

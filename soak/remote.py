@@ -24,7 +24,7 @@ from core.redis.client import REDIS_UNAVAILABLE, state_redis
 from feed.services import builds, indexes
 from feed.tests import world
 from finishd.operations import keys
-from finishd.testing import kept
+from finishd.testing import inspection
 
 P = ParamSpec("P")
 AWAY: Final = (OperationalError, InterfaceError, BrokerError, StoreUnavailable, *REDIS_UNAVAILABLE)
@@ -97,8 +97,10 @@ def kept_of_phones() -> dict[str, Any]:
     """Counts, what is known of viewers, dead letters, and what readers say of themselves."""
     checkpoints = Checkpoint.objects.values("reader", "events", "duplicates", "letters_lost", "resets")
     return {
-        "counts": [[*cell, *sums] for cell, sums in kept.counted().items()],
-        "known": {uid: [sorted(seen), weights] for uid, (seen, weights) in kept.known().items()},
+        "counts": [[*cell, *sums] for cell, sums in inspection.stored_counts().items()],
+        "known": {
+            uid: [sorted(seen), weights] for uid, (seen, weights) in inspection.stored_histories().items()
+        },
         "letters": list(DeadLetter.objects.values("reason", "viewer", "item")),
         "readers": list(checkpoints),
     }
@@ -120,7 +122,7 @@ def kept_of_catalogue() -> dict[str, Any]:
     return {
         "published": sorted(published),
         "mistaken": sorted(published ^ shown),
-        "keys": kept.undeclared(),
+        "keys": inspection.find_key_violations(),
         "index_age": indexes.status(now=time.time()).age_seconds,
     }
 
@@ -129,9 +131,9 @@ def _kept_of(uid: str) -> dict[str, Any]:
     stored = get_store().profile(uid)
     profile = profiles.get(uid)
     durable = get_store().timeline(uid, limit=5_000)
-    hot = kept.hot_rows(uid)
+    hot = inspection.cached_rows(uid)
     seen = _shown(uid)
-    loaded = kept.loaded_rows(uid)
+    loaded = inspection.reloaded_rows(uid)
     return {
         "differs": _differences(profile, stored),
         "following": profile.following,
@@ -152,8 +154,8 @@ def _differences(hot: Profile, stored: Profile | None) -> dict[str, list[str]]:
 
 
 def _shown(uid: str) -> list[list[Any]]:
-    return _rows([row for entry in kept.visible(profiles.get(uid)) for row in entry.supporters])
+    return _rows([row for entry in inspection.read_timeline(profiles.get(uid)) for row in entry.supporters])
 
 
 def _rows(rows: Any) -> list[list[Any]]:
-    return sorted([*pair, *deed] for pair, deed in kept.deeds(rows).items())
+    return sorted([*pair, *deed] for pair, deed in inspection.rows_by_author_and_title(rows).items())

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from finishd.testing.phones import Json, happening
+from finishd.testing.expected_history import Json, make_event_body
 from soak.phone import Phone
 
 BATCH: Final = (5, 60)  # events, from and to
@@ -59,7 +59,7 @@ def _event(phone: Phone, viewer: Viewer, since: float) -> Json:
     item = (
         f"nobody-has-{viewer.begun}" if stranger else viewer.items[_popular(rng.random(), len(viewer.items))]
     )
-    return happening(
+    return make_event_body(
         rng,
         item=item,
         at=since - rng.randrange(HOURS) * 3_600 - viewer.begun / 1_000,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from activity.types import Relation
-from finishd.testing.model import RELATIONS, Model
+from finishd.testing.expected import RELATIONS, ExpectedTimelines
 from soak.phone import Phone
 
 FOLLOWED_MOST: Final = 7  # by anybody, and
@@ -22,7 +22,7 @@ class Company:
 
     uids: Sequence[str]
     titles: Sequence[str]
-    model: Model = field(default_factory=Model)
+    model: ExpectedTimelines = field(default_factory=ExpectedTimelines)
     lock: threading.Lock = field(default_factory=threading.Lock)
     _pairs: dict[frozenset[str], threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
@@ -32,7 +32,7 @@ class Company:
 
     def titles_of(self, uid: str) -> list[str]:
         with self.lock:
-            deeds = self.model.deeds.items()
+            deeds = self.model.activities.items()
             return sorted(title for (who, title), (deed, _) in deeds if who == uid and not deed.empty)
 
     def followed_by(self, uid: str) -> list[str]:
@@ -80,7 +80,7 @@ class Person:
             body = {"target_uid": target, "action": "follow"}
             status, answer = self.phone.post("/social/follow", uid, body, also=(400,))
             with self.company.lock:
-                apart = self.company.model.apart(uid, target)
+                apart = self.company.model.is_blocked(uid, target)
                 if (status == 400) != apart:
                     self.phone.record.violation(
                         f"{uid} follows {target}, blocked: {apart}, and hears {answer}"
@@ -121,4 +121,4 @@ class Person:
         )
         with self.company.lock:
             # When it was is the server's to say: timelines are held against what it says.
-            self.company.model.state(uid, title, relation, 0)
+            self.company.model.set_relation(uid, title, relation, 0)

@@ -7,9 +7,9 @@ import pytest
 from activity.store.base import ActivityStore
 from activity.store.firestore import FirestoreStore
 from activity.store.orm import OrmStore
-from finishd.testing.people import clock, messages, people_store, people_store_down
+from finishd.testing.people import activity_store, activity_store_unavailable, clock, messages
 
-__all__ = ["clock", "messages", "people_store", "people_store_down"]
+__all__ = ["activity_store", "activity_store_unavailable", "clock", "messages"]
 
 _MADE: Final[dict[str, type[ActivityStore]]] = {"orm": OrmStore, "firestore": FirestoreStore}
 

@@ -20,13 +20,13 @@ from content.models import Item
 from content.services import items
 from content.tests.factories import ItemFactory
 from core.redis.client import count_round_trips, state_redis
-from finishd.testing.api import THROTTLE, client_of, token_of
+from finishd.testing.api import THROTTLE_ROUND_TRIPS, get_client, get_token
 from finishd.testing.people import Messages
 
 pytestmark = [
     pytest.mark.slow_on_firestore,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
-    pytest.mark.usefixtures("people_store"),
+    pytest.mark.usefixtures("activity_store"),
 ]
 SYNC = "/api/v1/user-titles/sync"
 FOLLOW = "/api/v1/social/follow"
@@ -34,20 +34,20 @@ BLOCK = "/api/v1/social/block"
 
 
 @pytest.fixture(autouse=True)
-def _here(people_store: ActivityStore, messages: Messages) -> None:
+def _here(activity_store: ActivityStore, messages: Messages) -> None:
     """Three people who are about; their messages wait for the test."""
     for uid in ("ama", "kofi", "mei"):
         presence.mark_active(uid)
-        token_of(uid)
+        get_token(uid)
 
 
 def sync(uid: str, number: int = 603, **relation: Any) -> dict[str, Any]:
     body = {"title_id": str(number), "media_type": "movie", "title": "The Matrix", **relation}
-    return ok(client_of(uid).post(SYNC, body))
+    return ok(get_client(uid).post(SYNC, body))
 
 
 def follow(uid: str, target: str, action: str = "follow") -> dict[str, Any]:
-    return ok(client_of(uid).post(FOLLOW, {"target_uid": target, "action": action}))
+    return ok(get_client(uid).post(FOLLOW, {"target_uid": target, "action": action}))
 
 
 def ok(answer: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def ok(answer: Any) -> dict[str, Any]:
 
 
 def ask(uid: str, path: str, **query: Any) -> dict[str, Any]:
-    return ok(client_of(uid).get(f"/api/v1/social/{path}", query))
+    return ok(get_client(uid).get(f"/api/v1/social/{path}", query))
 
 
 @dataclass
@@ -90,7 +90,7 @@ class TestCosts:
         with cost() as spent:
             sync("ama", 603, is_favorite=True)
         # known by name, items of the title, their facts (genres), profile written, here lately
-        assert len(spent.waits) == THROTTLE + 5, spent.waits
+        assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 5, spent.waits
         assert spent.store.calls == ["record"]
         assert spent.store.documents == 3  # activity, person, job
 
@@ -98,29 +98,31 @@ class TestCosts:
         sync("ama", 603, is_favorite=True)
         with cost() as spent:
             sync("ama", 603, is_favorite=True)
-        assert len(spent.waits) == THROTTLE + 4, spent.waits  # as a like, with nothing to write through
+        assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 4, (
+            spent.waits
+        )  # as a like, with nothing to write through
         assert spent.store.calls == ["record"]
 
     def test_a_follow_and_an_unfollow(self) -> None:
         with cost() as spent:
             follow("ama", "kofi")
         # known by name, profile, here lately, profile written
-        assert len(spent.waits) == THROTTLE + 4, spent.waits
+        assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 4, spent.waits
         assert spent.store.calls == ["follow", "profile"]  # how the other's deeds travel
         assert spent.store.documents == 3 + 1
         with cost() as spent:
             follow("ama", "kofi", "unfollow")
         # known by name, profile written, rows purged
-        assert len(spent.waits) == THROTTLE + 3, spent.waits
+        assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 3, spent.waits
         assert spent.store.calls == ["unfollow", "rows_from"]
         assert spent.store.documents == 3
 
     def test_a_block(self) -> None:
-        ok(client_of("ama").post(BLOCK, {"target_uid": "kofi", "action": "block"}))
+        ok(get_client("ama").post(BLOCK, {"target_uid": "kofi", "action": "block"}))
         with cost() as spent:
-            ok(client_of("ama").post(BLOCK, {"target_uid": "mei", "action": "block"}))
+            ok(get_client("ama").post(BLOCK, {"target_uid": "mei", "action": "block"}))
         # both profiles written, both timelines purged
-        assert len(spent.waits) == THROTTLE + 4, spent.waits
+        assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 4, spent.waits
         assert spent.store.calls == ["set_block", "rows_from", "rows_from"]
 
     @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ class TestCosts:
         follow("mei", "kofi")
         with cost() as spent:
             ask("ama", path)
-        assert len(spent.waits) == THROTTLE, spent.waits
+        assert len(spent.waits) == THROTTLE_ROUND_TRIPS, spent.waits
         assert spent.store.calls == calls
         assert spent.store.documents == documents
 
@@ -233,13 +235,13 @@ class TestTitles:
         ItemFactory.create(id="matrix", media_type="movie", tmdb_id=603, genres=["Drama"])
         ItemFactory.create(id="wire", media_type="tv", tmdb_id=603, genres=["Comedy"])
         path, title = "/api/v1/user/preferences/sync", {"id": 603, "title": "One of them"}
-        ok(client_of("ama").post(path, {"selectedMovies": [title], "selectedShows": [title]}))
+        ok(get_client("ama").post(path, {"selectedMovies": [title], "selectedShows": [title]}))
         half = round(0.5 / 3.5, 4)
         assert dict(profiles.get("ama").affinities) == {"drama": half, "comedy": half}
         version = profiles.get("ama").version
-        ok(client_of("ama").post(path, {"selectedMovies": [title]}))
+        ok(get_client("ama").post(path, {"selectedMovies": [title]}))
         assert profiles.get("ama").version == version
-        ok(client_of("ama").post(path, {"selectedMovies": []}))
+        ok(get_client("ama").post(path, {"selectedMovies": []}))
         assert dict(profiles.get("ama").affinities) == {"comedy": half}
 
     def test_it_is_kept_for_a_title_that_nobody_knows_and_may_be_published_later(
@@ -249,11 +251,11 @@ class TestTitles:
         sync("kofi", 77, is_favorite=True)
         messages.run_all()
         assert shown("ama") == ["kofi movie:77"]
-        page = ok(client_of("ama").get("/api/v1/feed", {"feed_type": "following"}))
+        page = ok(get_client("ama").get("/api/v1/feed", {"feed_type": "following"}))
         assert page["feed"] == []
         film = ItemFactory.create(id="later", media_type="movie", tmdb_id=77, status=Item.Status.DRAFT)
         items.set_status([film.id], Item.Status.PUBLISHED, now=film.created_at)
-        page = ok(client_of("ama").get("/api/v1/feed", {"feed_type": "following"}))
+        page = ok(get_client("ama").get("/api/v1/feed", {"feed_type": "following"}))
         assert [item["id"] for item in page["feed"]] == ["later"]
 
 
@@ -345,7 +347,7 @@ class TestFollows:
             monkeypatch.setattr(f"activity.store.{module}.follows.FOLLOWS_KEPT", 2)
         follow("ama", "a")
         follow("ama", "b")
-        answer = client_of("ama").post(FOLLOW, {"target_uid": "c", "action": "follow"})
+        answer = get_client("ama").post(FOLLOW, {"target_uid": "c", "action": "follow"})
         assert answer.status_code == 400
         assert "more than 2 follows" in answer.json()["message"]
         assert ask("ama", "stats/ama")["following_count"] == 2
@@ -355,16 +357,16 @@ class TestFollows:
     @pytest.mark.parametrize("path", [FOLLOW, BLOCK])
     def test_oneself_is_refused(self, path: str) -> None:
         verb = "follow" if path == FOLLOW else "block"
-        answer = client_of("ama").post(path, {"target_uid": "ama", "action": verb})
+        answer = get_client("ama").post(path, {"target_uid": "ama", "action": verb})
         assert answer.status_code == 400
         assert ask("ama", "stats/ama")["following_count"] == 0
 
     @pytest.mark.parametrize(("blocker", "blocked"), [("ama", "kofi"), ("kofi", "ama")])
     def test_nobody_follows_across_a_block(self, blocker: str, blocked: str) -> None:
-        ok(client_of(blocker).post(BLOCK, {"target_uid": blocked, "action": "block"}))
-        answer = client_of("ama").post(FOLLOW, {"target_uid": "kofi", "action": "follow"})
+        ok(get_client(blocker).post(BLOCK, {"target_uid": blocked, "action": "block"}))
+        answer = get_client("ama").post(FOLLOW, {"target_uid": "kofi", "action": "follow"})
         assert answer.status_code == 400
-        ok(client_of(blocker).post(BLOCK, {"target_uid": blocked, "action": "unblock"}))
+        ok(get_client(blocker).post(BLOCK, {"target_uid": blocked, "action": "unblock"}))
         follow("ama", "kofi")
 
     def test_an_unfollow_takes_everything_at_once_and_a_block_on_both_sides(self, messages: Messages) -> None:
@@ -374,7 +376,7 @@ class TestFollows:
         sync("ama", 604, is_favorite=True)
         messages.run_all()
         timeline_cache.invalidate("ama")
-        ok(client_of("ama").post(BLOCK, {"target_uid": "kofi", "action": "block"}))
+        ok(get_client("ama").post(BLOCK, {"target_uid": "kofi", "action": "block"}))
         assert (shown("ama"), shown("kofi")) == ([], [])
         assert (get_store().timeline("ama"), get_store().timeline("kofi")) == ([], [])
 
@@ -394,8 +396,8 @@ class TestStoreAway:
         self, messages: Messages, request: pytest.FixtureRequest, path: str, body: dict[str, Any]
     ) -> None:
         sync("ama", 1)
-        away: pytest.MonkeyPatch = request.getfixturevalue("people_store_down")
-        answer = client_of("ama").post(path, body)
+        away: pytest.MonkeyPatch = request.getfixturevalue("activity_store_unavailable")
+        answer = get_client("ama").post(path, body)
         assert answer.status_code == 503, answer.content
         assert answer.json()["error"] is True
         assert int(answer["Retry-After"]) >= 1
@@ -406,13 +408,13 @@ class TestStoreAway:
         assert get_store().edges([("ama", "kofi")]) == set()
 
     @pytest.mark.parametrize("path", ["followers/ama", "following/ama", "stats/ama", "mutuals/ama"])
-    def test_so_are_lists(self, path: str, people_store_down: pytest.MonkeyPatch) -> None:
-        answer = client_of("ama").get(f"/api/v1/social/{path}")
+    def test_so_are_lists(self, path: str, activity_store_unavailable: pytest.MonkeyPatch) -> None:
+        answer = get_client("ama").get(f"/api/v1/social/{path}")
         assert answer.status_code == 503
         assert answer.json()["statusCode"] == 503
 
-    def test_the_feed_goes_on(self, people_store_down: pytest.MonkeyPatch) -> None:
+    def test_the_feed_goes_on(self, activity_store_unavailable: pytest.MonkeyPatch) -> None:
         for key in (keys.PROFILE, keys.TIMELINE, keys.SEEN_ITEMS):
             state_redis().delete(key.name(viewer="ama"))
-        page = ok(client_of("ama").get("/api/v1/feed"))
+        page = ok(get_client("ama").get("/api/v1/feed"))
         assert "profile" in page["meta"]["degraded"]

@@ -9,14 +9,14 @@ from activity.services import presence
 from activity.store import get_store
 from activity.store.base import ActivityStore
 from activity.types import is_uid
-from finishd.testing.api import client_of
+from finishd.testing.api import get_client
 from finishd.testing.people import Messages
 
 pytestmark = [
     pytest.mark.slow_on_firestore,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     # What is refused reaches no store; what the stores make of odd names is in their contract.
-    pytest.mark.parametrize("people_store", ["orm"], indirect=True),
+    pytest.mark.parametrize("activity_store", ["orm"], indirect=True),
 ]
 
 LONG = "x" * 1_000_000
@@ -123,7 +123,7 @@ def assert_nothing_stored(messages: Messages) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _here(people_store: ActivityStore, messages: Messages) -> None:
+def _here(activity_store: ActivityStore, messages: Messages) -> None:
     presence.mark_active("ama")
 
 
@@ -136,7 +136,7 @@ def test_every_field_refuses_what_is_not_its_own(
     path, body = request_
     for odd, value in ODD.items():
         if odd not in TAKEN[name]:
-            answer = client_of("ama").post(path, {**body, name: value})
+            answer = get_client("ama").post(path, {**body, name: value})
             assert answer.status_code == 400, (odd, answer.content[:300])
             assert_refused(answer)
     assert_nothing_stored(messages)
@@ -153,7 +153,7 @@ def test_what_is_needed_may_not_be_missing(
     messages: Messages, request_: tuple[str, dict[str, Any]], missing: str
 ) -> None:
     path, body = request_
-    assert_refused(client_of("ama").post(path, {k: v for k, v in body.items() if k != missing}))
+    assert_refused(get_client("ama").post(path, {k: v for k, v in body.items() if k != missing}))
     assert_nothing_stored(messages)
 
 
@@ -173,13 +173,13 @@ def test_what_is_needed_may_not_be_missing(
 )
 @pytest.mark.parametrize("path", [SYNC[0], FOLLOW[0], BLOCK[0]])
 def test_bodies_that_are_no_objects(messages: Messages, path: str, body: bytes) -> None:
-    assert_refused(client_of("ama").post(path, data=body, content_type="application/json"))
+    assert_refused(get_client("ama").post(path, data=body, content_type="application/json"))
     assert_nothing_stored(messages)
 
 
 @pytest.mark.parametrize("bad", [0, -1, 6, 2.5, "five", 10**18, [], {}, True])
 def test_ratings_are_one_to_five(messages: Messages, bad: Any) -> None:
-    assert_refused(client_of("ama").post(SYNC[0], {**SYNC[1], "rating": bad}))
+    assert_refused(get_client("ama").post(SYNC[0], {**SYNC[1], "rating": bad}))
     assert_nothing_stored(messages)
 
 
@@ -190,12 +190,12 @@ class TestAbsurdUids:
         self, messages: Messages, request_: tuple[str, dict[str, Any]], uid: str
     ) -> None:
         assert not is_uid(uid)
-        assert_refused(client_of("ama").post(request_[0], {**request_[1], "target_uid": uid}))
+        assert_refused(get_client("ama").post(request_[0], {**request_[1], "target_uid": uid}))
         assert_nothing_stored(messages)
 
     @pytest.mark.parametrize("path", ["followers", "following", "stats", "mutuals"])
     def test_nor_in_a_path(self, path: str, uid: str) -> None:
-        answer = client_of("ama").get(f"/api/v1/social/{path}/{quote(uid[:20_000], safe='')}")
+        answer = get_client("ama").get(f"/api/v1/social/{path}/{quote(uid[:20_000], safe='')}")
         # A path cannot hold a slash or nothing at all: that is no address of ours.
         assert_refused(answer, status=404 if "/" in uid or not uid else 400)
 
@@ -207,7 +207,7 @@ class TestAbsurdUids:
     + [{"offset": bad} for bad in ("-1", "10001", "x", "9" * 30)],
 )
 def test_lists_refuse_absurd_windows(path: str, query: dict[str, str]) -> None:
-    assert_refused(client_of("ama").get(f"/api/v1/social/{path}/kofi", query))
+    assert_refused(get_client("ama").get(f"/api/v1/social/{path}/kofi", query))
 
 
 @pytest.mark.parametrize("path", ["/api/v1/social/followers/kofi", FOLLOW[0], SYNC[0], BLOCK[0]])

@@ -18,7 +18,7 @@ from activity.tests.deeds import Killed, die, meanwhile, state
 from activity.types import SEEN_KEPT
 from content.tests.factories import ItemFactory
 from core.redis.client import count_round_trips, state_redis
-from finishd.testing.events import did, happen
+from finishd.testing.events import append_and_read_events, make_event
 from finishd.testing.people import Clock, Message, Messages
 
 NOW = 1_795_000_000
@@ -26,7 +26,7 @@ EVERY = 600
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
-    pytest.mark.usefixtures("people_store", "clock"),
+    pytest.mark.usefixtures("activity_store", "clock"),
 ]
 
 
@@ -35,7 +35,7 @@ def flush(now: float) -> int:
 
 
 def view(clock: Clock, uid: str, item: str, kind: Any = "view") -> None:
-    happen(did(uid, item, kind, at=int(clock.now)))
+    append_and_read_events(make_event(uid, item, kind, at=int(clock.now)))
 
 
 def left(uid: str = "ama") -> int:
@@ -75,7 +75,9 @@ def test_a_viewer_is_written_once_in_ten_minutes_at_most(clock: Clock) -> None:
 
 def test_the_newest_five_thousand_are_kept_exactly(clock: Clock) -> None:
     def binge(first: int, last: int) -> None:
-        happen(*(did("ama", f"film-{n}", at=NOW - 9_000 + n) for n in range(first, last)))
+        append_and_read_events(
+            *(make_event("ama", f"film-{n}", at=NOW - 9_000 + n) for n in range(first, last))
+        )
         flush(NOW + EVERY)
 
     binge(1_000, 5_900)
@@ -99,7 +101,7 @@ def test_what_a_viewer_costs(clock: Clock) -> None:
 
 
 def test_a_dead_store_delays_and_loses_nothing(
-    clock: Clock, people_store_down: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    clock: Clock, activity_store_unavailable: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for uid in ("ama", "kofi"):
         view(clock, uid, "film-1")
@@ -107,7 +109,7 @@ def test_a_dead_store_delays_and_loses_nothing(
         assert flush(NOW + 60 * minute) == 0
     assert caplog.text.count("seen histories wait") == 2  # one viewer a try, then nobody is due
     assert get_history("ama").seen == {"film-1"}
-    people_store_down.undo()
+    activity_store_unavailable.undo()
     assert flush(NOW + 3 * EVERY) == 2
     assert get_store().seen("ama") == get_store().seen("kofi") == {"film-1": NOW}
 

@@ -38,7 +38,7 @@ from finishd.testing.people import Clock, Messages
 pytestmark = [
     pytest.mark.slow_on_firestore,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
-    pytest.mark.usefixtures("people_store"),
+    pytest.mark.usefixtures("activity_store"),
 ]
 
 LIKES_IT = [f"kofi {FILM}"]
@@ -56,14 +56,14 @@ def later(messages: Messages, clock: Clock) -> None:
 def undo(messages: Messages) -> None:
     """Kofi takes it back, and that is delivered before anything else goes on."""
     state("kofi", relation=NOTHING)
-    while waiting := messages.of("deliver"):
+    while waiting := messages.by_kind("deliver"):
         messages.waiting.remove(waiting[0])
         messages.run(waiting[0])
 
 
 def unfollow(messages: Messages) -> None:
     follows.unfollow("ama", "kofi", now=NOW)
-    for message in messages.of("purge"):
+    for message in messages.by_kind("purge"):
         messages.waiting.remove(message)
         messages.run(message)
 
@@ -158,7 +158,7 @@ class TestDeliveries:
     ) -> None:
         friends(messages, "ama")
         state("kofi")
-        (message,) = messages.of("deliver")
+        (message,) = messages.by_kind("deliver")
         meanwhile(monkeypatch, "activity", lambda: undo(messages))
         meanwhile(monkeypatch, "put_rows", die)
         with pytest.raises(Killed):
@@ -186,7 +186,7 @@ class TestDeliveries:
     ) -> None:
         friends(messages, "ama")
         state("kofi")
-        (message,) = messages.of("deliver")
+        (message,) = messages.by_kind("deliver")
         meanwhile(monkeypatch, "followers", lambda: unfollow(messages))
         meanwhile(monkeypatch, "put_rows", die)
         with pytest.raises(Killed):
@@ -227,7 +227,7 @@ class TestDeliveries:
         monkeypatch.setattr(delivery, "FOLLOWERS_PER_BATCH", 2)
         friends(messages, "ama", "mei", "yaa")
         state("kofi")
-        (message,) = messages.of("deliver")
+        (message,) = messages.by_kind("deliver")
         meanwhile(monkeypatch, "put_rows", lambda: messages.run(message))
         messages.run_all()
         for viewer in ("ama", "mei", "yaa"):
@@ -330,7 +330,7 @@ class TestBackfills:
         state("kofi")
         presence.mark_active("ama")
         follow("ama", "kofi")
-        (delivering,), (filling,) = messages.of("deliver"), messages.of("backfill")
+        (delivering,), (filling,) = messages.by_kind("deliver"), messages.by_kind("backfill")
         messages.waiting.clear()
         for time in range(1, 12):
             meanwhile(monkeypatch, "activities", lambda: messages.run(delivering), time=time)

@@ -28,7 +28,7 @@ from content.types import Facts
 from core.redis.client import count_round_trips, state_redis
 from core.units import DAY, HOUR
 from finishd.celery import app
-from finishd.testing.events import arrive, did, happen
+from finishd.testing.events import append_and_read_events, append_events, make_event
 from finishd.testing.people import Clock, Message, Messages
 
 NOW = 1_795_000_000
@@ -144,8 +144,8 @@ class TestReading:
     def test_what_a_batch_costs_does_not_depend_on_its_views(self) -> None:
         for number in range(3):
             ItemFactory.create(id=f"film-{number}")
-        happen(did("ama", "film-0", at=NOW))  # scripts and checkpoints are there
-        arrive([did(f"p{n % 40}", f"film-{n % 3}", at=NOW) for n in range(400)])
+        append_and_read_events(make_event("ama", "film-0", at=NOW))  # scripts and checkpoints are there
+        append_events([make_event(f"p{n % 40}", f"film-{n % 3}", at=NOW) for n in range(400)])
         counted = reading.take(COUNTS, 0, now=NOW)
         assert counted is not None
         reading.advance(counted, now=NOW)  # so that there is something to trim
@@ -163,19 +163,19 @@ class TestReading:
         assert PendingHistory.objects.count() == 1 + 40
 
     def test_views_that_went_by_are_read_and_leave_nothing(self) -> None:
-        happen(did("ama", "film-0", at=NOW, watched=1))
+        append_and_read_events(make_event("ama", "film-0", at=NOW, watched=1))
         assert not PendingHistory.objects.exists()
         assert Checkpoint.objects.get(reader=PEOPLE, shard=0).read == 1
 
     def test_a_retried_event_counts_once(self) -> None:
-        again = did("ama", "film-0", at=NOW)
-        happen(again, again)
-        happen(again)
+        again = make_event("ama", "film-0", at=NOW)
+        append_and_read_events(again, again)
+        append_and_read_events(again)
         assert len(pending_history.get_for("ama")) == 1
 
     def test_an_overtaken_reader_keeps_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another process reads the same batch before this one commits."""
-        arrive([did("ama", "film-0", at=NOW)])
+        append_events([make_event("ama", "film-0", at=NOW)])
         remember, others = history.cache_recently_seen, [lambda: history_reader.read_batch(0, now=NOW)]
 
         def overtaken(slices: Any) -> None:
@@ -190,7 +190,7 @@ class TestReading:
         assert len(pending_history.get_for("ama")) == 1
 
     def test_of_readers_at_once_each_batch_has_one(self) -> None:
-        arrive([did("ama", f"film-{n}", at=NOW + n) for n in range(50)])
+        append_events([make_event("ama", f"film-{n}", at=NOW + n) for n in range(50)])
         barrier = Barrier(3)
 
         def read() -> None:
@@ -209,7 +209,7 @@ class TestReading:
         assert len(waiting.seen) == 50
 
     def test_one_killed_before_its_commit_begins_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        arrive([did("ama", "film-0", at=NOW)])
+        append_events([make_event("ama", "film-0", at=NOW)])
         with monkeypatch.context() as patch:
             patch.setattr(pending_history, "insert", _die)
             with pytest.raises(KeyboardInterrupt):
@@ -234,7 +234,7 @@ class TestReading:
 class TestTasks:
     def test_beat_has_each_shard_read_in_which_something_waits(self, messages: Messages) -> None:
         for shard, viewer in ((0, "ama"), (3, "kofi")):
-            arrive([did(viewer, "film-0", at=NOW)], shard=shard)
+            append_events([make_event(viewer, "film-0", at=NOW)], shard=shard)
         tasks_sent = _run(messages, "read_events")
         assert [message.args for message in tasks_sent] == [(0,), (3,)]
         messages.run_all()
@@ -247,7 +247,7 @@ class TestTasks:
     ) -> None:
         monkeypatch.setattr(reading.take, "__kwdefaults__", {"count": 2})
         monkeypatch.setattr(reading.go_on, "__kwdefaults__", {"seconds": -1.0})
-        arrive([did("ama", f"film-{n}", at=NOW) for n in range(5)])
+        append_events([make_event("ama", f"film-{n}", at=NOW) for n in range(5)])
         assert len(_run(messages, "read_shard_history", 0)) == 1
         messages.run_all()  # a message a batch
         assert sum(len(s.seen) for s in pending_history.get_for("ama")) == 5

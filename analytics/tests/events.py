@@ -7,7 +7,7 @@ from typing import Any
 from analytics import stream
 from analytics.models import Count
 from analytics.services import drain, reading
-from finishd.testing.api import client_of
+from finishd.testing.api import get_client
 
 PATH = "/api/v1/analytics/event"
 Json = dict[str, Any]
@@ -21,7 +21,7 @@ def event(item: str = "heat", kind: str = "view", *, at: float | None = None, **
 
 
 def send(uid: str, *events: Any) -> Any:
-    return client_of(uid).post(PATH, {"events": list(events)})
+    return get_client(uid).post(PATH, {"events": list(events)})
 
 
 def taken(uid: str, *events: Any) -> Json:

@@ -14,7 +14,7 @@ from analytics.serializers import MEANINGS
 from analytics.tests.events import PATH, event, send, taken, waiting
 from analytics.validation import Code, check
 from core.redis.client import count_round_trips
-from finishd.testing.api import client_of
+from finishd.testing.api import get_client
 
 pytestmark = pytest.mark.django_db
 
@@ -81,7 +81,7 @@ def test_every_code_is_explained() -> None:
 
 
 def test_a_session_may_be_called_anything() -> None:
-    answer: Any = client_of("ama").post(PATH, {"events": [event()], "session_id": 7, "sessionId": [None]})
+    answer: Any = get_client("ama").post(PATH, {"events": [event()], "session_id": 7, "sessionId": [None]})
     assert answer.json()["accepted"] == 1
 
 
@@ -107,7 +107,7 @@ def test_an_empty_batch_is_a_batch() -> None:
 
 @pytest.mark.parametrize("body", [{}, {"events": None}, {"events": {"0": {}}}, [], "events", 7])
 def test_anything_but_an_object_with_a_list_of_events_is_a_400(body: Any) -> None:
-    answer: Any = client_of("ama").post(PATH, body)
+    answer: Any = get_client("ama").post(PATH, body)
     assert answer.status_code == 400
     assert answer.json()["code"] == "invalid"
 
@@ -121,7 +121,7 @@ def test_a_body_of_more_than_512_kb_is_a_413() -> None:
 def test_a_text_cut_within_a_character_spoils_neither_its_batch_nor_its_event() -> None:
     # Dart writes half an emoji as a lone surrogate, which strict JSON readers refuse.
     body = json.dumps({"events": [event(metadata={"note": "\ud83d"}), event(itemId="\ud83d"), event()]})
-    answer: Any = client_of("ama").post(PATH, body, content_type="application/json")
+    answer: Any = get_client("ama").post(PATH, body, content_type="application/json")
     assert answer.status_code == 200
     assert answer.json()["accepted"] == 2
     assert answer.json()["rejected"] == [{"index": 1, "code": "invalid_item_id"}]

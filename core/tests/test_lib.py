@@ -23,8 +23,8 @@ from core.redis.script import Script
 from feed import keys as feed_keys
 from feed.tests import world
 from finishd.run.embedded_redis import RedisServer
-from finishd.testing.api import ids_of, walk_feed
-from finishd.testing.kept import undeclared
+from finishd.testing.api import get_item_ids, walk_feed
+from finishd.testing.inspection import find_key_violations
 
 
 class Down(Exception):
@@ -375,7 +375,7 @@ class TestScripts:
         pages = walk_feed("ama", limit=20, pages=2)
         state_redis().script_flush()
         rest = walk_feed("ama", limit=20, cursor=pages[-1]["meta"]["cursor"])
-        assert sorted(ids_of(*pages, *rest)) == everything
+        assert sorted(get_item_ids(*pages, *rest)) == everything
 
 
 # What a token's `sub` may be: printable, at most 128 characters.
@@ -443,5 +443,5 @@ class TestKeys:
         everything = world.catalogue(30)
         world.build()
         world.choose(uid, "Drama")
-        assert sorted(ids_of(*walk_feed(uid, limit=12))) == everything
-        assert undeclared() == []
+        assert sorted(get_item_ids(*walk_feed(uid, limit=12))) == everything
+        assert find_key_violations() == []

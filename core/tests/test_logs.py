@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from core.logs import filters, formatters
 from finishd.celery import app
-from finishd.testing.api import token_of
+from finishd.testing.api import get_token
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -128,14 +128,14 @@ class TestForm:
 class TestScrubbing:
     @pytest.mark.parametrize("form", ["json", "text"])
     def test_a_token_is_not_written_whoever_put_it_there(self, form: str) -> None:
-        token = token_of("ama")
+        token = get_token("ama")
         for text in (f"got {token}", f"Authorization: Bearer {token}", f"bearer opaque-{token[-20:]}, then"):
             line = said(form, "%s", text)
             assert token[-20:] not in line
             assert "[token]" in line
 
     def test_nor_one_in_a_traceback_or_bound(self) -> None:
-        token = token_of("ama")
+        token = get_token("ama")
         try:
             raise ValueError(token)
         except ValueError:

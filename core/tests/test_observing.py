@@ -19,7 +19,7 @@ from core.tests import probe_urls
 from core.throttling.rates import Limits, Rate
 from finishd.celery import app
 from finishd.run.embedded_redis import RedisServer
-from finishd.testing.api import client_of
+from finishd.testing.api import get_client
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +62,7 @@ class TestRequestId:
         assert (answer.status_code, len(answer.headers["X-Request-ID"])) == (status, 24)
 
     def test_two_requests_of_a_thread_share_nothing(self) -> None:
-        client = client_of("ama")
+        client = get_client("ama")
         first = client.get("/api/v1/feed")
         assert get_contextvars() == {}
         assert client.get("/api/v1/feed").headers["X-Request-ID"] != first.headers["X-Request-ID"]
@@ -76,7 +76,7 @@ class TestTheLineOfARequest:
     def test_names_route_status_time_and_id_and_neither_path_nor_query(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        answer = client_of("ama").get("/api/v1/social/stats/kofi?cursor=secret")
+        answer = get_client("ama").get("/api/v1/social/stats/kofi?cursor=secret")
         (record,) = [record for record in caplog.records if record.name == "core.access"]
         assert record.getMessage().startswith("GET /api/v1/social/stats/<str:uid> 200 ")
         (line,) = lines(caplog, "core.access")
@@ -141,7 +141,7 @@ class TestCounters:
         labels = {"route": "/api/v1/social/stats/<str:uid>", "method": "GET"}
         before = value("http_requests_total", status="200", **labels)
         for uid in ("kofi", "esi"):
-            client_of("ama").get(f"/api/v1/social/stats/{uid}")
+            get_client("ama").get(f"/api/v1/social/stats/{uid}")
         assert value("http_requests_total", status="200", **labels) == before + 2
         assert value("http_request_duration_seconds_count", **labels) >= 2
 
@@ -156,7 +156,7 @@ class TestCounters:
         settings.THROTTLES = {**settings.THROTTLES, **limits}
         before = {scope: value("throttled_total", scope=scope) for scope in limits}
         for _ in range(3):
-            client_of("ama").get("/api/v1/social/stats/kofi")
+            get_client("ama").get("/api/v1/social/stats/kofi")
             Client().get("/api/v1/social/stats/kofi")
             Client().post("/admin/login/", {"username": "staff", "password": "guessed"})
         assert {scope: value("throttled_total", scope=scope) - before[scope] for scope in limits} == {

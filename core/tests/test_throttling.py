@@ -25,7 +25,7 @@ from core.throttling.drf import ScopeThrottle
 from core.throttling.rates import Limits, Rate, parse
 from finishd.privacy import services
 from finishd.run.embedded_redis import RedisServer
-from finishd.testing.api import client_of, token_of
+from finishd.testing.api import get_client, get_token
 from finishd.testing.processes import processes
 
 FEED, STATS = "/api/v1/feed", "/api/v1/social/stats/kofi"
@@ -159,7 +159,7 @@ class TestTheLimiter:
 class TestAnswers:
     def test_beyond_the_limit_there_is_a_429_in_the_one_shape(self, allow: Allow) -> None:
         allow("read", user=Rate(2, HOUR))
-        ama = client_of("ama")
+        ama = get_client("ama")
         assert statuses(ama, 2) == [200, 200]
         refused = ama.get(STATS)
         assert refused.status_code == 429
@@ -170,7 +170,7 @@ class TestAnswers:
 
     def test_every_answer_says_what_is_left(self, allow: Allow) -> None:
         allow("read", user=Rate(2, HOUR), address=Rate(60, 60))
-        ama = client_of("ama")
+        ama = get_client("ama")
         answers = [ama.get(STATS) for _ in range(3)]
         assert {answer.headers["RateLimit-Policy"] for answer in answers} == {
             '"user";q=2;w=3600, "address";q=60;w=60'
@@ -183,33 +183,33 @@ class TestAnswers:
 
     def test_errors_say_it_as_well(self, allow: Allow) -> None:
         allow("search", user=Rate(5, HOUR))
-        answer = client_of("ama").get("/api/v1/search", {"q": "x"})
+        answer = get_client("ama").get("/api/v1/search", {"q": "x"})
         assert (answer.status_code, answer.headers["RateLimit"]) == (400, '"user";r=4;t=720')
 
     def test_each_user_has_a_bucket(self, allow: Allow) -> None:
         allow("read", user=Rate(1, HOUR))
-        assert statuses(client_of("ama"), 2) == [200, 429]
-        assert statuses(client_of("kofi"), 2) == [200, 429]
+        assert statuses(get_client("ama"), 2) == [200, 429]
+        assert statuses(get_client("kofi"), 2) == [200, 429]
 
     def test_an_address_has_one_for_all_its_users(self, allow: Allow) -> None:
         allow("read", address=Rate(2, HOUR))
-        assert [statuses(client_of(uid), 1) for uid in ("ama", "kofi", "mei")] == [[200], [200], [429]]
-        assert statuses(client_of("ama"), 1, REMOTE_ADDR="192.0.2.7") == [200]
+        assert [statuses(get_client(uid), 1) for uid in ("ama", "kofi", "mei")] == [[200], [200], [429]]
+        assert statuses(get_client("ama"), 1, REMOTE_ADDR="192.0.2.7") == [200]
 
     def test_each_class_of_requests_is_counted_apart(self, allow: Allow) -> None:
         allow("read", user=Rate(1, HOUR))
-        assert statuses(client_of("ama"), 2) == [200, 429]
-        assert statuses(client_of("ama"), 2, "/api/v1/search?q=dune") == [200, 200]
+        assert statuses(get_client("ama"), 2) == [200, 429]
+        assert statuses(get_client("ama"), 2, "/api/v1/search?q=dune") == [200, 200]
 
     def test_a_side_that_is_off_is_not_named(self, allow: Allow) -> None:
         allow("read")
-        answer = client_of("ama").get(STATS)
+        answer = get_client("ama").get(STATS)
         assert answer.status_code == 200
         assert "RateLimit" not in answer.headers
         assert "RateLimit-Policy" not in answer.headers
 
     def test_what_is_counted_goes_with_the_person(self) -> None:
-        statuses(client_of("ama"), 1)
+        statuses(get_client("ama"), 1)
         # With the high limits of tests a bucket is full again at once.
         limits = Limits("read", user=Rate(2, HOUR))
         limiter.count_request(limits, user=keys.THROTTLE_VIEWER.name(viewer="ama", scope="read"), address="-")
@@ -234,7 +234,7 @@ class TestCallersWithoutAGoodToken:
     def test_do_not_keep_those_with_one_from_the_same_address_out(self, allow: Allow) -> None:
         allow("denied", address=Rate(1, HOUR))
         assert statuses(APIClient(), 2) == [401, 429]
-        assert statuses(client_of("ama"), 1) == [200]
+        assert statuses(get_client("ama"), 1) == [200]
 
     def test_cost_one_wait(self) -> None:
         with count_round_trips() as waits:
@@ -252,14 +252,14 @@ class TestCallersWithoutAGoodToken:
 class TestBehindProxies:
     def test_a_forged_header_is_another_way_to_the_same_bucket(self, allow: Allow) -> None:
         allow("read", address=Rate(2, HOUR))
-        ama = client_of("ama")
+        ama = get_client("ama")
         forged = [{"HTTP_X_FORWARDED_FOR": f"198.51.100.{number}"} for number in range(3)]
         assert [statuses(ama, 1, **header) for header in forged] == [[200], [200], [429]]
 
     def test_a_trusted_one_says_whose_request_it_is(self, allow: Allow, settings: Any) -> None:
         settings.TRUSTED_PROXIES = TrustedProxies.parse(["127.0.0.0/8"])
         allow("read", address=Rate(1, HOUR))
-        ama = client_of("ama")
+        ama = get_client("ama")
         assert statuses(ama, 2, HTTP_X_FORWARDED_FOR="198.51.100.1") == [200, 429]
         assert statuses(ama, 2, HTTP_X_FORWARDED_FOR="198.51.100.2") == [200, 429]
         # What the client itself wrote stands further left.
@@ -269,7 +269,7 @@ class TestBehindProxies:
 class TestWithoutRedis:
     @pytest.mark.parametrize("path", [FEED, STATS, "/api/v1/search?q=dune", "/api/schema"])
     def test_nobody_is_let_in_uncounted(self, path: str, redis_server: RedisServer) -> None:
-        ama = client_of("ama")
+        ama = get_client("ama")
         redis_server.stop()
         answer = ama.get(path)
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
@@ -284,7 +284,7 @@ class TestWithoutRedis:
         before = str(state_redis().config_get("maxmemory")["maxmemory"])
         state_redis().config_set("maxmemory", 1)
         try:
-            answer = client_of("ama").get(STATS)
+            answer = get_client("ama").get(STATS)
         finally:
             state_redis().config_set("maxmemory", before)
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
@@ -323,7 +323,7 @@ def test_several_processes_let_in_as_many_as_one(tmp_path_factory: pytest.TempPa
     limited = {"THROTTLE_READ_USER": "20/h", "THROTTLE_READ_ADDRESS": "30/h"}
     with processes(tmp_path_factory.mktemp("webs")) as started:
         webs = [started.web(**limited), started.web(**limited)]
-        token_of("ama")
+        get_token("ama")
 
         def ask(number: int, uid: str) -> httpx.Response:
             return webs[number % 2].get(STATS, uid)
@@ -379,7 +379,7 @@ def test_the_log_names_the_address_of_who_is_refused_and_of_nobody_else(
     allow: Allow, bound: list[dict[str, Any]]
 ) -> None:
     allow("read", address=Rate(1, HOUR))
-    assert statuses(client_of("ama"), 2, REMOTE_ADDR="203.0.113.9") == [200, 429]
+    assert statuses(get_client("ama"), 2, REMOTE_ADDR="203.0.113.9") == [200, 429]
     first, second = bound
     assert "address" not in first
     assert (second["throttled"], second["address"]) == ("read", "203.0.113.9")

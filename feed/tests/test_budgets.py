@@ -21,7 +21,7 @@ from content.services import items
 from core.redis.client import count_round_trips, state_redis
 from feed import keys as feed_keys
 from feed.tests import world
-from finishd.testing.api import THROTTLE, get_feed, ids_of, token_of, walk_feed
+from finishd.testing.api import THROTTLE_ROUND_TRIPS, get_feed, get_item_ids, get_token, walk_feed
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -35,7 +35,7 @@ class Cost:
 
 @contextmanager
 def cost() -> Iterator[Cost]:
-    token_of("ama")
+    get_token("ama")
     spent = Cost()
     with count_round_trips() as waits, count_calls() as tally, CaptureQueriesContext(connection) as queries:
         yield spent
@@ -61,7 +61,7 @@ def test_a_first_page_with_a_new_plan() -> None:
     with cost() as spent:
         get_feed("ama", limit=10)
     # what is known of viewer and indexes, recall of all sources, titles and names, facts, claim, cards
-    assert len(spent.waits) == THROTTLE + 6, spent.waits
+    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 6, spent.waits
     assert spent.sql == []
     assert spent.store.calls == []
 
@@ -72,7 +72,7 @@ def test_the_head_asked_for_again() -> None:
     with cost() as spent:
         get_feed("ama", limit=10)
     # what is known and the session pointer, slice, cards
-    assert len(spent.waits) == THROTTLE + 3, spent.waits
+    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 3, spent.waits
     assert spent.sql == []
     assert spent.store.calls == []
 
@@ -84,7 +84,7 @@ def test_a_next_page(limit: int) -> None:
     with cost() as spent:
         get_feed("ama", limit=limit, cursor=cursor)
     # slice, cards
-    assert len(spent.waits) == THROTTLE + 2, spent.waits
+    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 2, spent.waits
     assert spent.sql == []
     assert spent.store.calls == []
 
@@ -92,12 +92,12 @@ def test_a_next_page(limit: int) -> None:
 @pytest.mark.usefixtures("_warm")
 def test_a_next_page_that_must_refill() -> None:
     first = get_feed("ama", limit=10)
-    second = ids_of(get_feed("ama", limit=10, cursor=first["meta"]["cursor"]))
+    second = get_item_ids(get_feed("ama", limit=10, cursor=first["meta"]["cursor"]))
     items.set_status(second[:4], Item.Status.DRAFT, now=world.NOW)
     with cost() as spent:
         page = get_feed("ama", limit=10, cursor=first["meta"]["cursor"])
     # slice, cards, the stand-ins' cards
-    assert len(spent.waits) == THROTTLE + 3, spent.waits
+    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 3, spent.waits
     assert len(page["feed"]) == 10
     assert spent.sql == []
 
@@ -108,7 +108,7 @@ def test_a_page_that_extends_the_plan() -> None:
     with cost() as spent:
         page = get_feed("ama", limit=100, cursor=cursor)
     # slice, what is known and the plan so far, recall, titles and names, facts, append and slice, cards
-    assert len(spent.waits) == THROTTLE + 7, spent.waits
+    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 7, spent.waits
     assert len(page["feed"]) == 100
     assert spent.sql == []
     assert spent.store.calls == []
@@ -125,7 +125,7 @@ def test_a_cold_viewer() -> None:
     assert spent.store.documents == 1 + 1 + 27
     # as warm; profile and seen history are written to Redis (1 each), the timeline is announced, kept and
     # its names with it (3)
-    assert len(spent.waits) == THROTTLE + 6 + 2 + 3, spent.waits
+    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 6 + 2 + 3, spent.waits
 
 
 @pytest.mark.usefixtures("_warm")
@@ -135,7 +135,7 @@ def test_trending_costs_no_more() -> None:
     with cost() as spent:
         get_feed("ama", feed_type="trending", limit=10)
     # known, recall, facts, claim, cards
-    assert len(spent.waits) == THROTTLE + 5, spent.waits
+    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 5, spent.waits
     with cost() as spent:
         get_feed("ama", feed_type="trending", limit=10, cursor=first["meta"]["cursor"])
-    assert len(spent.waits) == THROTTLE + 2, spent.waits
+    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 2, spent.waits

@@ -10,7 +10,7 @@ from core.errors import ApiError
 from feed import cursor as cursors
 from feed.cursor import GOOD_FOR, Cursor
 from feed.tests import world
-from finishd.testing.api import client_of, get_feed
+from finishd.testing.api import get_client, get_feed
 
 NOW = 1_795_000_000
 uids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128)
@@ -108,14 +108,14 @@ class TestOverHttp:
     def test_it_survives_the_trip_in_an_address_untouched(self) -> None:
         cursor = get_feed("ama")["meta"]["cursor"]
         assert cursor.isascii()
-        assert client_of("ama").get(f"/api/v1/feed?cursor={cursor}").status_code == 200
+        assert get_client("ama").get(f"/api/v1/feed?cursor={cursor}").status_code == 200
 
     def test_an_old_one_is_told_apart_and_never_restarts_silently(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         cursor = get_feed("ama")["meta"]["cursor"]
         monkeypatch.setattr(cursors, "GOOD_FOR", -1)
-        answer = client_of("ama").get("/api/v1/feed", {"cursor": cursor})
+        answer = get_client("ama").get("/api/v1/feed", {"cursor": cursor})
         assert (answer.status_code, answer.json()["code"]) == (400, "cursor_expired")
         assert "feed" not in answer.json()
 
@@ -123,7 +123,7 @@ class TestOverHttp:
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=50)
     )
     def test_whatever_is_made_up_gets_the_same_clear_answer(self, text: str) -> None:
-        answer = client_of("ama").get("/api/v1/feed", {"cursor": text})
+        answer = get_client("ama").get("/api/v1/feed", {"cursor": text})
         # Blank ones are no cursor at all to the form.
         assert answer.status_code == 400
         assert answer.json()["code"] in {"invalid_cursor", "invalid"}

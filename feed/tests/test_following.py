@@ -11,7 +11,7 @@ from content.models import Item
 from content.services import items
 from feed import recipe
 from feed.tests import world
-from finishd.testing.api import get_feed, ids_of, walk_feed
+from finishd.testing.api import get_feed, get_item_ids, walk_feed
 from finishd.testing.people import Messages, messages
 
 __all__ = ["messages"]
@@ -83,7 +83,7 @@ def test_low_ratings_are_in_following_only(messages: Messages) -> None:
     do(messages, "kofi", 70, Relation(rating=2))
     do(messages, "kofi", 71, Relation(rating=3))
     do(messages, "kofi", 72, Relation("finished", True, 1))
-    assert ids_of(following()) == ["film-0070", "film-0071", "film-0072"]
+    assert get_item_ids(following()) == ["film-0070", "film-0071", "film-0072"]
     page = get_feed("ama", limit=100)
     assert {i["id"] for i in page["feed"] if i["source"] == "friends"} == {"film-0071", "film-0072"}
 
@@ -129,15 +129,15 @@ def test_pages_are_cut_from_what_was_there_at_first(messages: Messages) -> None:
             do(messages, "kofi", number)
     everything = [f"film-{n:04}" for n in range(20) if n % 10 != 9]
     page = following(limit=6)
-    assert ids_of(page) == everything[:6]
+    assert get_item_ids(page) == everything[:6]
     # Liked again by somebody else, done for the first time, and taken back, between two pages.
     do(messages, "mei", 10, ago=-6)
     do(messages, "mei", 30, ago=-5)
     do(messages, "kofi", 12, Relation())
     rest = following(limit=100, cursor=page["meta"]["cursor"])
-    assert ids_of(rest) == everything[6:]
+    assert get_item_ids(rest) == everything[6:]
     assert rest["meta"]["hasMore"] is False
-    fresh = ids_of(following(limit=100))
+    fresh = get_item_ids(following(limit=100))
     assert fresh[:2] == ["film-0010", "film-0030"]
     assert "film-0012" not in fresh
     assert len(fresh) == len(set(fresh)) == 18
@@ -152,17 +152,17 @@ def test_the_whole_of_a_long_timeline_is_planned_at_once(messages: Messages) -> 
     do(messages, "zuri", 450, ago=-10)
     while pages[-1]["meta"]["hasMore"]:
         pages.append(following(limit=100, cursor=pages[-1]["meta"]["cursor"]))
-    assert ids_of(*pages) == [f"film-{n:04}" for n in numbers]
-    assert ids_of(following(limit=1)) == ["film-0450"]
+    assert get_item_ids(*pages) == [f"film-{n:04}" for n in numbers]
+    assert get_item_ids(following(limit=1)) == ["film-0450"]
 
 
 def test_an_unpublished_title_is_left_out_and_comes_back(messages: Messages) -> None:
     do(messages, "kofi", 3)
     do(messages, "kofi", 4)
     items.set_status(["film-0003"], Item.Status.DRAFT, now=world.NOW)
-    assert ids_of(following()) == ["film-0004"]
+    assert get_item_ids(following()) == ["film-0004"]
     items.set_status(["film-0003"], Item.Status.PUBLISHED, now=world.NOW)
-    assert ids_of(following()) == ["film-0003", "film-0004"]
+    assert get_item_ids(following()) == ["film-0003", "film-0004"]
 
 
 def test_somebody_who_follows_nobody_sees_nothing(messages: Messages) -> None:
@@ -176,7 +176,7 @@ def test_a_request_without_a_cursor_looks_anew(messages: Messages) -> None:
     do(messages, "kofi", 2, ago=0)
     second = following()
     assert first["meta"]["session"] != second["meta"]["session"]
-    assert ids_of(second) == ["film-0002", "film-0003"]
+    assert get_item_ids(second) == ["film-0002", "film-0003"]
 
 
 def test_walking_it_ends(messages: Messages) -> None:

@@ -22,8 +22,8 @@ from feed.services import builds
 from feed.services import indexes as looks
 from feed.tests import world
 from finishd.run.embedded_redis import RedisServer
-from finishd.testing.api import get_feed, ids_of
-from finishd.testing.kept import undeclared
+from finishd.testing.api import get_feed, get_item_ids
+from finishd.testing.inspection import find_key_violations
 from finishd.testing.processes import Processes, processes
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -342,9 +342,9 @@ class TestRollback:
         orders = [[item for item, _ in indexes.head(build.pk, "trending", 10)] for build in (first, second)]
         assert orders[0] != orders[1]
         assert rebuild(rollback=first.pk) == f"readers use generation {first.pk} again"
-        assert ids_of(get_feed("ama", feed_type="trending")) == orders[0]
+        assert get_item_ids(get_feed("ama", feed_type="trending")) == orders[0]
         assert rebuild(rollback=second.pk) == f"readers use generation {second.pk} again"
-        assert ids_of(get_feed("kofi", feed_type="trending")) == orders[1]
+        assert get_item_ids(get_feed("kofi", feed_type="trending")) == orders[1]
 
     def test_the_next_build_counts_on_from_the_newest(self) -> None:
         world.catalogue(30)
@@ -396,7 +396,7 @@ class TestHealing:
         began = time.monotonic()
         started.wait_for(lambda: get_feed("ama", refresh="true")["meta"]["degraded"] == [], seconds=20)
         assert time.monotonic() - began < 10
-        assert undeclared() == []
+        assert find_key_violations() == []
 
     def test_a_thousand_requests_ask_for_one_rebuild(self) -> None:
         world.catalogue(20)

@@ -14,7 +14,7 @@ from core.redis.client import state_redis
 from feed import indexes, keys, recipe
 from feed.tests import world
 from feed.tests.test_mixing import assert_within_one
-from finishd.testing.api import client_of, get_feed, ids_of, walk_feed
+from finishd.testing.api import get_client, get_feed, get_item_ids, walk_feed
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -36,7 +36,7 @@ def test_twenty_pages_have_no_repeat_and_no_gap() -> None:
     world.build()
     pages = walk_feed("ama", limit=12)
     assert len(pages) == 20
-    assert Counter(ids_of(*pages)) == Counter(everything)
+    assert Counter(get_item_ids(*pages)) == Counter(everything)
     assert [page["meta"]["page"] for page in pages] == list(range(1, 21))
     assert {page["meta"]["session"] for page in pages} == {pages[0]["meta"]["session"]}
     assert all(page["meta"]["hasMore"] == (page["meta"]["cursor"] is not None) for page in pages)
@@ -58,7 +58,7 @@ def test_the_same_request_again_gives_the_same_page() -> None:
     assert first["meta"]["session"] == again["meta"]["session"]
     second = get_feed("ama", limit=10, cursor=first["meta"]["cursor"])
     assert shown(second) == shown(get_feed("ama", limit=10, cursor=first["meta"]["cursor"]))
-    assert not set(ids_of(second)) & set(ids_of(first))
+    assert not set(get_item_ids(second)) & set(get_item_ids(first))
 
 
 def test_refresh_starts_another_session_with_what_was_not_served_lately() -> None:
@@ -67,7 +67,7 @@ def test_refresh_starts_another_session_with_what_was_not_served_lately() -> Non
     first = get_feed("ama", limit=40)
     fresh = get_feed("ama", limit=40, refresh="true")
     assert fresh["meta"]["session"] != first["meta"]["session"]
-    assert not set(ids_of(first)) & set(ids_of(fresh))
+    assert not set(get_item_ids(first)) & set(get_item_ids(fresh))
     assert get_feed("ama", limit=40)["meta"]["session"] == fresh["meta"]["session"]
     # The old session's cursor still leads on through its own plan.
     older = get_feed("ama", limit=40, cursor=first["meta"]["cursor"])
@@ -77,15 +77,15 @@ def test_refresh_starts_another_session_with_what_was_not_served_lately() -> Non
 def test_what_was_served_lately_comes_back_when_nothing_else_is_left() -> None:
     world.catalogue(30)
     world.build()
-    assert len(ids_of(*walk_feed("ama", limit=10))) == 30
-    assert len(ids_of(*walk_feed("ama", limit=10, refresh="true"))) == 30
+    assert len(get_item_ids(*walk_feed("ama", limit=10))) == 30
+    assert len(get_item_ids(*walk_feed("ama", limit=10, refresh="true"))) == 30
 
 
 def test_picking_genres_starts_a_new_session_at_once() -> None:
     world.catalogue(200)
     world.build()
     before = get_feed("ama", limit=20)
-    answer = client_of("ama").post("/api/v1/user/preferences/sync", {"selectedGenres": [35, "sci-fi"]})
+    answer = get_client("ama").post("/api/v1/user/preferences/sync", {"selectedGenres": [35, "sci-fi"]})
     assert answer.status_code == 200, answer.content
     after = get_feed("ama", limit=20)
     assert after["meta"]["session"] != before["meta"]["session"]
@@ -115,7 +115,7 @@ def test_blocking_and_unblocking_somebody_starts_a_new_session_at_once() -> None
     assert "Kofi liked this" in {item["reason"] for item in first["feed"]}
     for verb in ("block", "unblock"):
         before = get_feed("ama", limit=20)
-        answer = client_of("ama").post("/api/v1/social/block", {"target_uid": "kofi", "action": verb})
+        answer = get_client("ama").post("/api/v1/social/block", {"target_uid": "kofi", "action": verb})
         assert answer.status_code == 200, answer.content
         after = get_feed("ama", limit=20)
         assert after["meta"]["session"] != before["meta"]["session"]
@@ -143,7 +143,7 @@ def test_indexes_rebuilt_between_pages_change_nothing() -> None:
     rest = [first]
     while rest[-1]["meta"]["hasMore"]:
         rest.append(get_feed("ama", limit=100, cursor=rest[-1]["meta"]["cursor"]))
-    walked = ids_of(*rest)
+    walked = get_item_ids(*rest)
     assert len(walked) == len(set(walked)) == 300
     assert not [page for page in rest if page["meta"]["planRebuilt"] or page["meta"]["degraded"]]
     assert shown(get_feed("kofi", limit=20, cursor=reference[0]["meta"]["cursor"])) == shown(reference[1])
@@ -152,26 +152,26 @@ def test_indexes_rebuilt_between_pages_change_nothing() -> None:
 def test_items_unpublished_between_pages_vanish_and_nothing_else_changes() -> None:
     world.catalogue(120)
     world.build()
-    planned = ids_of(*walk_feed("ama", limit=20))
+    planned = get_item_ids(*walk_feed("ama", limit=20))
     first = get_feed("ama", limit=20)
-    assert ids_of(first) == planned[:20]
+    assert get_item_ids(first) == planned[:20]
     gone = set(planned[22:40:3]) | {planned[0]}
     items.set_status(sorted(gone), Item.Status.DRAFT, now=world.NOW)
     rest = [get_feed("ama", limit=20, cursor=first["meta"]["cursor"])]
     assert len(rest[0]["feed"]) == 20  # filled from the slots that follow
     while rest[-1]["meta"]["hasMore"]:
         rest.append(get_feed("ama", limit=20, cursor=rest[-1]["meta"]["cursor"]))
-    assert ids_of(*rest) == [item for item in planned[20:] if item not in gone]
+    assert get_item_ids(*rest) == [item for item in planned[20:] if item not in gone]
 
 
 def test_a_page_whose_items_are_nearly_all_gone_is_filled_or_ends_truthfully() -> None:
     world.catalogue(200)
     world.build()
-    planned = ids_of(*walk_feed("ama", limit=100))
+    planned = get_item_ids(*walk_feed("ama", limit=100))
     first = get_feed("ama", limit=10)
     items.set_status(planned[10:195], Item.Status.ARCHIVED, now=world.NOW)
     second = get_feed("ama", limit=10, cursor=first["meta"]["cursor"])
-    assert ids_of(second) == planned[195:]
+    assert get_item_ids(second) == planned[195:]
     assert second["meta"]["hasMore"] is False
 
 
@@ -188,26 +188,26 @@ def test_a_plan_that_expired_between_pages_continues_without_a_repeat() -> None:
     while pages[-1]["meta"]["hasMore"]:
         pages.append(get_feed("ama", limit=10, cursor=pages[-1]["meta"]["cursor"]))
         assert pages[-1]["meta"]["planRebuilt"] is False
-    assert Counter(ids_of(*pages)) == Counter(everything)
+    assert Counter(get_item_ids(*pages)) == Counter(everything)
 
 
 def test_a_plan_that_expired_after_stand_ins_were_served_repeats_none_of_them() -> None:
     world.catalogue(150)
     world.build()
-    planned = ids_of(*walk_feed("ama", limit=50))
+    planned = get_item_ids(*walk_feed("ama", limit=50))
     items.set_status(planned[3:7], Item.Status.DRAFT, now=world.NOW)
     first = get_feed("ama", limit=10, refresh="true")
-    head = ids_of(first)
+    head = get_item_ids(first)
     state_redis().flushdb()
     world.build()
     first = get_feed("ama", limit=10)
-    later = ids_of(*walk_feed("ama", limit=50))
+    later = get_item_ids(*walk_feed("ama", limit=50))
     items.set_status(later[2:6], Item.Status.DRAFT, now=world.NOW)
     first = get_feed("ama", limit=10)
     lose_plan("ama", first["meta"]["session"])
     second = get_feed("ama", limit=50, cursor=first["meta"]["cursor"])
     assert head
-    assert not set(ids_of(first)) & set(ids_of(second))
+    assert not set(get_item_ids(first)) & set(get_item_ids(second))
 
 
 def test_a_lost_list_of_what_was_served_is_admitted() -> None:
@@ -226,7 +226,7 @@ def test_a_session_goes_on_through_several_chunks_to_the_end_of_the_catalogue() 
     world.build()
     world.choose("ama", "Drama", "Comedy")
     pages = walk_feed("ama", limit=100)
-    assert Counter(ids_of(*pages)) == Counter(everything)
+    assert Counter(get_item_ids(*pages)) == Counter(everything)
     assert [len(page["feed"]) for page in pages] == [100] * 7 + [30]
 
 
@@ -234,7 +234,7 @@ def test_a_session_ends_at_two_thousand_slots() -> None:
     world.catalogue(2_150)
     world.build()
     pages = walk_feed("ama", limit=100)
-    walked = ids_of(*pages)
+    walked = get_item_ids(*pages)
     assert len(walked) == len(set(walked)) == recipe.PLAN_LIMIT
     assert pages[-1]["meta"]["hasMore"] is False
 
@@ -243,7 +243,7 @@ def test_another_persons_cursor_is_refused() -> None:
     world.catalogue(50)
     world.build()
     cursor = get_feed("ama")["meta"]["cursor"]
-    answer = client_of("kofi").get("/api/v1/feed", {"cursor": cursor})
+    answer = get_client("kofi").get("/api/v1/feed", {"cursor": cursor})
     assert answer.status_code == 400
     assert answer.json()["code"] == "invalid_cursor"
 
@@ -285,7 +285,7 @@ def test_seen_and_finished_titles_stay_away() -> None:
     get_store().add_history("ama", [Slice("a stream", "1-0", seen)])
     done = get_store().record("ama", "movie:1008", Relation("finished"), now=0, due=0)
     profiles.cache_profile(done.profile)  # film-0008 and its clip, film-0009
-    walked = ids_of(*walk_feed("ama", limit=50))
+    walked = get_item_ids(*walk_feed("ama", limit=50))
     assert len(walked) == 96
     assert not {"film-0003", "film-0004", "film-0008", "film-0009"} & set(walked)
 
@@ -296,7 +296,7 @@ def test_trending_is_the_order_of_the_index_for_everybody() -> None:
 
     order = [item for item, _ in indexes.head(build.pk, "trending", 80)]
     for uid in ("ama", "kofi"):
-        assert ids_of(*walk_feed(uid, feed_type="trending", limit=30)) == order
+        assert get_item_ids(*walk_feed(uid, feed_type="trending", limit=30)) == order
 
 
 def test_trending_keeps_to_its_generation_while_indexes_are_rebuilt() -> None:
@@ -309,7 +309,7 @@ def test_trending_keeps_to_its_generation_while_indexes_are_rebuilt() -> None:
     world.build()
     while pages[-1]["meta"]["hasMore"]:
         pages.append(get_feed("ama", feed_type="trending", limit=100, cursor=pages[-1]["meta"]["cursor"]))
-    assert ids_of(*pages) == order
+    assert get_item_ids(*pages) == order
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_trending_keeps_to_its_generation_while_indexes_are_rebuilt() -> None:
     ],
 )
 def test_a_mistake_gets_a_clear_answer(query: Json) -> None:
-    answer = client_of("ama").get("/api/v1/feed", query)
+    answer = get_client("ama").get("/api/v1/feed", query)
     assert answer.status_code == 400
     body = answer.json()
     assert body["error"] is True
@@ -338,5 +338,5 @@ def test_a_cursor_of_one_feed_type_is_refused_by_another() -> None:
     world.catalogue(50)
     world.build()
     cursor = get_feed("ama", feed_type="trending")["meta"]["cursor"]
-    answer = client_of("ama").get("/api/v1/feed", {"cursor": cursor})
+    answer = get_client("ama").get("/api/v1/feed", {"cursor": cursor})
     assert answer.json()["code"] == "invalid_cursor"

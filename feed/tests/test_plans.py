@@ -24,9 +24,9 @@ from feed.services import feeds
 from feed.services.feeds import Page, Query
 from feed.tests import world
 from feed.types import Slot
-from finishd.testing.api import client_of, get_feed, ids_of, walk_feed
-from finishd.testing.events import did, happen
-from finishd.testing.kept import undeclared
+from finishd.testing.api import get_client, get_feed, get_item_ids, walk_feed
+from finishd.testing.events import append_and_read_events, make_event
+from finishd.testing.inspection import find_key_violations
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -201,11 +201,11 @@ class TestStandIns:
         planned = planned_for("ama", session)
         items.set_status(planned[1:9], Item.Status.DRAFT, now=world.NOW)
         pages = [get_feed("ama", limit=10)]
-        assert ids_of(*pages) == [planned[0], *planned[9:18]]
+        assert get_item_ids(*pages) == [planned[0], *planned[9:18]]
         state_redis().delete(*plan_keys(session))
         while pages[-1]["meta"]["hasMore"]:
             pages.append(get_feed("ama", limit=50, cursor=pages[-1]["meta"]["cursor"]))
-        assert Counter(ids_of(*pages)) == Counter(set(everything) - set(planned[1:9]))
+        assert Counter(get_item_ids(*pages)) == Counter(set(everything) - set(planned[1:9]))
 
     def test_many_of_them_do_not_make_a_cursor_too_long(self) -> None:
         Item.objects.bulk_create(
@@ -227,13 +227,13 @@ class TestStandIns:
         session = get_feed("ama", feed_type="trending", limit=1)["meta"]["session"]
         items.set_status(everything[2:151], Item.Status.DRAFT, now=world.NOW)
         first = get_feed("ama", feed_type="trending", limit=100)
-        assert ids_of(first) == [*everything[:2], *everything[151:249]]
+        assert get_item_ids(first) == [*everything[:2], *everything[151:249]]
         # Forty of them stood beyond what the page had marked; forty ids of 64 characters fit in no cursor.
         assert len(first["meta"]["cursor"]) < 1_000
         state_redis().delete(*plan_keys(session))
         second = get_feed("ama", feed_type="trending", limit=100, cursor=first["meta"]["cursor"])
         assert second["meta"]["planRebuilt"]
-        assert ids_of(second) == everything[249:349]
+        assert get_item_ids(second) == everything[249:349]
 
 
 def planned_for(uid: str, session: str) -> list[str]:
@@ -253,7 +253,7 @@ def _shelf() -> Iterator[None]:
     world.catalogue(430)
     world.build()
     yield
-    assert undeclared() == []
+    assert find_key_violations() == []
 
 
 @pytest.mark.usefixtures("_shelf")
@@ -272,12 +272,12 @@ def test_whatever_happens_between_pages_a_walk_repeats_nothing_and_leaves_nothin
             if step == "lose the plan":
                 state_redis().delete(*plan_keys(session, uid))
             elif step == "withdraw":
-                withdrawn |= withdraw(uid, session, ahead=len(ids_of(*pages)), number=number % 15)
+                withdrawn |= withdraw(uid, session, ahead=len(get_item_ids(*pages)), number=number % 15)
             elif cursor is not None:
                 pages.append(get_feed(uid, limit=number, cursor=cursor))
                 if step == "again":
-                    assert ids_of(get_feed(uid, limit=number, cursor=cursor)) == ids_of(pages[-1])
-        walked = Counter(ids_of(*pages))
+                    assert get_item_ids(get_feed(uid, limit=number, cursor=cursor)) == get_item_ids(pages[-1])
+        walked = Counter(get_item_ids(*pages))
         everything = set(Item.objects.values_list("id", flat=True))
         assert not [item for item, times in walked.items() if times > 1]
         assert everything - withdrawn <= set(walked)
@@ -307,10 +307,10 @@ def test_after_a_busy_run_every_key_is_declared_and_bounded(settings: Any) -> No
         world.befriend(uid, range(100, 120))
         walk_feed(uid, limit=90, refresh="true")
         walk_feed(uid, limit=50, feed_type="trending")
-    client_of("ama").post("/api/v1/social/block", {"target_uid": "kofi", "action": "block"})
-    happen(did("ama", "film-0001", "skip", at=int(time.time())))
+    get_client("ama").post("/api/v1/social/block", {"target_uid": "kofi", "action": "block"})
+    append_and_read_events(make_event("ama", "film-0001", "skip", at=int(time.time())))
     get_feed("ama", limit=10)
-    assert undeclared() == []
+    assert find_key_violations() == []
     live = [bytes(raw).decode() for raw in state_redis().scan_iter()]
     used = {key for key in get_declared_keys() if any(map(key.matches, live))}
     ours = {key for key in get_declared_keys() if key.owner in {"content", "analytics", "activity", "feed"}}

@@ -25,7 +25,7 @@ from feed.services.feeds import Query
 from feed.sources import Request, reason_of
 from feed.tests import world
 from feed.types import Pool
-from finishd.testing.api import get_feed, ids_of, walk_feed
+from finishd.testing.api import get_feed, get_item_ids, walk_feed
 
 NOW = int(world.NOW.timestamp())
 
@@ -337,7 +337,7 @@ class TestFailing:
         # A chunk has 200: whether one more follows the second page, the next chunk must tell.
         second = get_feed("ama", limit=100, cursor=first["meta"]["cursor"])
         assert second["meta"]["degraded"] == ["trending"]
-        assert len({*ids_of(first), *ids_of(second)}) == 200
+        assert len({*get_item_ids(first), *get_item_ids(second)}) == 200
         assert all(0 < left <= 60 for left in lifetimes("ama", second["meta"]["session"])[1:])
 
     def test_all_sources_failing_is_an_empty_page_not_an_error(self) -> None:
@@ -391,14 +391,14 @@ class TestFilters:
         finished = [f"movie:{1_000 + n}" for n in range(850)]
         world.finish("ama", finished)
         pages = walk_feed("ama", limit=20)
-        assert sorted(ids_of(*pages)) == everything[850:]
+        assert sorted(get_item_ids(*pages)) == everything[850:]
         assert [len(page["feed"]) for page in pages] == [20, 20, 10]
 
     def test_a_head_that_was_unpublished_in_a_stroke_hides_nothing_behind_it(self) -> None:
         everything = world.catalogue(1_200)
         world.build()
         items.set_status(everything[:1_100], Item.Status.ARCHIVED, now=world.NOW)
-        assert sorted(ids_of(*walk_feed("ama", limit=30))) == everything[1_100:]
+        assert sorted(get_item_ids(*walk_feed("ama", limit=30))) == everything[1_100:]
 
     def test_somebody_who_finished_everything_gets_an_end_not_a_circle(self) -> None:
         everything = world.catalogue(60)

@@ -11,11 +11,11 @@ from rest_framework.test import APIClient
 from core.auth import devkeys
 
 Json = dict[str, Any]
-THROTTLE: Final = 1  # wait on Redis that each request costs besides: user and address together
+THROTTLE_ROUND_TRIPS: Final = 1  # wait on Redis that each request costs besides: user and address together
 
 
 @cache
-def token_of(uid: str) -> str:
+def get_token(uid: str) -> str:
     """A token that the real verifier takes, signed with this run's development key."""
     folder = Path(settings.FIREBASE_KEYS_FILE).parent
     return devkeys.sign_token(
@@ -23,15 +23,15 @@ def token_of(uid: str) -> str:
     )
 
 
-def client_of(uid: str) -> APIClient:
+def get_client(uid: str) -> APIClient:
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token_of(uid)}")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {get_token(uid)}")
     return client
 
 
 def get_feed(uid: str, **query: Any) -> Json:
     """A page of the feed; asserts that it is one."""
-    answer = client_of(uid).get("/api/v1/feed", query)
+    answer = get_client(uid).get("/api/v1/feed", query)
     assert answer.status_code == 200, answer.content
     page: Json = answer.json()
     return page
@@ -46,5 +46,5 @@ def walk_feed(uid: str, *, pages: int = 1_000, **query: Any) -> list[Json]:
     return walked
 
 
-def ids_of(*pages: Json) -> list[str]:
+def get_item_ids(*pages: Json) -> list[str]:
     return [item["id"] for page in pages for item in page["feed"]]

@@ -11,18 +11,18 @@ from analytics.types import Event, Kind
 _numbers: Iterator[int] = count()
 
 
-def did(viewer: str, item: str, kind: Kind = "view", *, at: int, watched: int | None = 5) -> Event:
+def make_event(viewer: str, item: str, kind: Kind = "view", *, at: int, watched: int | None = 5) -> Event:
     """Something that nobody did before; its id is the stream's to give."""
     return Event("", viewer, item, kind, at, watched, packing.digest_of("test", next(_numbers)))
 
 
-def arrive(events: Sequence[Event], *, shard: int = 0) -> None:
+def append_events(events: Sequence[Event], *, shard: int = 0) -> None:
     """They are acknowledged, and nobody has read them."""
     stream.append(shard, [packing.pack(event) for event in events])
 
 
-def happen(*events: Event, shard: int = 0) -> None:
+def append_and_read_events(*events: Event, shard: int = 0) -> None:
     """They arrive, and both readers read all that waits."""
-    arrive(events, shard=shard)
+    append_events(events, shard=shard)
     tasks.read_shard_history.apply(args=(shard,), throw=True)
     drain_shard.apply(args=(shard,), throw=True)

@@ -15,7 +15,7 @@ from finishd.celery import app
 
 
 @pytest.fixture(params=sorted(IMPLEMENTATIONS, reverse=True))
-def people_store(request: pytest.FixtureRequest, settings: Any) -> Iterator[ActivityStore]:
+def activity_store(request: pytest.FixtureRequest, settings: Any) -> Iterator[ActivityStore]:
     """The store that services use, empty; use with a database that commits."""
     if request.param == "firestore":
         request.getfixturevalue("firestore")
@@ -26,8 +26,8 @@ def people_store(request: pytest.FixtureRequest, settings: Any) -> Iterator[Acti
 
 
 @pytest.fixture
-def people_store_down() -> Iterator[pytest.MonkeyPatch]:
-    """The store fails from here on; `people_store_down.undo()` brings it back."""
+def activity_store_unavailable() -> Iterator[pytest.MonkeyPatch]:
+    """The store fails from here on; `activity_store_unavailable.undo()` brings it back."""
     patch = pytest.MonkeyPatch()
 
     def away(*_: Any, **__: Any) -> None:
@@ -69,7 +69,7 @@ class Messages:
     def pick(self, rng: random.Random) -> Message:
         return self.waiting.pop(rng.randrange(len(self.waiting)))
 
-    def of(self, kind: str) -> list[Message]:
+    def by_kind(self, kind: str) -> list[Message]:
         return [message for message in self.waiting if message.task == f"activity.tasks.{kind}"]
 
 
@@ -90,7 +90,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> Messages:
 
 
 @pytest.fixture
-def patient_redis() -> Iterator[None]:
+def long_redis_timeouts() -> Iterator[None]:
     """For tests that are long, on a machine that does other things too: a wait may take seconds."""
     pools = {client.connection_pool for client in (state_redis(), cache_redis())}
     before = [dict(pool.connection_kwargs) for pool in pools]

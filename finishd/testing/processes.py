@@ -18,7 +18,7 @@ from django.db import connection
 from finishd.run import programs
 from finishd.run.guard import Guard, signal_group
 from finishd.run.ports import free_port
-from finishd.testing.api import token_of
+from finishd.testing.api import get_token
 
 START_SECONDS = 60
 
@@ -39,11 +39,11 @@ class Web:
     def get(
         self, path: str, uid: str, *, headers: Sequence[tuple[str, str]] = (), **query: Any
     ) -> httpx.Response:
-        sent = [("Authorization", f"Bearer {token_of(uid)}"), *headers]
+        sent = [("Authorization", f"Bearer {get_token(uid)}"), *headers]
         return self._client.get(path, params=query, headers=sent)
 
     def post(self, path: str, uid: str, **body: Any) -> httpx.Response:
-        return self._client.post(path, json=body, headers={"Authorization": f"Bearer {token_of(uid)}"})
+        return self._client.post(path, json=body, headers={"Authorization": f"Bearer {get_token(uid)}"})
 
     def feed(self, uid: str, **query: Any) -> dict[str, Any]:
         """A page of the feed; asserts that it is one."""

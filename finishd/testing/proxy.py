@@ -9,7 +9,7 @@ from typing import Literal
 
 from finishd.run.ports import free_port
 
-Mode = Literal["pass", "delay", "drip", "hang", "cut", "refuse"]
+Mode = Literal["pass", "delay", "trickle", "hang", "reset", "refuse"]
 
 _PIECE = 65_536
 _RESET = struct.pack("ii", 1, 0)  # close() then resets the connection, as a machine that went down would
@@ -20,9 +20,9 @@ class Proxy:
 
     - `pass`: as if it were not there
     - `delay`: each piece of an answer comes `seconds` later
-    - `drip`: answers come a byte at a time, `seconds` apart
+    - `trickle`: answers come a byte at a time, `seconds` apart
     - `hang`: connections are made and kept, nothing is carried; what came meanwhile is carried afterwards
-    - `cut`: connections are reset, old ones at once, new ones as soon as they are made
+    - `reset`: connections are reset, old ones at once, new ones as soon as they are made
     - `refuse`: old ones are reset, new ones refused
 
     `made` counts the connections that it accepted. Modes may be switched while it runs.
@@ -48,7 +48,7 @@ class Proxy:
         with self._changed:
             self._mode, self._seconds = mode, seconds
             self._changed.notify_all()
-            if mode in {"cut", "refuse"}:
+            if mode in {"reset", "refuse"}:
                 self._reset_all()
         if mode == "refuse":
             self._close_listener()
@@ -93,7 +93,7 @@ class Proxy:
 
     def _send(self, sink: socket.socket, piece: bytes, *, answers: bool) -> None:
         mode, seconds = self._mode, self._seconds
-        if not answers or mode not in {"delay", "drip"}:
+        if not answers or mode not in {"delay", "trickle"}:
             sink.sendall(piece)
         elif mode == "delay":
             time.sleep(seconds)
@@ -101,7 +101,7 @@ class Proxy:
         else:
             for place in range(len(piece)):
                 sink.sendall(piece[place : place + 1])
-                if self._mode == "drip":
+                if self._mode == "trickle":
                     time.sleep(seconds)
 
     def _wait_while_silent(self, end: socket.socket) -> None:
@@ -114,7 +114,7 @@ class Proxy:
     def _kept(self, end: socket.socket) -> bool:
         with self._changed:
             self._ends.add(end)
-            dead = self._mode in {"cut", "refuse"}
+            dead = self._mode in {"reset", "refuse"}
         if dead:
             self._drop(end)
         return not dead
@@ -126,7 +126,7 @@ class Proxy:
     def _drop(self, end: socket.socket) -> None:
         self._ends.discard(end)
         with contextlib.suppress(OSError):
-            if self._mode in {"cut", "refuse"}:
+            if self._mode in {"reset", "refuse"}:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             end.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads from it
         end.close()

@@ -2,8 +2,14 @@
 
 import pytest
 
-from finishd.testing.people import clock, messages, patient_redis, people_store, people_store_down
+from finishd.testing.people import (
+    activity_store,
+    activity_store_unavailable,
+    clock,
+    long_redis_timeouts,
+    messages,
+)
 
-__all__ = ["clock", "messages", "patient_redis", "people_store", "people_store_down"]
+__all__ = ["activity_store", "activity_store_unavailable", "clock", "long_redis_timeouts", "messages"]
 
 pytest.register_assert_rewrite("finishd.tests.friends")

@@ -24,7 +24,7 @@ from redis import Redis
 
 from finishd.run.guard import Guard
 from finishd.run.ports import free_port
-from finishd.testing.kept_redis import KeptRedis
+from finishd.testing.persistent_redis import PersistentRedis
 from finishd.testing.postgres import Cluster
 from finishd.testing.processes import Processes, Web, processes
 from finishd.testing.proxy import Proxy
@@ -276,10 +276,10 @@ class Stack:
         folder.mkdir()
         return self._stack.enter_context(processes(folder))
 
-    def _a_redis(self, name: str) -> tuple[KeptRedis, Proxy]:
+    def _a_redis(self, name: str) -> tuple[PersistentRedis, Proxy]:
         folder = self._directory / name
         folder.mkdir()
-        server = KeptRedis(folder)
+        server = PersistentRedis(folder)
         self._stack.callback(server.close)
         return server, self._line(f"127.0.0.1:{server.port}")
 

@@ -22,8 +22,8 @@ from core.redis.client import state_redis
 from core.redis.reads import Reads
 from feed import recipe, sources
 from feed.tests import world
-from finishd.testing.kept import deeds, hot_rows, loaded_rows, visible
-from finishd.testing.model import RELATIONS, Deed, Model, Pair
+from finishd.testing.expected import RELATIONS, ExpectedActivity, ExpectedTimelines, Pair
+from finishd.testing.inspection import cached_rows, read_timeline, reloaded_rows, rows_by_author_and_title
 from finishd.testing.people import Clock, Message, Messages
 
 
@@ -51,7 +51,7 @@ class World:
         self, seed: int, messages: Messages, clock: Clock, *, people: int, titles: int, chances: Chances
     ) -> None:
         self.rng = random.Random(seed)
-        self.model = Model()
+        self.model = ExpectedTimelines()
         self.messages, self.clock, self.chances = messages, clock, chances
         self.uids = [f"person-{number:02}" for number in range(people)]
         self.film = {f"movie:{1_000 + n}": f"film-{n:04}" for n in range(titles) if n % 10 != 9}
@@ -92,13 +92,13 @@ class World:
 
     def relate(self, uid: str, _: str) -> None:
         title, relation = self.rng.choice(self.titles), self.rng.choice(RELATIONS)
-        if self.rng.random() < 0.3 and (uid, title) in self.model.deeds:  # another rating of the same
-            before = self.model.deeds[uid, title][0]
+        if self.rng.random() < 0.3 and (uid, title) in self.model.activities:  # another rating of the same
+            before = self.model.activities[uid, title][0]
             relation = Relation(before.status, before.favorite, self.rng.choice([None, 1, 2, 3, 4, 5]))
         self._state(uid, title, relation)
 
     def undo(self, uid: str, _: str) -> None:
-        mine = [title for (who, title), (relation, _) in self.model.deeds.items() if who == uid]
+        mine = [title for (who, title), (relation, _) in self.model.activities.items() if who == uid]
         if mine:
             self._state(uid, self.rng.choice(mine), Relation())
 
@@ -107,7 +107,7 @@ class World:
         try:
             follows.follow(uid, target, now=self.clock.now)
         except ValueError:
-            assert self.model.apart(uid, target)
+            assert self.model.is_blocked(uid, target)
         else:
             self.model.follows.add((uid, target))
 
@@ -148,7 +148,7 @@ class World:
             state_redis().delete(timeline_cache.key(uid))
         with suppress(Killed), self._task():
             self._here(uid)
-            visible(profiles.get(uid))
+            read_timeline(profiles.get(uid))
 
     # --- the workers ---
 
@@ -205,7 +205,7 @@ class World:
     def _state(self, uid: str, title: str, relation: Relation) -> None:
         self.away.discard(uid)
         relations.set_relation(uid, title, relation, source=None, now=self.clock.now)
-        self.model.state(uid, title, relation, int(self.clock.now))
+        self.model.set_relation(uid, title, relation, int(self.clock.now))
 
     def _here(self, uid: str) -> None:
         rebuilds.touch_viewer(profiles.get(uid), now=self.clock.now)
@@ -231,29 +231,34 @@ class World:
             self._check_rows(uid, profile, pushed)
             self._check_visible(uid, profile, truth, pushed)
 
-    def _check_rows(self, uid: str, profile: Profile, pushed: dict[Pair, Deed]) -> None:
-        """The hot copy as it is, the durable rows, and a hot copy loaded now."""
-        capped = len(pushed) > timeline_cache.MAX_DURABLE_ROWS
-        durable = [row for row in get_store().timeline(uid, limit=5_000) if row.actor not in profile.pulled]
+    def _check_rows(self, uid: str, profile: Profile, pushed: dict[Pair, ExpectedActivity]) -> None:
+        """Check the cached rows as they are, the durable rows, and the cached rows after a reload."""
+        stored = get_store().timeline(uid, limit=5_000)
+        durable = rows_by_author_and_title([row for row in stored if row.actor not in profile.pulled])
         newest = sorted(pushed.items(), key=lambda row: (-row[1][0], row[0]))
-        for rows in (hot_rows(uid), loaded_rows(uid)):
+        for rows in (cached_rows(uid), reloaded_rows(uid)):
             if rows is not None:
-                check_hot({k: v for k, v in deeds(rows).items() if k[0] not in profile.pulled}, pushed)
-        assert deeds(durable).items() <= pushed.items(), (uid, deeds(durable).items() - pushed.items())
-        if capped:
+                by_pair = rows_by_author_and_title(rows)
+                check_hot({k: v for k, v in by_pair.items() if k[0] not in profile.pulled}, pushed)
+        assert durable.items() <= pushed.items(), (uid, durable.items() - pushed.items())
+        if len(pushed) > timeline_cache.MAX_DURABLE_ROWS:
             read = timelines.LOAD_LIMIT
-            assert list(deeds(durable).items())[:read] == newest[:read], uid
+            assert list(durable.items())[:read] == newest[:read], uid
         else:
-            assert list(deeds(durable).items()) == newest, (uid, pushed.items() ^ deeds(durable).items())
+            assert list(durable.items()) == newest, (uid, pushed.items() ^ durable.items())
 
     def _check_visible(
-        self, uid: str, profile: Profile, truth: dict[Pair, Deed], pushed: dict[Pair, Deed]
+        self,
+        uid: str,
+        profile: Profile,
+        truth: dict[Pair, ExpectedActivity],
+        pushed: dict[Pair, ExpectedActivity],
     ) -> None:
         """What sources show, if nothing is beyond a bound."""
         if len(pushed) >= timelines.LOAD_LIMIT or len(profile.pulled) > 20:
             return
         expected = self.model.entries(uid)
-        entries = visible(profile)
+        entries = read_timeline(profile)
         assert [(e.title, [row.actor for row in e.supporters]) for e in entries] == expected, uid
         shown = [(title, who) for title, who in expected if title in self.model.published]
         following = self._pool(profile, recipe.FOLLOWING)
@@ -280,7 +285,7 @@ def people_greeted(uid: str) -> None:
     people.sync_name_from_token(uid, uid.title(), None)
 
 
-def check_hot(rows: dict[Pair, Deed], truth: dict[Pair, Deed]) -> None:
+def check_hot(rows: dict[Pair, ExpectedActivity], truth: dict[Pair, ExpectedActivity]) -> None:
     """Nothing but the truth, at most CAP of it, and nothing newer than the oldest is missing."""
     assert rows.items() <= truth.items(), rows.items() - truth.items()
     assert len(rows) <= timeline_cache.MAX_ROWS
@@ -289,7 +294,7 @@ def check_hot(rows: dict[Pair, Deed], truth: dict[Pair, Deed]) -> None:
     assert not missing if rows else not truth, missing
 
 
-def recommends(deed: Deed) -> bool:
+def recommends(deed: ExpectedActivity) -> bool:
     _, status, favorite, rating = deed
     if rating is not None and rating <= recipe.LOW_RATING:
         return favorite

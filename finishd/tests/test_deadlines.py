@@ -28,7 +28,7 @@ from core.sql.circuit_breaker import SqlUnavailable, is_outage
 from feed.tests import world
 from finishd import celery
 from finishd.run.embedded_redis import RedisServer
-from finishd.testing.api import client_of, get_feed
+from finishd.testing.api import get_client, get_feed
 from finishd.testing.proxy import Proxy
 
 
@@ -65,7 +65,7 @@ class TestDeadline:
 class TestPage:
     def test_past_its_deadline_is_a_503_that_says_when_to_come_back(self, settings: Any) -> None:
         settings.PAGE_DEADLINE = 0
-        answer = client_of("ama").get("/api/v1/feed")
+        answer = get_client("ama").get("/api/v1/feed")
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert answer.headers["Retry-After"] == "1"
 
@@ -93,7 +93,7 @@ class TestRedis:
     def test_an_answer_in_drops_ends_with_the_request(self, line: Proxy) -> None:
         client = self.client(line)
         client.set("name", "x" * 1_000)
-        line.switch("drip", 0.01)
+        line.switch("trickle", 0.01)
         began = time.monotonic()
         with deadlines.request_deadline(0.3), pytest.raises(RedisTimeoutError):
             client.get("name")

@@ -19,9 +19,9 @@ from analytics.models import Checkpoint
 from content.services import genres
 from content.tests.factories import ItemFactory
 from finishd.run.guard import signal_group
-from finishd.testing.kept import counted, known
-from finishd.testing.kept_redis import KeptRedis
-from finishd.testing.phones import Json, folded, happening, mistaken
+from finishd.testing.expected_history import Json, expected_counts, find_mismatches, make_event_body
+from finishd.testing.inspection import stored_counts, stored_histories
+from finishd.testing.persistent_redis import PersistentRedis
 from finishd.testing.processes import Processes, Web, processes
 
 pytestmark = [
@@ -46,7 +46,7 @@ def story(viewer: int, number: int, *, now: float) -> list[Json]:
     """What a viewer's phone has to tell: `number` events of the last hours, no two at the same millisecond."""
     rng = random.Random(viewer)
     return [
-        happening(
+        make_event_body(
             rng,
             item=f"item-{int(rng.paretovariate(0.6)) % ITEMS}",
             at=now - rng.randrange(5) * 3_600 - place - viewer / 1_000,
@@ -130,7 +130,7 @@ class Machinery:
 
 
 @contextmanager
-def disturbed(machinery: Machinery, redis: KeptRedis, *, restart_after: float) -> Iterator[None]:
+def disturbed(machinery: Machinery, redis: PersistentRedis, *, restart_after: float) -> Iterator[None]:
     """Kill a worker every few seconds, and Redis once, until the block ends."""
     over = threading.Event()
 
@@ -185,7 +185,7 @@ def run(number: int, *, seconds: float, tmp_path: Path) -> dict[str, list[Json]]
     stories = {f"viewer-{n:03}": story(n, number // VIEWERS, now=now) for n in range(VIEWERS)}
     directory = tmp_path / "redis"
     directory.mkdir()
-    redis = KeptRedis(directory, fsync="always")
+    redis = PersistentRedis(directory, fsync="always")
     environment = dict.fromkeys(("REDIS_URL", "CACHE_URL", "CELERY_BROKER_URL"), redis.url)
     environment["HISTORY_FLUSH_SECONDS"] = "10"
     try:
@@ -220,6 +220,6 @@ def run(number: int, *, seconds: float, tmp_path: Path) -> dict[str, list[Json]]
 )
 def test_what_was_acknowledged_counts_once_whatever_dies(number: int, seconds: int, tmp_path: Path) -> None:
     stories = run(number, seconds=seconds, tmp_path=tmp_path)
-    assert counted() == folded(stories)
-    assert mistaken(stories, known(), genres_of) == []
+    assert stored_counts() == expected_counts(stories)
+    assert find_mismatches(stories, stored_histories(), genres_of) == []
     assert read("counts") == read("people") == number

@@ -14,7 +14,7 @@ from analytics.services import counts
 from content.tests.factories import ItemFactory
 from feed.services import builds
 from feed.tests import world
-from finishd.testing.api import client_of
+from finishd.testing.api import get_client
 from finishd.testing.processes import Processes, Web, processes
 
 pytestmark = [
@@ -95,6 +95,6 @@ def trending(web: Web) -> list[str]:
 
 def test_sending_events_calls_no_store() -> None:
     with count_calls() as tally:
-        answer: Any = client_of("ama").post(PATH, {"events": [event(OBSCURE)]})
+        answer: Any = get_client("ama").post(PATH, {"events": [event(OBSCURE)]})
     assert answer.status_code == 200
     assert tally.calls == []

@@ -155,7 +155,7 @@ def in_firestore(name: str, begin: Begin, **costs: Any) -> Fault:
 FAULTS: Final = [
     Fault("redis stopped", lambda s: stopped(s.redis), away=(*API, "ready"), quick=True),
     Fault("redis paused", paused, away=(*API, "ready"), quick=True),
-    Fault("redis cut", lambda s: line_is(s.redis_line, "cut"), away=(*API, "ready")),
+    Fault("redis cut", lambda s: line_is(s.redis_line, "reset"), away=(*API, "ready")),
     Fault(
         "redis slow",
         lambda s: line_is(s.redis_line, "delay", 0.04),
@@ -168,7 +168,7 @@ FAULTS: Final = [
         lambda s: line_is(s.redis_line, "delay", 0.4),
         away=(*API, "ready"),
     ),
-    Fault("redis in drops", lambda s: line_is(s.redis_line, "drip", 0.02), either=(*API, "ready")),
+    Fault("redis in drops", lambda s: line_is(s.redis_line, "trickle", 0.02), either=(*API, "ready")),
     Fault("redis full", full, away=API, quick=True),
     Fault("redis emptied", emptied, either=("ready",), degraded=EMPTIED),
     Fault(
@@ -185,7 +185,7 @@ FAULTS: Final = [
     Fault("beat dead", without_beat),
     in_firestore("stopped", lambda s: line_is(s.emulator_line, "refuse"), away=PEOPLE),
     in_firestore("silent", lambda s: line_is(s.emulator_line, "hang"), away=PEOPLE),
-    in_firestore("erroring", lambda s: line_is(s.emulator_line, "cut"), away=PEOPLE),
+    in_firestore("erroring", lambda s: line_is(s.emulator_line, "reset"), away=PEOPLE),
     in_firestore("slow", lambda s: line_is(s.emulator_line, "delay", 0.1), either=PEOPLE),
 ]
 

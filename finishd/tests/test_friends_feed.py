@@ -13,20 +13,20 @@ from activity.types import PULLED_READ, Relation
 from core.redis.client import count_round_trips, state_redis
 from feed import keys
 from feed.tests import world
-from finishd.testing.api import client_of, get_feed, ids_of
+from finishd.testing.api import get_client, get_feed, get_item_ids
 from finishd.testing.people import Clock, Message, Messages
 
 pytestmark = [
     pytest.mark.slow_on_firestore,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
-    pytest.mark.usefixtures("people_store", "clock"),
+    pytest.mark.usefixtures("activity_store", "clock"),
 ]
 LIKED = Relation(favorite=True)
 SWEEP = Message("activity.tasks.sweep_jobs", (), {})
 
 
 @pytest.fixture(autouse=True)
-def _catalogue(people_store: ActivityStore) -> None:
+def _catalogue(activity_store: ActivityStore) -> None:
     world.catalogue(60)
     world.build()
 
@@ -112,7 +112,7 @@ class TestWhoWasAway:
             like("ama", 9)
         else:
             follows.follow("ama", "mei", now=0)
-        assert len(messages.of("rebuild")) == 1
+        assert len(messages.by_kind("rebuild")) == 1
         assert get_feed("ama", feed_type="following")["meta"]["degraded"] == ["timeline_rebuilding"]
         messages.run_all()
         assert told("ama") == {"film-0002": "Kofi liked this"}
@@ -185,7 +185,7 @@ class TestVeryManyFollowers:
             if messages.waiting:
                 messages.run(messages.waiting.pop())
             like("kofi", number)
-            for message in messages.of("deliver"):
+            for message in messages.by_kind("deliver"):
                 messages.waiting.remove(message)
                 messages.run(message)
         assert reach_of("kofi") == "pulled"
@@ -280,7 +280,7 @@ class TestVeryManyFollowers:
 
         monkeypatch.setattr(type(get_store()), "followers", followers)
         messages.run(SWEEP)
-        messages.run(messages.of("cross")[0])
+        messages.run(messages.by_kind("cross")[0])
         assert done == [True]
         assert profiles.get("ama").pulled == ()
         assert told("ama") == {}
@@ -332,11 +332,11 @@ def test_finished_titles_leave_the_viewers_own_feed_and_stay_in_what_friends_did
     like("kofi", 1)
     like("kofi", 2)
     messages.run_all()
-    answer = client_of("ama").post(
+    answer = get_client("ama").post(
         "/api/v1/user-titles/sync", {"title_id": "1001", "media_type": "movie", "status": "finished"}
     )
     assert answer.status_code == 200
     page = get_feed("ama", limit=100, refresh="true")
-    assert "film-0001" not in ids_of(page)
-    assert "film-0002" in ids_of(page)
+    assert "film-0001" not in get_item_ids(page)
+    assert "film-0002" in get_item_ids(page)
     assert set(told("ama")) == {"film-0001", "film-0002"}

@@ -18,13 +18,13 @@ from activity.types import Relation
 from finishd.celery import app
 from finishd.run.embedded_redis import RedisServer
 from finishd.run.guard import signal_group
-from finishd.testing.kept import deeds, visible
-from finishd.testing.kept_redis import KeptRedis
+from finishd.testing.inspection import read_timeline, rows_by_author_and_title
+from finishd.testing.persistent_redis import PersistentRedis
 from finishd.testing.processes import Processes, processes
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
-    pytest.mark.usefixtures("patient_redis"),
+    pytest.mark.usefixtures("long_redis_timeouts"),
     pytest.mark.timeout(600),
 ]
 RIGHT_WITHIN = 60.0
@@ -100,8 +100,8 @@ class Crowd:
             expected = {("kofi", title) for title in self.liked} if viewer in self.followers else set()
             for _ in ("as it is", "loaded anew"):
                 profile = profiles.get(viewer)
-                rows = [row for entry in visible(profile) for row in entry.supporters]
-                assert deeds(rows).keys() == expected, viewer
+                rows = [row for entry in read_timeline(profile) for row in entry.supporters]
+                assert rows_by_author_and_title(rows).keys() == expected, viewer
                 timeline_cache.invalidate(viewer)
 
     def sample(self, size: int) -> list[str]:
@@ -109,13 +109,15 @@ class Crowd:
 
 
 @contextmanager
-def broker_of(kind: str, redis_server: RedisServer, directory: Path) -> Iterator[KeptRedis | RedisServer]:
+def broker_of(
+    kind: str, redis_server: RedisServer, directory: Path
+) -> Iterator[PersistentRedis | RedisServer]:
     """A Redis of its own that keeps its messages, or the one for everything, which forgets all."""
     if kind == "emptied":
         yield redis_server
         return
     directory.mkdir()
-    broker = KeptRedis(directory)
+    broker = PersistentRedis(directory)
     try:
         yield broker
     finally:
@@ -129,7 +131,7 @@ def run(size: int, rounds: int, kind: str, redis_server: RedisServer, tmp_path: 
         with messages_to(broker.url):
             for number in range(rounds):
                 for viewer in crowd.sample(20):  # some timelines are hot
-                    visible(profiles.get(viewer))
+                    read_timeline(profiles.get(viewer))
                 crowd.act()
                 time.sleep(crowd.rng.uniform(0.05, 0.8))
                 fleet.kill_one(crowd.rng)

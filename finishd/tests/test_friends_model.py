@@ -13,7 +13,7 @@ from finishd.tests.friends import Chances, Interleaved, World
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
-    pytest.mark.usefixtures("patient_redis"),
+    pytest.mark.usefixtures("long_redis_timeouts"),
 ]
 
 LIMITS = pytest.mark.parametrize(
@@ -23,7 +23,7 @@ LIMITS = pytest.mark.parametrize(
 
 @pytest.fixture
 def made_of(
-    people_store: ActivityStore,
+    activity_store: ActivityStore,
     messages: Messages,
     clock: Clock,
     settings: Any,
@@ -39,7 +39,7 @@ def made_of(
             monkeypatch.setattr(timelines, "LOAD_LIMIT", 400)
         made = World(seed, messages, clock, people=30, titles=titles, chances=Chances(**chances))
         stores.get_store.cache_clear()
-        monkeypatch.setattr(f"{__name__}._between", lambda: Interleaved(people_store, made.between))
+        monkeypatch.setattr(f"{__name__}._between", lambda: Interleaved(activity_store, made.between))
         monkeypatch.setitem(stores.IMPLEMENTATIONS, "between", f"{__name__}._between")
         settings.ACTIVITY_STORE = "between"
         made.begin()
@@ -62,23 +62,23 @@ def run(made: World, *, steps: int, quiet_every: int) -> None:
     made.check()
 
 
-def share(people_store: ActivityStore, steps: int) -> int:
+def share(activity_store: ActivityStore, steps: int) -> int:
     """How many of so many steps: the emulator takes a hundred times as long for each."""
-    return steps if "Orm" in type(people_store).__name__ else steps // 15
+    return steps if "Orm" in type(activity_store).__name__ else steps // 15
 
 
 @LIMITS
-def test_timelines_equal_the_model(people_store: ActivityStore, made_of: Any, push_limit: int) -> None:
-    run(made_of(1, push_limit=push_limit), steps=share(people_store, 240), quiet_every=80)
+def test_timelines_equal_the_model(activity_store: ActivityStore, made_of: Any, push_limit: int) -> None:
+    run(made_of(1, push_limit=push_limit), steps=share(activity_store, 240), quiet_every=80)
 
 
 @pytest.mark.slow
 def test_at_the_cap_nothing_newer_than_the_oldest_is_missing(
-    people_store: ActivityStore, made_of: Any, monkeypatch: pytest.MonkeyPatch
+    activity_store: ActivityStore, made_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small_bounds(monkeypatch)
     made = made_of(2, titles=40, acts=(60, 2, 30, 0, 0, 0, 0))
-    run(made, steps=share(people_store, 250), quiet_every=125)
+    run(made, steps=share(activity_store, 250), quiet_every=125)
 
 
 @pytest.mark.gauntlet
@@ -86,19 +86,19 @@ def test_at_the_cap_nothing_newer_than_the_oldest_is_missing(
 @pytest.mark.parametrize("seed", range(10, 14))
 @LIMITS
 def test_timelines_equal_the_model_for_long(
-    people_store: ActivityStore, made_of: Any, push_limit: int, seed: int
+    activity_store: ActivityStore, made_of: Any, push_limit: int, seed: int
 ) -> None:
-    run(made_of(seed, push_limit=push_limit), steps=share(people_store, 3_000), quiet_every=200)
+    run(made_of(seed, push_limit=push_limit), steps=share(activity_store, 3_000), quiet_every=200)
 
 
 @pytest.mark.gauntlet
 @pytest.mark.timeout(3_600)
 def test_at_the_cap_for_long(
-    people_store: ActivityStore, made_of: Any, monkeypatch: pytest.MonkeyPatch
+    activity_store: ActivityStore, made_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small_bounds(monkeypatch)
     made = made_of(20, titles=60, acts=(60, 1, 30, 0, 0, 0, 0))
-    run(made, steps=share(people_store, 3_000), quiet_every=200)
+    run(made, steps=share(activity_store, 3_000), quiet_every=200)
 
 
 def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,5 +122,5 @@ def test_the_model_would_notice(made_of: Any) -> None:
     made.quiet()
     with pytest.raises(AssertionError):
         made.check()
-    made.model.state(made.uids[1], made.titles[0], Relation("finished"), int(made.clock.now))
+    made.model.set_relation(made.uids[1], made.titles[0], Relation("finished"), int(made.clock.now))
     made.check()

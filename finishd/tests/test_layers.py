@@ -46,7 +46,7 @@ def test_only_tests_ignore_layers() -> None:
 
 
 def test_other_packages_import_only_the_services_and_types_of_an_app() -> None:
-    graph = grimp.build_graph("finishd", *APPS)
+    graph = grimp.build_graph("finishd", *APPS, cache_dir=None)
     violations = [
         f"{importer} imports {imported}"
         for importer in graph.modules

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 
 from finishd.run.ports import is_free
-from finishd.testing.terminal import Terminal
+from finishd.testing.run_session import RunSession
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,15 +23,15 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunSession]:
     """A run that is up, for the tests that only look at it."""
-    terminal = Terminal(tmp_path_factory.mktemp("data"))
+    terminal = RunSession(tmp_path_factory.mktemp("data"))
     yield terminal.wait_until_up()
     terminal.close()
 
 
 class TestARunningOne:
-    def test_the_printed_curl_line_gives_ten_items(self, terminal: Terminal) -> None:
+    def test_the_printed_curl_line_gives_ten_items(self, terminal: RunSession) -> None:
         said = subprocess.run(
             ["sh", "-c", f"{terminal.curl} --silent --fail"],
             capture_output=True,
@@ -40,7 +40,7 @@ class TestARunningOne:
         )
         assert len(json.loads(said.stdout)["feed"]) == 10
 
-    def test_pages_of_a_hundred_end_without_a_repeat(self, terminal: Terminal) -> None:
+    def test_pages_of_a_hundred_end_without_a_repeat(self, terminal: RunSession) -> None:
         seen: list[str] = []
         parameters: dict[str, str] = {}
         more = True
@@ -52,7 +52,7 @@ class TestARunningOne:
         assert len(seen) >= 300
         assert len(set(seen)) == len(seen)
 
-    def test_staff_can_log_in_with_the_printed_password(self, terminal: Terminal) -> None:
+    def test_staff_can_log_in_with_the_printed_password(self, terminal: RunSession) -> None:
         found = re.search(r"user staff, password (\S+)", terminal.output)
         assert found
         with httpx.Client(base_url=f"http://127.0.0.1:{terminal.port}", follow_redirects=True) as browser:
@@ -66,24 +66,24 @@ class TestARunningOne:
         assert answer.status_code == 200
         assert answer.url.path == "/admin/"
 
-    def test_another_terminal_finds_the_same_servers(self, terminal: Terminal) -> None:
+    def test_another_terminal_finds_the_same_servers(self, terminal: RunSession) -> None:
         token = manage(terminal, "token", "kofi")
         assert terminal.get("/api/v1/feed", token=token).status_code == 200
 
-    def test_a_second_one_on_the_same_data_gets_one_line(self, terminal: Terminal) -> None:
-        second = Terminal(terminal.data)
+    def test_a_second_one_on_the_same_data_gets_one_line(self, terminal: RunSession) -> None:
+        second = RunSession(terminal.data)
         assert second.wait() == 1
         assert_one_line(second, "already runs on")
 
-    def test_a_taken_port_gets_one_line(self, terminal: Terminal, tmp_path: Path) -> None:
-        second = Terminal(tmp_path, port=terminal.port)
+    def test_a_taken_port_gets_one_line(self, terminal: RunSession, tmp_path: Path) -> None:
+        second = RunSession(tmp_path, port=terminal.port)
         assert second.wait() == 1
         assert_one_line(second, f"Port {terminal.port} on 127.0.0.1 is taken")
 
     def test_another_one_beside_it_has_everything_of_its_own(
-        self, terminal: Terminal, tmp_path: Path
+        self, terminal: RunSession, tmp_path: Path
     ) -> None:
-        other = Terminal(tmp_path).wait_until_up()
+        other = RunSession(tmp_path).wait_until_up()
         try:
             assert other.get("/api/v1/feed").status_code == terminal.get("/api/v1/feed").status_code == 200
         finally:
@@ -92,13 +92,13 @@ class TestARunningOne:
 
 class TestItsEnd:
     def test_ctrl_c_leaves_nothing_running_and_the_next_start_goes_on(self, tmp_path: Path) -> None:
-        first = Terminal(tmp_path).wait_until_up()
+        first = RunSession(tmp_path).wait_until_up()
         page = first.get("/api/v1/feed").json()
         password = (tmp_path / "staff-password").read_text()
         assert first.interrupt() == 0
         assert_ended(first)
 
-        second = Terminal(tmp_path).wait_until_up()
+        second = RunSession(tmp_path).wait_until_up()
         try:
             assert (tmp_path / "staff-password").read_text() == password
             assert "load" not in second.output.lower()
@@ -110,11 +110,13 @@ class TestItsEnd:
         assert_ended(second)
 
     def test_killing_it_takes_everything_along_and_the_next_start_works(self, tmp_path: Path) -> None:
-        first = Terminal(tmp_path).wait_until_up()
+        first = RunSession(tmp_path).wait_until_up()
         assert len(first.processes()) > 5
         first.kill()
         second = (
-            Terminal(tmp_path, port=first.port) if is_free("127.0.0.1", first.port) else Terminal(tmp_path)
+            RunSession(tmp_path, port=first.port)
+            if is_free("127.0.0.1", first.port)
+            else RunSession(tmp_path)
         )
         try:
             second.wait_until_up()
@@ -124,14 +126,14 @@ class TestItsEnd:
             second.interrupt()
 
     def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing_running(self, tmp_path: Path) -> None:
-        terminal = Terminal(tmp_path)
+        terminal = RunSession(tmp_path)
         while not (tmp_path / "run.env").exists():
             time.sleep(0.02)
         assert terminal.interrupt() == 0
         assert_ended(terminal)
 
 
-def manage(terminal: Terminal, *arguments: str) -> str:
+def manage(terminal: RunSession, *arguments: str) -> str:
     """`manage.py …` with nothing but the data folder named."""
     said = subprocess.run(
         [sys.executable, "manage.py", *arguments],
@@ -144,12 +146,12 @@ def manage(terminal: Terminal, *arguments: str) -> str:
     return said.stdout.strip()
 
 
-def assert_one_line(terminal: Terminal, expected: str) -> None:
+def assert_one_line(terminal: RunSession, expected: str) -> None:
     assert len(terminal.lines) == 1, terminal.output
     assert expected in terminal.output
 
 
-def assert_ended(terminal: Terminal) -> None:
+def assert_ended(terminal: RunSession) -> None:
     deadline = time.monotonic() + 20
     while left := terminal.processes():
         assert time.monotonic() < deadline, f"still running: {left}"

@@ -32,8 +32,8 @@ from core.redis.reads import Read
 from feed.sources import SOURCES
 from feed.tests import world
 from finishd.run.embedded_redis import RedisServer
-from finishd.testing.api import client_of, token_of
-from finishd.testing.events import did, happen
+from finishd.testing.api import get_client, get_token
+from finishd.testing.events import append_and_read_events, make_event
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -60,7 +60,7 @@ def scrape() -> Samples:
 
 
 def test_what_people_have_seen_and_the_store_does_not_know_yet_is_measured() -> None:
-    happen(did("ama", "film-0001", at=int(time.time())))
+    append_and_read_events(make_event("ama", "film-0001", at=int(time.time())))
     found = scrape()
     assert found["finishd_histories_pending", ()] == 1
     assert 0 < found["finishd_histories_pending_seconds", ()] < 60
@@ -104,7 +104,7 @@ class TestAccess:
         assert client.get("/metrics").status_code == 200
 
     def test_a_phones_token_opens_nothing(self) -> None:
-        assert Client().get("/metrics", HTTP_AUTHORIZATION=f"Bearer {token_of('ama')}").status_code == 401
+        assert Client().get("/metrics", HTTP_AUTHORIZATION=f"Bearer {get_token('ama')}").status_code == 401
 
     def test_it_is_only_read(self) -> None:
         assert Client().post("/metrics", HTTP_AUTHORIZATION=f"Bearer {TOKEN}").status_code == 405
@@ -156,7 +156,7 @@ class TestMeasures:
         assert scrape()["finishd_stream_resets_total", ()] == 2
 
     def test_what_the_store_costs_by_endpoint_and_task(self) -> None:
-        client_of("ama").post("/api/v1/social/follow", {"target_uid": "kofi", "action": "follow"})
+        get_client("ama").post("/api/v1/social/follow", {"target_uid": "kofi", "action": "follow"})
         backfill.apply(args=("ama", "kofi"), throw=True)
         found = scrape()
         calls = {by: n for (name, by), n in found.items() if name == "finishd_store_calls_total"}
@@ -170,13 +170,13 @@ class TestMeasures:
         assert read[("by", "activity.tasks.backfill"),] >= 2
         assert calls[("by", "activity.tasks.backfill"),] >= 2
         before = calls[endpoint]
-        client_of("ama").post("/api/v1/social/follow", {"target_uid": "esi", "action": "follow"})
+        get_client("ama").post("/api/v1/social/follow", {"target_uid": "esi", "action": "follow"})
         assert scrape()["finishd_store_calls_total", endpoint] > before
 
     def test_labels_are_routes_and_never_what_was_asked_for(self) -> None:
         for uid in ("kofi", "esi", "yaw"):
-            client_of("ama").get(f"/api/v1/social/stats/{uid}")
-        client_of("ama").get("/api/v1/no/such/place")
+            get_client("ama").get(f"/api/v1/social/stats/{uid}")
+        get_client("ama").get("/api/v1/no/such/place")
         labels = {dict(by)["by"] for name, by in scrape() if name == "finishd_store_calls_total"}
         assert len([label for label in labels if "stats" in label]) == 1
         assert not any("kofi" in label for label in labels)
@@ -184,7 +184,7 @@ class TestMeasures:
     def test_plans_by_outcome_sources_by_time_and_slots_by_source(self) -> None:
         world.catalogue(300)
         world.build()
-        client, before = client_of("ama"), scrape()
+        client, before = get_client("ama"), scrape()
         page = client.get("/api/v1/feed").json()
         client.get("/api/v1/feed")
         client.get("/api/v1/feed", {"cursor": page["meta"]["cursor"]})
@@ -210,7 +210,7 @@ class TestMeasures:
     def test_a_plan_that_is_extended_and_a_source_that_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
         world.catalogue(450)
         world.build()
-        client, before = client_of("ama"), scrape()
+        client, before = get_client("ama"), scrape()
 
         def fail(*_: Any) -> NoReturn:
             raise ZeroDivisionError
@@ -239,7 +239,7 @@ class TestMeasures:
     def test_metering_costs_a_page_no_wait_and_hides_no_call_from_its_budget(self) -> None:
         world.catalogue(30)
         world.build()
-        client = client_of("ama")
+        client = get_client("ama")
         metering._flushed_at = 0.0  # long ago: this request brings the sums to Redis
         with count_round_trips() as waits, count_calls() as tally:
             client.get("/api/v1/feed")

@@ -45,8 +45,8 @@ from finishd.privacy.models import Erasure
 from finishd.privacy.sql_references import UidColumn, count_sql_references, get_uid_columns
 from finishd.privacy.tasks import erase as erase_task
 from finishd.testing.api import get_feed
-from finishd.testing.events import did, happen
-from finishd.testing.kept import hot_rows
+from finishd.testing.events import append_and_read_events, make_event
+from finishd.testing.inspection import cached_rows
 
 pytestmark = [
     pytest.mark.slow_on_firestore,
@@ -82,9 +82,11 @@ def make_busy(uid: str, *, fan: str = "kofi", friend: str = "esi", foe: str = "y
     relations.set_relation(uid, "movie:1000", Relation(), source=None, now=now)
     deliver_everything()
     follows.block(uid, foe, now=now)
-    happen(did(uid, "film-0001", at=int(now)))
+    append_and_read_events(make_event(uid, "film-0001", at=int(now)))
     flushing.flush(now=now + 3600, until=math.inf)
-    happen(did(uid, "film-0002", at=int(now)), did(uid, "film-0003", "skip", at=int(now)))
+    append_and_read_events(
+        make_event(uid, "film-0002", at=int(now)), make_event(uid, "film-0003", "skip", at=int(now))
+    )
     deliver_everything()
 
 
@@ -110,7 +112,7 @@ def erase(uid: str) -> None:
 
 @pytest.mark.usefixtures("catalogue")
 class TestErasing:
-    def test_nothing_names_a_busy_person_any_more(self, people_store: ActivityStore) -> None:
+    def test_nothing_names_a_busy_person_any_more(self, activity_store: ActivityStore) -> None:
         make_busy("ama")
         look("ama", "kofi", "esi")
         get_store().tell_pulled(["kofi"], "ama", pulled=True)
@@ -141,7 +143,7 @@ class TestErasing:
             "sql: activity.pendinghistory.uid",
         } <= set(before)
         in_sql = {place for place in before if place.startswith("sql")}
-        if isinstance(people_store, OrmStore):
+        if isinstance(activity_store, OrmStore):
             assert {
                 "sql: activity.activity.uid",
                 "sql: activity.person.uid",
@@ -157,7 +159,7 @@ class TestErasing:
             b"]}\n",
         ]
 
-    @pytest.mark.usefixtures("people_store")
+    @pytest.mark.usefixtures("activity_store")
     def test_others_keep_what_is_theirs_and_their_counts_are_right(self) -> None:
         make_busy("ama")
         look("ama", "kofi")
@@ -174,7 +176,7 @@ class TestErasing:
         page = get_feed("kofi", feed_type="following", limit=20)
         assert {entry["friend"]["uid"] for entry in page["feed"]} == {"esi"}
 
-    @pytest.mark.usefixtures("people_store")
+    @pytest.mark.usefixtures("activity_store")
     def test_a_followers_feed_says_nothing_of_them_at_once_also_behind_a_cursor(self) -> None:
         make_busy("ama")
         page = get_feed("kofi", limit=5)
@@ -208,16 +210,16 @@ class TestErasing:
         after = {place: n for place, n in privacy.find_references("ama").items() if place.startswith("store")}
         assert after == before
 
-    @pytest.mark.usefixtures("people_store")
+    @pytest.mark.usefixtures("activity_store")
     def test_copies_that_no_edge_leads_to_go_as_well(self) -> None:
         make_busy("ama")
         look("kofi")
         get_store().unfollow("kofi", "ama", due=0)  # the process died before it told Redis and the workers
-        assert any(row.actor == "ama" for row in hot_rows("kofi") or [])
+        assert any(row.actor == "ama" for row in cached_rows("kofi") or [])
         erase("ama")
         assert privacy.find_references("ama") == {}
 
-    @pytest.mark.usefixtures("people_store")
+    @pytest.mark.usefixtures("activity_store")
     def test_it_goes_on_where_it_stopped(self) -> None:
         make_busy("ama")
         for _ in range(3):
@@ -285,9 +287,9 @@ class TestErasing:
             presence.mark_active(fan)
             timeline_cache.load(fan, list, limit=100)
         deliver_everything()
-        assert all(hot_rows(fan) for fan in fans[:3] + fans[-3:])
+        assert all(cached_rows(fan) for fan in fans[:3] + fans[-3:])
         erase("ama")
-        assert not any(hot_rows(fan) for fan in fans)
+        assert not any(cached_rows(fan) for fan in fans)
         assert not state_redis().exists(activity_keys.ERASURE_CONTACTS.name(viewer="ama"))
         assert privacy.find_references("ama") == {}
 
@@ -511,7 +513,7 @@ class TestCommands:
         with os.fdopen(writing, "w") as out:  # to close it writes what is in the buffer
             call_command("export_user", "nobody", stdout=out)
 
-    @pytest.mark.usefixtures("people_store", "catalogue")
+    @pytest.mark.usefixtures("activity_store", "catalogue")
     def test_an_export_is_one_json_document_of_what_was_put_in(self, tmp_path: Path) -> None:
         make_busy("ama")
         look("ama")

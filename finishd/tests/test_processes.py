@@ -15,7 +15,7 @@ from core.redis.client import state_redis
 from feed import keys
 from feed.tests import world
 from finishd.run.embedded_redis import RedisServer
-from finishd.testing.api import ids_of
+from finishd.testing.api import get_item_ids
 from finishd.testing.processes import Processes, Web, processes
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -49,7 +49,7 @@ def test_two_processes_serve_one_session_in_turns(webs: tuple[Web, Web]) -> None
     world.choose("ama", "Drama")
     world.befriend("ama", range(100, 140))
     pages = walk(webs, "ama", limit=40)
-    assert Counter(ids_of(*pages)) == Counter(everything)
+    assert Counter(get_item_ids(*pages)) == Counter(everything)
     assert len({page["meta"]["session"] for page in pages}) == 1
     assert not [page for page in pages if page["meta"]["planRebuilt"] or page["meta"]["degraded"]]
 
@@ -62,7 +62,7 @@ def test_first_requests_at_once_begin_one_session(webs: tuple[Web, Web], uids: t
         pages = at_once([partial(webs[n % 2].feed, uid, limit=20) for n in range(10)])
         assert len({page["meta"]["session"] for page in pages}) == 1
         assert all(page["feed"] == pages[0]["feed"] for page in pages)
-        assert len(ids_of(pages[0])) == 20
+        assert len(get_item_ids(pages[0])) == 20
         assert len(list(state_redis().scan_iter(match=keys.PLAN.name(viewer=uid, session="*")))) == 1
 
 
@@ -78,19 +78,19 @@ def test_extensions_at_once_give_one_result(webs: tuple[Web, Web], times: int) -
             assert all(page["feed"] == same[0]["feed"] for page in same)
             assert not [page for page in same if page["meta"]["planRebuilt"]]
             pages.append(same[0])
-        assert Counter(ids_of(*pages)) == Counter(everything)
+        assert Counter(get_item_ids(*pages)) == Counter(everything)
 
 
 def test_what_one_process_unpublishes_no_other_shows_again(webs: tuple[Web, Web]) -> None:
     world.catalogue(100)
     world.build()
     first = webs[0].feed("ama", limit=20)
-    gone = set(ids_of(first)[::4])
+    gone = set(get_item_ids(first)[::4])
     items.set_status(sorted(gone), Item.Status.DRAFT, now=world.NOW)
     for web in webs:
         page = web.feed("ama", limit=20)
         assert page["meta"]["session"] == first["meta"]["session"]
-        assert not gone & set(ids_of(page))
+        assert not gone & set(get_item_ids(page))
         assert len(page["feed"]) == 20
 
 

@@ -44,7 +44,7 @@ def test_it_delays_answers(line: Proxy, client: Redis) -> None:
 
 
 def test_it_lets_answers_drip(line: Proxy, client: Redis) -> None:
-    line.switch("drip", 0.02)
+    line.switch("trickle", 0.02)
     began = time.monotonic()
     assert client.get("name") == b"Ama"  # each byte comes within the client's time-out, nine of them do not
     assert time.monotonic() - began >= 0.16
@@ -66,7 +66,7 @@ def test_it_hangs_and_goes_on(line: Proxy, client: Redis) -> None:
 
 
 def test_it_cuts_old_and_new_connections(line: Proxy, client: Redis) -> None:
-    line.switch("cut")
+    line.switch("reset")
     for _ in range(3):
         with pytest.raises(RedisConnectionError):
             client.get("name")

@@ -19,8 +19,8 @@ from core.redis.client import state_redis
 from core.units import HOUR
 from feed import keys as feed_keys
 from feed.tests import world
-from finishd.testing.api import get_feed, ids_of
-from finishd.testing.events import did, happen
+from finishd.testing.api import get_feed, get_item_ids
+from finishd.testing.events import append_and_read_events, make_event
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -28,7 +28,7 @@ NOW = int(world.NOW.timestamp())
 
 
 @pytest.fixture(autouse=True)
-def catalogue(people_store: ActivityStore, settings: Any) -> list[str]:
+def catalogue(activity_store: ActivityStore, settings: Any) -> list[str]:
     settings.FEED_TRACE_PERCENT = 100
     ids = world.catalogue(40)
     world.build()
@@ -37,7 +37,7 @@ def catalogue(people_store: ActivityStore, settings: Any) -> list[str]:
 
 def plan(uid: str = "ama") -> set[str]:
     """All items of a new plan."""
-    return set(ids_of(get_feed(uid, limit=100, refresh="true")))
+    return set(get_item_ids(get_feed(uid, limit=100, refresh="true")))
 
 
 def skipped(uid: str = "ama") -> list[str]:
@@ -61,12 +61,12 @@ def flush() -> int:
 def test_a_seen_item_is_gone_from_the_next_plan_at_once_and_for_good(catalogue: list[str]) -> None:
     assert plan() == set(catalogue)
     seen = {"film-0001", "film-0002", "film-0003"}
-    happen(
-        did("ama", "film-0001", at=NOW),
-        did("ama", "film-0002", "complete", at=NOW),
-        did("ama", "film-0003", "skip", at=NOW),
-        did("ama", "film-0004", "like", at=NOW),
-        did("kofi", "film-0005", at=NOW),
+    append_and_read_events(
+        make_event("ama", "film-0001", at=NOW),
+        make_event("ama", "film-0002", "complete", at=NOW),
+        make_event("ama", "film-0003", "skip", at=NOW),
+        make_event("ama", "film-0004", "like", at=NOW),
+        make_event("kofi", "film-0005", at=NOW),
     )
     assert plan() == set(catalogue) - seen
     lose_redis()
@@ -78,7 +78,9 @@ def test_a_seen_item_is_gone_from_the_next_plan_at_once_and_for_good(catalogue: 
 
 
 def test_a_skipped_title_is_known_at_once_and_for_good() -> None:
-    happen(did("ama", "film-0008", "skip", at=NOW))  # film-0009 is a clip of the same film
+    append_and_read_events(
+        make_event("ama", "film-0008", "skip", at=NOW)
+    )  # film-0009 is a clip of the same film
     assert skipped() == ["movie:1008"]
     lose_redis()
     assert skipped() == skipped() == ["movie:1008"]
@@ -89,21 +91,21 @@ def test_a_skipped_title_is_known_at_once_and_for_good() -> None:
 
 
 def test_what_was_learned_makes_a_taste() -> None:
-    happen(*(did("ama", f"film-000{n}", "like", at=NOW) for n in (0, 5)))
+    append_and_read_events(*(make_event("ama", f"film-000{n}", "like", at=NOW) for n in (0, 5)))
     assert flush() == 1
     page = get_feed("ama", limit=40)
     assert any(item["reason"] == "Because you like Drama" for item in page["feed"])
 
 
 def test_a_store_that_is_away_hides_nothing_that_redis_or_sql_knows(
-    catalogue: list[str], people_store_down: pytest.MonkeyPatch
+    catalogue: list[str], activity_store_unavailable: pytest.MonkeyPatch
 ) -> None:
-    happen(did("ama", "film-0001", at=NOW))
+    append_and_read_events(make_event("ama", "film-0001", at=NOW))
     for emptied in (False, True):
         if emptied:
             lose_redis()
         page = get_feed("ama", limit=100, refresh="true")
-        assert set(ids_of(page)) == set(catalogue) - {"film-0001"}
+        assert set(get_item_ids(page)) == set(catalogue) - {"film-0001"}
         assert "history" in page["meta"]["degraded"]
 
 
@@ -115,12 +117,12 @@ def test_sql_that_is_away_costs_what_only_it_knows(
 
     monkeypatch.setattr(pending_history, "_rows", away)
     page = get_feed("ama", limit=100)
-    assert set(ids_of(page)) == set(catalogue)
+    assert set(get_item_ids(page)) == set(catalogue)
     assert "history" in page["meta"]["degraded"]
 
 
 def test_a_cold_viewer_costs_one_query_more_than_the_store() -> None:
-    happen(did("ama", "film-0001", at=NOW))
+    append_and_read_events(make_event("ama", "film-0001", at=NOW))
     plan()
     state_redis().delete(
         *[

@@ -9,7 +9,7 @@ import pytest
 
 from activity.types import Relation
 from bench.servers import ROOT
-from finishd.testing.model import Model
+from finishd.testing.expected import ExpectedTimelines
 from soak import invariants
 from soak.faults import FAULTS, FIRST, LAST, schedule
 from soak.monitoring import REDIS_MOST, SQL_MOST, growth_of
@@ -125,9 +125,9 @@ class TestTimelines:
         return {"deeds": [self.deed], "people": {"ama": person}}
 
     def found(self, kept: dict[str, Any]) -> list[str]:
-        model = Model()
+        model = ExpectedTimelines()
         model.follows.add(("ama", "kofi"))
-        model.state("kofi", "movie:1", Relation(favorite=True), 0)
+        model.set_relation("kofi", "movie:1", Relation(favorite=True), 0)
         return list(invariants.timelines(model, kept))
 
     def test_a_row_for_each_deed_of_those_one_follows(self) -> None:

@@ -36,7 +36,7 @@ OURS = (
 )
 
 
-class Terminal:
+class RunSession:
     """One `python -m finishd.run` on a data folder and a port of its own."""
 
     def __init__(self, data: Path, *, port: int | None = None, **environment: str) -> None:
@@ -73,7 +73,7 @@ class Terminal:
         """The line to be pasted, once it is printed."""
         return next((line.strip() for line in self.lines if line.startswith("curl ")), "")
 
-    def wait_until_up(self) -> "Terminal":
+    def wait_until_up(self) -> "RunSession":
         deadline = time.monotonic() + UP_SECONDS
         while not self.curl:
             assert self._process.poll() is None, self.output

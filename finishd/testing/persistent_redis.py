@@ -6,7 +6,7 @@ from finishd.run.embedded_redis import RedisServer
 from finishd.run.guard import Guard
 
 
-class KeptRedis(RedisServer):
+class PersistentRedis(RedisServer):
     """Started at once, with a guard of its own. `fsync` is Redis's `appendfsync`."""
 
     def __init__(self, directory: Path, *, fsync: str = "everysec") -> None:

@@ -2,7 +2,7 @@
 
 from activity.types import Relation
 
-Deed = tuple[int, str | None, bool, int | None]  # at, status, favourite, rating
+ExpectedActivity = tuple[int, str | None, bool, int | None]  # at, status, favourite, rating
 Pair = tuple[str, str]
 RELATIONS = (
     Relation(favorite=True),
@@ -15,30 +15,30 @@ RELATIONS = (
 )
 
 
-class Model:
+class ExpectedTimelines:
     """What must be true, in the fewest words."""
 
     def __init__(self) -> None:
         self.follows: set[Pair] = set()
         self.blocks: set[Pair] = set()
-        self.deeds: dict[Pair, tuple[Relation, int]] = {}
+        self.activities: dict[Pair, tuple[Relation, int]] = {}
         self.published: set[str] = set()
 
-    def state(self, uid: str, title: str, relation: Relation, now: int) -> None:
-        before, at = self.deeds.get((uid, title), (Relation(), 0))
+    def set_relation(self, uid: str, title: str, relation: Relation, now: int) -> None:
+        before, at = self.activities.get((uid, title), (Relation(), 0))
         if relation == before:
             return
         only_rated = (relation.status, relation.favorite) == (before.status, before.favorite)
-        self.deeds[uid, title] = relation, at if only_rated and not before.empty else now
+        self.activities[uid, title] = relation, at if only_rated and not before.empty else now
 
-    def apart(self, one: str, other: str) -> bool:
+    def is_blocked(self, one: str, other: str) -> bool:
         return (one, other) in self.blocks or (other, one) in self.blocks
 
-    def timeline(self, viewer: str) -> dict[Pair, Deed]:
+    def timeline(self, viewer: str) -> dict[Pair, ExpectedActivity]:
         """(actor, title) → deed, of all whom the viewer follows."""
         return {
             (actor, title): (at, relation.status, relation.favorite, relation.rating)
-            for (actor, title), (relation, at) in self.deeds.items()
+            for (actor, title), (relation, at) in self.activities.items()
             if (viewer, actor) in self.follows and not relation.empty
         }
 

@@ -10,52 +10,52 @@ from activity.types import Profile, TimelineEntry, TimelineRow
 from analytics.models import Count
 from core.redis.client import state_redis
 from core.redis.keys import get_declared_keys
-from finishd.testing.model import Deed, Pair
+from finishd.testing.expected import ExpectedActivity, Pair
 
-GONE: Final = -2  # what PTTL says of a key that is not there
+PTTL_NO_KEY: Final = -2  # what PTTL says of a key that is not there
 
 
-def visible(profile: Profile) -> list[TimelineEntry]:
+def read_timeline(profile: Profile) -> list[TimelineEntry]:
     """The timeline as a plan reads it."""
     return timelines.read(profile).fetch(state_redis())
 
 
-def hot_rows(uid: str) -> list[TimelineRow] | None:
+def cached_rows(uid: str) -> list[TimelineRow] | None:
     [rows] = timeline_cache.read(timeline_cache.key(uid)).fetch(state_redis())
     return rows
 
 
-def loaded_rows(uid: str) -> list[TimelineRow] | None:
+def reloaded_rows(uid: str) -> list[TimelineRow] | None:
     timeline_cache.invalidate(uid)
-    visible(Profile(uid))
-    return hot_rows(uid)
+    read_timeline(Profile(uid))
+    return cached_rows(uid)
 
 
-def deeds(rows: list[TimelineRow]) -> dict[Pair, Deed]:
+def rows_by_author_and_title(rows: list[TimelineRow]) -> dict[Pair, ExpectedActivity]:
     return {(row.actor, row.title): (row.at, row.status, row.favorite, row.rating) for row in rows}
 
 
-def counted() -> dict[tuple[str, int, str], tuple[int, int]]:
+def stored_counts() -> dict[tuple[str, int, str], tuple[int, int]]:
     """(item, hour, kind) → (events, seconds)."""
     rows = Count.objects.filter(span="hour").exclude(events=0)
     return {(row.item, row.start, row.kind): (row.events, row.seconds) for row in rows.iterator()}
 
 
-def known() -> dict[str, tuple[set[str], dict[str, float]]]:
+def stored_histories() -> dict[str, tuple[set[str], dict[str, float]]]:
     """Viewer → what they have seen, and their affinities."""
     seen = {row.uid: {item for item, _ in row.items} for row in SeenHistory.objects.iterator()}
     people = Person.objects.in_bulk(list(seen))
     return {uid: (items, dict(profile_of(people[uid]).affinities)) for uid, items in seen.items()}
 
 
-def undeclared() -> list[str]:
+def find_key_violations() -> list[str]:
     """What is wrong with any live Redis key: of no declared family, of another type, or not as short-lived."""
     wrong = []
     raw: Any
     for raw in state_redis().scan_iter():
         name, kind = raw.decode(), cast(Any, state_redis().type(raw)).decode()
         left: Any = state_redis().pttl(raw)
-        if left == GONE or kind == "none":  # some live for milliseconds
+        if left == PTTL_NO_KEY or kind == "none":  # some live for milliseconds
             continue
         family = next((key for key in get_declared_keys() if key.matches(name)), None)
         if family is None or family.type != kind:
