@@ -89,7 +89,7 @@ def catalogue(hidden: set[str], every: Iterable[str], kept: Kept) -> Iterator[st
         "item", dict.fromkeys(set(every) - hidden, "published"), dict.fromkeys(kept["published"], "published")
     )
     if kept["mistaken"]:
-        yield f"cards that are not what SQL says: {kept['find_mismatches'][:TOLD]}"
+        yield f"cards that are not what SQL says: {kept['mistaken'][:TOLD]}"
     yield from (f"key {complaint}" for complaint in kept["keys"][:TOLD])
     if kept["index_age"] is None:
         yield "there is no index"
