@@ -1,19 +1,16 @@
 """People in the admin, to look at: what they did, how far it is delivered, and what waits.
 
 The tables are those of the ORM store; with another store there is nothing to see here. Every page is bounded:
-searches are by whole uids, which are indexed, and counts stop at COUNTED.
+searches are by whole uids, which are indexed, and counts stop at MAX_COUNTED_ROWS.
 """
 
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.functional import cached_property
 from kombu.exceptions import OperationalError
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -23,30 +20,16 @@ from activity.models import Activity, Follow, Job, Person
 from activity.services import lag, sweep
 from activity.types import Job as Work
 from activity.types import StoreUnavailable
+from core.admin import ReadOnlyAdmin
 from core.redis.client import REDIS_UNAVAILABLE
+from core.times import format_utc
 
-COUNTED = 10_000
 QUEUED_AT_ONCE = 500
 
 
-class Bounded(Paginator):  # type: ignore[type-arg]
-    """Counts no further than COUNTED: who looks for one in millions searches for it."""
+class OrmStoreAdmin(ReadOnlyAdmin):
+    """Tables of the ORM store, hidden while another store is in use. Phones change them, through services."""
 
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows.order_by()[:COUNTED].count())
-
-
-class LookOnly(ModelAdmin):
-    """Changed by phones only, through services; staff look."""
-
-    list_per_page = 50
-    list_max_show_all = 0
-    paginator = Bounded
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    sortable_by: list[str] = []
     search_help_text = "A whole uid"
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -55,18 +38,9 @@ class LookOnly(ModelAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return _in_sql() and bool(super().has_view_permission(request, obj))
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
 
 @admin.register(Person)
-class PersonAdmin(LookOnly):
+class PersonAdmin(OrmStoreAdmin):
     list_display = ["who", "following", "reach", "active", "version", "updated_at"]
     list_filter = ["reach"]
     list_filter_submit = False
@@ -83,7 +57,7 @@ class PersonAdmin(LookOnly):
 
 
 @admin.register(Activity)
-class ActivityAdmin(LookOnly):
+class ActivityAdmin(OrmStoreAdmin):
     """Each with its delivery's ledger, under the lag of all."""
 
     list_display = ["deed", "title", "recorded", "delivery", "reached", "took", "version"]
@@ -129,7 +103,7 @@ class ActivityAdmin(LookOnly):
 
 
 @admin.register(Follow)
-class FollowAdmin(LookOnly):
+class FollowAdmin(OrmStoreAdmin):
     list_display = ["follower", "followee", "since"]
     ordering = ["-pk"]
     search_fields = ["follower__exact", "followee__exact"]
@@ -140,7 +114,7 @@ class FollowAdmin(LookOnly):
 
 
 @admin.register(Job)
-class JobAdmin(LookOnly):
+class JobAdmin(OrmStoreAdmin):
     """What changes left to do, the oldest first. Beat queues what is overdue; the action does so at once."""
 
     list_display = ["kind", "subject", "target", "version", "waits", "due_again"]
@@ -191,4 +165,4 @@ def _lag() -> dict[str, Any]:
 
 
 def _moment(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}" if at else "never"
+    return format_utc(at) if at else "never"

@@ -5,7 +5,6 @@ The uid is the token's, always; a path or body names only other people.
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
@@ -20,6 +19,7 @@ from activity.services import follows, people, preferences, relations
 from activity.types import Edge, Relation, is_uid
 from content.types import title_key
 from core.auth.drf import get_viewer
+from core.times import format_utc_iso
 
 
 def checked(shape: type[Serializer[None]], data: object) -> dict:  # type: ignore[type-arg]
@@ -151,7 +151,7 @@ class SocialViewSet(viewsets.ViewSet):
                 "user_id": uid,
                 "followers_count": followers,
                 "following_count": following,
-                "updated_at": iso(time.time()),
+                "updated_at": format_utc_iso(time.time()),
             }
         )
 
@@ -173,8 +173,4 @@ def known(uid: str) -> str:
 
 
 def listed(edges: Sequence[Edge]) -> list[dict[str, str]]:
-    return [{"uid": edge.uid, "created_at": iso(edge.at)} for edge in edges]
-
-
-def iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return [{"uid": edge.uid, "created_at": format_utc_iso(edge.at)} for edge in edges]

@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -19,7 +18,9 @@ from unfold.decorators import display
 
 from analytics.models import Checkpoint, DeadLetter
 from analytics.services import lag, letters
+from core.admin import ReadOnlyAdmin
 from core.redis.client import REDIS_UNAVAILABLE
+from core.times import format_utc
 
 Reason = DeadLetter.Reason
 
@@ -29,28 +30,8 @@ REASONS = {
 }
 
 
-class LookOnly(ModelAdmin):
-    """Made and moved by readers only; staff look."""
-
-    list_per_page = 50
-    list_max_show_all = 0
-    list_filter_submit = False
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    sortable_by: list[str] = []
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Checkpoint)
-class CheckpointAdmin(LookOnly):
+class CheckpointAdmin(ReadOnlyAdmin):
     """Each reader in each shard, under what all of them are behind. One measurement serves the whole page."""
 
     list_display = [
@@ -102,7 +83,7 @@ class CheckpointAdmin(LookOnly):
 
     @display(description="moved")
     def moved(self, checkpoint: Checkpoint) -> str:
-        return _moment(checkpoint.moved_at) if checkpoint.moved_at else "never"
+        return format_utc(checkpoint.moved_at.timestamp()) if checkpoint.moved_at else "never"
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -119,7 +100,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(DeadLetter)
-class DeadLetterAdmin(LookOnly):
+class DeadLetterAdmin(ReadOnlyAdmin):
     """What could not be counted. Staff count it after all, or drop it; singly or as many as a filter finds."""
 
     list_display = ["reason_label", "kind", "item", "viewer", "state", "put_aside", "happened"]
@@ -167,12 +148,12 @@ class DeadLetterAdmin(LookOnly):
 
     @display(description="put aside")
     def put_aside(self, letter: DeadLetter) -> str:
-        return _moment(letter.created_at)
+        return format_utc(letter.created_at.timestamp())
 
     @display(description="happened")
     def happened(self, letter: DeadLetter) -> str:
         event = letters.event_of(letter)
-        return "unreadable" if event is None else _moment(datetime.fromtimestamp(event.at, UTC))
+        return "unreadable" if event is None else format_utc(event.at)
 
     @display(description="what came")
     def what_came(self, letter: DeadLetter) -> str:
@@ -251,10 +232,6 @@ def _pks(queryset: QuerySet[DeadLetter]) -> list[int]:
 
 def _letters(number: int) -> str:
     return f"{number:,} letter{'' if number == 1 else 's'}"
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 def _readable(letter: DeadLetter) -> str:

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -19,6 +18,7 @@ from analytics.types import BATCH_BYTES, BATCH_EVENTS
 from core.api_json import JSONParser
 from core.auth.drf import get_viewer
 from core.errors import ApiError
+from core.times import to_datetime
 
 
 class EventParser(JSONParser):
@@ -64,7 +64,7 @@ class EventsView(APIView):
             {
                 "success": True,
                 "message": f"Received {len(events)} events",
-                "timestamp": datetime.fromtimestamp(now, UTC),
+                "timestamp": to_datetime(now),
                 "accepted": receipt.accepted,
                 "rejected": receipt.rejected,
             }

@@ -106,12 +106,3 @@ def pack_facts(value: Facts) -> bytes:
 def unpack_facts(item_id: str, payload: bytes) -> Facts:
     title, genres, *rest = orjson.loads(payload)
     return Facts(item_id, title, tuple(genres), *rest)
-
-
-def sealed(version: int, payload: bytes) -> bytes:
-    return b"%d|%b" % (version, payload)
-
-
-def opened(value: bytes) -> bytes:
-    """The payload behind the version; empty for a tombstone."""
-    return value.partition(b"|")[2]

@@ -23,6 +23,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from content.services import cards
+from core.admin import ReadOnlyAdmin
 from core.redis.client import REDIS_UNAVAILABLE
 from feed import tasks
 from feed.models import IndexBuild
@@ -40,25 +41,18 @@ class PlanForm(Form):
 
 
 @admin.register(IndexBuild)
-class IndexBuildAdmin(ModelAdmin):
+class IndexBuildAdmin(ReadOnlyAdmin):
     """The history of builds under the indexes as they are; nothing here is edited."""
 
     list_display = ["generation", "outcome_label", "started_at", "took", "items", "index_count", "detail"]
     list_filter = ["outcome"]
-    list_filter_submit = False
-    show_full_result_count = False
+    sortable_by = None
     list_before_template = "feed/admin/indexes.html"
     list_per_page = 25
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
     def has_change_permission(self, request: HttpRequest, obj: IndexBuild | None = None) -> bool:
         # On the whole: may rebuild. On one: history is not rewritten.
-        return obj is None and super().has_change_permission(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: IndexBuild | None = None) -> bool:
-        return False
+        return obj is None and bool(ModelAdmin.has_change_permission(self, request))
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from core import api_json
 from core.auth.drf import get_viewer
+from core.times import format_utc_iso
 from feed import cursor as cursors
 from feed.pipeline import FEEDS
 from feed.services import feeds
@@ -79,7 +80,7 @@ class PlanPagination(BasePagination):
             "limit": query.limit,
             "itemCount": count,
             "hasMore": page.cursor is not None,
-            "generatedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(query.now)),
+            "generatedAt": format_utc_iso(query.now),
             "latencyMs": int((time.perf_counter() - self.began) * 1000),
             "cursor": cursors.seal(page.cursor, viewer=query.viewer) if page.cursor else None,
             "session": page.session,

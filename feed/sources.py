@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.db import InterfaceError, OperationalError
@@ -24,6 +23,7 @@ from core.errors import first_line
 from core.redis.client import REDIS_UNAVAILABLE, cache_redis
 from core.redis.reads import Deferred, Read, Reads
 from core.telemetry import labelled, timed
+from core.times import format_utc_iso
 from feed import indexes, metrics, recipe
 from feed.indexes import Current
 from feed.types import Candidate, Pool
@@ -320,7 +320,7 @@ def _social(entry: TimelineEntry, called: Mapping[str, Name]) -> dict[str, Any]:
         "status": newest.status or ("liked" if newest.favorite else "rated"),
         "rating": newest.rating,
         "isFavorite": newest.favorite,
-        "timestamp": datetime.fromtimestamp(newest.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "timestamp": format_utc_iso(newest.at),
         "friend": friends[0],
         "friends": friends,
     }

@@ -11,16 +11,7 @@ from activity.store import get_store
 from activity.types import Profile
 from core.redis.client import state_redis
 from core.redis.reads import Read
-from core.redis.script import Script
-
-# KEYS: profile. ARGV: version, value, ttl. The value is `<version>|<json>`.
-_WRITE = Script("""
-local header = redis.call('GETRANGE', KEYS[1], 0, 20)
-local there = tonumber(string.match(header, '^(%d+)|'))
-if there and there > tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
-return 1
-""")
+from core.redis.versioned import unpack_versioned, write_if_newer
 
 
 def key(uid: str) -> str:
@@ -53,8 +44,9 @@ def cache_profile(profile: Profile) -> None:
 
 
 def _queue(client: Redis, profile: Profile) -> None:
-    value = b"%d|%b" % (profile.version, _pack(profile))
-    _WRITE.run(client, keys=[key(profile.uid)], args=[profile.version, value, keys.PROFILE.ttl])
+    write_if_newer(
+        client, {key(profile.uid): _pack(profile)}, version=profile.version, ttl=keys.PROFILE.ttl or 0
+    )
 
 
 def cache_profiles(uids: Sequence[str]) -> None:
@@ -87,7 +79,7 @@ def _pack(profile: Profile) -> bytes:
 
 def unpack(uid: str, raw: bytes) -> Profile:
     """A profile as Redis holds it."""
-    body: dict[str, Any] = orjson.loads(raw.partition(b"|")[2])
+    body: dict[str, Any] = orjson.loads(unpack_versioned(raw))
     return Profile(
         uid=uid,
         name=body["name"],

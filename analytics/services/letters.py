@@ -9,7 +9,7 @@ room is counted in `Checkpoint.letters_lost`.
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import orjson
@@ -23,6 +23,7 @@ from analytics.services import voting
 from analytics.services.reading import Batch
 from analytics.types import Event
 from content.services import items
+from core.times import to_datetime
 
 MOST: Final = 10_000
 MOST_OF_VIEWER: Final = 100
@@ -81,7 +82,7 @@ def keep(batch: Batch, letters: Sequence[DeadLetter], *, now: float) -> None:
         return
     room = max(MOST - DeadLetter.objects.count(), 0)
     kept = list(_within_viewers_room(letters))[:room]
-    moment = datetime.fromtimestamp(now, UTC)
+    moment = to_datetime(now)
     for letter in kept:
         letter.created_at = moment
     DeadLetter.objects.bulk_create(kept, batch_size=AT_ONCE)

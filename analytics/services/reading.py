@@ -15,7 +15,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -26,6 +25,7 @@ from analytics.marks import Claim
 from analytics.models import Checkpoint
 from analytics.types import READERS, Event
 from core.redis.client import REDIS_UNAVAILABLE
+from core.times import to_datetime
 
 BATCH: Final = 5_000
 GO_ON_SECONDS: Final = 5.0  # of one task; what waits then is the next message's
@@ -106,7 +106,7 @@ def advance(batch: Batch, *, now: float) -> None:
         events=F("events") + len(batch.events),
         duplicates=F("duplicates") + batch.duplicates,
         rate=_rate(batch),
-        moved_at=datetime.fromtimestamp(now, UTC),
+        moved_at=to_datetime(now),
     )
     if not moved:
         raise Overtaken(f"{batch.reader} of shard {batch.shard} is no longer at {batch.start}")

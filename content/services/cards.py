@@ -11,23 +11,13 @@ from content.models import Item, ItemGenre
 from content.services import titles
 from content.types import Facts
 from core.redis.client import cache_redis
-from core.redis.script import Script
+from core.redis.versioned import unpack_versioned, write_if_newer
 
 BATCH_SIZE = 500
 MISSING_ITEM_TTL = 30  # how long an id that the catalogue does not know is remembered as such
 
 # One statement for many rows: versions drift apart, and an UPDATE for each is a round trip for each.
 _SET_CARD_VERSION: Final = "UPDATE content_item SET card_version = %s WHERE id = %s AND card_version < %s"
-
-# KEYS: card, facts. ARGV: version, card, facts, ttl. An older or equal version gives way.
-_WRITE = Script("""
-local header = redis.call('GETRANGE', KEYS[1], 0, 20)
-local there = tonumber(string.match(header, '^(%d+)|'))
-if there and there > tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[4])
-redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4])
-return 1
-""")
 
 
 class RenderedItem(NamedTuple):
@@ -47,15 +37,13 @@ def get_cards(ids: Sequence[str]) -> list[bytes | None]:
     Cost: 1 wait. For cards that Redis does not hold: 2 SQL queries and the waits of one write more.
     """
     found = _read([keys.CARD.name(item=i) for i in ids], ids)
-    return [
-        (card_format.opened(value) if isinstance(value, bytes) else value.card) or None for value in found
-    ]
+    return [(unpack_versioned(value) if isinstance(value, bytes) else value.card) or None for value in found]
 
 
 def get_facts(ids: Sequence[str]) -> dict[str, Facts]:
     """The facts of those of these items that are published. Cost: as `get_cards`."""
     found = _read([keys.FACTS.name(item=i) for i in ids], ids)
-    payloads = (card_format.opened(value) if isinstance(value, bytes) else value.facts for value in found)
+    payloads = (unpack_versioned(value) if isinstance(value, bytes) else value.facts for value in found)
     return {
         item_id: card_format.unpack_facts(item_id, payload)
         for item_id, payload in zip(ids, payloads, strict=True)
@@ -151,16 +139,8 @@ def _render(item: Item) -> RenderedItem:
 
 
 def _queue(pipe: Any, item_id: str, value: RenderedItem, *, ttl: int) -> None:
-    _WRITE.run(
-        pipe,
-        keys=[keys.CARD.name(item=item_id), keys.FACTS.name(item=item_id)],
-        args=[
-            value.version,
-            card_format.sealed(value.version, value.card),
-            card_format.sealed(value.version, value.facts),
-            ttl,
-        ],
-    )
+    payloads = {keys.CARD.name(item=item_id): value.card, keys.FACTS.name(item=item_id): value.facts}
+    write_if_newer(pipe, payloads, version=value.version, ttl=ttl)
 
 
 def _renderable(items: QuerySet[Item]) -> QuerySet[Item]:

@@ -1,12 +1,12 @@
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from core.redis.client import REDIS_UNAVAILABLE
+from core.times import format_utc
 from feed import recipe
 from feed.services import explain
 from feed.services.explain import Absence, Explanation, Ranked
@@ -67,4 +67,4 @@ def _standing(found: Explanation) -> str:
 
 
 def _moment(at: int) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{format_utc(at)[:16]} UTC"
