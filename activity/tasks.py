@@ -11,8 +11,8 @@ from celery import shared_task
 
 from activity.services import delivery, flushing, follows, history_reader, reach, rebuilds, sweep
 from activity.types import Job, StoreUnavailable
-from analytics.services import reading
-from analytics.types import PEOPLE
+from analytics.services import reader
+from analytics.types import HISTORY_READER
 from core.observability.tasks import QUIET
 from core.redis.client import REDIS_UNAVAILABLE
 
@@ -80,7 +80,7 @@ def sweep_jobs(**_: Any) -> int:
 @shared_task(name="activity.tasks.read_events", soft_time_limit=10, time_limit=20, expires=2, **QUIET)
 def read_events(**_: Any) -> None:
     """Queue one task for each shard that has events which this reader has not read. Beat runs this."""
-    for shard in reading.waiting(PEOPLE):
+    for shard in reader.get_shards_with_backlog(HISTORY_READER):
         read_shard_history.delay(shard)
 
 
@@ -90,7 +90,10 @@ def read_shard_history(shard: int, **_: Any) -> None:
 
     If the message or the worker is lost, the next run continues from the checkpoint.
     """
-    if reading.go_on(lambda: history_reader.read_batch(shard, now=time.time())):
+    has_more = reader.run_for(
+        lambda: history_reader.read_batch(shard, now=time.time()), seconds=reader.TASK_SLICE_SECONDS
+    )
+    if has_more:
         read_shard_history.delay(shard)
 
 

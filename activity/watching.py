@@ -6,11 +6,11 @@ from typing import Final
 
 from activity.store import taste, watched
 from activity.types import Slice
-from analytics.types import Event, Kind
+from analytics.types import Event, EventKind
 from content.types import Facts
 
 # What an event adds to its item's genres, beside a title liked in full (1) and one picked at the start (0.5).
-LEARNED: Final[Mapping[Kind, float]] = {
+LEARNED: Final[Mapping[EventKind, float]] = {
     "view": 0.1,
     "complete": 0.5,
     "save": 0.5,
@@ -18,13 +18,15 @@ LEARNED: Final[Mapping[Kind, float]] = {
     "like": 1.0,
     "skip": -0.3,
 }
-SEEN: Final[frozenset[Kind]] = frozenset(("view", "complete", "skip"))
+SEEN: Final[frozenset[EventKind]] = frozenset(("view", "complete", "skip"))
 WATCHED_LEAST: Final = 2  # seconds; a shorter view, or one without a duration, went by unseen
 
 
 def telling(events: Iterable[Event]) -> list[Event]:
     """Those that say something of their viewer."""
-    return [event for event in events if event.kind != "view" or (event.watched or 0) >= WATCHED_LEAST]
+    return [
+        event for event in events if event.kind != "view" or (event.watched_seconds or 0) >= WATCHED_LEAST
+    ]
 
 
 def fold(events: Iterable[Event], facts: Mapping[str, Facts], *, stream: str, upto: str) -> dict[str, Slice]:
@@ -55,4 +57,4 @@ def _slice(events: Sequence[Event], facts: Mapping[str, Facts], stream: str, upt
 
 def _at(event: Event) -> int:
     """Nothing happened after it was told: one date in the far future would outweigh all that is ever learned."""
-    return min(event.at, event.arrived)
+    return min(event.occurred_at, event.arrived_at)

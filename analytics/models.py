@@ -1,85 +1,90 @@
-"""The tables of analytics. No uid is in a count; only a dead letter names a viewer."""
+"""The tables of analytics. Counts hold no uid; only a dead letter names a viewer."""
 
 from django.db import models
 
-from analytics.types import KINDS
+from analytics.types import EVENT_KINDS
 
 _ITEM_LENGTH = 64
-_POSITION_LENGTH = 48
+_ENTRY_ID_LENGTH = 48
 
 
 class Count(models.Model):
-    """What was done to an item in a span of time: an hour, a day, or ever (`total`, whose `start` is 0).
+    """The number of events of one kind on an item, in an hour, in a day, or in total.
 
-    `start` is epoch seconds. `votes` are of hours only. Rows are added to, never set: see `analytics.adding`.
+    `period_start` is epoch seconds, 0 for totals. Only hours have `votes`. Rows are only added to, by
+    `analytics.count_writer`. The primary key contains `period_start`, so that PostgreSQL can partition the table by
+    month.
     """
 
-    class Span(models.TextChoices):
+    class Period(models.TextChoices):
         HOUR = "hour"
         DAY = "day"
         TOTAL = "total"
 
-    pk = models.CompositePrimaryKey("item", "span", "start", "kind")
+    pk = models.CompositePrimaryKey("item", "period", "period_start", "kind")
     item = models.CharField(max_length=_ITEM_LENGTH)
-    span = models.CharField(max_length=8, choices=Span.choices)
-    start = models.BigIntegerField()
-    kind = models.CharField(max_length=16, choices=[(kind, kind) for kind in KINDS])
+    period = models.CharField(max_length=8, choices=Period.choices)
+    period_start = models.BigIntegerField()
+    kind = models.CharField(max_length=16, choices=[(kind, kind) for kind in EVENT_KINDS])
     events = models.BigIntegerField(default=0)
     votes = models.BigIntegerField(default=0)
-    seconds = models.BigIntegerField(default=0)
+    watched_seconds = models.BigIntegerField(default=0)
 
     class Meta:
-        indexes = [models.Index(fields=["span", "start"], name="count_span_start")]
+        indexes = [models.Index(fields=["period", "period_start"], name="count_period_start")]
 
     def __str__(self) -> str:
-        return f"{self.item}: {self.events} of {self.kind} in the {self.span} of {self.start}"
+        return f"{self.item}: {self.events} {self.kind} events in the {self.period} of {self.period_start}"
 
 
 class Checkpoint(models.Model):
-    """How far a reader is in a shard's stream, and what it met on the way.
+    """How far a reader is in a shard's stream.
 
-    `born` names the stream itself: another name is another stream, of a Redis that was emptied. `read` counts
-    the entries of this stream; the other sums are of all streams that the shard ever had.
+    `position` is the id of the last entry read, `stream_id` identifies the stream (see `analytics.stream`).
+    `entries_read` counts the entries of this stream; the other counters cover all streams that the shard ever had.
     """
 
     reader = models.CharField(max_length=16)
     shard = models.PositiveSmallIntegerField()
-    born = models.CharField(max_length=_POSITION_LENGTH, blank=True, default="")
-    position = models.CharField(max_length=_POSITION_LENGTH, default="0-0")
-    read = models.BigIntegerField(default=0)
+    stream_id = models.CharField(max_length=_ENTRY_ID_LENGTH, blank=True, default="")
+    position = models.CharField(max_length=_ENTRY_ID_LENGTH, default="0-0")
+    entries_read = models.BigIntegerField(default=0)
     events = models.BigIntegerField(default=0)
     duplicates = models.BigIntegerField(default=0)
-    letters_lost = models.BigIntegerField(
+    dead_letters_lost = models.BigIntegerField(
         default=0,
-        help_text="Events that could not be counted and found no room among the dead letters either.",
+        help_text="Events that could not be counted and were dropped because the table of dead letters was full.",
     )
-    resets = models.PositiveIntegerField(default=0)
+    stream_resets = models.PositiveIntegerField(default=0)
     rate = models.FloatField(default=0.0, help_text="Events per second in the newest batch.")
-    moved_at = models.DateTimeField(
-        "moved",
+    advanced_at = models.DateTimeField(
+        "last batch",
         null=True,
         blank=True,
-        help_text="When the reader last took a batch; without events it stays where it is.",
+        help_text="When the reader last read a batch. It does not change while there are no events.",
     )
 
     class Meta:
         verbose_name = "event stream"
         verbose_name_plural = "event streams"
-        constraints = [models.UniqueConstraint(fields=["shard", "reader"], name="checkpoint_once")]
+        constraints = [models.UniqueConstraint(fields=["shard", "reader"], name="checkpoint_unique")]
 
     def __str__(self) -> str:
-        return f"{self.reader} of shard {self.shard}"
+        return f"{self.reader} reader of shard {self.shard}"
 
 
 class DeadLetter(models.Model):
-    """An event that could not be counted, with what came and why. Bounded: see `analytics.services.letters`."""
+    """An event that could not be counted, with its payload and the reason.
+
+    The number of dead letters is limited: see `analytics.services.dead_letters`.
+    """
 
     class Reason(models.TextChoices):
         UNKNOWN_ITEM = "unknown_item"
-        BROKEN = "broken"
+        UNREADABLE = "unreadable"
 
     shard = models.PositiveSmallIntegerField()
-    event = models.CharField(max_length=_POSITION_LENGTH)
+    entry_id = models.CharField(max_length=_ENTRY_ID_LENGTH)
     reason = models.CharField(max_length=16, choices=Reason.choices)
     viewer = models.CharField(max_length=128, blank=True, default="")
     item = models.CharField(max_length=_ITEM_LENGTH, blank=True, default="")
@@ -88,10 +93,10 @@ class DeadLetter(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["viewer"], name="letter_viewer"),
-            models.Index(fields=["reason", "created_at"], name="letter_reason_created"),
-            models.Index(fields=["created_at"], name="letter_created"),
+            models.Index(fields=["viewer"], name="dead_letter_viewer"),
+            models.Index(fields=["reason", "created_at"], name="dead_letter_reason_created"),
+            models.Index(fields=["created_at"], name="dead_letter_created"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_reason_display()}: {self.item or self.event}"
+        return f"{self.get_reason_display()}: {self.item or self.entry_id}"

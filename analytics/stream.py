@@ -1,7 +1,7 @@
-"""The sharded streams of events in Redis: append, read, trim.
+"""The sharded streams of events in Redis: append, read and trim.
 
-A stream's first entry names it (`born`): a Redis that was emptied makes a stream of another name, which is how
-readers find out. A shard's two keys share a hash tag; nothing here touches two shards in one step.
+The id of a stream's first entry identifies the stream. If Redis is emptied, the next stream has another stream id, so
+readers notice the loss. A shard's two keys share a hash tag, and no command or script touches two shards.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,92 +13,102 @@ from django.conf import settings
 from redis.client import CaseInsensitiveDict
 
 from analytics import keys
-from analytics.packing import LAYOUT
+from analytics.event_format import FORMAT_VERSION
+from analytics.types import parse_stream_id
 from core.redis.client import state_redis
 from core.redis.script import Script
 
-START: Final = "0-0"  # before every entry
+STREAM_START: Final = "0-0"  # the position before every entry
 
-Entry = tuple[str, Sequence[bytes]]  # id; names and values of its fields in turn
+Entry = tuple[str, Sequence[bytes]]  # id; alternating names and values of its fields
 
 
 class StreamFull(Exception):
-    """Events wait in so great a number that no more are taken; to be tried again after `retry_after` seconds."""
+    """The backlog is too long to accept more events. The client should retry after `retry_after` seconds."""
 
     retry_after = 5.0
 
 
-# KEYS: stream, born. ARGV: most entries, field, payloads. All or nothing; 0 if there is no room.
+# KEYS: stream, stream id. ARGV: maximum length, field, payloads. Appends all or nothing; returns 0 if there is no room.
 _APPEND = Script("""
 local room = tonumber(ARGV[1]) - redis.call('XLEN', KEYS[1])
 if #ARGV - 2 > room then return 0 end
-for place = 3, #ARGV do
-  local id = redis.call('XADD', KEYS[1], '*', ARGV[2], ARGV[place])
-  if place == 3 then redis.call('SET', KEYS[2], id, 'NX') end
+for index = 3, #ARGV do
+  local id = redis.call('XADD', KEYS[1], '*', ARGV[2], ARGV[index])
+  if index == 3 then redis.call('SET', KEYS[2], id, 'NX') end
 end
 return 1
 """)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """A stream as it is: `born` is None where there is none, `added` counts all entries it ever had, `last` is the
-    newest id, `first` the oldest entry behind the position that was asked about."""
+class StreamState:
+    """The state of a stream.
 
-    born: str | None
-    added: int
-    last: str
-    first: str | None
+    `stream_id` is None if the stream does not exist. `entries_added` counts all entries that the stream ever had.
+    `last_id` is the newest entry's id. `oldest_unread_id` is the id of the first entry after the given position.
+    """
+
+    stream_id: str | None
+    entries_added: int
+    last_id: str
+    oldest_unread_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """Entries behind a position, oldest first, with the stream that they are of."""
+class ReadResult:
+    """The entries after a position, oldest first, and the state of their stream."""
 
-    state: State
+    state: StreamState
     entries: Sequence[Entry]
 
 
-def shard_of(viewer: str) -> int:
-    """Where a viewer's events go while there are ANALYTICS_SHARDS shards."""
+def get_shard(viewer: str) -> int:
+    """Return the shard of a viewer's events, for the current ANALYTICS_SHARDS."""
     shards: int = settings.ANALYTICS_SHARDS
     return int.from_bytes(blake2b(viewer.encode(), digest_size=4).digest()) % shards
 
 
 def append(shard: int, payloads: Sequence[bytes]) -> None:
-    """Append all of these or none. Cost: 1 wait. Raises StreamFull and Redis's errors."""
-    most = settings.ANALYTICS_STREAM_EVENTS // settings.ANALYTICS_SHARDS
-    if not _APPEND.run(state_redis(), keys=_names(shard), args=[most, LAYOUT, *payloads]):
-        raise StreamFull(f"{most} events wait in shard {shard}")
+    """Append all payloads or none. Cost: 1 round trip. Raises StreamFull and Redis errors."""
+    max_length = settings.ANALYTICS_STREAM_EVENTS // settings.ANALYTICS_SHARDS
+    if not _APPEND.run(state_redis(), keys=_key_names(shard), args=[max_length, FORMAT_VERSION, *payloads]):
+        raise StreamFull(f"the backlog of shard {shard} has reached {max_length} events")
 
 
-def read(shard: int, *, after: str, count: int) -> Read:
-    """Up to `count` entries behind a position. Cost: 1 wait."""
-    pipe = _raw()
+def read(shard: int, *, after: str, count: int) -> ReadResult:
+    """Read up to `count` entries after a position. Cost: 1 round trip. Raises Redis errors."""
+    pipe = _raw_pipeline()
     _queue_state(pipe, shard, after, count)
-    answers = pipe.execute(raise_on_error=False)
-    return Read(_state(answers), [(entry.decode(), fields) for entry, fields in answers[2]])
+    replies = pipe.execute(raise_on_error=False)
+    return ReadResult(_parse_state(replies), [(entry.decode(), fields) for entry, fields in replies[2]])
 
 
-def states(positions: Mapping[tuple[int, str], str]) -> dict[tuple[int, str], State]:
-    """By (shard, reader) the state of the shard's stream behind the reader's position. Cost: 1 wait."""
-    pipe = _raw()
+def get_states(positions: Mapping[tuple[int, str], str]) -> dict[tuple[int, str], StreamState]:
+    """Return the state of each shard's stream after each reader's position, by (shard, reader).
+
+    Cost: 1 round trip. Raises Redis errors.
+    """
+    pipe = _raw_pipeline()
     for (shard, _), position in positions.items():
         _queue_state(pipe, shard, position, 1)
-    answers = pipe.execute(raise_on_error=False)
-    return {key: _state(answers[3 * place : 3 * place + 3]) for place, key in enumerate(positions)}
+    replies = pipe.execute(raise_on_error=False)
+    return {key: _parse_state(replies[3 * index : 3 * index + 3]) for index, key in enumerate(positions)}
 
 
-def walk(shard: int, *, count: int) -> Iterator[Entry]:
-    """All entries of a stream, the oldest first, read or not. Cost: 1 wait for `count` of them."""
-    after = START
+def iterate_entries(shard: int, *, count: int) -> Iterator[Entry]:
+    """Yield all entries of a stream, read or not, oldest first. Cost: 1 round trip for every `count` entries."""
+    after = STREAM_START
     while entries := read(shard, after=after, count=count).entries:
         yield from entries
         after = entries[-1][0]
 
 
-def lengths() -> dict[int, int]:
-    """How many entries each stream holds, of all shards that there can be; empty ones are left out. Cost: 1 wait."""
+def get_lengths() -> dict[int, int]:
+    """Return the length of every non-empty stream, by shard. Cost: 1 round trip.
+
+    This includes streams of shards that a lower ANALYTICS_SHARDS has left behind.
+    """
     pipe = state_redis().pipeline()
     for shard in range(settings.ANALYTICS_MAX_SHARDS):
         pipe.xlen(keys.EVENTS.name(shard=shard))
@@ -106,49 +116,44 @@ def lengths() -> dict[int, int]:
 
 
 def trim(shard: int, *, upto: str) -> None:
-    """Drop what lies at this position and before it. Cost: 1 wait."""
-    milliseconds, _, sequence = upto.partition("-")
+    """Delete the entries up to and including an id. Cost: 1 round trip."""
+    milliseconds, sequence = parse_stream_id(upto)
     state_redis().xtrim(
-        keys.EVENTS.name(shard=shard), minid=f"{milliseconds}-{int(sequence) + 1}", approximate=False
+        keys.EVENTS.name(shard=shard), minid=f"{milliseconds}-{sequence + 1}", approximate=False
     )
 
 
-def place(position: str) -> tuple[int, int]:
-    """A position as something that can be compared."""
-    milliseconds, _, sequence = position.partition("-")
-    return int(milliseconds), int(sequence)
+def _key_names(shard: int) -> list[str]:
+    return [keys.EVENTS.name(shard=shard), keys.EVENTS_STREAM_ID.name(shard=shard)]
 
 
-def _names(shard: int) -> list[str]:
-    return [keys.EVENTS.name(shard=shard), keys.EVENTS_BORN.name(shard=shard)]
-
-
-def _raw() -> Any:
-    """A pipeline whose answers are as Redis sends them: a dictionary for each entry costs as much as reading it."""
+def _raw_pipeline() -> Any:
+    """Return a pipeline that does not convert replies: making a dictionary of each entry doubles the time of a read."""
     pipe = state_redis().pipeline()
     pipe.response_callbacks = CaseInsensitiveDict({})
     return pipe
 
 
 def _queue_state(pipe: Any, shard: int, after: str, count: int) -> None:
-    stream, born = _names(shard)
-    pipe.get(born)
+    stream, stream_id = _key_names(shard)
+    pipe.get(stream_id)
     pipe.xinfo_stream(stream)
     pipe.xrange(stream, min=f"({after}", count=count)
 
 
-def _state(answers: Sequence[Any]) -> State:
-    """XINFO of a stream that is not there is an error, which says just that."""
-    born, info, entries = answers
-    for answer in (born, entries):
-        if isinstance(answer, Exception):
-            raise answer
+def _parse_state(replies: Sequence[Any]) -> StreamState:
+    """Parse the replies to the commands of `_queue_state`. XINFO replies with an error if there is no stream."""
+    stream_id, info, entries = replies
+    for reply in (stream_id, entries):
+        if isinstance(reply, Exception):
+            raise reply
     if isinstance(info, Exception):
-        return State(None, 0, START, None)
-    known = dict(zip(info[::2], info[1::2], strict=True))
-    first = entries[0][0].decode() if entries else None
-    return State(_text(born), int(known[b"entries-added"]), _text(known[b"last-generated-id"]), first)
-
-
-def _text(value: bytes | None) -> str:
-    return value.decode() if value else ""
+        return StreamState(None, 0, STREAM_START, None)
+    fields = dict(zip(info[::2], info[1::2], strict=True))
+    oldest_unread_id = entries[0][0].decode() if entries else None
+    return StreamState(
+        stream_id=stream_id.decode() if stream_id else "",
+        entries_added=int(fields[b"entries-added"]),
+        last_id=fields[b"last-generated-id"].decode(),
+        oldest_unread_id=oldest_unread_id,
+    )

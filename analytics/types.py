@@ -1,4 +1,4 @@
-"""What analytics tells other apps of events: plain values, no models."""
+"""Plain values that analytics shares with other apps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,56 +6,77 @@ from typing import Final, Literal, NamedTuple
 
 from core.units import DAY
 
-Kind = Literal["view", "skip", "complete", "save", "like", "share"]
+EventKind = Literal["view", "skip", "complete", "save", "like", "share"]
 
-# By the strength of what they say of an item, the weakest first: of all that a viewer says of an item within an
-# hour, the strongest is their vote.
-KINDS: Final[tuple[Kind, ...]] = ("view", "skip", "complete", "save", "like", "share")
+# The strength of each kind as a vote: a viewer's strongest event on an item within an hour is their vote.
+# Dedup keys store these numbers, so never renumber a kind. The gaps leave room for new kinds.
+KIND_RANKS: Final[Mapping[EventKind, int]] = {
+    "view": 0,
+    "skip": 10,
+    "complete": 20,
+    "save": 30,
+    "like": 40,
+    "share": 50,
+}
+EVENT_KINDS: Final[tuple[EventKind, ...]] = tuple(KIND_RANKS)
 
-BATCH_EVENTS: Final = 500  # events that a request may carry
-BATCH_BYTES: Final = 512 * 1024  # and bytes of its body
-TOO_OLD: Final = 30 * DAY  # seconds; an event of this age is refused
-EVENT_ID_LENGTH: Final = 128
-WATCHED_MOST: Final = 1 * DAY  # seconds; nobody watched one item for longer
+MAX_EVENTS_PER_REQUEST: Final = 500
+MAX_BODY_BYTES: Final = 512 * 1024
+MAX_EVENT_AGE_SECONDS: Final = 30 * DAY  # an event of this age is rejected
+MAX_EVENT_ID_LENGTH: Final = 128
+MAX_WATCHED_SECONDS: Final = 1 * DAY  # longer durations are cut to this
 
-# Who reads the streams. What all of them have read is trimmed, so one that is named here must run.
-COUNTS: Final = "counts"
-PEOPLE: Final = "people"
-READERS: Final = (COUNTS, PEOPLE)
+# Every reader must run: a stream is trimmed only up to the entries that all readers have read.
+COUNTS_READER: Final = "counts"
+HISTORY_READER: Final = "history"
+READERS: Final = (COUNTS_READER, HISTORY_READER)
 
 
 class Event(NamedTuple):
-    """A viewer did something to an item. `at` and `arrived` are epoch seconds: when the phone says it was (never
-    after it arrived), and when it came here. `watched` is seconds. `digest` says which event it is: a phone's
-    retry has the same one. `id` is its place in its shard's stream.
+    """A report that a viewer did something to an item.
+
+    `id` is the id of its entry in its shard's stream; it is empty until the stream assigns one. `occurred_at` is the
+    time that the phone reported, in epoch seconds; it is never later than the arrival. `dedup_key` identifies the
+    event: a phone's retry has the same one.
     """
 
     id: str
     viewer: str
     item: str
-    kind: Kind
-    at: int
-    watched: int | None
-    digest: bytes
+    kind: EventKind
+    occurred_at: int
+    watched_seconds: int | None
+    dedup_key: bytes
 
     @property
-    def arrived(self) -> int:
-        return int(self.id.partition("-")[0]) // 1_000
+    def arrived_at(self) -> int:
+        """The time at which the event was appended to its stream, in epoch seconds."""
+        return parse_stream_id(self.id)[0] // 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How often something was done to an item, ever, by kind."""
+    """The all-time event counts of one item, by kind."""
 
     events: Mapping[str, int]
 
-    def of(self, kind: Kind) -> int:
+    def get_count(self, kind: EventKind) -> int:
+        """Return the count of one kind, 0 if there were no such events."""
         return self.events.get(kind, 0)
 
 
-class Votes(NamedTuple):
-    """How many viewers said this of an item in the hour that began at `hour` (epoch seconds), and nothing stronger."""
+class HourlyVotes(NamedTuple):
+    """The number of viewers whose vote for an item, in the hour that began at `hour` (epoch seconds), is `kind`."""
 
     hour: int
-    kind: Kind
+    kind: EventKind
     votes: int
+
+
+def parse_stream_id(stream_id: str) -> tuple[int, int]:
+    """Return an entry's id in a Redis stream, `<milliseconds>-<sequence>`, as two numbers.
+
+    Ids must be compared as numbers: as text, `10-0` comes before `9-0`.
+    """
+    milliseconds, _, sequence = stream_id.partition("-")
+    return int(milliseconds), int(sequence)

@@ -1,4 +1,4 @@
-"""Analytics' part of /api/v1."""
+"""The URLs of analytics below /api/v1."""
 
 from django.urls import path
 

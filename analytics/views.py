@@ -1,4 +1,4 @@
-"""Analytics' HTTP shell."""
+"""HTTP views; the logic is in `services.ingest`."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from analytics.serializers import EventBatch, EventReceipt
 from analytics.services import ingest
-from analytics.types import BATCH_BYTES, BATCH_EVENTS
+from analytics.types import MAX_BODY_BYTES, MAX_EVENTS_PER_REQUEST
 from core.api_json import JSONParser
 from core.auth.drf import get_viewer
 from core.errors import ApiError
@@ -22,10 +22,13 @@ from core.times import to_datetime
 
 
 class EventParser(JSONParser):
-    """JSON of at most 512 KB. Text that was cut within a character (a lone surrogate, which strict JSON refuses) is
-    read all the same: one event's metadata must not send the whole batch round for ever."""
+    """Parse JSON of at most 512 KB.
 
-    limit = BATCH_BYTES
+    A phone that cuts a text within a character sends a lone surrogate, which strict JSON parsers reject. Such a body is
+    parsed by Python's parser: otherwise the phone would send the same batch again and again.
+    """
+
+    limit = MAX_BODY_BYTES
 
     def loads(self, body: bytes) -> Any:
         try:
@@ -45,11 +48,12 @@ class EventsView(APIView):
         operation_id="send_events",
         summary="Say what the viewer did to items",
         description=(
-            "Answered as soon as the events are kept; they are counted within seconds. The answer is 200 whenever "
-            "the body is an object with a list `events`: what is not taken is named in `rejected`, by its place and "
-            f"a code. `too_many` are those after the first {BATCH_EVENTS}: they were not looked at and are to be sent "
-            "in another request. All others cannot be taken and are not to be sent again. The same event sent twice "
-            "(the same `eventId`, or without one the same item, type and timestamp) counts once."
+            "The response is sent as soon as the events are stored; they are counted within seconds. The status is "
+            "200 if the body is an object with a list `events`. `rejected` names the events that were not accepted, "
+            "by index and code. Send events with the code `too_many` again in another request: they come after the "
+            f"first {MAX_EVENTS_PER_REQUEST} and were not validated. Do not send events with other codes again. An "
+            "event that is sent twice is counted once; `eventId` identifies it, or without one its item, type and "
+            "timestamp."
         ),
         request=EventBatch,
         responses=EventReceipt,
@@ -59,13 +63,13 @@ class EventsView(APIView):
         if not isinstance(events, list):
             raise ApiError("invalid", "The body must be an object with a list `events`.")
         now = time.time()
-        receipt = ingest.accept(get_viewer(request).uid, events, now=now)
+        result = ingest.accept(get_viewer(request).uid, events, now=now)
         return Response(
             {
                 "success": True,
                 "message": f"Received {len(events)} events",
                 "timestamp": to_datetime(now),
-                "accepted": receipt.accepted,
-                "rejected": receipt.rejected,
+                "accepted": result.accepted,
+                "rejected": result.rejected,
             }
         )

@@ -195,10 +195,10 @@ CELERY_TASK_ROUTES = {
     # Deliveries wait for nothing else: not for imports, not for rebuilds.
     "activity.tasks.*": {"queue": "fanout"},
     # What reads events waits behind events only, and nothing waits behind them.
-    "activity.tasks.read_events": {"queue": "analytics"},
-    "activity.tasks.read_shard_history": {"queue": "analytics"},
-    "activity.tasks.flush_histories": {"queue": "analytics"},
-    "analytics.tasks.*": {"queue": "analytics"},
+    "activity.tasks.read_events": {"queue": "events"},
+    "activity.tasks.read_shard_history": {"queue": "events"},
+    "activity.tasks.flush_histories": {"queue": "events"},
+    "analytics.tasks.*": {"queue": "events"},
     "feed.tasks.*": {"queue": "indexes"},
     "content.tasks.*": {"queue": "content"},
 }

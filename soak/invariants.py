@@ -30,12 +30,12 @@ def counts(viewers: Sequence[Viewer], kept: Kept, known_items: Iterable[str]) ->
     )
     yield from _differences("dead letter", strangers, letters)
     number = sum(len(viewer.told) for viewer in viewers)
-    for reader in ("counts", "people"):
+    for reader in ("counts", "history"):
         rows = [row for row in kept["readers"] if row["reader"] == reader]
         read = sum(row["events"] for row in rows)
         if read != number:
             yield f"reader {reader} had {read} events of {number}"
-        if any(row["letters_lost"] or row["resets"] for row in rows):
+        if any(row["dead_letters_lost"] or row["stream_resets"] for row in rows):
             yield f"reader {reader} lost letters or streams: {rows}"
 
 

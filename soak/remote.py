@@ -80,7 +80,7 @@ def left() -> dict[str, int]:
     events = lag.measure(now=time.time())
     return {
         "jobs": len(get_store().jobs_due(now=time.time() + 3_600, limit=AT_ONCE)),
-        "events": events.waiting,
+        "events": events.backlog,
         "histories": PendingHistory.objects.count(),
         "cards": Item.objects.filter(card_version__lt=F("version")).count(),
     }
@@ -95,7 +95,9 @@ def messages() -> dict[str, Any]:
 
 def kept_of_phones() -> dict[str, Any]:
     """Counts, what is known of viewers, dead letters, and what readers say of themselves."""
-    checkpoints = Checkpoint.objects.values("reader", "events", "duplicates", "letters_lost", "resets")
+    checkpoints = Checkpoint.objects.values(
+        "reader", "events", "duplicates", "dead_letters_lost", "stream_resets"
+    )
     return {
         "counts": [[*cell, *sums] for cell, sums in inspection.stored_counts().items()],
         "known": {

@@ -10,8 +10,8 @@ from django.db import transaction
 
 from activity import watching
 from activity.services import history, pending_history
-from analytics.services import reading
-from analytics.types import PEOPLE
+from analytics.services import reader
+from analytics.types import HISTORY_READER
 from content.services import cards
 from content.types import Facts
 
@@ -22,24 +22,24 @@ def read_batch(shard: int, *, now: float) -> bool:
     """Read the next batch of a shard's events; whether more wait.
 
     Plans leave out what was seen as soon as this has told Redis, which is before it commits: telling twice is
-    telling once. Raises Overtaken if another process read the same batch first: then nothing of this one is kept.
+    telling once. Raises CheckpointMoved if another process read the same batch first: then nothing of this one is kept.
 
     Cost, whatever the number of views: 4 SQL and 6 waits for a batch of up to 160 viewers (PostgreSQL: 500) and 500
     items; each further 500 items are 1 wait more, each further 1,000 viewers 1 more. Raises redis-py's errors and
     the database's; doing it again is safe.
     """
-    batch = reading.take(PEOPLE, shard, now=now)
+    batch = reader.read_batch(HISTORY_READER, shard, now=now)
     if batch is None:
         return False
     events = watching.telling(batch.events)
     facts = _facts(event.item for event in events)
-    slices = watching.fold(events, facts, stream=f"{shard} {batch.born}", upto=batch.end)
+    slices = watching.fold(events, facts, stream=f"{shard} {batch.stream_id}", upto=batch.end_id)
     history.cache_recently_seen(slices)
     with transaction.atomic():
-        reading.advance(batch, now=now)
+        reader.advance_checkpoint(batch, now=now)
         pending_history.insert(slices, now=now)
-    reading.trim(shard)
-    return batch.more
+    reader.trim_read_entries(shard)
+    return batch.has_more
 
 
 def _facts(items: Iterable[str]) -> dict[str, Facts]:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from activity.store import taste
 from activity.types import SEEN_KEPT, SKIPPED_KEPT, SKIPPED_SECONDS, Slice
+from analytics.types import parse_stream_id
 
 # A person's events go to one stream; another one begins when Redis was emptied or shards were added.
 STREAMS_KEPT: Final = 32
@@ -26,7 +27,11 @@ class Watched(NamedTuple):
 
 def unapplied(slices: Iterable[Slice], applied: Mapping[str, str]) -> list[Slice]:
     """Those beyond what is applied, each stretch once."""
-    beyond = [s for s in slices if s.stream not in applied or _place(s.upto) > _place(applied[s.stream])]
+    beyond = [
+        s
+        for s in slices
+        if s.stream not in applied or parse_stream_id(s.upto) > parse_stream_id(applied[s.stream])
+    ]
     return list({(s.stream, s.upto): s for s in beyond}.values())
 
 
@@ -67,12 +72,6 @@ def _newest(times: Mapping[str, int]) -> list[tuple[str, int]]:
 def _applied(before: Mapping[str, str], slices: Sequence[Slice]) -> dict[str, str]:
     ends = dict(before)
     for s in slices:
-        ends[s.stream] = max(s.upto, ends.get(s.stream, s.upto), key=_place)
-    newest = sorted(ends.items(), key=lambda pair: (_place(pair[1]), pair[0]))[-STREAMS_KEPT:]
+        ends[s.stream] = max(s.upto, ends.get(s.stream, s.upto), key=parse_stream_id)
+    newest = sorted(ends.items(), key=lambda pair: (parse_stream_id(pair[1]), pair[0]))[-STREAMS_KEPT:]
     return dict(sorted(newest))
-
-
-def _place(position: str) -> tuple[int, int]:
-    """A stream's id as numbers: as texts, 9-0 would come after 10-0."""
-    milliseconds, _, sequence = position.partition("-")
-    return int(milliseconds), int(sequence)

@@ -21,8 +21,8 @@ from activity.store.watched import Watched
 from activity.types import SEEN_KEPT, Slice
 from analytics import stream
 from analytics.models import Checkpoint
-from analytics.services import reading
-from analytics.types import COUNTS, KINDS, PEOPLE, Event
+from analytics.services import reader
+from analytics.types import COUNTS_READER, EVENT_KINDS, HISTORY_READER, Event
 from content.tests.factories import ItemFactory
 from content.types import Facts
 from core.redis.client import count_round_trips, state_redis
@@ -78,7 +78,7 @@ class TestFold:
         )
         parts = {"drama": amount, "comedy": amount / 2, "horror": amount * 0.33}
         assert learned == {genre: round((3 + part) / (6 + part), 4) for genre, part in parts.items()}
-        assert set(fold.LEARNED) == set(KINDS)
+        assert set(fold.LEARNED) == set(EVENT_KINDS)
 
     def test_a_skip_names_its_title_and_an_unpublished_item_teaches_nothing(self) -> None:
         both = folded([event("film-1", "skip"), event("film-5", "skip")])
@@ -97,7 +97,7 @@ class TestFold:
             st.builds(
                 event,
                 st.sampled_from(ITEMS),
-                st.sampled_from(KINDS),
+                st.sampled_from(EVENT_KINDS),
                 at=st.integers(NOW - 29 * DAY, NOW),
                 watched=st.sampled_from([None, 0, 2, 60]),
             ),
@@ -146,9 +146,9 @@ class TestReading:
             ItemFactory.create(id=f"film-{number}")
         append_and_read_events(make_event("ama", "film-0", at=NOW))  # scripts and checkpoints are there
         append_events([make_event(f"p{n % 40}", f"film-{n % 3}", at=NOW) for n in range(400)])
-        counted = reading.take(COUNTS, 0, now=NOW)
+        counted = reader.read_batch(COUNTS_READER, 0, now=NOW)
         assert counted is not None
-        reading.advance(counted, now=NOW)  # so that there is something to trim
+        reader.advance_checkpoint(counted, now=NOW)  # so that there is something to trim
         with count_round_trips() as waits, CaptureQueriesContext(connection) as queries:
             assert not history_reader.read_batch(0, now=NOW)
         sql = [
@@ -165,7 +165,7 @@ class TestReading:
     def test_views_that_went_by_are_read_and_leave_nothing(self) -> None:
         append_and_read_events(make_event("ama", "film-0", at=NOW, watched=1))
         assert not PendingHistory.objects.exists()
-        assert Checkpoint.objects.get(reader=PEOPLE, shard=0).read == 1
+        assert Checkpoint.objects.get(reader=HISTORY_READER, shard=0).entries_read == 1
 
     def test_a_retried_event_counts_once(self) -> None:
         again = make_event("ama", "film-0", at=NOW)
@@ -184,7 +184,7 @@ class TestReading:
                 others.pop()()
 
         monkeypatch.setattr(history, "cache_recently_seen", overtaken)
-        with pytest.raises(reading.Overtaken):
+        with pytest.raises(reader.CheckpointMoved):
             history_reader.read_batch(0, now=NOW)
         assert others == []
         assert len(pending_history.get_for("ama")) == 1
@@ -200,11 +200,11 @@ class TestReading:
             finally:
                 connections.close_all()
 
-        readers = [Thread(target=read) for _ in range(3)]
-        for reader in readers:
-            reader.start()
-        for reader in readers:
-            reader.join()
+        threads = [Thread(target=read) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         (waiting,) = pending_history.get_for("ama")
         assert len(waiting.seen) == 50
 
@@ -240,13 +240,13 @@ class TestTasks:
         messages.run_all()
         assert len(pending_history.get_for("ama")) == len(pending_history.get_for("kofi")) == 1
         assert _run(messages, "read_events") == []
-        assert stream.lengths().keys() == {0, 3}  # the reader that counts has not had them
+        assert stream.get_lengths().keys() == {0, 3}  # the reader that counts has not had them
 
     def test_a_long_stream_goes_on_in_the_next_message(
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(reading.take, "__kwdefaults__", {"count": 2})
-        monkeypatch.setattr(reading.go_on, "__kwdefaults__", {"seconds": -1.0})
+        monkeypatch.setattr(reader, "BATCH_SIZE", 2)
+        monkeypatch.setattr(reader, "TASK_SLICE_SECONDS", -1.0)
         append_events([make_event("ama", f"film-{n}", at=NOW) for n in range(5)])
         assert len(_run(messages, "read_shard_history", 0)) == 1
         messages.run_all()  # a message a batch
@@ -258,7 +258,7 @@ class TestTasks:
         }
         assert (every["activity.tasks.read_events"], every["activity.tasks.flush_histories"]) == (2, 60)
         for name in ("read_events", "read_shard_history", "flush_histories"):
-            assert app.amqp.router.route({}, f"activity.tasks.{name}")["queue"].name == "analytics"
+            assert app.amqp.router.route({}, f"activity.tasks.{name}")["queue"].name == "events"
 
 
 def _run(messages: Messages, task: str, *args: Any) -> list[Any]:

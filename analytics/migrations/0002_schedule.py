@@ -1,11 +1,32 @@
-"""Beat's entries for events. Made once: what staff change in the admin stays."""
+"""Create the periodic tasks of analytics. Existing entries stay, so that staff can change them in the admin."""
 
 from django.db import migrations
 
 ENTRIES = [
-    ("Drain events", "analytics.tasks.drain", 2, "seconds", 2, "Counts what phones sent, a task per shard."),
-    ("Retry events of new items", "analytics.tasks.retry_letters", 1, "minutes", 60, "Counts what was held."),
-    ("Tidy counts", "analytics.tasks.tidy", 1, "hours", 1_800, "Hours become days, and what is old goes."),
+    (
+        "Count events",
+        "analytics.tasks.count_events",
+        2,
+        "seconds",
+        2,
+        "Counts new events, one task for each shard.",
+    ),
+    (
+        "Retry dead letters",
+        "analytics.tasks.retry_dead_letters",
+        1,
+        "minutes",
+        60,
+        "Counts events whose item has arrived.",
+    ),
+    (
+        "Apply retention to counts",
+        "analytics.tasks.apply_retention",
+        1,
+        "hours",
+        1_800,
+        "Rolls hours up to days, and deletes old counts.",
+    ),
 ]
 
 

@@ -1,7 +1,10 @@
-"""Analytics' door: what other apps, views, admin and tasks may call.
+"""The public interface of analytics: other apps, views, admin and tasks call only these modules.
 
-`ingest` takes events from phones. `reading` is how a reader (named in `analytics.types.READERS`) goes through them,
-each once; `drain` is the reader that counts, `voting` what of it is heard in trending, `counts` what was counted,
-`retention` how long that is kept in hours and days. `letters` keeps what could not be counted, `lag` says how far
-readers are behind, `privacy` exports and erases what is stored about a person.
+- `ingest`: accept events from phones.
+- `reader`: read events from the streams, batch by batch, each event once.
+- `counter`: the reader that counts events; `voting`: their votes.
+- `counts`: the counts of items; `retention`: how long counts are kept.
+- `dead_letters`: events that could not be counted.
+- `lag`: the backlog and lag of readers.
+- `privacy`: export and erasure.
 """

@@ -1,32 +1,37 @@
-"""What was counted, for whoever ranks or shows items."""
+"""Read the counts of items."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import cast
 
 from analytics.models import Count
-from analytics.types import Kind, Totals, Votes
+from analytics.types import EventKind, HourlyVotes, Totals
 from core.sql.json_rows import in_values
 
 
-def totals(items: Sequence[str]) -> dict[str, Totals]:
-    """What was ever done to those of up to 2,000 items that anything was done to. Cost: 1 SQL."""
-    found: dict[str, dict[str, int]] = defaultdict(dict)
-    there = Count.objects.filter(item__in=in_values(items), span=Count.Span.TOTAL, start=0)
-    for item, kind, events in there.values_list("item", "kind", "events"):
-        found[item][kind] = events
-    return {item: Totals(events) for item, events in found.items()}
+def get_totals(items: Sequence[str]) -> dict[str, Totals]:
+    """Return the all-time counts of up to 2,000 items, without items that have no events. Cost: 1 SQL."""
+    events_by_item: dict[str, dict[str, int]] = defaultdict(dict)
+    rows = Count.objects.filter(item__in=in_values(items), period=Count.Period.TOTAL, period_start=0)
+    for item, kind, events in rows.values_list("item", "kind", "events"):
+        events_by_item[item][kind] = events
+    return {item: Totals(events) for item, events in events_by_item.items()}
 
 
-def votes(items: Sequence[str], *, since: int, until: int) -> dict[str, list[Votes]]:
-    """The votes of up to 2,000 items in the hours that begin from `since` to before `until` (epoch seconds), in
-    order of hour and kind; items without any are left out.
+def get_votes(items: Sequence[str], *, since: int, until: int) -> dict[str, list[HourlyVotes]]:
+    """Return the votes of up to 2,000 items, ordered by hour and kind, without items that have no votes.
 
-    A viewer has one vote for an item in an hour of arrival, for the strongest thing they did to it. Cost: 1 SQL.
+    Includes the hours that begin at `since` or later and before `until` (epoch seconds). A viewer has one vote for an
+    item in each hour of arrival: the strongest of their events. Cost: 1 SQL.
     """
-    found: dict[str, list[Votes]] = defaultdict(list)
-    hours = Count.objects.filter(span=Count.Span.HOUR, start__gte=since, start__lt=until)
-    there = hours.filter(item__in=in_values(items))
-    for item, start, kind, number in there.exclude(votes=0).values_list("item", "start", "kind", "votes"):
-        found[item].append(Votes(start, cast(Kind, kind), number))
-    return {item: sorted(votes) for item, votes in found.items()}
+    votes_by_item: dict[str, list[HourlyVotes]] = defaultdict(list)
+    rows = Count.objects.filter(
+        item__in=in_values(items),
+        period=Count.Period.HOUR,
+        period_start__gte=since,
+        period_start__lt=until,
+    )
+    columns = ("item", "period_start", "kind", "votes")
+    for item, hour, kind, votes in rows.exclude(votes=0).values_list(*columns):
+        votes_by_item[item].append(HourlyVotes(hour, cast(EventKind, kind), votes))
+    return {item: sorted(votes) for item, votes in votes_by_item.items()}

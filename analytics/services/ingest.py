@@ -1,28 +1,28 @@
-"""Events from phones on their way in: checked, appended, answered."""
+"""Accept events from phones: validate them and append them to a stream."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analytics import packing, stream, validation
+from analytics import event_format, stream, validation
 from analytics.validation import Rejected
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """How many events of a batch wait to be counted now, and which were refused."""
+class IngestResult:
+    """The number of events of a request that were appended, and the rejected ones."""
 
     accepted: int
     rejected: list[Rejected]
 
 
-def accept(viewer: str, events: Sequence[Any], *, now: float) -> Receipt:
-    """Take the events of one viewer's request, all that can be taken or none; `now` is epoch seconds.
+def accept(viewer: str, events: Sequence[Any], *, now: float) -> IngestResult:
+    """Append the valid events of one viewer's request to the viewer's stream, all or none; `now` is epoch seconds.
 
-    Cost: 1 wait, whatever their number; none where none can be taken. No SQL, no store call.
-    Raises `analytics.stream.StreamFull` and Redis's errors, and then nothing was taken.
+    Cost: 1 round trip for any number of events, none without valid events. No SQL, no store call.
+    Raises `analytics.stream.StreamFull` and Redis errors; nothing was appended then.
     """
-    taken, rejected = validation.check(events, viewer=viewer, now=now)
-    if taken:
-        stream.append(stream.shard_of(viewer), [packing.pack(event) for event in taken])
-    return Receipt(len(taken), rejected)
+    accepted, rejected = validation.validate_events(events, viewer=viewer, now=now)
+    if accepted:
+        stream.append(stream.get_shard(viewer), [event_format.pack(event) for event in accepted])
+    return IngestResult(len(accepted), rejected)

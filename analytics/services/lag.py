@@ -1,4 +1,4 @@
-"""How far readers are behind, for metrics, admin and readiness."""
+"""Measure the backlog and lag of readers, for metrics, admin and readiness."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,102 +6,107 @@ from datetime import datetime
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Count as Number
+from django.db.models import Count as CountRows
 
-from analytics import marks, stream
+from analytics import dedup, stream
 from analytics.models import Checkpoint, DeadLetter
-from analytics.types import READERS
+from analytics.types import READERS, parse_stream_id
 
-LATE_AFTER: Final = 60.0  # seconds; an event that waits longer than this deserves a look
-RATE_FOR: Final = 60.0  # seconds after a batch for which its rate says something
+LATE_AFTER_SECONDS: Final = 60.0  # a lag that staff should look at
+RATE_TTL: Final = 60.0  # seconds for which a batch's rate is shown
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
-    """One reader of one shard. `waiting` events, the oldest of them for `seconds`; `rate` events per second in its
-    newest batch, 0 when that is a minute ago. The sums are since the shard is there."""
+class ReaderLag:
+    """The progress of one reader in one shard.
+
+    `backlog` is a number of unread events, `lag_seconds` the age of the oldest. `rate` is events per second in the
+    newest batch, 0 if that batch is older than a minute. The counters cover the shard's whole life.
+    """
 
     reader: str
     shard: int
-    waiting: int
-    seconds: float
+    backlog: int
+    lag_seconds: float
     rate: float
     events: int
     duplicates: int
-    letters_lost: int
-    resets: int
-    moved_at: datetime | None
+    dead_letters_lost: int
+    stream_resets: int
+    advanced_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """All of them. `letters`: dead letters there are, by reason."""
+    """The progress of all readers in all shards, and the number of dead letters by reason."""
 
-    shards: Sequence[Shard]
-    letters: Mapping[str, int]
-
-    @property
-    def waiting(self) -> int:
-        """Of the reader that is furthest behind."""
-        return max((sum(s.waiting for s in self.shards if s.reader == name) for name in READERS), default=0)
+    readers: Sequence[ReaderLag]
+    dead_letters_by_reason: Mapping[str, int]
 
     @property
-    def seconds(self) -> float:
-        """How long the event that waits longest does."""
-        return max((shard.seconds for shard in self.shards), default=0.0)
+    def backlog(self) -> int:
+        """The backlog of the slowest reader."""
+        return max((sum(r.backlog for r in self.readers if r.reader == name) for name in READERS), default=0)
+
+    @property
+    def lag_seconds(self) -> float:
+        """The age of the oldest unread event."""
+        return max((reader.lag_seconds for reader in self.readers), default=0.0)
 
     @property
     def dead_letters(self) -> int:
-        return sum(self.letters.values())
+        return sum(self.dead_letters_by_reason.values())
 
     @property
-    def resets(self) -> int:
-        """How often a stream was another one; all its readers note that."""
+    def stream_resets(self) -> int:
+        """The number of streams that Redis lost. All readers of a shard count the same resets."""
         return sum(
-            max((s.resets for s in self.shards if s.shard == shard), default=0)
-            for shard in {s.shard for s in self.shards}
+            max((r.stream_resets for r in self.readers if r.shard == shard), default=0)
+            for shard in {r.shard for r in self.readers}
         )
 
     @property
     def late(self) -> bool:
-        return self.seconds > LATE_AFTER
+        return self.lag_seconds > LATE_AFTER_SECONDS
 
 
 def measure(*, now: float) -> Lag:
-    """The lag as it is. Cost: 2 SQL, 1 wait. Raises core.redis.client.UNAVAILABLE."""
-    checkpoints = _checkpoints()
-    states = stream.states({(row.shard, row.reader): row.position for row in checkpoints})
-    found = dict(DeadLetter.objects.values_list("reason").annotate(Number("pk")).order_by())
-    letters = {reason: found.get(reason, 0) for reason in DeadLetter.Reason.values}
-    return Lag([_shard(row, states[row.shard, row.reader], now=now) for row in checkpoints], letters)
+    """Measure the current lag. Cost: 2 SQL, 1 round trip. Raises core.redis.client.REDIS_UNAVAILABLE."""
+    checkpoints = _get_checkpoints()
+    states = stream.get_states({(row.shard, row.reader): row.position for row in checkpoints})
+    letters = dict(DeadLetter.objects.values_list("reason").annotate(CountRows("pk")).order_by())
+    letters_by_reason = {reason: letters.get(reason, 0) for reason in DeadLetter.Reason.values}
+    readers = [_measure_reader(row, states[row.shard, row.reader], now=now) for row in checkpoints]
+    return Lag(readers, letters_by_reason)
 
 
-def mark_health() -> marks.Health:
-    """Marks kept, and how many had to go early. Cost: 1 wait."""
-    return marks.health()
+def get_dedup_health() -> dedup.DedupHealth:
+    """Return the number of stored dedup keys, and of those evicted early. Cost: 1 round trip."""
+    return dedup.get_health()
 
 
-def _checkpoints() -> list[Checkpoint]:
-    """Those there are, and what they will be where a reader has not begun: events may wait for it all the same."""
+def _get_checkpoints() -> list[Checkpoint]:
+    """Return all checkpoints. A reader without one has not started, but may have a backlog: it gets an unsaved one."""
     shards = range(settings.ANALYTICS_SHARDS)
     rows = {(name, shard): Checkpoint(reader=name, shard=shard) for name in READERS for shard in shards}
     rows |= {(row.reader, row.shard): row for row in Checkpoint.objects.all()}
     return [row for _, row in sorted(rows.items(), key=lambda entry: entry[0])]
 
 
-def _shard(row: Checkpoint, state: stream.State, *, now: float) -> Shard:
-    """What waits is what was added less what was read: exact while nothing but a trim deletes entries."""
-    read = row.read if state.born == row.born else 0
-    oldest = stream.place(state.first)[0] / 1_000 if state.first else now
-    return Shard(
+def _measure_reader(row: Checkpoint, state: stream.StreamState, *, now: float) -> ReaderLag:
+    """Compute one reader's lag. The backlog is exact as long as only trims delete entries."""
+    entries_read = row.entries_read if state.stream_id == row.stream_id else 0
+    oldest_id = state.oldest_unread_id
+    oldest_at = parse_stream_id(oldest_id)[0] / 1_000 if oldest_id else now
+    return ReaderLag(
         reader=row.reader,
         shard=row.shard,
-        waiting=max(state.added - read, 0) if state.first else 0,
-        seconds=max(now - oldest, 0.0),
-        rate=row.rate if row.moved_at and now - row.moved_at.timestamp() < RATE_FOR else 0.0,
+        backlog=max(state.entries_added - entries_read, 0) if oldest_id else 0,
+        lag_seconds=max(now - oldest_at, 0.0),
+        rate=row.rate if row.advanced_at and now - row.advanced_at.timestamp() < RATE_TTL else 0.0,
         events=row.events,
         duplicates=row.duplicates,
-        letters_lost=row.letters_lost,
-        resets=row.resets,
-        moved_at=row.moved_at,
+        dead_letters_lost=row.dead_letters_lost,
+        stream_resets=row.stream_resets,
+        advanced_at=row.advanced_at,
     )

@@ -1,74 +1,77 @@
-"""How long counts are kept: hours for 7 days, then days for 400, totals for good."""
+"""Apply retention to counts: hourly counts are kept for 7 days, daily counts for 400 days, totals forever."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db import connection, transaction
 
-from analytics import adding
-from analytics.fold import Row
+from analytics import count_writer
+from analytics.counting import CountDelta
 from analytics.models import Count
 from core.units import DAY
 
-HOURS_KEPT: Final = 7 * DAY  # whole days, by UTC
-DAYS_KEPT: Final = 400 * DAY  # a year can be compared with the last
-ITEMS: Final = 500  # of one transaction
+HOURLY_RETENTION_SECONDS: Final = 7 * DAY  # whole days, UTC
+DAILY_RETENTION_SECONDS: Final = 400 * DAY  # allows a comparison with the previous year
+ITEMS_PER_TRANSACTION: Final = 500
 
-_TAKE: Final = (
-    "DELETE FROM analytics_count WHERE span = %s AND start = %s AND item <= %s "
-    "RETURNING item, kind, events, seconds"
+_DELETE_RETURNING: Final = (
+    "DELETE FROM analytics_count WHERE period = %s AND period_start = %s AND item <= %s "
+    "RETURNING item, kind, events, watched_seconds"
 )
 
 
-def roll_up(*, now: int, most: int = 2_000) -> int:
-    """Add hours of days that ended 7 days ago to their days, 500 items a transaction, at most `most` transactions;
-    how many rows went. Late events make new hours, which the next run adds to the same days.
+def roll_up(*, now: int, max_batches: int = 2_000) -> int:
+    """Add the hourly counts of days that ended 7 days ago to daily counts, and return the number of deleted rows.
 
-    What is taken away is what the deletion itself returns: a drain that adds to an hour meanwhile loses nothing.
+    Works in transactions of 500 items, `max_batches` at most. A late event makes a new hourly row; the next run adds
+    it to the same day. The rolled-up values are those that the DELETE returns, so a concurrent reader that adds to an
+    hour loses nothing.
     """
-    before = now - now % DAY - HOURS_KEPT
-    return _drain(Count.Span.HOUR, before, into_days=True, most=most)
+    before = now - now % DAY - HOURLY_RETENTION_SECONDS
+    return _remove_periods(Count.Period.HOUR, before, into_days=True, max_batches=max_batches)
 
 
-def expire(*, now: int, most: int = 2_000) -> int:
-    """Drop days of more than 400 days ago, in batches as above; how many rows went."""
-    return _drain(Count.Span.DAY, now - now % DAY - DAYS_KEPT, into_days=False, most=most)
+def expire(*, now: int, max_batches: int = 2_000) -> int:
+    """Delete daily counts that are older than 400 days, in the same batches. Return the number of deleted rows."""
+    before = now - now % DAY - DAILY_RETENTION_SECONDS
+    return _remove_periods(Count.Period.DAY, before, into_days=False, max_batches=max_batches)
 
 
-def _drain(span: Count.Span, before: int, *, into_days: bool, most: int) -> int:
-    gone = 0
-    for _ in range(most):
-        batch = _next(span, before)
+def _remove_periods(period: Count.Period, before: int, *, into_days: bool, max_batches: int) -> int:
+    deleted = 0
+    for _ in range(max_batches):
+        batch = _get_next_batch(period, before)
         if batch is None:
             break
-        start, last = batch
+        period_start, last_item = batch
         with transaction.atomic():
-            taken = _take(span, start, last)
+            rows = _delete_returning(period, period_start, last_item)
             if into_days:
-                adding.add(_days(start, taken))
-        gone += len(taken)
-    return gone
+                count_writer.add_counts(_to_daily(period_start, rows))
+        deleted += len(rows)
+    return deleted
 
 
-def _next(span: Count.Span, before: int) -> tuple[int, str] | None:
-    """The oldest span that is due, and the last of its first 500 items."""
-    rows = Count.objects.filter(span=span, start__lt=before).order_by("start")
-    start = rows.values_list("start", flat=True).first()
-    if start is None:
+def _get_next_batch(period: Count.Period, before: int) -> tuple[int, str] | None:
+    """Return the start of the oldest expired period, and the last of its first 500 items."""
+    rows = Count.objects.filter(period=period, period_start__lt=before).order_by("period_start")
+    period_start = rows.values_list("period_start", flat=True).first()
+    if period_start is None:
         return None
-    items = Count.objects.filter(span=span, start=start).order_by("item").values_list("item", flat=True)
-    return start, list(items.distinct()[:ITEMS])[-1]
+    rows = Count.objects.filter(period=period, period_start=period_start).order_by("item")
+    items = rows.values_list("item", flat=True).distinct()[:ITEMS_PER_TRANSACTION]
+    return period_start, list(items)[-1]
 
 
-def _take(span: Count.Span, start: int, last: str) -> list[tuple[Any, ...]]:
+def _delete_returning(period: Count.Period, period_start: int, last_item: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [span.value, start, last])
+        cursor.execute(_DELETE_RETURNING, [period.value, period_start, last_item])
         return list(cursor.fetchall())
 
 
-def _days(start: int, taken: Sequence[tuple[Any, ...]]) -> list[Row]:
-    day = start - start % DAY
+def _to_daily(hour: int, rows: Sequence[tuple[Any, ...]]) -> list[CountDelta]:
+    day = hour - hour % DAY
     return [
-        Row(item, Count.Span.DAY.value, day, kind, events, 0, seconds)
-        for item, kind, events, seconds in taken
+        CountDelta(item, Count.Period.DAY.value, day, kind, events, 0, watched_seconds)
+        for item, kind, events, watched_seconds in rows
     ]

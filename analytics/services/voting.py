@@ -1,26 +1,29 @@
-"""What events add to counts, with the votes that Redis grants them."""
+"""Compute how events change counts, including votes, which dedup keys in Redis limit."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from analytics import fold, marks, packing
-from analytics.marks import Claim
-from analytics.types import Event
+from analytics import counting, dedup, event_format
+from analytics.types import KIND_RANKS, Event
 
-_VOTE: Final = "vote"
+_VOTE: Final = "vote"  # part of the digest, so that it differs from an event's
 
 
-def sums_of(events: Sequence[Event], shard: int, *, now: float | None = None) -> fold.Sums:
-    """What these events of a shard add to counts, votes included. Repeating it gives the same. Cost: 2 waits."""
-    sums = fold.count(events)
-    voters = [event for event in events if fold.votes(event)]
-    claims = [
-        Claim(_vote_of(event), marks.holder(shard, event.id), fold.RANK[event.kind]) for event in voters
+def get_count_sums(events: Sequence[Event], shard: int, *, now: float) -> counting.CountSums:
+    """Return what a shard's events add to counts, votes included; `now` is epoch seconds.
+
+    Idempotent for the same events. Cost: 1 round trip, and 1 more to load the script. Raises Redis errors.
+    """
+    sums = counting.count_events(events)
+    timely = [event for event in events if counting.is_timely(event)]
+    entries = [
+        dedup.DedupEntry(_make_vote_key(event), dedup.make_owner(shard, event.id), KIND_RANKS[event.kind])
+        for event in timely
     ]
-    fold.vote(sums, voters, marks.claim(claims, now=now))
+    counting.add_votes(sums, timely, dedup.register(entries, now=now))
     return sums
 
 
-def _vote_of(event: Event) -> bytes:
-    """One vote a viewer, item and hour of arrival: a phone can say when something was, not when it came."""
-    return packing.digest_of(_VOTE, event.viewer, event.item, fold.hour_of(event.arrived))
+def _make_vote_key(event: Event) -> bytes:
+    """Return the dedup key of a viewer's vote for an item. The hour is that of arrival: a phone cannot choose it."""
+    return event_format.make_dedup_key(_VOTE, event.viewer, event.item, counting.get_hour(event.arrived_at))

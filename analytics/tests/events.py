@@ -6,7 +6,7 @@ from typing import Any
 
 from analytics import stream
 from analytics.models import Count
-from analytics.services import drain, reading
+from analytics.services import counter, reader
 from finishd.testing.api import get_client
 
 PATH = "/api/v1/analytics/event"
@@ -34,20 +34,24 @@ def taken(uid: str, *events: Any) -> Json:
 
 def drain_all() -> None:
     """What beat and the workers would do until nothing waits."""
-    for shard in reading.waiting("counts"):
-        while drain.batch(shard, now=time.time()):
+    for shard in reader.get_shards_with_backlog("counts"):
+        while counter.count_batch(shard, now=time.time()):
             pass
 
 
-def counts(span: str = "hour") -> dict[tuple[str, str], tuple[int, int, int]]:
+def counts(period: str = "hour") -> dict[tuple[str, str], tuple[int, int, int]]:
     """(item, kind) → (events, votes, seconds), over all spans of this length."""
     found: dict[tuple[str, str], tuple[int, int, int]] = {}
-    for row in Count.objects.filter(span=span):
+    for row in Count.objects.filter(period=period):
         before = found.get((row.item, row.kind), (0, 0, 0))
-        found[row.item, row.kind] = (before[0] + row.events, before[1] + row.votes, before[2] + row.seconds)
+        found[row.item, row.kind] = (
+            before[0] + row.events,
+            before[1] + row.votes,
+            before[2] + row.watched_seconds,
+        )
     return found
 
 
 def waiting() -> int:
     """Events in all streams."""
-    return sum(stream.lengths().values())
+    return sum(stream.get_lengths().values())

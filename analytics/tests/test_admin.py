@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from analytics import keys, stream
 from analytics.models import Checkpoint, DeadLetter
-from analytics.services import letters
+from analytics.services import dead_letters
 from analytics.tests.events import counts, drain_all, event, taken
 from content.tests.factories import ItemFactory
 from core.redis import client as redis_module
@@ -44,7 +44,7 @@ def put_aside(*items: str, viewer: str = "ama") -> None:
 
 
 def unreadable() -> None:
-    state_redis().xadd(keys.EVENTS.name(shard=stream.shard_of("ama")), {"9": "a layout of tomorrow"})
+    state_redis().xadd(keys.EVENTS.name(shard=stream.get_shard("ama")), {"9": "a layout of tomorrow"})
     drain_all()
 
 
@@ -68,26 +68,28 @@ class TestReplay:
         unreadable()
         ItemFactory.create(id="late")
         every = list(DeadLetter.objects.all())
-        assert said(staff.post(**choose("replay", *every), follow=True)) == [
-            "1 letter counted. 1 stay: the catalogue does not have the item; 1 stay: it cannot be read as an event."
-        ]
+        (message,) = said(staff.post(**choose("replay", *every), follow=True))
+        assert message == (
+            "1 dead letter counted. 1 not counted: the item is not in the catalogue; "
+            "1 not counted: the payload is not an event."
+        )
         assert counts()["late", "view"][0] == 1
         again = staff.post(**choose("replay", *every), follow=True)
-        assert said(again)[0].startswith("0 letters counted. 1 stay")
+        assert said(again)[0].startswith("0 dead letters counted. 1 not counted")
         assert counts()["late", "view"][0] == 1
 
     def test_all_that_a_filter_finds_is_more_than_a_page(
         self, staff: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(letters, "AT_ONCE", 20)
+        monkeypatch.setattr(dead_letters, "LETTERS_PER_TRANSACTION", 20)
         taken("ama", *(event("late", eventId=f"e-{n}") for n in range(60)))
         unreadable()
         ItemFactory.create(id="late")
         query = "?reason__exact=unknown_item"
         chosen = choose("replay", DeadLetter.objects.first(), of=query, select_across=1)  # type: ignore[arg-type]
-        assert said(staff.post(**chosen, follow=True)) == ["60 letters counted."]
+        assert said(staff.post(**chosen, follow=True)) == ["60 dead letters counted."]
         assert counts()["late", "view"][0] == 60
-        assert DeadLetter.objects.get().reason == "broken"
+        assert DeadLetter.objects.get().reason == "unreadable"
 
     def test_without_redis_nothing_is_lost_and_it_says_so(
         self, staff: Client, redis_away: Callable[[], None]
@@ -96,7 +98,7 @@ class TestReplay:
         ItemFactory.create(id="late")
         redis_away()
         answer = staff.post(**choose("replay", DeadLetter.objects.get()), follow=True)
-        assert said(answer) == ["Redis gives no answer; 0 counted, the others stay."]
+        assert said(answer) == ["Redis is unavailable. 0 dead letters counted; the others remain."]
         assert DeadLetter.objects.count() == 1
 
 
@@ -104,10 +106,10 @@ class TestDiscard:
     def test_it_asks_first(self, staff: Client) -> None:
         put_aside("made-up", "made-up-too")
         chosen = DeadLetter.objects.get(item="made-up")
-        assert b"1 letter</strong> will be gone" in staff.post(**choose("discard", chosen)).content
+        assert b"1 dead letter</strong> will be deleted" in staff.post(**choose("discard", chosen)).content
         assert DeadLetter.objects.count() == 2
         answer = staff.post(**choose("discard", chosen, confirmed=1), follow=True)
-        assert said(answer) == ["1 letter discarded."]
+        assert said(answer) == ["1 dead letter discarded."]
         assert DeadLetter.objects.get().item == "made-up-too"
 
     def test_it_says_how_many_were_still_there(self, staff: Client) -> None:
@@ -115,17 +117,18 @@ class TestDiscard:
         chosen = choose("discard", *DeadLetter.objects.all())
         assert b'name="confirmed" value="2"' in staff.post(**chosen).content
         ItemFactory.create(id="late")
-        letters.replay(list(DeadLetter.objects.filter(item="late").values_list("pk", flat=True)))
+        late = DeadLetter.objects.filter(item="late").values_list("pk", flat=True)
+        dead_letters.replay(list(late), now=datetime.now(UTC))
         chosen["data"]["confirmed"] = 2
         told = said(staff.post(**chosen, follow=True))
-        assert told == ["1 of 2 letters discarded; the rest was no longer there."]
+        assert told == ["1 of 2 dead letters discarded; the others no longer existed."]
 
     def test_all_that_a_filter_finds(self, staff: Client) -> None:
         put_aside("made-up", "made-up-too")
         put_aside("made-up", viewer="kofi")
         everything = choose("discard", *DeadLetter.objects.all()[:1], of="?q=made-up", select_across=1)
         question = staff.post(**everything)
-        assert b"2 letters</strong> will be gone" in question.content
+        assert b"2 dead letters</strong> will be deleted" in question.content
         assert b'name="select_across" value="1"' in question.content
         everything["data"]["confirmed"] = 1
         staff.post(**everything)
@@ -156,13 +159,13 @@ class TestLetters:
 
     def test_those_that_wait_for_staff_are_told_from_those_that_are_held(self, staff: Client) -> None:
         put_aside("old", "new")
-        an_hour_ago = datetime.now(UTC) - letters.GRACE - timedelta(minutes=1)
+        an_hour_ago = datetime.now(UTC) - dead_letters.RETRY_WINDOW - timedelta(minutes=1)
         DeadLetter.objects.filter(item="old").update(created_at=an_hour_ago)
         unreadable()
-        assert shown(staff, "?state=held") == ["new"]
+        assert shown(staff, "?state=retrying") == ["new"]
         assert shown(staff, "?state=staff") == ["", "old"]
         page = staff.get(f"{LETTERS}?q=new").content
-        assert b"tried again each minute for an hour" in page
+        assert b"retried each minute for an hour" in page
         assert b">view<" in page
         tile = next(
             t for t in staff.get(reverse("admin:index")).context["tiles"] if t.title == "Dead letters"
@@ -170,7 +173,7 @@ class TestLetters:
         assert (tile.value, tile.alarming) == ("2", True)
         assert tile.note == "wait for staff; 1 more is held and tried again"
         streams = staff.get(STREAMS).content
-        assert b">2</strong> dead letters wait for staff; 1 more is held and tried again" in streams
+        assert b">2</strong> dead letters need review; 1 retrying" in streams
 
     def test_they_are_found_by_a_whole_item_or_uid(self, staff: Client) -> None:
         put_aside("made-up", viewer="ama")
@@ -186,7 +189,7 @@ class TestLetters:
             for letter in DeadLetter.objects.all()
         }
         assert b"&quot;kind&quot;: &quot;view&quot;" in pages["unknown_item"]
-        assert b"a layout of tomorrow" in pages["broken"]
+        assert b"a layout of tomorrow" in pages["unreadable"]
 
 
 class TestStreams:
@@ -201,11 +204,11 @@ class TestStreams:
         assert len(waits) == 1
         rows = list(page.context["cl"].result_list)
         assert len(rows) == Checkpoint.objects.count()
-        by_name = {(row.reader, row.shard): row.live.waiting for row in rows}
-        shard = stream.shard_of("ama")
+        by_name = {(row.reader, row.shard): row.live.backlog for row in rows}
+        shard = stream.get_shard("ama")
         assert by_name["counts", shard] == 1
-        assert by_name["people", shard] > 1
-        assert b"is unknown" not in page.content
+        assert by_name["history", shard] > 1
+        assert b"is unavailable" not in page.content
 
     def test_without_redis_what_waits_is_unknown(self, staff: Client, redis_away: Callable[[], None]) -> None:
         ItemFactory.create(id="heat")
@@ -213,5 +216,5 @@ class TestStreams:
         drain_all()
         redis_away()
         page = staff.get(STREAMS)
-        assert b"what waits is unknown" in page.content
+        assert b"The backlog is unknown" in page.content
         assert all(row.live is None for row in page.context["cl"].result_list)

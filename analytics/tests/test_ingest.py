@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from analytics import stream
-from analytics.serializers import MEANINGS
+from analytics.serializers import CODE_DESCRIPTIONS
 from analytics.tests.events import PATH, event, send, taken, waiting
-from analytics.validation import Code, check
+from analytics.validation import Code, validate_events
 from core.redis.client import count_round_trips
 from finishd.testing.api import get_client
 
@@ -57,8 +57,8 @@ def test_an_event_that_cannot_be_taken_is_named_and_the_others_are_taken(
 
 def watched(seconds: Any) -> Any:
     """What is kept of a length, or the code with which it is refused."""
-    events, rejected = check([event(durationWatched=seconds)], viewer="ama", now=time.time())
-    return rejected[0].code if rejected else events[0].watched
+    events, rejected = validate_events([event(durationWatched=seconds)], viewer="ama", now=time.time())
+    return rejected[0].code if rejected else events[0].watched_seconds
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_what_is_no_duration_is_refused(seconds: Any) -> None:
 
 
 def test_every_code_is_explained() -> None:
-    assert set(MEANINGS) == set(get_args(Code))
+    assert set(CODE_DESCRIPTIONS) == set(get_args(Code))
 
 
 def test_a_session_may_be_called_anything() -> None:
@@ -157,6 +157,6 @@ def test_a_viewers_events_stay_in_one_shard_and_viewers_spread(settings: Any) ->
     for viewer in range(40):
         for _ in range(3):
             taken(f"viewer-{viewer}", event())
-    lengths = stream.lengths()
+    lengths = stream.get_lengths()
     assert set(lengths) == set(range(8))
     assert all(length % 3 == 0 for length in lengths.values())

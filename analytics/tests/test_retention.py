@@ -4,8 +4,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from analytics import adding
-from analytics.fold import Row
+from analytics import count_writer
+from analytics.counting import CountDelta
 from analytics.models import Count
 from analytics.services import counts, retention
 from core.units import DAY, HOUR
@@ -16,17 +16,17 @@ NOON = 20_000 * DAY + DAY // 2
 
 
 def add(item: str, at: int, *, events: int = 1, votes: int = 0, kind: str = "view") -> None:
-    adding.add(
+    count_writer.add_counts(
         [
-            Row(item, "hour", at - at % HOUR, kind, events, votes, 10 * events),
-            Row(item, "total", 0, kind, events, 0, 10 * events),
+            CountDelta(item, "hour", at - at % HOUR, kind, events, votes, 10 * events),
+            CountDelta(item, "total", 0, kind, events, 0, 10 * events),
         ]
     )
 
 
 def rows(span: str) -> dict[tuple[str, int, str], tuple[int, int]]:
-    found = Count.objects.filter(span=span).order_by("item", "start")
-    return {(row.item, row.start, row.kind): (row.events, row.seconds) for row in found}
+    found = Count.objects.filter(period=span).order_by("item", "period_start")
+    return {(row.item, row.period_start, row.kind): (row.events, row.watched_seconds) for row in found}
 
 
 def test_adding_makes_a_row_or_adds_to_it() -> None:
@@ -57,11 +57,11 @@ def test_a_late_event_joins_its_day_in_the_next_run() -> None:
 
 
 def test_it_goes_on_in_batches_and_stops_at_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "ITEMS", 2)
+    monkeypatch.setattr(retention, "ITEMS_PER_TRANSACTION", 2)
     for number in range(5):
         add(f"item-{number}", NOON - 9 * DAY)
-    assert retention.roll_up(now=NOON, most=2) == 4
-    assert retention.roll_up(now=NOON, most=2) == 1
+    assert retention.roll_up(now=NOON, max_batches=2) == 4
+    assert retention.roll_up(now=NOON, max_batches=2) == 1
     assert len(rows("day")) == 5
 
 
@@ -71,7 +71,7 @@ def test_days_go_after_four_hundred_and_totals_stay() -> None:
     retention.roll_up(now=NOON)
     assert retention.expire(now=NOON) == 1
     assert len(rows("day")) == 1
-    assert counts.totals(["heat"])["heat"].of("view") == 2
+    assert counts.get_totals(["heat"])["heat"].get_count("view") == 2
 
 
 def test_votes_are_read_by_hour_within_a_window_and_only_where_there_are_any() -> None:
@@ -79,12 +79,14 @@ def test_votes_are_read_by_hour_within_a_window_and_only_where_there_are_any() -
     add("heat", NOON - 2 * HOUR, votes=1)
     add("heat", NOON - 80 * HOUR, votes=9)
     add("ran", NOON)
-    found = counts.votes(["heat", "ran"], since=NOON - 72 * HOUR, until=NOON + HOUR)
+    found = counts.get_votes(["heat", "ran"], since=NOON - 72 * HOUR, until=NOON + HOUR)
     assert found == {"heat": [(NOON - 2 * HOUR, "view", 1), (NOON, "like", 3)]}
 
 
 def test_two_thousand_rows_are_one_statement() -> None:
     with CaptureQueriesContext(connection) as queries:
-        adding.add([Row(f"item-{n}", "hour", NOON, "view", 1, 0, 0) for n in range(2_001)])
+        count_writer.add_counts(
+            [CountDelta(f"item-{n}", "hour", NOON, "view", 1, 0, 0) for n in range(2_001)]
+        )
     assert len(queries) == 2
     assert Count.objects.count() == 2_001

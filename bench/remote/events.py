@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from django.db import connection
 
-from analytics import packing, stream
+from analytics import event_format, stream
 from analytics.models import Checkpoint, Count, DeadLetter
-from analytics.services import counts, drain, reading
-from analytics.types import KINDS, Event
+from analytics.services import counter, counts, reader
+from analytics.types import EVENT_KINDS, Event
 from bench import names
 from bench.remote import bulk
 from core.redis.client import state_redis
@@ -20,7 +20,7 @@ _APPEND_EVENTS: Final = 500  # events of one append
 
 def reset() -> None:
     """No event was ever sent."""
-    for pattern in ("events:*", "marks:*", "bench:floor"):
+    for pattern in ("events:*", "dedup:*", "bench:floor"):
         names = list(state_redis().scan_iter(pattern, count=1_000))
         if names:
             state_redis().unlink(*names)
@@ -40,13 +40,13 @@ def append_events(events: int, items: int, first: int = 0, skewed: bool = False)
         viewer = names.uid(f"watcher-{number % VIEWERS}-")
         even = number * 7_919 % items
         place = int(items ** ((even + 0.5) / items)) if skewed else 1 + even
-        item, kind = names.item_id(place), KINDS[number % len(KINDS)]
-        digest = packing.digest_of("id", viewer, f"bench-{number}")
-        payload = packing.pack(Event("", viewer, item, kind, now - number % 3_600, 12, digest))
-        mine = waiting.setdefault(stream.shard_of(viewer), [])
+        item, kind = names.item_id(place), EVENT_KINDS[number % len(EVENT_KINDS)]
+        dedup_key = event_format.make_dedup_key("id", viewer, f"bench-{number}")
+        payload = event_format.pack(Event("", viewer, item, kind, now - number % 3_600, 12, dedup_key))
+        mine = waiting.setdefault(stream.get_shard(viewer), [])
         mine.append(payload)
         if len(mine) == _APPEND_EVENTS:
-            stream.append(stream.shard_of(viewer), mine)
+            stream.append(stream.get_shard(viewer), mine)
             mine.clear()
     for shard, rest in waiting.items():
         if rest:
@@ -66,8 +66,8 @@ def drain_all() -> dict[str, float]:
     before, begun = _count_commands(), time.monotonic()
     with ExitStack() as stack:
         stack.enter_context(connection.execute_wrapper(counted))
-        for shard in reading.waiting("counts"):
-            while drain.batch(shard, now=time.time()):
+        for shard in reader.get_shards_with_backlog("counts"):
+            while counter.count_batch(shard, now=time.time()):
                 pass
     seconds = time.monotonic() - begun
     events = sum(Checkpoint.objects.filter(reader="counts").values_list("events", flat=True))
@@ -82,32 +82,34 @@ def drain_floor() -> float:
         f"CREATE TABLE bench_events (pk {key} PRIMARY KEY, id text, payload text)",
     )
     begun, client = time.monotonic(), state_redis()
-    for shard in stream.lengths():
-        last = stream.START
+    for shard in stream.get_lengths():
+        last = stream.STREAM_START
         while entries := _entries(client, shard, last):
             last = entries[-1][0].decode()
-            rows = ((place.decode(), fields[packing.LAYOUT].decode()) for place, fields in entries)
+            rows = (
+                (place.decode(), fields[event_format.FORMAT_VERSION].decode()) for place, fields in entries
+            )
             bulk.insert_rows("bench_events", ("id", "payload"), rows)
     return time.monotonic() - begun
 
 
 def get_count(item: str) -> int:
     """Events of an item that are counted so far."""
-    found = counts.totals([item])
+    found = counts.get_totals([item])
     return sum(found[item].events.values()) if item in found else 0
 
 
 def measure_backlog() -> dict[str, int]:
     """Bytes that the streams take in Redis, and how many events they hold."""
     total = events = 0
-    for shard, length in stream.lengths().items():
+    for shard, length in stream.get_lengths().items():
         total += int(state_redis().memory_usage(f"events:{{{shard}}}", samples=0) or 0)
         events += length
     return {"bytes": total, "events": events}
 
 
 def _entries(client: Any, shard: int, last: str) -> list[Any]:
-    found: list[Any] = client.xrange(f"events:{{{shard}}}", min=f"({last}", count=reading.BATCH)
+    found: list[Any] = client.xrange(f"events:{{{shard}}}", min=f"({last}", count=reader.BATCH_SIZE)
     return found
 
 

@@ -33,8 +33,8 @@ def record(name: str, level: int) -> logging.LogRecord:
 @pytest.mark.parametrize("logger", ["celery.app.trace", "celery.worker.strategy"])
 def test_the_log_leaves_out_what_ticks(logger: str) -> None:
     filters = logging.getLogger(logger)
-    assert not filters.filter(record("analytics.tasks.drain", logging.INFO))
-    assert filters.filter(record("analytics.tasks.drain", logging.ERROR))
+    assert not filters.filter(record("analytics.tasks.count_events", logging.INFO))
+    assert filters.filter(record("analytics.tasks.count_events", logging.ERROR))
     assert filters.filter(record("feed.tasks.rebuild_indexes", logging.INFO))
 
 

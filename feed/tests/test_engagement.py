@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from analytics import adding
-from analytics.fold import Row
+from analytics import count_writer
+from analytics.counting import CountDelta
 from content.models import Item
 from content.services import cards, items
 from core.units import HOUR
@@ -32,10 +32,10 @@ def count(item: str, kind: str, viewers: int, *, hours_ago: int = 0) -> None:
     """Let so many viewers have done something within an hour, as a drain counts it."""
     hour = NOW // HOUR * HOUR - hours_ago * HOUR
     with transaction.atomic():
-        adding.add(
+        count_writer.add_counts(
             [
-                Row(item, "hour", hour, kind, viewers, viewers, 0),
-                Row(item, "total", 0, kind, viewers, 0, 0),
+                CountDelta(item, "hour", hour, kind, viewers, viewers, 0),
+                CountDelta(item, "total", 0, kind, viewers, 0, 0),
             ]
         )
 

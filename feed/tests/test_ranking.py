@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.types import KINDS, Kind, Votes
+from analytics.types import EVENT_KINDS, EventKind, HourlyVotes
 from content.types import Facts
 from feed import ranking, recipe
 from feed.tests.chunks import GENRES, NOW, facts
@@ -29,7 +29,12 @@ any_facts = st.builds(
     hidden=st.booleans(),
 )
 ballots = st.lists(
-    st.builds(Votes, st.integers(NOW - 60 * HOUR, NOW + HOUR), st.sampled_from(KINDS), st.integers(1, 10**6)),
+    st.builds(
+        HourlyVotes,
+        st.integers(NOW - 60 * HOUR, NOW + HOUR),
+        st.sampled_from(EVENT_KINDS),
+        st.integers(1, 10**6),
+    ),
     max_size=30,
 )
 tastes = st.dictionaries(st.sampled_from(GENRES), st.floats(0, 1))
@@ -47,7 +52,7 @@ def test_every_signal_stays_in_its_range(
 
 
 @given(any_facts, ballots)
-def test_an_index_score_is_the_rounded_sum_of_its_named_terms(item: Facts, votes: list[Votes]) -> None:
+def test_an_index_score_is_the_rounded_sum_of_its_named_terms(item: Facts, votes: list[HourlyVotes]) -> None:
     terms = ranking.index_terms(item, votes, now=NOW)
     assert list(terms) == list(recipe.IndexWeights._fields)
     score = ranking.index_score(item, votes, now=NOW)
@@ -56,18 +61,18 @@ def test_an_index_score_is_the_rounded_sum_of_its_named_terms(item: Facts, votes
 
 
 @given(ballots, st.randoms(use_true_random=False))
-def test_engagement_is_of_0_to_1_and_the_same_in_any_order(votes: list[Votes], random: Random) -> None:
+def test_engagement_is_of_0_to_1_and_the_same_in_any_order(votes: list[HourlyVotes], random: Random) -> None:
     shuffled = random.sample(votes, len(votes))
     assert 0 <= ranking.engagement(votes, now=NOW) <= 1
     assert ranking.engagement(shuffled, now=NOW) == ranking.engagement(votes, now=NOW)
 
 
-@given(ballots, st.sampled_from(KINDS), st.integers(1, 1_000))
+@given(ballots, st.sampled_from(EVENT_KINDS), st.integers(1, 1_000))
 def test_a_vote_more_never_counts_less_and_a_skip_never_more(
-    votes: list[Votes], kind: Kind, number: int
+    votes: list[HourlyVotes], kind: EventKind, number: int
 ) -> None:
     before = ranking.engagement(votes, now=NOW)
-    after = ranking.engagement([*votes, Votes(NOW, kind, number)], now=NOW)
+    after = ranking.engagement([*votes, HourlyVotes(NOW, kind, number)], now=NOW)
     assert after <= before if kind == "skip" else after >= before
 
 
@@ -184,7 +189,7 @@ def test_an_index_score_by_hand() -> None:
     # 0.50 * 0 + 0.20 * 1 + 0.125 * 0.64 + 0.175 * 1 + 0.50 * 0.5 = 0.20 + 0.08 + 0.175 + 0.25
     assert ranking.index_score(item, (), now=NOW) == 0.705
     # 200 views are worth 100, as much as the prior is: 0.50 * 0.5 more
-    assert ranking.index_score(item, [Votes(NOW, "view", 200)], now=NOW) == 0.955
+    assert ranking.index_score(item, [HourlyVotes(NOW, "view", 200)], now=NOW) == 0.955
 
 
 class TestEngagement:
@@ -193,25 +198,25 @@ class TestEngagement:
 
     def test_the_worth_of_votes_halves_every_six_hours(self) -> None:
         # 50 likes are worth 150, half of that 75, a quarter 37.5; the prior is 100
-        assert ranking.engagement([Votes(NOW, "like", 50)], now=NOW) == 150 / 250
-        assert ranking.engagement([Votes(NOW - 6 * HOUR, "like", 50)], now=NOW) == 75 / 175
-        assert ranking.engagement([Votes(NOW - 12 * HOUR, "like", 50)], now=NOW) == 37.5 / 137.5
+        assert ranking.engagement([HourlyVotes(NOW, "like", 50)], now=NOW) == 150 / 250
+        assert ranking.engagement([HourlyVotes(NOW - 6 * HOUR, "like", 50)], now=NOW) == 75 / 175
+        assert ranking.engagement([HourlyVotes(NOW - 12 * HOUR, "like", 50)], now=NOW) == 37.5 / 137.5
         # a clock that is ahead of the build's gains nothing by it
-        assert ranking.engagement([Votes(NOW + HOUR, "like", 50)], now=NOW) == 150 / 250
+        assert ranking.engagement([HourlyVotes(NOW + HOUR, "like", 50)], now=NOW) == 150 / 250
 
     def test_a_few_votes_hardly_move_it(self) -> None:
-        assert ranking.engagement([Votes(NOW, "like", 1)], now=NOW) == 3 / 103
-        assert ranking.engagement([Votes(NOW, "like", 1_000)], now=NOW) == 3_000 / 3_100
+        assert ranking.engagement([HourlyVotes(NOW, "like", 1)], now=NOW) == 3 / 103
+        assert ranking.engagement([HourlyVotes(NOW, "like", 1_000)], now=NOW) == 3_000 / 3_100
 
     def test_skips_speak_against_it_and_never_below_nothing(self) -> None:
         # 20 * 3 - 10 * 1 = 50
-        mixed = [Votes(NOW, "like", 20), Votes(NOW, "skip", 10)]
+        mixed = [HourlyVotes(NOW, "like", 20), HourlyVotes(NOW, "skip", 10)]
         assert ranking.engagement(mixed, now=NOW) == 50 / 150
-        assert ranking.engagement([Votes(NOW, "like", 1), Votes(NOW, "skip", 4)], now=NOW) == 0
+        assert ranking.engagement([HourlyVotes(NOW, "like", 1), HourlyVotes(NOW, "skip", 4)], now=NOW) == 0
 
     def test_every_kind_has_its_worth_and_a_stronger_one_no_lesser(self) -> None:
-        assert set(recipe.VOTES) == set(KINDS)
-        worths = [recipe.VOTES[kind] for kind in KINDS if kind != "skip"]
+        assert set(recipe.VOTES) == set(EVENT_KINDS)
+        worths = [recipe.VOTES[kind] for kind in EVENT_KINDS if kind != "skip"]
         assert worths == sorted(worths)
 
 
@@ -231,18 +236,18 @@ class TestWhoMovesAnIndex:
         "ordinary", popularity=30, tmdb_rating=6.5, released_day=TODAY - 730, published_at=NOW - 60 * DAY
     )
 
-    def score(self, item: Facts, *votes: Votes) -> float:
+    def score(self, item: Facts, *votes: HourlyVotes) -> float:
         return ranking.index_score(item, votes, now=NOW)
 
     def test_a_hundred_viewers_within_the_hour_carry_it_above_the_hits(self) -> None:
         begun = NOW - 59 * 60  # an hour's votes are as old as its beginning
         assert self.score(self.OBSCURE) < self.score(self.ORDINARY) < self.score(self.HIT)
-        assert self.score(self.OBSCURE, Votes(begun, "like", 100)) > self.score(self.HIT)
+        assert self.score(self.OBSCURE, HourlyVotes(begun, "like", 100)) > self.score(self.HIT)
 
-    @pytest.mark.parametrize("kind", KINDS)
-    def test_one_viewer_who_votes_every_hour_never_carries_it_anywhere(self, kind: Kind) -> None:
+    @pytest.mark.parametrize("kind", EVENT_KINDS)
+    def test_one_viewer_who_votes_every_hour_never_carries_it_anywhere(self, kind: EventKind) -> None:
         hours = range(NOW - recipe.ENGAGEMENT_WINDOW, NOW + HOUR, HOUR)
-        persistent = [Votes(hour, kind, 1) for hour in hours]
+        persistent = [HourlyVotes(hour, kind, 1) for hour in hours]
         assert self.score(self.OBSCURE, *persistent) < self.score(self.ORDINARY)
 
 

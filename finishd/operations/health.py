@@ -165,8 +165,8 @@ def _events() -> Facts:
     finally:
         connection.close()
     return {
-        "waiting": now.waiting,
-        "oldestSeconds": round(now.seconds, 3),
+        "waiting": now.backlog,
+        "oldestSeconds": round(now.lag_seconds, 3),
         "late": now.late,
         "deadLetters": now.dead_letters,
     }

@@ -133,16 +133,16 @@ def _indexes() -> Iterator[Metric]:
 
 
 def _analytics() -> Iterator[Metric]:
-    now, marks = event_lag.measure(now=time.time()), event_lag.mark_health()
+    now, dedup = event_lag.measure(now=time.time()), event_lag.get_dedup_health()
     waiting = GaugeMetricFamily(
         "finishd_events_waiting", "Events that a reader has not had, by shard.", labels=["reader", "shard"]
     )
     seconds = GaugeMetricFamily(
         "finishd_events_waiting_seconds", "Age of the oldest of them.", labels=["reader", "shard"]
     )
-    for shard in now.shards:
-        waiting.add_metric([shard.reader, str(shard.shard)], shard.waiting)
-        seconds.add_metric([shard.reader, str(shard.shard)], shard.seconds)
+    for shard in now.readers:
+        waiting.add_metric([shard.reader, str(shard.shard)], shard.backlog)
+        seconds.add_metric([shard.reader, str(shard.shard)], shard.lag_seconds)
     yield from (waiting, seconds)
     read = CounterMetricFamily(
         "finishd_events_read", "Events that a reader took, each once.", labels=["reader"]
@@ -151,27 +151,29 @@ def _analytics() -> Iterator[Metric]:
         "finishd_events_duplicate", "Repeated events that a reader dropped.", labels=["reader"]
     )
     for name in READERS:
-        shards = [shard for shard in now.shards if shard.reader == name]
+        shards = [shard for shard in now.readers if shard.reader == name]
         read.add_metric([name], sum(shard.events for shard in shards))
         repeated.add_metric([name], sum(shard.duplicates for shard in shards))
     yield from (read, repeated)
     letters = GaugeMetricFamily(
         "finishd_dead_letters", "Events that could not be counted.", labels=["reason"]
     )
-    for reason, number in now.letters.items():
+    for reason, number in now.dead_letters_by_reason.items():
         letters.add_metric([reason], number)
     yield letters
     yield CounterMetricFamily(
         "finishd_dead_letters_lost",
         "Events that could not be counted either, and found no room.",
-        sum(shard.letters_lost for shard in now.shards),
+        sum(shard.dead_letters_lost for shard in now.readers),
     )
     yield CounterMetricFamily(
-        "finishd_stream_resets", "Streams that began anew, because Redis lost them.", now.resets
+        "finishd_stream_resets", "Streams that began anew, because Redis lost them.", now.stream_resets
     )
-    yield GaugeMetricFamily("finishd_marks", "Marks by which repeated events and votes are told.", marks.kept)
+    yield GaugeMetricFamily(
+        "finishd_marks", "Marks by which repeated events and votes are told.", dedup.stored
+    )
     yield CounterMetricFamily(
-        "finishd_marks_evicted", "Marks that had to go before they were 48 hours old.", marks.evicted
+        "finishd_marks_evicted", "Marks that had to go before they were 48 hours old.", dedup.evicted
     )
 
 

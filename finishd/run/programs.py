@@ -12,7 +12,7 @@ WEB_THREADS = 4  # of each web process (docs/decisions/0022)
 # Workers by name: their queues, and how many processes each has. A burst of events delays no delivery.
 WORKERS = {
     "worker": (("fanout", "default", "content", "indexes"), 2),
-    "events": (("analytics",), 1),
+    "events": (("events",), 1),
 }
 
 # The form of granian's own lines; those of requests are written by core.middleware.observability.

@@ -14,8 +14,8 @@ from django.utils.timesince import timesince
 
 from activity.services import lag
 from activity.types import StoreUnavailable
+from analytics.services import dead_letters
 from analytics.services import lag as event_lag
-from analytics.services import letters
 from content.services import curation
 from core.circuit import get_circuit_breakers
 from core.redis.client import REDIS_UNAVAILABLE
@@ -118,19 +118,21 @@ def _events() -> Tile:
         now = event_lag.measure(now=time.time())
     except REDIS_UNAVAILABLE:
         return Tile("Events", "unknown", "Redis gives no answer", link, alarming=True)
-    if not now.waiting:
+    if not now.backlog:
         return Tile("Events", "0", "wait; all are counted", link)
-    note = f"{'wait' if now.waiting > 1 else 'waits'}, the oldest for {now.seconds:,.0f} s"
-    return Tile("Events", f"{now.waiting:,}", note, link, alarming=now.late)
+    note = f"{'wait' if now.backlog > 1 else 'waits'}, the oldest for {now.lag_seconds:,.0f} s"
+    return Tile("Events", f"{now.backlog:,}", note, link, alarming=now.late)
 
 
 def _dead_letters() -> Tile:
     link = reverse("admin:analytics_deadletter_changelist")
-    now = letters.standing(now=timezone.now())
-    note = "waits for staff" if now.staff == 1 else "wait for staff"
-    if now.held:
-        note += f"; {now.held:,} more {'is' if now.held == 1 else 'are'} held and tried again"
-    return Tile("Dead letters", f"{now.staff:,}", note, f"{link}?state=staff", alarming=now.staff > 0)
+    now = dead_letters.get_totals(now=timezone.now())
+    note = "waits for staff" if now.needs_review == 1 else "wait for staff"
+    if now.retrying:
+        note += f"; {now.retrying:,} more {'is' if now.retrying == 1 else 'are'} held and tried again"
+    return Tile(
+        "Dead letters", f"{now.needs_review:,}", note, f"{link}?state=staff", alarming=now.needs_review > 0
+    )
 
 
 def _outside_parts() -> Tile:

@@ -37,8 +37,10 @@ def rows_by_author_and_title(rows: list[TimelineRow]) -> dict[Pair, ExpectedActi
 
 def stored_counts() -> dict[tuple[str, int, str], tuple[int, int]]:
     """(item, hour, kind) → (events, seconds)."""
-    rows = Count.objects.filter(span="hour").exclude(events=0)
-    return {(row.item, row.start, row.kind): (row.events, row.seconds) for row in rows.iterator()}
+    rows = Count.objects.filter(period="hour").exclude(events=0)
+    return {
+        (row.item, row.period_start, row.kind): (row.events, row.watched_seconds) for row in rows.iterator()
+    }
 
 
 def stored_histories() -> dict[str, tuple[set[str], dict[str, float]]]:

@@ -98,7 +98,7 @@ def pages() -> list[str]:
         reverse("admin:privacy_erasure_changelist"),
         STREAMS,
         LETTERS,
-        f"{LETTERS}?state=held",
+        f"{LETTERS}?state=retrying",
         INDEXES,
         reverse("admin:feed_indexbuild_change", args=[IndexBuild.objects.get().pk]),
         reverse("admin:feed_index", args=["trending"]),
@@ -271,7 +271,7 @@ class TestWithoutRedis:
         assert b"Redis gives no answer" in staff.get(INDEXES).content
         assert staff.get(reverse("admin:feed_index", args=["trending"])).status_code == 200
         assert staff.get(PLAN, {"uid": "ama", "feed": "for_you"}).status_code == 200
-        assert b"what waits is unknown" in staff.get(STREAMS).content
+        assert b"The backlog is unknown" in staff.get(STREAMS).content
         assert staff.get(LETTERS).status_code == 200
         items = reverse("admin:content_item_changelist")
         assert staff.post(items, {"action": "archive", "_selected_action": ["i0"]}).status_code == 302

@@ -126,7 +126,7 @@ class Machinery:
         self.kills += 1
 
     def _worker(self) -> "subprocess.Popen[bytes]":
-        return self._around.worker("analytics", **self._environment)
+        return self._around.worker("events", **self._environment)
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def wait_for(condition: Callable[[], bool], around: Processes, *, seconds: float
 
 def standing() -> str:
     """How far readers are, for whom a deadline has passed."""
-    columns = ("reader", "shard", "read", "events", "duplicates", "resets", "moved_at")
+    columns = ("reader", "shard", "entries_read", "events", "duplicates", "stream_resets", "advanced_at")
     rows = [
         " ".join(map(str, row))
         for row in Checkpoint.objects.order_by("reader", "shard").values_list(*columns)
@@ -196,7 +196,7 @@ def run(number: int, *, seconds: float, tmp_path: Path) -> dict[str, list[Json]]
                 began = time.monotonic()
                 phones.send_all(seconds=seconds)
                 sent = time.monotonic()
-            wait_for(lambda: min(read("counts"), read("people")) >= number, around, seconds=300)
+            wait_for(lambda: min(read("counts"), read("history")) >= number, around, seconds=300)
             drained = time.monotonic()
             # Beat flushes each minute.
             wait_for(lambda: not PendingHistory.objects.exists(), around, seconds=300)
@@ -222,4 +222,4 @@ def test_what_was_acknowledged_counts_once_whatever_dies(number: int, seconds: i
     stories = run(number, seconds=seconds, tmp_path=tmp_path)
     assert stored_counts() == expected_counts(stories)
     assert find_mismatches(stories, stored_histories(), genres_of) == []
-    assert read("counts") == read("people") == number
+    assert read("counts") == read("history") == number

@@ -33,7 +33,7 @@ def around(tmp_path: Path) -> Iterator[Processes]:
     ItemFactory.create(id=OBSCURE, popularity=0.0, vote_count=0, release_date="1961-01-01", genres=("drama",))
     world.build()
     with processes(tmp_path) as started:
-        started.worker("analytics")
+        started.worker("events")
         started.beat()
         yield started
 
@@ -52,8 +52,8 @@ def tell(web: Web, uid: str, *events: dict[str, Any]) -> None:
 
 
 def likes() -> int:
-    found = counts.totals([OBSCURE]).get(OBSCURE)
-    return found.of("like") if found else 0
+    found = counts.get_totals([OBSCURE]).get(OBSCURE)
+    return found.get_count("like") if found else 0
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ class TestReady:
     @pytest.mark.usefixtures("built")
     def test_with_events_that_wait_too_long_but_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         taken("ama", event(), event())
-        monkeypatch.setattr("analytics.services.lag.LATE_AFTER", -1.0)
+        monkeypatch.setattr("analytics.services.lag.LATE_AFTER_SECONDS", -1.0)
         answer = Client().get("/health/ready")
         assert answer.status_code == 200
         events = answer.json()["parts"]["events"]

@@ -134,7 +134,7 @@ class TestMeasures:
         drain_all()
         taken("ama", event("heat"))
         found = scrape()
-        counts, shard = ("reader", "counts"), ("shard", str(stream.shard_of("ama")))
+        counts, shard = ("reader", "counts"), ("shard", str(stream.get_shard("ama")))
         assert found["finishd_events_waiting", (counts, shard)] == 1
         assert 0 <= found["finishd_events_waiting_seconds", (counts, shard)] < 30
         assert found["finishd_events_read_total", (counts,)] == 2

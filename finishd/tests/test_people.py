@@ -34,9 +34,9 @@ from analytics import keys as analytics_keys
 from analytics import stream
 from analytics.models import DeadLetter
 from analytics.services import privacy as analytics_privacy
-from analytics.services import reading
+from analytics.services import reader
 from analytics.tests.events import drain_all, event, taken
-from analytics.types import PEOPLE
+from analytics.types import HISTORY_READER
 from core.redis.client import state_redis
 from feed.tests import world
 from finishd.privacy import erasures
@@ -348,7 +348,7 @@ def put_aside(uid: str, item: str) -> None:
 
 def unreadable(uid: str) -> None:
     """An entry that is no event, and names somebody."""
-    state_redis().xadd(analytics_keys.EVENTS.name(shard=stream.shard_of(uid)), {"9": orjson.dumps([7, uid])})
+    state_redis().xadd(analytics_keys.EVENTS.name(shard=stream.get_shard(uid)), {"9": orjson.dumps([7, uid])})
     read_by_all()
 
 
@@ -357,10 +357,10 @@ def read_by_all(*, trim: bool = True) -> None:
     now = time.time()
     with nullcontext() if trim else patch("analytics.stream.trim"):
         drain_all()
-        for shard in reading.waiting(PEOPLE):
-            while (batch := reading.take(PEOPLE, shard, now=now)) is not None:
-                reading.advance(batch, now=now)
-                reading.trim(shard)
+        for shard in reader.get_shards_with_backlog(HISTORY_READER):
+            while (batch := reader.read_batch(HISTORY_READER, shard, now=now)) is not None:
+                reader.advance_checkpoint(batch, now=now)
+                reader.trim_read_entries(shard)
 
 
 def models_of_people() -> list[type[Model]]:

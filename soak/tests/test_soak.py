@@ -79,7 +79,8 @@ class TestASession:
 class TestCounts:
     def kept(self, **changes: Any) -> dict[str, Any]:
         readers = [
-            {"reader": name, "events": 2, "letters_lost": 0, "resets": 0} for name in ("counts", "people")
+            {"reader": name, "events": 2, "dead_letters_lost": 0, "stream_resets": 0}
+            for name in ("counts", "history")
         ]
         whole: dict[str, Any] = {
             "counts": [["film-1", HOUR, "complete", 1, 12]],
@@ -101,7 +102,7 @@ class TestCounts:
             {"counts": []},
             {"counts": [["film-1", HOUR, "complete", 2, 24]]},
             {"letters": []},
-            {"readers": [{"reader": "counts", "events": 2, "letters_lost": 0, "resets": 1}]},
+            {"readers": [{"reader": "counts", "events": 2, "dead_letters_lost": 0, "stream_resets": 1}]},
         ],
         ids=["lost", "twice", "no letter", "a reset"],
     )

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics import keys, stream
 from analytics.models import Checkpoint, Count
-from analytics.services import drain, letters, reading
-from analytics.services.reading import Overtaken
+from analytics.services import counter, dead_letters, reader
+from analytics.services.reader import CheckpointMoved
 from analytics.tests.events import counts, drain_all, event, send, taken, waiting
 from content.tests.factories import ItemFactory
 from core.redis.client import count_round_trips, state_redis
@@ -30,10 +30,10 @@ def films() -> None:
 
 def read_as_people() -> None:
     """The other reader, so that the streams can be trimmed."""
-    for shard in reading.waiting("people"):
-        while (batch := reading.take("people", shard, now=time.time())) is not None:
-            reading.advance(batch, now=time.time())
-            reading.trim(shard)
+    for shard in reader.get_shards_with_backlog("history"):
+        while (batch := reader.read_batch("history", shard, now=time.time())) is not None:
+            reader.advance_checkpoint(batch, now=time.time())
+            reader.trim_read_entries(shard)
 
 
 def test_events_are_counted_by_item_kind_and_hour_with_the_seconds_watched() -> None:
@@ -46,9 +46,9 @@ def test_events_are_counted_by_item_kind_and_hour_with_the_seconds_watched() -> 
         ("heat", "like"): (1, 1, 0),
         ("ran", "share"): (1, 1, 0),
     }
-    hours = Count.objects.filter(span="hour", item="heat", kind="view").exclude(events=0)
+    hours = Count.objects.filter(period="hour", item="heat", kind="view").exclude(events=0)
     this_hour = int(now) - int(now) % HOUR
-    assert sorted(hours.values_list("start", flat=True)) == [this_hour - HOUR, this_hour]
+    assert sorted(hours.values_list("period_start", flat=True)) == [this_hour - HOUR, this_hour]
     assert counts("total")["heat", "view"] == (2, 0, 15)
 
 
@@ -57,8 +57,8 @@ def test_a_time_ahead_of_the_clock_counts_as_now_and_its_retry_counts_once() -> 
     taken("ama", ahead)
     taken("ama", ahead)
     drain_all()
-    [row] = Count.objects.filter(span="hour")
-    assert (row.events, row.start <= time.time()) == (1, True)
+    [row] = Count.objects.filter(period="hour")
+    assert (row.events, row.period_start <= time.time()) == (1, True)
 
 
 @pytest.mark.parametrize("more", [{}, {"eventId": "e-1"}])
@@ -117,29 +117,32 @@ class TestVotes:
 class TestOnce:
     def test_a_drain_that_dies_before_its_commit_counts_nothing_and_the_next_one_all(self) -> None:
         taken("ama", event("heat"), event("heat", "like"))
-        [shard] = reading.waiting("counts")
+        [shard] = reader.get_shards_with_backlog("counts")
         with (
-            mock.patch("analytics.adding.add", side_effect=KeyboardInterrupt),
+            mock.patch("analytics.count_writer.add_counts", side_effect=KeyboardInterrupt),
             pytest.raises(KeyboardInterrupt),
         ):
-            drain.batch(shard, now=time.time())
+            counter.count_batch(shard, now=time.time())
         assert counts() == {}
         drain_all()
         assert counts() == {("heat", "view"): (1, 0, 0), ("heat", "like"): (1, 1, 0)}
 
     def test_of_two_drains_of_a_shard_one_wins_and_nothing_is_doubled(self) -> None:
         taken("ama", event("heat"))
-        [shard] = reading.waiting("counts")
-        put_aside = letters.of
+        [shard] = reader.get_shards_with_backlog("counts")
+        put_aside = dead_letters.find_uncountable
 
-        def first_another(batch: reading.Batch, known: Any) -> Any:
+        def first_another(batch: reader.Batch, known: Any) -> Any:
             """Before this drain commits, another one counts the same batch."""
-            with mock.patch("analytics.services.letters.of", put_aside):
-                drain.batch(shard, now=time.time())
+            with mock.patch("analytics.services.dead_letters.find_uncountable", put_aside):
+                counter.count_batch(shard, now=time.time())
             return put_aside(batch, known)
 
-        with mock.patch("analytics.services.letters.of", first_another), pytest.raises(Overtaken):
-            drain.batch(shard, now=time.time())
+        with (
+            mock.patch("analytics.services.dead_letters.find_uncountable", first_another),
+            pytest.raises(CheckpointMoved),
+        ):
+            counter.count_batch(shard, now=time.time())
         assert counts()["heat", "view"] == (1, 1, 0)
 
     def test_any_split_repetition_and_order_gives_the_same_counts(self, settings: Any) -> None:
@@ -161,8 +164,8 @@ class TestOnce:
             taken(viewer, *(body for who, body in sent[:9] if who == viewer))
             sent = [pair for place, pair in enumerate(sent) if place >= 9 or pair[0] != viewer]
             if rng.random() < 0.4:
-                for shard in reading.waiting("counts"):
-                    drain.batch(shard, now=now, count=rng.randrange(1, 8))
+                for shard in reader.get_shards_with_backlog("counts"):
+                    counter.count_batch(shard, now=now, count=rng.randrange(1, 8))
         drain_all()
         assert {cell: sums[0] for cell, sums in counts().items()} == dict(wanted)
 
@@ -182,8 +185,8 @@ class TestTheStream:
         taken("ama", event("ran"))
         drain_all()
         assert {cell: sums[0] for cell, sums in counts().items()} == {("heat", "view"): 1, ("ran", "view"): 1}
-        assert Checkpoint.objects.get(reader="counts", events=2).resets == 1
-        assert "Redis lost events" in caplog.text
+        assert Checkpoint.objects.get(reader="counts", events=2).stream_resets == 1
+        assert "Redis lost unread events" in caplog.text
 
     def test_a_stream_that_vanished_is_noticed_although_nothing_new_came(self, caplog: Any) -> None:
         taken("ama", event("heat"))
@@ -191,13 +194,13 @@ class TestTheStream:
         state_redis().flushall()
         drain_all()
         drain_all()
-        assert caplog.text.count("Redis lost events") == 1
+        assert caplog.text.count("Redis lost unread events") == 1
 
     def test_a_stream_cut_short_is_not_counted_again(self) -> None:
         """Redis came back without its last second: what is left of the stream was read."""
         taken("ama", event("heat"))
         client = cast("Any", state_redis())
-        shard = stream.shard_of("ama")
+        shard = stream.get_shard("ama")
         name = keys.EVENTS.name(shard=shard)
         kept = client.dump(name)
         taken("ama", event("ran"))
@@ -207,7 +210,7 @@ class TestTheStream:
         taken("ama", event("alien"))
         drain_all()
         assert {item: sums[0] for (item, _), sums in counts().items()} == {"heat": 1, "ran": 1, "alien": 1}
-        assert Checkpoint.objects.get(reader="counts", shard=shard).resets == 1
+        assert Checkpoint.objects.get(reader="counts", shard=shard).stream_resets == 1
 
 
 @pytest.mark.parametrize("number", [1, 400])
@@ -215,9 +218,9 @@ def test_a_batch_costs_the_same_for_one_event_as_for_hundreds(number: int) -> No
     taken("warm", event())
     drain_all()
     taken("warm", event("ran"), *(event("heat", at=time.time() - n) for n in range(number - 1)))
-    [shard] = reading.waiting("counts")
+    [shard] = reader.get_shards_with_backlog("counts")
     with count_round_trips() as waits, CaptureQueriesContext(connection) as queries:
-        drain.batch(shard, now=time.time())
+        counter.count_batch(shard, now=time.time())
     # The stream; marks of events; marks of votes; each with its script's name; trimming comes when all have read.
     assert len(waits) == 5, waits
     statements = [query["sql"].split()[0] for query in queries]
@@ -244,5 +247,5 @@ def test_shards_of_before_are_known_by_their_streams(settings: Any) -> None:
     settings.ANALYTICS_SHARDS = 64
     taken("ama", event("heat"))
     settings.ANALYTICS_SHARDS = 1
-    assert len(reading.waiting("counts")) == 1
-    assert list(stream.lengths()) == reading.waiting("counts")
+    assert len(reader.get_shards_with_backlog("counts")) == 1
+    assert list(stream.get_lengths()) == reader.get_shards_with_backlog("counts")
