@@ -1,13 +1,12 @@
-"""People in the admin, to look at: what they did, how far it is delivered, and what waits.
+"""Read-only admin pages for people: their activities, the delivery of these, and unfinished jobs.
 
-The tables are those of the ORM store; with another store there is nothing to see here. Every page is bounded:
-searches are by whole uids, which are indexed, and counts stop at MAX_COUNTED_ROWS.
+The pages show the tables of the ORM store; with another store they are hidden. All pages are bounded: searches are for
+whole uids, which are indexed, and counts stop at `core.admin.MAX_COUNTED_ROWS`.
 """
 
 import time
-from typing import Any
+from typing import Any, cast
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -18,49 +17,49 @@ from unfold.decorators import display
 from activity import dispatch
 from activity.models import Activity, Follow, Job, Person
 from activity.services import lag, sweep
-from activity.types import Job as Work
-from activity.types import StoreUnavailable
+from activity.services.storage import is_orm_store
+from activity.types import Job as JobValue
+from activity.types import JobKind, StoreUnavailable
 from core.admin import ReadOnlyAdmin
 from core.redis.client import REDIS_UNAVAILABLE
 from core.times import format_utc
 
-QUEUED_AT_ONCE = 500
+MAX_QUEUED = 500  # jobs that one action queues
 
 
 class OrmStoreAdmin(ReadOnlyAdmin):
-    """Tables of the ORM store, hidden while another store is in use. Phones change them, through services."""
+    """Shows a table of the ORM store."""
 
     search_help_text = "A whole uid"
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return _in_sql() and bool(super().has_module_permission(request))
+        return is_orm_store() and bool(super().has_module_permission(request))
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return _in_sql() and bool(super().has_view_permission(request, obj))
+        return is_orm_store() and bool(super().has_view_permission(request, obj))
 
 
 @admin.register(Person)
 class PersonAdmin(OrmStoreAdmin):
-    list_display = ["who", "following", "reach", "active", "version", "updated_at"]
+    list_display = ["name_and_uid", "following", "reach", "last_activity", "version", "updated_at"]
     list_filter = ["reach"]
-    list_filter_submit = False
     ordering = ["uid"]
     search_fields = ["uid__exact"]
 
     @display(description="person", header=True)
-    def who(self, person: Person) -> list[str]:
+    def name_and_uid(self, person: Person) -> list[str]:
         return [person.name or "without a name", person.uid]
 
-    @display(description="last deed")
-    def active(self, person: Person) -> str:
-        return _moment(person.active_at)
+    @display(description="last activity")
+    def last_activity(self, person: Person) -> str:
+        return _format_time(person.active_at)
 
 
 @admin.register(Activity)
 class ActivityAdmin(OrmStoreAdmin):
-    """Each with its delivery's ledger, under the lag of all."""
+    """Lists activities with the progress of their delivery, below the lag of all deliveries."""
 
-    list_display = ["deed", "title", "recorded", "delivery", "reached", "took", "version"]
+    list_display = ["activity", "title", "recorded", "delivery", "followers_reached", "duration", "version"]
     ordering = ["-recorded_at"]
     search_fields = ["uid__exact"]
     list_before_template = "activity/admin/lag.html"
@@ -68,37 +67,37 @@ class ActivityAdmin(OrmStoreAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        response: HttpResponse = super().changelist_view(request, {**_lag(), **(extra_context or {})})
+        response: HttpResponse = super().changelist_view(request, {**_get_lag(), **(extra_context or {})})
         return response
 
-    @display(description="deed", header=True)
-    def deed(self, activity: Activity) -> list[str]:
+    @display(description="activity", header=True)
+    def activity(self, activity: Activity) -> list[str]:
         parts = [
             activity.status or "",
             "favourite" if activity.favorite else "",
             f"{activity.rating} of 5" if activity.rating else "",
         ]
-        return [", ".join(filter(None, parts)) or "taken back", activity.uid]
+        return [", ".join(filter(None, parts)) or "removed", activity.uid]
 
     @display(description="recorded")
     def recorded(self, activity: Activity) -> str:
-        return _moment(activity.recorded_at)
+        return _format_time(activity.recorded_at)
 
     @display(
         description="delivery",
-        label={"delivered": "success", "under way": "info", "no delivery": "warning"},
+        label={"delivered": "success", "in progress": "info", "not started": "warning"},
     )
     def delivery(self, activity: Activity) -> str:
         if activity.last_at is None:
-            return "no delivery"
-        return "delivered" if activity.delivered >= activity.followers else "under way"
+            return "not started"
+        return "delivered" if activity.delivered >= activity.followers else "in progress"
 
     @display(description="followers reached")
-    def reached(self, activity: Activity) -> str:
+    def followers_reached(self, activity: Activity) -> str:
         return f"{activity.delivered:,} of {activity.followers:,}"
 
-    @display(description="took")
-    def took(self, activity: Activity) -> str:
+    @display(description="duration")
+    def duration(self, activity: Activity) -> str:
         return "" if activity.last_at is None else f"{max(activity.last_at - activity.recorded_at, 0):.1f} s"
 
 
@@ -110,59 +109,57 @@ class FollowAdmin(OrmStoreAdmin):
 
     @display(description="since")
     def since(self, follow: Follow) -> str:
-        return _moment(follow.at)
+        return _format_time(follow.at)
 
 
 @admin.register(Job)
 class JobAdmin(OrmStoreAdmin):
-    """What changes left to do, the oldest first. Beat queues what is overdue; the action does so at once."""
+    """Lists unfinished jobs, the oldest first. The sweep queues jobs that are due; the action queues them at once."""
 
-    list_display = ["kind", "subject", "target", "version", "waits", "due_again"]
+    list_display = ["kind", "subject", "target", "version", "overdue", "next_attempt"]
     list_filter = ["kind"]
-    list_filter_submit = False
     ordering = ["first_due"]
     search_fields = ["subject__exact", "target__exact"]
     actions = ["queue_again"]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        # On the whole: may queue again. On one: nothing to edit.
-        return obj is None and _in_sql() and bool(ModelAdmin.has_change_permission(self, request))
+        # Of the list: staff may queue jobs again. Of one job: nothing can be edited.
+        return obj is None and is_orm_store() and bool(ModelAdmin.has_change_permission(self, request))
 
     @display(description="overdue for")
-    def waits(self, job: Job) -> str:
-        overdue = time.time() - job.first_due
-        return f"{overdue:,.0f} s" if overdue > 0 else "not yet"
+    def overdue(self, job: Job) -> str:
+        seconds = time.time() - job.first_due
+        return f"{seconds:,.0f} s" if seconds > 0 else "not yet"
 
-    @display(description="due again")
-    def due_again(self, job: Job) -> str:
-        return _moment(job.due)
+    @display(description="next attempt")
+    def next_attempt(self, job: Job) -> str:
+        return _format_time(job.due)
 
     @admin.action(description="Queue again", permissions=["change"])
     def queue_again(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
-        chosen = list(queryset[:QUEUED_AT_ONCE])
+        chosen = list(queryset[:MAX_QUEUED])
         try:
-            dispatch.get_backlog()  # raises when there is nobody to send to
+            dispatch.get_backlog()  # raises if the broker is unavailable
             for job in chosen:
-                sweep.queue_again(Work(job.kind, job.subject, job.target, job.version, job.due))  # type: ignore[arg-type]
+                kind = cast("JobKind", job.kind)
+                sweep.queue_again(JobValue(kind, job.subject, job.target, job.version, job.due))
         except (OperationalError, *REDIS_UNAVAILABLE):
             self.message_user(
-                request, "The broker gives no answer; beat will queue them later.", messages.ERROR
+                request,
+                "The broker is unavailable. The sweep will queue these jobs later.",
+                messages.ERROR,
             )
         else:
             number = len(chosen)
             self.message_user(request, f"{number} job{'' if number == 1 else 's'} queued again.")
 
 
-def _in_sql() -> bool:
-    return bool(settings.ACTIVITY_STORE == "orm")
-
-
-def _lag() -> dict[str, Any]:
+def _get_lag() -> dict[str, Any]:
     try:
         return {"lag": lag.measure(now=time.time())}
     except (StoreUnavailable, *REDIS_UNAVAILABLE):
-        return {"lag_unknown": True}
+        return {"is_lag_unknown": True}
 
 
-def _moment(at: float) -> str:
-    return format_utc(at) if at else "never"
+def _format_time(seconds: float) -> str:
+    return format_utc(seconds) if seconds else "never"

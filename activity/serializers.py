@@ -1,4 +1,4 @@
-"""The shapes of what the phone says of its person."""
+"""Request and response bodies of activity. The class names are OpenAPI component names."""
 
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ from rest_framework import serializers
 from activity.types import SOURCES, STATUSES, UID_LENGTH, UID_PATTERN, is_uid
 from content.types import MEDIA_TYPES
 
-MAX_CHOSEN = 100
+MAX_SELECTED = 100
 MAX_INT = 2**31 - 1
 
 
@@ -30,7 +30,7 @@ class GenreRef(serializers.Field):  # type: ignore[type-arg]
 
 @extend_schema_field(OpenApiTypes.ANY)
 class TmdbRef(serializers.Field):  # type: ignore[type-arg]
-    """TMDB's number of a title; some builds send it as a string."""
+    """TMDB's id of a title. Some versions of the app send it as a string."""
 
     def to_internal_value(self, data: Any) -> int:
         text = str(data) if isinstance(data, int | str) and not isinstance(data, bool) else ""
@@ -43,25 +43,25 @@ class TmdbRef(serializers.Field):  # type: ignore[type-arg]
 
 
 UID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": UID_LENGTH, "pattern": UID_PATTERN}
-NO_UID = "A uid is 1 to 128 letters, digits and signs of ASCII, without slashes, braces or blanks."
+INVALID_UID_MESSAGE = "A uid is 1 to 128 printable ASCII characters, without slashes, braces or spaces."
 PATH_UID = OpenApiParameter("uid", UID_SCHEMA, OpenApiParameter.PATH)
 
 
 @extend_schema_field(UID_SCHEMA)
 class UidField(serializers.Field):  # type: ignore[type-arg]
-    """Somebody's uid, as their token's `sub` writes it."""
+    """The uid of a person: the `sub` of their ID token."""
 
     def to_internal_value(self, data: Any) -> str:
         if isinstance(data, str) and is_uid(data):
             return data
-        raise serializers.ValidationError(NO_UID)
+        raise serializers.ValidationError(INVALID_UID_MESSAGE)
 
     def to_representation(self, value: Any) -> Any:
         return value
 
 
 class Choice(serializers.ChoiceField):
-    """DRF's, without a repetition of what was sent, however long."""
+    """A choice whose error message does not repeat the value, which may be long."""
 
     default_error_messages: ClassVar = {"invalid_choice": "This is not a valid choice."}
 
@@ -77,20 +77,22 @@ class ChosenTitleSerializer(serializers.Serializer[None]):
 
 
 class PreferencesSerializer(serializers.Serializer[None]):
-    """Every key is optional; an absent one leaves what is stored."""
+    """All keys are optional. An absent key leaves the stored value unchanged."""
 
-    selectedGenres = serializers.ListField(child=GenreRef(), max_length=MAX_CHOSEN, required=False)
+    selectedGenres = serializers.ListField(child=GenreRef(), max_length=MAX_SELECTED, required=False)
     selectedGenreIds = serializers.ListField(
-        child=serializers.IntegerField(min_value=0, max_value=MAX_INT), max_length=MAX_CHOSEN, required=False
+        child=serializers.IntegerField(min_value=0, max_value=MAX_INT),
+        max_length=MAX_SELECTED,
+        required=False,
     )
     streamingProviders = serializers.ListField(
-        child=ProviderSerializer(), max_length=MAX_CHOSEN, required=False
+        child=ProviderSerializer(), max_length=MAX_SELECTED, required=False
     )
     selectedMovies = serializers.ListField(
-        child=ChosenTitleSerializer(), max_length=MAX_CHOSEN, required=False
+        child=ChosenTitleSerializer(), max_length=MAX_SELECTED, required=False
     )
     selectedShows = serializers.ListField(
-        child=ChosenTitleSerializer(), max_length=MAX_CHOSEN, required=False
+        child=ChosenTitleSerializer(), max_length=MAX_SELECTED, required=False
     )
 
 
@@ -112,13 +114,13 @@ class BlockAnswer(serializers.Serializer[None]):
 
 
 class Flag(serializers.BooleanField):
-    """A boolean that takes null for null, not also the empty string."""
+    """A boolean for which only null is null, not also the empty string."""
 
     NULL_VALUES = {None}
 
 
 class RelationSerializer(serializers.Serializer[None]):
-    """A person's whole relation to a title: an absent key is null or false."""
+    """A person's whole relation to a title. An absent key means null or false."""
 
     title_id = TmdbRef()
     media_type = Choice(choices=MEDIA_TYPES)

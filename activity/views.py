@@ -1,10 +1,11 @@
-"""What the phone says of its person and asks of others: thin shells over services.
+"""HTTP views of preferences, relations, follows and blocks. The logic is in `services`.
 
-The uid is the token's, always; a path or body names only other people.
+The acting person is always the uid of the ID token. Paths and bodies name other people only.
 """
 
 import time
 from collections.abc import Sequence
+from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
@@ -14,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from activity import serializers as shapes
+from activity import serializers
 from activity.services import follows, people, preferences, relations
 from activity.types import Edge, Relation, is_uid
 from content.types import title_key
@@ -22,32 +23,32 @@ from core.auth.drf import get_viewer
 from core.times import format_utc_iso
 
 
-def checked(shape: type[Serializer[None]], data: object) -> dict:  # type: ignore[type-arg]
-    """The validated body or query; raises ValidationError."""
-    given = shape(data=data)
+def validate(serializer: type[Serializer[None]], data: object) -> dict[str, Any]:
+    """Return the validated body or query. Raises ValidationError."""
+    given = serializer(data=data)
     given.is_valid(raise_exception=True)
-    return given.validated_data  # type: ignore[no-any-return]
+    return cast("dict[str, Any]", given.validated_data)
 
 
 class MeViewSet(viewsets.ViewSet):
-    """What people say of themselves."""
+    """Preferences and relations of the viewer."""
 
     @extend_schema(
-        request=shapes.PreferencesSerializer,
-        responses=shapes.PreferencesAnswer,
+        request=serializers.PreferencesSerializer,
+        responses=serializers.PreferencesAnswer,
         operation_id="preferences_sync",
     )
     @action(detail=False, methods=["post"])
     def preferences(self, request: Request) -> Response:
-        """Keep what the viewer chose. Picking other genres starts a new session of the feed."""
-        given = checked(shapes.PreferencesSerializer, request.data)
+        """Store the viewer's preferences. Other genres start a new session of the feed."""
+        given = validate(serializers.PreferencesSerializer, request.data)
         names = [name for key in ("selectedGenres", "selectedGenreIds") for name in given.get(key, ())]
-        stated = "selectedGenres" in given or "selectedGenreIds" in given
+        has_genres = "selectedGenres" in given or "selectedGenreIds" in given
         viewer = get_viewer(request)
         people.sync_name_from_token(viewer.uid, viewer.name, viewer.picture)
         _, unknown = preferences.sync(
             viewer.uid,
-            genre_names=names if stated else None,
+            genre_names=names if has_genres else None,
             providers=given.get("streamingProviders"),
             movies=given.get("selectedMovies"),
             shows=given.get("selectedShows"),
@@ -55,12 +56,14 @@ class MeViewSet(viewsets.ViewSet):
         return Response({"status": "synced", "uid": viewer.uid, "unknownGenres": unknown})
 
     @extend_schema(
-        request=shapes.RelationSerializer, responses=shapes.RelationAnswer, operation_id="user_titles_sync"
+        request=serializers.RelationSerializer,
+        responses=serializers.RelationAnswer,
+        operation_id="user_titles_sync",
     )
     @action(detail=False, methods=["post"])
     def titles(self, request: Request) -> Response:
-        """State the viewer's whole relation to a title. A change is delivered to their followers."""
-        given = checked(shapes.RelationSerializer, request.data)
+        """Set the viewer's whole relation to a title. A change is delivered to their followers."""
+        given = validate(serializers.RelationSerializer, request.data)
         viewer = get_viewer(request)
         people.sync_name_from_token(viewer.uid, viewer.name, viewer.picture)
         relation = Relation(given["status"], bool(given["is_favorite"]), given["rating"])
@@ -79,15 +82,15 @@ class MeViewSet(viewsets.ViewSet):
 
 
 class SocialViewSet(viewsets.ViewSet):
-    """Who follows whom, and who wants nothing of whom."""
+    """Follows and blocks."""
 
     @extend_schema(
-        request=shapes.FollowSerializer, responses=shapes.FollowAnswer, operation_id="social_follow"
+        request=serializers.FollowSerializer, responses=serializers.FollowAnswer, operation_id="social_follow"
     )
     @action(detail=False, methods=["post"])
     def follow(self, request: Request) -> Response:
-        """Follow or unfollow somebody. Idempotent."""
-        given = checked(shapes.FollowSerializer, request.data)
+        """Follow or unfollow a person. Idempotent."""
+        given = validate(serializers.FollowSerializer, request.data)
         viewer, target = get_viewer(request), given["target_uid"]
         people.sync_name_from_token(viewer.uid, viewer.name, viewer.picture)
         act = follows.follow if given["action"] == "follow" else follows.unfollow
@@ -105,11 +108,13 @@ class SocialViewSet(viewsets.ViewSet):
             }
         )
 
-    @extend_schema(request=shapes.BlockSerializer, responses=shapes.BlockAnswer, operation_id="social_block")
+    @extend_schema(
+        request=serializers.BlockSerializer, responses=serializers.BlockAnswer, operation_id="social_block"
+    )
     @action(detail=False, methods=["post"])
     def block(self, request: Request) -> Response:
-        """Block or unblock somebody: neither sees the other's deeds, and their follows end. Idempotent."""
-        given = checked(shapes.BlockSerializer, request.data)
+        """Block or unblock a person. A block ends follows and hides each from the other. Idempotent."""
+        given = validate(serializers.BlockSerializer, request.data)
         act = follows.block if given["action"] == "block" else follows.unblock
         try:
             act(get_viewer(request).uid, given["target_uid"], now=time.time())
@@ -118,34 +123,36 @@ class SocialViewSet(viewsets.ViewSet):
         return Response({"success": True, **given})
 
     @extend_schema(
-        parameters=[shapes.PATH_UID, shapes.EdgeQuery],
-        responses=shapes.FollowersAnswer,
+        parameters=[serializers.PATH_UID, serializers.EdgeQuery],
+        responses=serializers.FollowersAnswer,
         operation_id="social_followers",
     )
     @action(detail=True, methods=["get"])
     def followers(self, request: Request, uid: str) -> Response:
-        """Who follows this person, newest first."""
-        given = checked(shapes.EdgeQuery, request.query_params)
-        edges = follows.get_followers(known(uid), **given)
-        return Response({"user_id": uid, "count": len(edges), "followers": listed(edges)})
+        """List a person's followers, newest first."""
+        given = validate(serializers.EdgeQuery, request.query_params)
+        edges = follows.get_followers(check_uid(uid), **given)
+        return Response({"user_id": uid, "count": len(edges), "followers": serialize_edges(edges)})
 
     @extend_schema(
-        parameters=[shapes.PATH_UID, shapes.EdgeQuery],
-        responses=shapes.FollowingAnswer,
+        parameters=[serializers.PATH_UID, serializers.EdgeQuery],
+        responses=serializers.FollowingAnswer,
         operation_id="social_following",
     )
     @action(detail=True, methods=["get"])
     def following(self, request: Request, uid: str) -> Response:
-        """Whom this person follows, newest first."""
-        given = checked(shapes.EdgeQuery, request.query_params)
-        edges = follows.get_following(known(uid), **given)
-        return Response({"user_id": uid, "count": len(edges), "following": listed(edges)})
+        """List the people whom a person follows, newest first."""
+        given = validate(serializers.EdgeQuery, request.query_params)
+        edges = follows.get_following(check_uid(uid), **given)
+        return Response({"user_id": uid, "count": len(edges), "following": serialize_edges(edges)})
 
-    @extend_schema(parameters=[shapes.PATH_UID], responses=shapes.StatsAnswer, operation_id="social_stats")
+    @extend_schema(
+        parameters=[serializers.PATH_UID], responses=serializers.StatsAnswer, operation_id="social_stats"
+    )
     @action(detail=True, methods=["get"])
     def stats(self, request: Request, uid: str) -> Response:
-        """How many follow this person, and how many they follow: exact, counted now."""
-        followers, following = follows.get_stats(known(uid))
+        """Return the exact numbers of a person's followers and followees, counted at the time of the request."""
+        followers, following = follows.get_stats(check_uid(uid))
         return Response(
             {
                 "user_id": uid,
@@ -156,21 +163,21 @@ class SocialViewSet(viewsets.ViewSet):
         )
 
     @extend_schema(
-        parameters=[shapes.PATH_UID], responses=shapes.MutualsAnswer, operation_id="social_mutuals"
+        parameters=[serializers.PATH_UID], responses=serializers.MutualsAnswer, operation_id="social_mutuals"
     )
     @action(detail=True, methods=["get"])
     def mutuals(self, request: Request, uid: str) -> Response:
-        """Whom this person follows and is followed by, among their newest 1,000 follows."""
-        mutual = follows.get_mutuals(known(uid))
+        """List the followees of a person who follow them back, among their newest 1,000 follows."""
+        mutual = follows.get_mutuals(check_uid(uid))
         return Response({"user_id": uid, "count": len(mutual), "mutual_ids": mutual})
 
 
-def known(uid: str) -> str:
-    """A uid from a path; raises ValidationError for what can be nobody's."""
+def check_uid(uid: str) -> str:
+    """Return a uid from a path. Raises ValidationError if no person can have it."""
     if not is_uid(uid):
-        raise ValidationError({"uid": [shapes.NO_UID]})
+        raise ValidationError({"uid": [serializers.INVALID_UID_MESSAGE]})
     return uid
 
 
-def listed(edges: Sequence[Edge]) -> list[dict[str, str]]:
+def serialize_edges(edges: Sequence[Edge]) -> list[dict[str, str]]:
     return [{"uid": edge.uid, "created_at": format_utc_iso(edge.at)} for edge in edges]

@@ -1,4 +1,4 @@
-"""People in the admin: everything to see, nothing to change, bounded whatever the number."""
+"""Admin pages of people are read-only, and their cost is bounded."""
 
 import time
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from django.urls import reverse
 from activity.models import Activity, Follow, Job, Person
 from activity.services import delivery, follows, people, relations
 from activity.types import Relation
+from core import admin as core_admin
 from core.redis import client as redis_module
 from core.redis.client import state_redis
 from finishd.run.embedded_redis import RedisServer
@@ -33,7 +34,7 @@ def staff(client: Client) -> Client:
 
 @pytest.fixture
 def busy() -> None:
-    """Kofi liked two films, one of them was delivered to Ama ten seconds later."""
+    """Kofi likes two films; ten seconds later, one of them is delivered to Ama."""
     now = time.time()
     people.sync_name_from_token("kofi", "Kofi", None)
     follows.follow("ama", "kofi", now=now - 20)
@@ -44,22 +45,22 @@ def busy() -> None:
 
 
 @pytest.mark.usefixtures("busy")
-class TestLooking:
-    def test_activities_show_how_far_their_delivery_is(self, staff: Client) -> None:
+class TestPages:
+    def test_activities_show_the_progress_of_their_delivery(self, staff: Client) -> None:
         page = staff.get(ACTIVITIES)
         text = page.content.decode()
         assert page.context["lag"].finished == 1
         assert "10.0 s" in text
         assert "1 of 1" in text
-        assert "no delivery" in text
-        assert "99 of 100 within" in text
+        assert "not started" in text
+        assert "99th percentile" in text
 
-    def test_people_are_found_by_their_uid_and_by_nothing_less(self, staff: Client) -> None:
+    def test_people_are_found_by_their_whole_uid_only(self, staff: Client) -> None:
         assert b"Kofi" in staff.get(PEOPLE, {"q": "kofi"}).content
         assert staff.get(PEOPLE, {"q": "kof"}).context["cl"].result_count == 0
         assert staff.get(PEOPLE, {"q": "a/b {} %' \0 👻"}).status_code in {200, 400}
 
-    def test_jobs_stand_with_the_oldest_first(self, staff: Client) -> None:
+    def test_jobs_are_listed_with_the_oldest_first(self, staff: Client) -> None:
         jobs = list(staff.get(JOBS).context["cl"].result_list)
         assert [job.kind for job in jobs] == ["backfill", "deliver"]
 
@@ -71,17 +72,17 @@ class TestLooking:
         Activity.objects.bulk_create(Activity(uid="ama", title=f"movie:{n}", at=n) for n in range(60))
         Follow.objects.bulk_create(Follow(follower=f"person-{n}", followee="ama", at=n) for n in range(60))
         Job.objects.bulk_create(Job(kind="cross", subject=f"person-{n}", due=n) for n in range(60))
-        # Session, user, rows counted and read; for activities the jobs that wait.
+        # Session, user, count of rows, rows; for activities the oldest jobs, too.
         with django_assert_max_num_queries(6):
             assert len(staff.get(page).context["cl"].result_list) == 50
 
     def test_counts_are_bounded(self, staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("core.admin.MAX_COUNTED_ROWS", 10)
+        monkeypatch.setattr(core_admin, "MAX_COUNTED_ROWS", 10)
         Person.objects.bulk_create(Person(uid=f"person-{n}") for n in range(60))
         assert staff.get(PEOPLE).context["cl"].result_count == 10
 
     @pytest.mark.parametrize("page", PAGES)
-    def test_nobody_changes_anything(self, staff: Client, page: str) -> None:
+    def test_nothing_can_be_added_changed_or_deleted(self, staff: Client, page: str) -> None:
         first = staff.get(page).context["cl"].result_list[0]
         name = first._meta.model_name
         assert staff.get(reverse(f"admin:activity_{name}_add")).status_code == 403
@@ -91,8 +92,8 @@ class TestLooking:
         delete = reverse(f"admin:activity_{name}_delete", args=[first.pk])
         assert staff.post(delete, {"post": "yes"}).status_code == 403
 
-    def test_who_may_see_jobs_only_sees_jobs_only_and_queues_none(self, client: Client) -> None:
-        user = User.objects.create_user("looker", is_staff=True)
+    def test_the_permission_to_view_jobs_allows_nothing_else(self, client: Client) -> None:
+        user = User.objects.create_user("viewer", is_staff=True)
         user.user_permissions.add(Permission.objects.get(codename="view_job"))
         client.force_login(user)
         assert client.get(JOBS).status_code == 200
@@ -101,7 +102,7 @@ class TestLooking:
         client.post(JOBS, again)
         assert state_redis().llen("fanout") == 0
 
-    def test_with_another_store_there_is_nothing_to_see(self, staff: Client, settings: Any) -> None:
+    def test_pages_are_hidden_with_another_store(self, staff: Client, settings: Any) -> None:
         settings.ACTIVITY_STORE = "firestore"
         for page in PAGES:
             assert staff.get(page).status_code == 403
@@ -109,17 +110,17 @@ class TestLooking:
 
 @pytest.mark.usefixtures("busy")
 class TestQueueAgain:
-    def test_chosen_jobs_are_queued(self, staff: Client) -> None:
+    def test_selected_jobs_are_queued(self, staff: Client) -> None:
         again = {"action": "queue_again", "_selected_action": [job.pk for job in Job.objects.all()]}
         page = staff.post(JOBS, again, follow=True)
         assert b"2 jobs queued again." in page.content
         assert state_redis().llen("fanout") == 2
 
-    def test_without_a_broker_it_says_so(self, staff: Client, redis_server: RedisServer) -> None:
+    def test_an_unavailable_broker_is_reported(self, staff: Client, redis_server: RedisServer) -> None:
         again = {"action": "queue_again", "_selected_action": [job.pk for job in Job.objects.all()]}
         redis_server.stop()
         page = staff.post(JOBS, again, follow=True)
-        assert b"The broker gives no answer" in page.content
-        assert b"how far deliveries are cannot be shown" in staff.get(ACTIVITIES).content
+        assert b"The broker is unavailable" in page.content
+        assert b"The lag of deliveries cannot be shown" in staff.get(ACTIVITIES).content
         redis_server.start()
         redis_module._circuit_breakers.clear()

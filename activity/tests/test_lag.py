@@ -21,7 +21,13 @@ def deed(recorded_at: float) -> Activity:
 
 def test_without_deliveries_there_is_no_lag() -> None:
     found = lag.measure(now=NOW)
-    assert (found.finished, found.p50, found.p99, found.oldest, found.waiting) == (0, None, None, 0.0, {})
+    assert (found.finished, found.p50, found.p99, found.oldest_seconds, found.backlog) == (
+        0,
+        None,
+        None,
+        0.0,
+        {},
+    )
     assert not found.late
 
 
@@ -60,14 +66,14 @@ def test_the_oldest_delivery_under_way_ages_however_often_it_is_postponed() -> N
     for job in get_store().jobs_waiting():
         get_store().postpone(job, due=NOW + 500)
     found = lag.measure(now=NOW + 70)
-    assert (found.oldest, found.waiting, found.late) == (70.0, {"deliver": 2}, True)
+    assert (found.oldest_seconds, found.backlog, found.late) == (70.0, {"deliver": 2}, True)
     assert [job.target for job in get_store().jobs_waiting(limit=1)] == ["movie:1"]
 
 
 def test_a_repeated_change_of_mind_begins_anew() -> None:
     relations.set_relation("kofi", "movie:1", Relation(favorite=True), source=None, now=NOW)
     relations.set_relation("kofi", "movie:1", Relation(), source=None, now=NOW + 50)
-    assert lag.measure(now=NOW + 60).oldest == 10.0
+    assert lag.measure(now=NOW + 60).oldest_seconds == 10.0
 
 
 def test_it_costs_one_wait_and_one_call() -> None:

@@ -153,8 +153,8 @@ def _deliveries() -> Facts:
     return {
         "lagP50Seconds": now.p50,
         "lagP99Seconds": now.p99,
-        "oldestSeconds": round(now.oldest, 3),
-        "waiting": sum(now.waiting.values()),
+        "oldestSeconds": round(now.oldest_seconds, 3),
+        "waiting": sum(now.backlog.values()),
         "late": now.late,
     }
 

@@ -93,12 +93,12 @@ def _deliveries() -> Iterator[Metric]:
         "finishd_deliveries_finished", "Deliveries finished in the last hour, the newest 2,000.", now.finished
     )
     yield GaugeMetricFamily(
-        "finishd_delivery_oldest_seconds", "Age of the oldest delivery under way.", now.oldest
+        "finishd_delivery_oldest_seconds", "Age of the oldest delivery under way.", now.oldest_seconds
     )
     waiting = GaugeMetricFamily(
         "finishd_jobs_waiting", "Unfinished jobs, the oldest 100 of all kinds.", labels=["kind"]
     )
-    for kind, number in sorted(now.waiting.items()):
+    for kind, number in sorted(now.backlog.items()):
         waiting.add_metric([kind], number)
     yield waiting
 

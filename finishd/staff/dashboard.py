@@ -105,7 +105,7 @@ def _deliveries() -> Tile:
         now = lag.measure(now=time.time())
     except (StoreUnavailable, *REDIS_UNAVAILABLE):
         return Tile("Deliveries", "unknown", "the store or Redis gives no answer", link, alarming=True)
-    waiting = f"{sum(now.waiting.values())} jobs wait"
+    waiting = f"{sum(now.backlog.values())} jobs wait"
     if now.p99 is None:
         return Tile("Deliveries", "none", f"in the last hour; {waiting}", link, alarming=now.late)
     note = f"at most for 99 of 100 in the last hour; {waiting}"
