@@ -1,4 +1,4 @@
-"""One name for each genre, whatever an import or a phone calls it."""
+"""The normalized form of a genre's name."""
 
 import re
 import unicodedata
@@ -7,10 +7,10 @@ _NOT_WORD = re.compile(r"[\W_]+")
 
 
 def normalize(name: str) -> str:
-    """The form in which spellings are compared: `Sci-Fi`, `SCIFI` and `sci fi` are all `scifi`.
+    """Return the form in which spellings are compared: `Sci-Fi`, `SCIFI` and `sci fi` are all `scifi`.
 
-    Compatibility-decomposed (Unicode NFKD) without accents, case-folded, letters and digits only.
+    The name is decomposed (Unicode NFKD) and case-folded. Accents, spaces and punctuation are removed.
     """
     decomposed = unicodedata.normalize("NFKD", name)
-    bare = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return _NOT_WORD.sub("", bare.casefold())
+    without_accents = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return _NOT_WORD.sub("", without_accents.casefold())

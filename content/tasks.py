@@ -1,4 +1,4 @@
-"""Celery's shells over content's services."""
+"""Celery tasks of content. The logic is in `content.services`."""
 
 from typing import Any
 
@@ -10,5 +10,5 @@ from core.observability.tasks import QUIET
 
 @shared_task(name="content.tasks.sweep_cards", soft_time_limit=120, time_limit=150, expires=60, **QUIET)
 def sweep_cards(**_: Any) -> int:
-    """Beat: write the cards that were left dirty."""
+    """Write stale cards. Beat runs this every minute."""
     return cards.write_stale_cards()

@@ -1,4 +1,4 @@
-"""What content tells other apps: plain values, no models."""
+"""Plain values that other apps may use."""
 
 from typing import Final, NamedTuple
 
@@ -17,15 +17,15 @@ CONTENT_TYPES: Final = (
     "community",
 )
 MEDIA_TYPES: Final = ("movie", "tv")
-YEARS: Final = (1870, 2200)  # the first and the last year in which anything can have come out
+YEARS: Final = (1870, 2200)  # the first and the last possible year of a release
 
 
 class Facts(NamedTuple):
-    """The few bytes of a published item that filters and ranker need.
+    """The values of a published item that filters and ranking need.
 
-    `genres` are slugs, the primary one first; `tmdb_rating` is 0 to 10; `released_day` is a day
-    number since 1970-01-01 (negative before it); `published_at` is epoch seconds;
-    `staff_boost` is staff's, -10 to 10.
+    `title` is the title key. `genres` are slugs, the primary genre first. `tmdb_rating` is 0 to 10.
+    `released_day` is the number of days since 1970-01-01, negative for earlier dates. `published_at` is
+    in epoch seconds. `staff_boost` is -10 to 10.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Facts(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How often people liked, viewed and shared an item, as its card tells."""
+    """Numbers of likes, views and shares of an item, as its card shows them."""
 
     likes: int
     views: int
@@ -53,7 +53,10 @@ class Counts(NamedTuple):
 
 
 def title_key(item_id: str, media_type: str | None, tmdb_id: int | None) -> str:
-    """`movie:603`; TMDB numbers films and series apart. An item without both is a title of its own."""
+    """Return the title key, for example `movie:603`. Films and series have separate ids at TMDB.
+
+    An item without media type or TMDB id is a title of its own: `item:<id>`.
+    """
     if media_type and tmdb_id:
         return f"{media_type}:{tmdb_id}"
     return f"item:{item_id}"

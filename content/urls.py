@@ -1,4 +1,4 @@
-"""Content's part of /api/v1."""
+"""Paths of content below /api/v1."""
 
 from django.urls import path
 

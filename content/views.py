@@ -1,4 +1,4 @@
-"""Content's HTTP shell."""
+"""HTTP views of content. The logic is in `content.services`."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from content.types import MEDIA_TYPES
 
 
 class SearchQuery(serializers.Serializer[Any]):
-    q = serializers.CharField(min_length=2, max_length=100, help_text="Words; the last may be unfinished.")
+    q = serializers.CharField(min_length=2, max_length=100, help_text="Words. The last one may be a prefix.")
     limit = serializers.IntegerField(min_value=1, max_value=50, default=20)
     type = serializers.ChoiceField(choices=MEDIA_TYPES, required=False)
 
@@ -26,13 +26,13 @@ class SearchView(APIView):
     @extend_schema(
         operation_id="search",
         summary="Find items by words",
-        description="Published items, best match first. Misspelt titles are found when nothing else is.",
+        description="Published items, best match first. If nothing matches, items with a similar title.",
         parameters=[SearchQuery],
         responses=WireItem(many=True),
     )
     def get(self, request: Request) -> Response:
         query = SearchQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        wanted = query.validated_data
-        found = search.search_cards(wanted["q"], media_type=wanted.get("type"), limit=wanted["limit"])
-        return Response([orjson.Fragment(item) for item in found])
+        given = query.validated_data
+        found = search.search_cards(given["q"], media_type=given.get("type"), limit=given["limit"])
+        return Response([orjson.Fragment(card) for card in found])

@@ -1,6 +1,6 @@
 class RejectedRow(Exception):
-    """This row cannot go in; the message is the reason, for the report."""
+    """A row that cannot be imported. The message is the reason that goes into the report."""
 
 
 class UnusableFile(Exception):
-    """This file cannot be imported at all; the message is one line that names it."""
+    """A file that cannot be imported at all. The message is one line."""

@@ -1,4 +1,7 @@
-"""The rows that could not go in, one JSON object a line: file, row, id (if it names one), reason."""
+"""The report of an import: the rejected rows as JSON lines with `file`, `row`, `id` and `reason`.
+
+`id` is null for a row without one.
+"""
 
 import json
 from pathlib import Path
@@ -9,9 +12,10 @@ from content.importing.errors import RejectedRow
 
 
 class Report:
-    """Written as the rows come, so that it needs no memory. A file without a line is removed at the end.
+    """A context manager that writes each rejected row at once, so that the report needs no memory.
 
-    Raises OSError on entering if the file cannot be written.
+    On leaving, it removes a report without rows, unless `keep_empty` is set. Entering raises OSError if
+    the file cannot be written.
     """
 
     def __init__(self, path: Path, *, keep_empty: bool) -> None:
@@ -29,8 +33,8 @@ class Report:
         if not self.rejected and not self._keep_empty:
             self.path.unlink(missing_ok=True)
 
-    def reject(self, file: Path, row: int, item_id: str | None, reason: RejectedRow) -> None:
+    def reject(self, file: Path, row: int, item_id: str | None, rejection: RejectedRow) -> None:
         self.rejected += 1
-        line = {"file": str(file), "row": row, "id": item_id, "reason": str(reason)}
-        # In ASCII: an id may hold what no encoding takes.
+        line = {"file": str(file), "row": row, "id": item_id, "reason": str(rejection)}
+        # `json` escapes everything beyond ASCII, also characters that UTF-8 cannot encode.
         self._file.write(json.dumps(line) + "\n")

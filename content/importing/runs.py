@@ -1,4 +1,4 @@
-"""One run of an import over all its files."""
+"""One import: all rows of all files, in batches."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,17 +8,19 @@ from typing import Final
 
 from content.importing import writing
 from content.importing.errors import RejectedRow
+from content.importing.files import ImportFile
 from content.importing.formats import Row
 from content.importing.report import Report
-from content.importing.sources import Source
 from content.services.genres import GenreResolver
 
-BATCH: Final = 1000  # rows: a few MB, a few tenths of a second in one transaction
-_ROWS: Final = 10**12  # more than a file has
+BATCH_SIZE: Final = 1000  # rows: a few MB, and a few tenths of a second in one transaction
+_MAX_ROWS: Final = 10**12  # more than a file can have
 
 
 @dataclass(slots=True)
 class Summary:
+    """The result of an import: numbers of rows, and the names of the genres that it created."""
+
     created: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -26,55 +28,60 @@ class Summary:
     new_genres: list[str] = field(default_factory=list)
 
 
-def run(
-    sources: Sequence[Source],
+def run_import(
+    files: Sequence[ImportFile],
     *,
     report: Report,
     publish: bool,
     dry_run: bool,
     now: datetime,
-    advance: Callable[[int], object],
+    on_progress: Callable[[int], object],
 ) -> Summary:
-    """Import the files' rows batch by batch; `advance` is told after each how many rows it took.
+    """Import the rows of all files. Calls `on_progress` with the number of rows that were processed.
 
-    `publish` publishes new items and those that are drafts; nothing is ever unpublished, and what
-    staff archived stays so. With `dry_run` the same is counted and neither SQL nor Redis written.
-    What is in stays in when a later batch fails; running again finds it unchanged.
-    Memory: a batch, and some 100 bytes per row to notice ids that come twice.
+    `publish` publishes new items and drafts. Without it, new items are drafts. Nothing is unpublished,
+    and archived items stay archived. `dry_run` counts and reports the same, but writes neither SQL nor Redis.
+    If a batch fails, the earlier batches stay. A second run finds their items unchanged.
+    Memory: one batch, and about 100 bytes per row to detect duplicate ids.
     """
     resolver = GenreResolver(create=not dry_run)
     summary = Summary()
-    good = _good(sources, report, advance)
-    while rows := list(islice(good, BATCH)):
+    importable = _iterate_importable_rows(files, report, on_progress)
+    while rows := list(islice(importable, BATCH_SIZE)):
         batch = writing.write(rows, resolver=resolver, publish=publish, dry_run=dry_run, now=now)
         summary.created += len(batch.created)
         summary.updated += len(batch.updated)
         summary.unchanged += batch.unchanged
-        advance(len(rows))
+        on_progress(len(rows))
     summary.rejected = report.rejected
     summary.new_genres = resolver.new_names
     return summary
 
 
-def _good(sources: Sequence[Source], report: Report, advance: Callable[[int], object]) -> Iterator[Row]:
-    """The rows that can go in. Of two rows of one id, in whatever files, the first does."""
-    places: dict[int, int] = {}
-    for index, source in enumerate(sources):
-        for number, row, claimed in source.rows():
-            reason = row if isinstance(row, RejectedRow) else _doubled(row, places, sources)
-            if reason is None and isinstance(row, Row):
-                places[hash(row.id)] = index * _ROWS + number
+def _iterate_importable_rows(
+    files: Sequence[ImportFile], report: Report, on_progress: Callable[[int], object]
+) -> Iterator[Row]:
+    """Yield the rows that can be imported, and report the others.
+
+    If several rows have the same id, also in different files, only the first is imported.
+    """
+    positions: dict[int, int] = {}  # by the hash of the id; file and row number as one int, to save memory
+    for index, file in enumerate(files):
+        for number, row, given_id in file.rows():
+            if isinstance(row, RejectedRow):
+                report.reject(file.path, number, given_id, row)
+                on_progress(1)
+            elif duplicate := _find_duplicate(row, positions, files):
+                report.reject(file.path, number, row.id, duplicate)
+                on_progress(1)
+            else:
+                positions[hash(row.id)] = index * _MAX_ROWS + number
                 yield row
-            elif reason is not None:
-                report.reject(
-                    source.path, number, claimed if isinstance(row, RejectedRow) else row.id, reason
-                )
-                advance(1)
 
 
-def _doubled(row: Row, places: dict[int, int], sources: Sequence[Source]) -> RejectedRow | None:
-    place = places.get(hash(row.id))
-    if place is None:
+def _find_duplicate(row: Row, positions: dict[int, int], files: Sequence[ImportFile]) -> RejectedRow | None:
+    position = positions.get(hash(row.id))
+    if position is None:
         return None
-    index, number = divmod(place, _ROWS)
-    return RejectedRow(f"second row of id {row.id}; the first is row {number} of {sources[index].path.name}")
+    index, number = divmod(position, _MAX_ROWS)
+    return RejectedRow(f"duplicate id {row.id}: row {number} of {files[index].path.name} comes first")

@@ -1,4 +1,4 @@
-"""A batch of rows into the catalogue: compare with what is there, write only what differs."""
+"""Upsert a batch of rows: compare with the stored items, and write only the differences."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from content.services import items
 from content.services.genres import GenreResolver
 from content.types import title_key
 
-# What an import may change. Never: staff_boost, hidden, the counts.
-_UPDATED: Final = (
+# The columns that an import may change. It never changes `staff_boost`, `hidden` and the counts.
+_IMPORTED_COLUMNS: Final = (
     *("content_type", "title", "tmdb_id", "media_type", "title_key", "overview", "poster_path"),
     *("backdrop_path", "youtube_key", "video_name", "video_type", "thumbnail_url", "image_url"),
     *("release_date", "release_year", "channel_title", "description", "vote_average", "vote_count"),
@@ -23,56 +23,58 @@ _UPDATED: Final = (
 
 
 @dataclass(slots=True)
-class Batch:
-    """What one batch comes to. `genres` are the links of those items whose links are new or differ."""
+class BatchResult:
+    """The differences between a batch of rows and the stored items."""
 
     created: list[Item] = field(default_factory=list)
     updated: list[Item] = field(default_factory=list)
     unchanged: int = 0
-    genres: dict[str, list[int]] = field(default_factory=dict)
-    titles: set[str] = field(default_factory=set)  # keys of the titles before and after
+    genre_pks: dict[str, list[int]] = field(default_factory=dict)  # of new items, and where they differ
+    title_keys: set[str] = field(default_factory=set)  # before and after
 
 
 def write(
     rows: Sequence[Row], *, resolver: GenreResolver, publish: bool, dry_run: bool, now: datetime
-) -> Batch:
-    """Upsert these rows, whose ids differ, in one transaction; their cards follow after its commit.
+) -> BatchResult:
+    """Upsert these rows in one transaction. Their ids must differ. Cards are written after the commit.
 
-    Idempotent: an item that already says the same is neither written nor given a new version.
-    Cost: 2 SQL queries to compare; inserts in bulk for what differs; then `content.services.cards.write_cards`.
+    Idempotent: an item that does not differ is not written, and keeps its version.
+    Cost: 2 SQL queries to compare; bulk inserts of the differences; then the cost of
+    `content.services.cards.write_cards`. `dry_run` only compares.
     """
     if dry_run:
-        return _compare(rows, _pks(rows, resolver), publish=publish, now=now)
+        return _compare(rows, _get_genre_pks(rows, resolver), publish=publish, now=now)
     try:
-        batch = _write(rows, resolver, publish=publish, now=now)
+        result = _write(rows, resolver, publish=publish, now=now)
     except IntegrityError:
-        # Somebody made one of these items, or merged a genre away, while we looked: look again.
+        # Another process created one of these items or merged a genre after the comparison.
         resolver.reload()
-        batch = _write(rows, resolver, publish=publish, now=now)
-    reset_queries()  # with DEBUG, Django would keep the SQL of the whole import
-    return batch
+        result = _write(rows, resolver, publish=publish, now=now)
+    reset_queries()  # with DEBUG, Django would keep all SQL of the import in memory
+    return result
 
 
-def _write(rows: Sequence[Row], resolver: GenreResolver, *, publish: bool, now: datetime) -> Batch:
-    pks = _pks(rows, resolver)
+def _write(rows: Sequence[Row], resolver: GenreResolver, *, publish: bool, now: datetime) -> BatchResult:
+    # Before the transaction, so that new genres remain if the batch fails: the resolver has cached them.
+    genre_pks = _get_genre_pks(rows, resolver)
     with transaction.atomic():
-        batch = _compare(rows, pks, publish=publish, now=now)
-        Item.objects.bulk_create(batch.created)
-        if batch.updated:
+        result = _compare(rows, genre_pks, publish=publish, now=now)
+        Item.objects.bulk_create(result.created)
+        if result.updated:
             Item.objects.bulk_create(
-                batch.updated, update_conflicts=True, unique_fields=["id"], update_fields=_UPDATED
+                result.updated, update_conflicts=True, unique_fields=["id"], update_fields=_IMPORTED_COLUMNS
             )
-        ItemGenre.objects.filter(item_id__in=[i.id for i in batch.updated if i.id in batch.genres]).delete()
-        ItemGenre.objects.bulk_create(_links(batch.genres))
-        # A new draft needs no card: nothing of it is in Redis, and a reader who asks finds it unpublished.
-        touched = [*batch.updated, *(item for item in batch.created if item.card_version == 0)]
-        if touched:
-            items.queue_card_updates([item.id for item in touched], title_keys=sorted(batch.titles))
-    return batch
+        with_new_genres = [item.id for item in result.updated if item.id in result.genre_pks]
+        ItemGenre.objects.filter(item_id__in=with_new_genres).delete()
+        ItemGenre.objects.bulk_create(_make_links(result.genre_pks))
+        # New drafts need no card: Redis has nothing about them, and readers find them unpublished in SQL.
+        stale = [*result.updated, *(item for item in result.created if item.card_version == 0)]
+        if stale:
+            items.queue_card_updates([item.id for item in stale], title_keys=sorted(result.title_keys))
+    return result
 
 
-def _pks(rows: Iterable[Row], resolver: GenreResolver) -> dict[str, list[int]]:
-    """Outside of the batch's transaction: a genre stays made when the batch fails."""
+def _get_genre_pks(rows: Iterable[Row], resolver: GenreResolver) -> dict[str, list[int]]:
     return {
         row.id: list(dict.fromkeys(resolver.get_pk(mention) for mention in row.genres))
         for row in rows
@@ -80,47 +82,51 @@ def _pks(rows: Iterable[Row], resolver: GenreResolver) -> dict[str, list[int]]:
     }
 
 
-def _compare(rows: Sequence[Row], genres: Mapping[str, list[int]], *, publish: bool, now: datetime) -> Batch:
-    there, linked = _there([row.id for row in rows])
-    batch = Batch()
+def _compare(
+    rows: Sequence[Row], genre_pks: Mapping[str, list[int]], *, publish: bool, now: datetime
+) -> BatchResult:
+    stored, stored_genre_pks = _load_existing([row.id for row in rows])
+    result = BatchResult()
     for row in rows:
-        item = there.get(row.id)
-        wanted = genres.get(row.id, [])
+        item = stored.get(row.id)
+        row_genre_pks = genre_pks.get(row.id, [])
         if item is None:
-            batch.created.append(_new(row, publish=publish, now=now))
-            batch.titles.add(batch.created[-1].title_key)
-            batch.genres[row.id] = wanted
+            new = _make_item(row, publish=publish, now=now)
+            result.created.append(new)
+            result.title_keys.add(new.title_key)
+            result.genre_pks[row.id] = row_genre_pks
             continue
-        regenred = row.id in genres and linked.get(row.id, []) != wanted
-        if not (_differs(item, row.columns) or regenred or (publish and item.status == Item.Status.DRAFT)):
-            batch.unchanged += 1
+        genres_differ = row.id in genre_pks and stored_genre_pks.get(row.id, []) != row_genre_pks
+        is_published_now = publish and item.status == Item.Status.DRAFT
+        if not (_columns_differ(item, row.columns) or genres_differ or is_published_now):
+            result.unchanged += 1
             continue
-        batch.titles.add(item.title_key)
-        _change(item, row, publish=publish, now=now)
-        batch.titles.add(item.title_key)
-        batch.updated.append(item)
-        if regenred:
-            batch.genres[row.id] = wanted
-    return batch
+        result.title_keys.add(item.title_key)
+        _apply_row(item, row, publish=publish, now=now)
+        result.title_keys.add(item.title_key)
+        result.updated.append(item)
+        if genres_differ:
+            result.genre_pks[row.id] = row_genre_pks
+    return result
 
 
-def _there(ids: list[str]) -> tuple[dict[str, Item], dict[str, list[int]]]:
-    """The items of these ids, locked where the database can, and their genres in order."""
-    found = Item.objects.filter(id__in=ids)
+def _load_existing(ids: list[str]) -> tuple[dict[str, Item], dict[str, list[int]]]:
+    """Return the stored items and the keys of their genres in order. In a transaction, lock the items."""
+    stored = Item.objects.filter(id__in=ids)
     if connection.in_atomic_block:
-        found = found.order_by("id").select_for_update()
-    linked: dict[str, list[int]] = {}
+        stored = stored.order_by("id").select_for_update()
+    genre_pks: dict[str, list[int]] = {}
     links = ItemGenre.objects.filter(item_id__in=ids).order_by("item_id", "position")
-    for item_id, genre_id in links.values_list("item_id", "genre_id"):
-        linked.setdefault(item_id, []).append(genre_id)
-    return {item.id: item for item in found}, linked
+    for item_id, genre_pk in links.values_list("item_id", "genre_id"):
+        genre_pks.setdefault(item_id, []).append(genre_pk)
+    return {item.id: item for item in stored}, genre_pks
 
 
-def _differs(item: Item, columns: Mapping[str, Any]) -> bool:
+def _columns_differ(item: Item, columns: Mapping[str, Any]) -> bool:
     return any(getattr(item, column) != value for column, value in columns.items())
 
 
-def _new(row: Row, *, publish: bool, now: datetime) -> Item:
+def _make_item(row: Row, *, publish: bool, now: datetime) -> Item:
     item = Item(id=row.id, **row.columns)
     item.title_key = title_key(item.id, item.media_type, item.tmdb_id)
     if publish:
@@ -130,7 +136,7 @@ def _new(row: Row, *, publish: bool, now: datetime) -> Item:
     return item
 
 
-def _change(item: Item, row: Row, *, publish: bool, now: datetime) -> None:
+def _apply_row(item: Item, row: Row, *, publish: bool, now: datetime) -> None:
     for column, value in row.columns.items():
         setattr(item, column, value)
     item.title_key = title_key(item.id, item.media_type, item.tmdb_id)
@@ -139,9 +145,9 @@ def _change(item: Item, row: Row, *, publish: bool, now: datetime) -> None:
     item.version += 1
 
 
-def _links(genres: Mapping[str, list[int]]) -> list[ItemGenre]:
+def _make_links(genre_pks: Mapping[str, list[int]]) -> list[ItemGenre]:
     return [
-        ItemGenre(item_id=item_id, genre_id=genre_id, position=position)
-        for item_id, genre_ids in genres.items()
-        for position, genre_id in enumerate(genre_ids)
+        ItemGenre(item_id=item_id, genre_id=genre_pk, position=position)
+        for item_id, pks in genre_pks.items()
+        for position, genre_pk in enumerate(pks)
     ]

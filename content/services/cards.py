@@ -82,6 +82,11 @@ def write_stale_cards(*, limit: int = 20 * BATCH_SIZE) -> int:
     return written
 
 
+def count_stale_cards() -> int:
+    """Return the number of stale cards. Cost: 1 SQL query."""
+    return Item.objects.filter(card_version__lt=F("version")).count()
+
+
 def rebuild_cards() -> Iterator[int]:
     """Write every card of the catalogue anew, yielding how many so far; a batch in memory at a time."""
     done = 0

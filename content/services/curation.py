@@ -1,4 +1,4 @@
-"""What staff do with genres: name them, look through the new ones, make two of one thing one."""
+"""Staff's changes of genres (review, rename, merge), and the numbers of the dashboard."""
 
 import logging
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from core.sql.after_commit import run_after_commit
 
 logger = logging.getLogger(__name__)
 
-MAX_CARDS_WHILE_WAITING = 2_000  # cards written while staff wait; beat's sweep writes the rest
+MAX_CARDS_WHILE_WAITING = 2_000  # written while staff wait for the response; the sweep writes the rest
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """How many items have which status, how many cards wait to be written, how many genres to be reviewed."""
+    """Numbers of items by status, of stale cards, and of genres that need review."""
 
     published: int
     draft: int
@@ -31,27 +31,28 @@ class Overview:
 
 
 def get_overview() -> Overview:
-    """The catalogue in numbers, for staff. Cost: 3 SQL."""
+    """Return the numbers of the catalogue for the dashboard. Cost: 3 SQL queries."""
     numbers = dict(Item.objects.order_by().values_list("status").annotate(number=Count("id")))
     return Overview(
         published=numbers.get("published", 0),
         draft=numbers.get("draft", 0),
         archived=numbers.get("archived", 0),
-        stale_cards=Item.objects.filter(card_version__lt=F("version")).count(),
+        stale_cards=cards.count_stale_cards(),
         unreviewed_genres=Genre.objects.filter(reviewed=False).count(),
     )
 
 
 def mark_reviewed(genre_ids: Sequence[int]) -> int:
-    """Take genres off the queue; returns how many were on it. Cost: 1 SQL."""
+    """Remove genres from the review queue and return the number that were in it. Cost: 1 SQL query."""
     return Genre.objects.filter(pk__in=genre_ids, reviewed=False).update(reviewed=True)
 
 
 def merge(genre_ids: Sequence[int], *, into: int, now: datetime) -> int:
-    """Move the items, spellings and TMDB ids of these genres to another one and delete them.
+    """Move the items, spellings and TMDB ids of these genres to the genre `into`, and delete the genres.
 
-    An item that has both keeps the better of the two places. Returns how many items changed. `into` itself
-    may be among the ids and is left alone. Raises Genre.DoesNotExist. Cost: 8 SQL a genre, then the cards.
+    Return the number of items that changed. An item with several of these genres keeps the best position.
+    `genre_ids` may contain `into`, which is then ignored. Raises Genre.DoesNotExist.
+    Cost: 8 SQL queries per genre, and the cost of writing the cards.
     """
     changed: set[str] = set()
     with transaction.atomic():
@@ -69,22 +70,25 @@ def merge(genre_ids: Sequence[int], *, into: int, now: datetime) -> int:
 
 
 def queue_cards_of_genre(genre: Genre, *, now: datetime) -> None:
-    """Call in the transaction that gives a genre another name: its items' cards show it. Cost: 1 SQL, cards."""
+    """Write the cards of a renamed genre's items after the commit, because cards contain the name.
+
+    Call this in the transaction that renames the genre. Cost: 1 SQL query, and that of writing the cards.
+    """
     links = ItemGenre.objects.filter(genre=genre)
     _make_cards_stale(Item.objects.filter(id__in=links.values("item")), now=now)
 
 
 def _move_items(genre: Genre, target: Genre) -> None:
-    theirs = ItemGenre.objects.filter(genre=genre)
-    place = theirs.filter(item=OuterRef("item")).values("position")
-    both = ItemGenre.objects.filter(genre=target, item__in=theirs.values("item"))
-    both.update(position=Least("position", Subquery(place)))
-    theirs.filter(item__in=ItemGenre.objects.filter(genre=target).values("item")).delete()
-    theirs.update(genre=target)
+    links = ItemGenre.objects.filter(genre=genre)
+    position = links.filter(item=OuterRef("item")).values("position")
+    target_links = ItemGenre.objects.filter(genre=target, item__in=links.values("item"))
+    target_links.update(position=Least("position", Subquery(position)))
+    links.filter(item__in=ItemGenre.objects.filter(genre=target).values("item")).delete()
+    links.update(genre=target)
 
 
 def _make_cards_stale(items: QuerySet[Item], *, now: datetime) -> None:
-    """Make items dirty and, after commit, write what staff can be made to wait for."""
+    """Raise the versions of these items, and write some of their cards after the commit."""
     items.update(version=F("version") + 1, updated_at=now)
     run_after_commit(_write_stale_cards)
 
@@ -93,4 +97,4 @@ def _write_stale_cards() -> None:
     try:
         cards.write_stale_cards(limit=MAX_CARDS_WHILE_WAITING)
     except REDIS_UNAVAILABLE:
-        logger.warning("the cards of a genre's items wait for Redis")
+        logger.warning("cache Redis unavailable: a genre's cards are stale; the sweep will retry")

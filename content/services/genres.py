@@ -1,4 +1,4 @@
-"""Genres by any name: slug, name, alias or TMDB number."""
+"""Genres by slug, name, alias or TMDB id."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,60 +17,66 @@ MAX_NAME_LENGTH: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class GenreMention:
-    """A genre as a file speaks of it: by TMDB's number, by name, or by both; never by neither."""
+    """A genre as a file names it: by TMDB id, by name, or by both. At least one is set."""
 
     tmdb_id: int | None = None
     name: str | None = None
 
 
 def get_slugs(names: Iterable[str | int]) -> dict[str | int, str]:
-    """The slugs of those of these names, aliases or TMDB ids that are known. Cost: at most 2 SQL."""
-    folded = {name: normalize(str(name)) for name in names}
-    spelt = GenreAlias.objects.filter(key__in=set(folded.values()))
-    slugs = dict(spelt.values_list("key", "genre__slug"))
-    unspelt = {key: int(key) for key in folded.values() if key not in slugs and _is_number(key)}
-    if unspelt:
-        numbered = GenreTmdbId.objects.filter(tmdb_id__in=unspelt.values())
-        by_number = dict(numbered.values_list("tmdb_id", "genre__slug"))
-        slugs.update({key: by_number[n] for key, n in unspelt.items() if n in by_number})
-    return {name: slugs[key] for name, key in folded.items() if key in slugs}
+    """Return the slug for each name, alias or TMDB id. Unknown ones are left out.
+
+    Cost: 1 SQL query, or 2 if there are numbers.
+    """
+    keys = {name: normalize(str(name)) for name in names}
+    aliases = GenreAlias.objects.filter(key__in=set(keys.values()))
+    slugs = dict(aliases.values_list("key", "genre__slug"))
+    tmdb_ids = {key: int(key) for key in keys.values() if key not in slugs and _is_number(key)}
+    if tmdb_ids:
+        rows = GenreTmdbId.objects.filter(tmdb_id__in=tmdb_ids.values())
+        slugs_by_tmdb_id = dict(rows.values_list("tmdb_id", "genre__slug"))
+        slugs.update({key: slugs_by_tmdb_id[n] for key, n in tmdb_ids.items() if n in slugs_by_tmdb_id})
+    return {name: slugs[key] for name, key in keys.items() if key in slugs}
 
 
 def ensure_genre(name: str) -> Genre:
-    """The genre of this name, made (unreviewed, for staff's queue) if there is none.
+    """Return the genre with this name, alias or TMDB id. If there is none, create it for staff to review.
 
-    Raises ValueError for a name without a letter or digit or longer than 64 characters. Cost: 1 SQL if known.
+    Raises ValueError for a name that `clean_name` does not accept. Cost: 1 SQL query if the alias exists.
     """
     name, key = clean_name(name)
     alias = GenreAlias.objects.select_related("genre").filter(key=key).first()
     if alias is not None:
         return alias.genre
     if _is_number(key):
-        number = GenreTmdbId.objects.select_related("genre").filter(tmdb_id=int(key)).first()
-        if number is not None:
-            return number.genre
+        row = GenreTmdbId.objects.select_related("genre").filter(tmdb_id=int(key)).first()
+        if row is not None:
+            return row.genre
     return _create(name, key)
 
 
 def clean_name(name: str) -> tuple[str, str]:
-    """The name with its blanks tidied, and its folded form. Raises ValueError for what names no genre."""
-    tidy = " ".join(name.split())
-    key = normalize(tidy)
-    if not key or max(len(tidy), len(key)) > MAX_NAME_LENGTH or "\0" in tidy:
+    """Return the name with single spaces, and its normalized form.
+
+    Raises ValueError for a name without letters and digits, or with more than 64 characters.
+    """
+    cleaned = " ".join(name.split())
+    key = normalize(cleaned)
+    if not key or max(len(cleaned), len(key)) > MAX_NAME_LENGTH or "\0" in cleaned:
         raise ValueError(f"not a genre: {name[:80]!r}")
-    return tidy, key
+    return cleaned, key
 
 
 def get_names_by_slug() -> dict[str, str]:
-    """Every genre's name by slug, for reasons and staff. Cost: 1 SQL; some hundred rows at most."""
+    """Return the names of all genres by slug. Cost: 1 SQL query with a few hundred rows at most."""
     return dict(Genre.objects.values_list("slug", "name"))
 
 
 class GenreResolver:
-    """Every spelling in memory while an import runs: no SQL but for a genre that is new.
+    """All spellings in memory, for the duration of an import. Only new genres need SQL.
 
-    With `create=False` nothing is written: a new genre gets a number below zero that no row has.
-    `new_names` lists the names of the new ones.
+    With `create=False` nothing is written, and each new genre gets a negative key that no row has.
+    `new_names` contains the names of the new genres.
     """
 
     def __init__(self, *, create: bool) -> None:
@@ -79,25 +85,25 @@ class GenreResolver:
         self.reload()
 
     def reload(self) -> None:
-        """Forget what was known and read it again. Cost: 2 SQL."""
-        self._numbers = dict(GenreTmdbId.objects.values_list("tmdb_id", "genre_id"))
-        self._keys = dict(GenreAlias.objects.values_list("key", "genre_id"))
+        """Load all spellings again. Cost: 2 SQL queries."""
+        self._pks_by_tmdb_id = dict(GenreTmdbId.objects.values_list("tmdb_id", "genre_id"))
+        self._pks_by_alias = dict(GenreAlias.objects.values_list("key", "genre_id"))
 
     def get_pk(self, mention: GenreMention) -> int:
-        """The genre's primary key. TMDB's number says more than its name, which may be in any language.
+        """Return the genre's primary key. A known TMDB id takes precedence over the name.
 
-        Raises ValueError as `ensure_genre` does.
+        TMDB translates names, but not ids. Raises ValueError as `ensure_genre` does.
         """
-        if mention.tmdb_id in self._numbers:
-            return self._numbers[mention.tmdb_id]
+        if mention.tmdb_id in self._pks_by_tmdb_id:
+            return self._pks_by_tmdb_id[mention.tmdb_id]
         name, key = clean_name(str(mention.tmdb_id) if mention.name is None else mention.name)
-        if key not in self._keys:
-            self._keys[key] = self._add(name, key)
-        return self._keys[key]
+        if key not in self._pks_by_alias:
+            self._pks_by_alias[key] = self._add(name, key)
+        return self._pks_by_alias[key]
 
     def _add(self, name: str, key: str) -> int:
-        if _is_number(key) and int(key) in self._numbers:
-            return self._numbers[int(key)]
+        if _is_number(key) and int(key) in self._pks_by_tmdb_id:
+            return self._pks_by_tmdb_id[int(key)]
         self.new_names.append(name)
         return ensure_genre(name).pk if self._create else -len(self.new_names)
 
@@ -107,27 +113,33 @@ def _is_number(key: str) -> bool:
 
 
 def _create(name: str, key: str) -> Genre:
-    same = Q(slug=_slug(name, key)) | Q(name=name)
+    matching = Q(slug=_slug(name, key)) | Q(name=name)
     try:
         with transaction.atomic():
-            genre = Genre.objects.filter(same).first() or Genre.objects.create(
+            genre = Genre.objects.filter(matching).first() or Genre.objects.create(
                 slug=_slug(name, key), name=name
             )
             alias, _ = GenreAlias.objects.get_or_create(key=key, defaults={"genre": genre})
-    except IntegrityError:  # another process made it a moment ago
-        genre = Genre.objects.get(same)
+    except IntegrityError:  # another process has just created it
+        genre = Genre.objects.get(matching)
         alias, _ = GenreAlias.objects.get_or_create(key=key, defaults={"genre": genre})
     return alias.genre
 
 
 def _slug(name: str, key: str) -> str:
-    """In ASCII if that loses nothing, else in the name's own letters: no two genres share one."""
+    """Return an ASCII slug if it keeps all letters, else one in the script of the name.
+
+    Thus names that differ after `normalize` have different slugs.
+    """
     candidates = (slugify(name), slugify(name, allow_unicode=True))
     return next((slug for slug in candidates if normalize(slug) == key and len(slug) <= MAX_NAME_LENGTH), key)
 
 
 def get_slugs_of_titles(keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The slugs of each title's first item, the primary one first; titles without one are left out. Cost: 2 waits."""
+    """Return the slugs of each title's first item, the primary genre first. Titles without items are left out.
+
+    Cost: 2 round trips.
+    """
     first = {title: ids[0] for title, ids in titles.get_items(keys).items() if ids}
     facts = cards.get_facts(list(first.values()))
     return {title: facts[item].genres for title, item in first.items() if item in facts}

@@ -1,4 +1,4 @@
-"""Changes to the catalogue, each leaving cards and facts to follow after commit."""
+"""Changes of items. Cards and facts are updated after the commit."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +18,7 @@ from core.sql.json_rows import in_values
 
 logger = logging.getLogger(__name__)
 
-# One statement for many rows. Django's `bulk_update` is a CASE for each column, 30 times slower for 500 items.
+# For `executemany`. Django's `bulk_update` needs 30 times as long for 500 items: it builds a CASE per column.
 _SET_COUNTS: Final = (
     "UPDATE content_item SET like_count = %s, view_count = %s, share_count = %s, version = version + 1 "
     "WHERE id = %s"
@@ -26,10 +26,10 @@ _SET_COUNTS: Final = (
 
 
 def queue_card_updates(ids: Sequence[str], *, title_keys: Sequence[str]) -> None:
-    """Call in the transaction that changed these items: their cards follow after commit.
+    """Write the cards of changed items after the commit. Call this in the transaction that changes them.
 
-    Nothing is lost when that fails or the process dies first: the items stay dirty
-    (`card_version < version`) and `content.tasks.sweep_cards` takes them up.
+    If that fails, or if the process dies first, the cards stay stale (`card_version < version`),
+    and `content.tasks.sweep_cards` writes them. `title_keys` are the keys before and after the change.
     """
     run_after_commit(_update_cards, list(ids), list(title_keys))
 
@@ -39,11 +39,14 @@ def _update_cards(ids: list[str], title_keys: list[str]) -> None:
         titles.invalidate(title_keys)
         cards.write_cards(ids)
     except REDIS_UNAVAILABLE:
-        logger.warning("cards of %d items wait for Redis", len(ids))
+        logger.warning("cache Redis unavailable: %d stale cards; the sweep will retry", len(ids))
 
 
 def queue_card_removal(item: Item) -> None:
-    """Call in the transaction that deletes an item, for shells and tests: staff archive instead."""
+    """Delete the card of a deleted item after the commit.
+
+    Call this in the transaction that deletes the item. Staff cannot delete items, only archive them.
+    """
     run_after_commit(_remove_cards, item.id, item.title_key)
 
 
@@ -52,13 +55,13 @@ def _remove_cards(item_id: str, title_key: str) -> None:
         titles.invalidate([title_key])
         cards.delete_cards([item_id])
     except REDIS_UNAVAILABLE:
-        logger.warning("the card of deleted item %s stays until it expires", item_id)
+        logger.warning("cache Redis unavailable: the card of deleted item %s stays until it expires", item_id)
 
 
 def set_status(ids: Sequence[str], status: Item.Status, *, now: datetime) -> int:
-    """Publish, unpublish (draft) or archive; returns how many changed.
+    """Set the status of these items and return the number of items that changed.
 
-    Cost: 3 SQL per 500 ids, and after commit what their cards cost (see `cards.write_cards`).
+    Cost: 3 SQL queries per 500 ids, and after the commit the cost of `cards.write_cards`.
     """
     changes: dict[str, Any] = {"status": status}
     if status == Item.Status.PUBLISHED:
@@ -67,7 +70,10 @@ def set_status(ids: Sequence[str], status: Item.Status, *, now: datetime) -> int
 
 
 def set_boost(ids: Sequence[str], boost: int, *, now: datetime) -> int:
-    """Set what indexes feel at their next rebuild; returns how many changed. Cost: as `set_status`."""
+    """Set the staff boost of these items and return the number of items that changed.
+
+    The boost applies from the next index rebuild on. Cost: as `set_status`.
+    """
     return _update_items(ids, ~Q(staff_boost=boost), {"staff_boost": boost}, now=now)
 
 
@@ -86,14 +92,15 @@ def _update_items(ids: Sequence[str], differs: Q, changes: dict[str, Any], *, no
 
 
 def set_counts(counts: Mapping[str, Counts]) -> int:
-    """Let cards tell how often items were liked, viewed and shared; returns how many changed.
+    """Set the counts that items' cards show, and return the number of items that changed.
 
-    What tells so already is not touched, nor is `updated_at`, which is staff's. Cost: 1 SQL for up to 2,000 items;
-    for each 500 of them that change one more in a transaction, and after commit what their cards cost.
+    Items whose counts do not differ are not written. `updated_at` stays, because it is the time of staff's
+    last change. Cost: 1 SQL query for up to 2,000 items; for each 500 items that change, 1 statement in a
+    transaction, and after the commit the cost of `cards.write_cards`.
     """
-    there = Item.objects.filter(id__in=in_values(counts))
-    columns = there.values_list("id", "like_count", "view_count", "share_count")
-    differ = [item_id for item_id, *told in columns if counts[item_id] != tuple(told)]
+    stored = Item.objects.filter(id__in=in_values(counts))
+    columns = stored.values_list("id", "like_count", "view_count", "share_count")
+    differ = [item_id for item_id, *stored_counts in columns if counts[item_id] != tuple(stored_counts)]
     for start in range(0, len(differ), cards.BATCH_SIZE):
         batch = differ[start : start + cards.BATCH_SIZE]
         with transaction.atomic(), connection.cursor() as cursor:
@@ -102,13 +109,18 @@ def set_counts(counts: Mapping[str, Counts]) -> int:
     return len(differ)
 
 
+def count_items() -> int:
+    """Return the number of items with any status. Cost: 1 SQL query."""
+    return Item.objects.count()
+
+
 def get_existing_ids(ids: Collection[str]) -> set[str]:
-    """Which of up to 5,000 ids the catalogue has, whatever their status. Cost: 1 SQL."""
+    """Return those of up to 5,000 ids that are in the catalogue, with any status. Cost: 1 SQL query."""
     return set(Item.objects.filter(id__in=in_values(ids)).values_list("id", flat=True))
 
 
 def get_popular_ids(limit: int) -> list[str]:
-    """The head of the catalogue straight from SQL, for when there is no index yet. Cost: 1 SQL."""
+    """Return the most popular items from SQL, for feeds without an index. Cost: 1 SQL query."""
     return list(
         Item.objects.filter(status=Item.Status.PUBLISHED, hidden=False)
         .order_by("-popularity", "id")

@@ -1,4 +1,4 @@
-"""An item on the wire, for the API's schema. Nothing is serialised by it: cards are stored bytes."""
+"""An item in the OpenAPI schema. It serializes nothing: cards are stored as JSON bytes."""
 
 from typing import Any
 
@@ -16,17 +16,17 @@ def _count_field() -> serializers.IntegerField:
 
 
 class WireItem(serializers.Serializer[Any]):
-    """What the phone app parses: `?` of the wire contract is null or absent, everything else is there."""
+    """An item as the phone reads it. Optional values may be null or absent."""
 
-    id = serializers.CharField(help_text="Stable id of the item; not the TMDB id.")
+    id = serializers.CharField(help_text="Stable id of the item. It is not the TMDB id.")
     contentType = serializers.ChoiceField(choices=CONTENT_TYPES)
-    source = serializers.CharField(help_text="Where it came from: trending, personalized, friends, search.")  # type: ignore[assignment]
+    source = serializers.CharField(help_text="Source of the item: trending, personalized, friends or search.")  # type: ignore[assignment]
     title = serializers.CharField()
     tmdbId = _count_field()
     mediaType = serializers.ChoiceField(choices=MEDIA_TYPES, required=False, allow_null=True)
     overview = _text_field()
-    posterPath = _text_field(help_text="A TMDB path, beginning with a slash.")
-    backdropPath = _text_field(help_text="A TMDB path, beginning with a slash.")
+    posterPath = _text_field(help_text="A TMDB path. It begins with a slash.")
+    backdropPath = _text_field(help_text="A TMDB path. It begins with a slash.")
     youtubeKey = _text_field()
     videoName = _text_field()
     videoType = _text_field()
@@ -36,7 +36,7 @@ class WireItem(serializers.Serializer[Any]):
     channelTitle = _text_field()
     description = _text_field()
     feedType = _text_field()
-    reason = _text_field(help_text="One short line shown under the item.")
+    reason = _text_field(help_text="A short line to show below the item.")
     voteAverage = serializers.FloatField(required=False, allow_null=True)
     popularity = serializers.FloatField(required=False, allow_null=True)
     score = serializers.FloatField(required=False, allow_null=True)

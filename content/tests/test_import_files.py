@@ -1,4 +1,4 @@
-"""Which files are taken, and as what; one that is not what it says it is changes nothing."""
+"""Detection of layout and format, and files that cannot be imported."""
 
 import gzip
 import json
@@ -8,37 +8,45 @@ import pytest
 from django.core.management import CommandError
 
 from content.importing.errors import RejectedRow, UnusableFile
+from content.importing.files import inspect_file
 from content.importing.formats import Row
-from content.importing.sources import Wanted, check
 from content.models import Genre, Item
-from content.tests.importing import COLUMNS, GOOD, master_item, read, run, write_csv, write_json
+from content.tests.imports import (
+    COLUMNS,
+    VALID_ROW,
+    import_files,
+    master_item,
+    read_rows,
+    write_csv,
+    write_json,
+)
 
 WIKIPEDIA = {"title": "Dogtooth", "year": 2009, "cast": [], "genres": ["Drama"], "href": "Dogtooth_(film)"}
-LIST = json.dumps([GOOD, master_item("x")])
-BROKEN = {
+LIST = json.dumps([VALID_ROW, master_item("x")])
+UNUSABLE_FILES = {
     "empty": (b"", "empty"),
     "blank": (b" \n\n ", "empty"),
-    "an empty list": (b"[]", "no row"),
-    "an empty object": (b"{}", "no row"),
+    "an empty list": (b"[]", "no rows"),
+    "an empty object": (b"{}", "no rows"),
     "binary": (b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", "binary"),
     "zipped": (gzip.compress(LIST.encode()), "binary"),
     "another encoding": (LIST.replace("Heat", "Amélie").encode("latin-1"), "encoding"),
     "UTF-16": (LIST.encode("utf-16"), "encoding"),
     "HTML": (b"\n<!DOCTYPE html><title>404</title>", "HTML"),
     "cut off": (LIST[:-20].encode(), "cut off"),
-    "cut off behind a row": (LIST[:-1].encode(), "cut off"),
-    "with something behind it": (LIST.encode() + b" trailing", "not valid JSON"),
+    "cut off after a row": (LIST[:-1].encode(), "cut off"),
+    "with text after the end": (LIST.encode() + b" trailing", "not valid JSON"),
     "with NaN": (b'[{"id": "a", "title": "b", "popularity": NaN}]', "not valid JSON"),
-    "with a monstrous number": (b'[{"id": "a", "title": "b", "tmdbId": ' + b"9" * 5000 + b"}]", "digits"),
+    "with a huge number": (b'[{"id": "a", "title": "b", "tmdbId": ' + b"9" * 5000 + b"}]", "digits"),
     "with an impossible exponent": (b'[{"id": "a", "popularity": 1e99999999999999999999}]', "bounds"),
     "a list of numbers": (b"[1, 2, 3]", "none of its rows is an object"),
-    "one item": (json.dumps(GOOD).encode(), "none of its rows is an object"),
-    "wrapped": (json.dumps({"items": [GOOD, GOOD]}).encode(), "none of its rows is an object"),
-    "wrapped and long": (json.dumps({"items": [GOOD] * 3000}).encode(), "more than 10000 values"),
+    "one item": (json.dumps(VALID_ROW).encode(), "none of its rows is an object"),
+    "wrapped": (json.dumps({"items": [VALID_ROW, VALID_ROW]}).encode(), "none of its rows is an object"),
+    "wrapped and long": (json.dumps({"items": [VALID_ROW] * 3000}).encode(), "more than 10000 values"),
     "a list of other things": (b'[{"uid": "ama", "email": "ama@example.org"}]', "none of the keys"),
     "plain text": (b"buy milk\n", "columns"),
     "CSV without the columns": (b"uid,email\nama,ama@example.org\n", "columns"),
-    "CSV with a header only": (",".join(COLUMNS).encode() + b"\n", "no row"),
+    "CSV with a header only": (",".join(COLUMNS).encode() + b"\n", "no rows"),
     "CSV cut off in quotes": (b'id,title,genres\n1,Heat,[]\n2,"The Mat', "cut off"),
     "CSV that ends in another encoding": (
         b"id,title,genres\n" + b"1,Heat,[]\n" * 9000 + "2,Amélie,[]\n".encode("latin-1"),
@@ -48,17 +56,15 @@ BROKEN = {
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("kind", BROKEN)
-def test_a_file_that_is_not_what_it_says_gives_one_line_and_changes_nothing(
-    kind: str, tmp_path: Path
-) -> None:
-    content, reason = BROKEN[kind]
-    bad = tmp_path / "master_content.json"
-    bad.write_bytes(content)
-    good = write_json(tmp_path / "good.json", [GOOD | {"genres": ["A new one"]}])
+@pytest.mark.parametrize("kind", UNUSABLE_FILES)
+def test_an_unusable_file_gives_a_one_line_error_and_changes_nothing(kind: str, tmp_path: Path) -> None:
+    content, reason = UNUSABLE_FILES[kind]
+    unusable = tmp_path / "master_content.json"
+    unusable.write_bytes(content)
+    usable = write_json(tmp_path / "usable.json", [VALID_ROW | {"genres": ["A new one"]}])
     with pytest.raises(CommandError) as error:
-        run(good, bad, report=tmp_path / "report.jsonl", publish=True)
-    assert str(error.value).startswith(f"{bad}: ")
+        import_files(usable, unusable, report=tmp_path / "report.jsonl", publish=True)
+    assert str(error.value).startswith(f"{unusable}: ")
     assert reason in str(error.value)
     assert "\n" not in str(error.value)
     assert not Item.objects.exists()
@@ -67,7 +73,7 @@ def test_a_file_that_is_not_what_it_says_gives_one_line_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("content", "wanted", "reason"),
+    ("content", "requested", "reason"),
     [
         (LIST, "tmdb-csv", "JSON, not CSV"),
         (LIST, "wikipedia", "keys of the master format"),
@@ -77,22 +83,22 @@ def test_a_file_that_is_not_what_it_says_gives_one_line_and_changes_nothing(
         ("id,title\n1,Heat\n", "tmdb-csv", "columns"),
     ],
 )
-def test_a_file_of_another_format_than_named_is_refused(
-    content: str, wanted: Wanted, reason: str, tmp_path: Path
+def test_a_file_in_another_format_than_requested_is_unusable(
+    content: str, requested: str, reason: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "file"
     path.write_text(content)
     with pytest.raises(UnusableFile, match=reason):
-        check(path, wanted)
+        inspect_file(path, requested)
 
 
-def test_folders_missing_files_and_devices_are_named(tmp_path: Path) -> None:
+def test_folders_missing_files_and_devices_are_unusable(tmp_path: Path) -> None:
     with pytest.raises(UnusableFile, match="it is a folder"):
-        check(tmp_path, "auto")
+        inspect_file(tmp_path, "auto")
     with pytest.raises(UnusableFile, match="No such file"):
-        check(tmp_path / "missing.json", "auto")
+        inspect_file(tmp_path / "missing.json", "auto")
     with pytest.raises(UnusableFile, match="not a regular file"):
-        check(Path("/dev/null"), "auto")
+        inspect_file(Path("/dev/null"), "auto")
 
 
 @pytest.mark.parametrize(
@@ -100,62 +106,62 @@ def test_folders_missing_files_and_devices_are_named(tmp_path: Path) -> None:
     [
         ("a.json", LIST, "master", 2),
         ("a.json", "\ufeff" + LIST, "master", 2),
-        ("a.json", json.dumps({"good": GOOD, "x": {"title": "X"}}), "master", 2),
+        ("a.json", json.dumps({"valid": VALID_ROW, "x": {"title": "X"}}), "master", 2),
         ("a.json", json.dumps([WIKIPEDIA]), "wikipedia", 1),
-        ("a.jsonl", json.dumps(GOOD), "master", 1),
-        ("a.json", f"{json.dumps(GOOD)}\n\n{json.dumps(GOOD)}\n", "master", 2),
+        ("a.jsonl", json.dumps(VALID_ROW), "master", 1),
+        ("a.json", f"{json.dumps(VALID_ROW)}\n\n{json.dumps(VALID_ROW)}\n", "master", 2),
         ("a.ndjson", f"broken\n{json.dumps(WIKIPEDIA)}\n", "wikipedia", 2),
         ("a.csv", "\ufeffID,Title,Genres\r\n1,Heat,[]\r\n\r\n", "tmdb-csv", 1),
         ("no-suffix", "id,name,genre_ids\n1,Dark,\n", "tmdb-csv", 1),
     ],
 )
-def test_auto_recognises_every_format_and_layout(
+def test_every_format_and_layout_is_detected(
     name: str, content: str, format_: str, rows: int, tmp_path: Path
 ) -> None:
     path = tmp_path / name
     path.write_text(content, encoding="utf-8")
-    source = check(path, "auto")
-    assert (source.format, source.count) == (format_, rows)
-    assert len(list(source.rows())) == rows
+    file = inspect_file(path, "auto")
+    assert (file.format.name, file.count) == (format_, rows)
+    assert len(list(file.rows())) == rows
 
 
-def test_an_object_keyed_by_id_gives_its_keys_to_rows_without_one(tmp_path: Path) -> None:
+def test_the_keys_of_an_object_become_the_ids_of_rows_without_one(tmp_path: Path) -> None:
     path = write_json(
-        tmp_path / "a.json", {"key": {"title": "A"}, "other": GOOD, "null": {"id": None, "title": "N"}}
+        tmp_path / "a.json", {"key": {"title": "A"}, "other": VALID_ROW, "null": {"id": None, "title": "N"}}
     )
-    rows = read(path)
-    assert [row.id for row in rows] == ["key", "good", "null"]
+    rows = read_rows(path)
+    assert [row.id for row in rows] == ["key", "valid", "null"]
 
 
-def test_broken_json_lines_are_bad_rows_under_their_line_number(tmp_path: Path) -> None:
+def test_invalid_json_lines_are_rejected_under_their_line_number(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    long = json.dumps(GOOD | {"overview": "x" * 3_000_000})
+    long = json.dumps(VALID_ROW | {"overview": "x" * 3_000_000})
     path.write_text(
-        f'{json.dumps(GOOD)}\n{{"id": "cut", "ti\n\n{long}\n[1]\n{json.dumps(master_item("last"))}'
+        f'{json.dumps(VALID_ROW)}\n{{"id": "cut", "ti\n\n{long}\n[1]\n{json.dumps(master_item("last"))}'
     )
-    rows = {number: row for number, row, _ in check(path, "auto").rows()}
+    rows = {number: row for number, row, _ in inspect_file(path, "auto").rows()}
     assert {number: isinstance(row, Row) for number, row in rows.items()} == {
         1: True, 2: False, 4: False, 5: False, 6: True,
     }  # fmt: skip
-    assert "broken JSON" in str(rows[2])
+    assert "invalid JSON" in str(rows[2])
     assert "longer than" in str(rows[4])
     assert "not an object" in str(rows[5])
 
 
-def test_json_lines_of_which_none_is_an_object_are_no_json_lines(tmp_path: Path) -> None:
+def test_json_lines_without_any_object_are_unusable(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("buy\nmilk\n")
     with pytest.raises(UnusableFile, match="none of its lines"):
-        check(path, "auto")
+        inspect_file(path, "auto")
 
 
-def test_broken_csv_rows_are_bad_rows_and_the_next_is_read(tmp_path: Path) -> None:
+def test_invalid_csv_rows_are_rejected_and_reading_continues(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     huge = "x" * 200_000
     path.write_text(
         f'id,title,genres\n1,Heat,[]\n2,"He"at,[]\n3,Heat\n4,Heat,[],extra\n5,{huge},[]\n6,"Two\nlines",[]\n'
     )
-    rows = {number: row for number, row, _ in check(path, "auto").rows()}
+    rows = {number: row for number, row, _ in inspect_file(path, "auto").rows()}
     assert isinstance(rows[1], Row)
     assert isinstance(rows[6], Row)
     assert rows[6].columns["title"] == "Two lines"
@@ -165,14 +171,14 @@ def test_broken_csv_rows_are_bad_rows_and_the_next_is_read(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
-def test_a_file_that_changes_under_the_import_ends_it_with_a_line(tmp_path: Path) -> None:
-    path = write_json(tmp_path / "a.json", [GOOD])
-    source = check(path, "auto")
+def test_a_file_that_changes_after_its_inspection_becomes_unusable(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "a.json", [VALID_ROW])
+    file = inspect_file(path, "auto")
     path.write_text("[{")
     with pytest.raises(UnusableFile, match=r"a\.json: its JSON is cut off"):
-        list(source.rows())
+        list(file.rows())
 
 
-def test_a_csv_of_many_rows_is_counted(tmp_path: Path) -> None:
+def test_the_rows_of_a_csv_file_are_counted(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", ([n, f"Film {n}", "", "", "", "", "", ""] for n in range(1, 100)))
-    assert check(path, "tmdb-csv").count == 99
+    assert inspect_file(path, "tmdb-csv").count == 99

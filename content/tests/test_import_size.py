@@ -1,4 +1,4 @@
-"""50,000 items go in within bounded memory, in the process and with the settings of `make run`."""
+"""The memory that an import of 50,000 items needs, in a process with the settings of `make run`."""
 
 import json
 import os
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from content.tests.importing import master_item
+from content.tests.imports import master_item
 
 ITEMS = 50_000
-BOUND_MB = 300
+MAX_MB = 300
 REPO = Path(__file__).resolve().parents[2]
 SPELLINGS = ("Drama", "Sci-Fi", "science fiction", "SCIFI", "Comedy", "Action", "Thriller", "Horror")
-# The kernel's own high-water mark of this process, after the command.
-MEASURED = """
+# Runs the command and prints the kernel's record of the process, with its peak of memory.
+RUN_AND_MEASURE = """
 import sys
 from django.core.management import execute_from_command_line
 execute_from_command_line(sys.argv)
@@ -28,19 +28,20 @@ print(open("/proc/self/status").read())
 @pytest.mark.gauntlet
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="the peak of memory is read from Linux's /proc"
+    not Path("/proc/self/status").exists(),
+    reason="the peak of memory is read from /proc, which only Linux has",
 )
-def test_fifty_thousand_items_go_in_below_300_mb(tmp_path: Path) -> None:
+def test_importing_fifty_thousand_items_needs_less_than_300_mb(tmp_path: Path) -> None:
     path = tmp_path / "master_content.json"
     _write(path, _rows())
     _manage(tmp_path, "migrate", "-v0")
     arguments = ("import_catalog", str(path), "--publish", "--report", str(tmp_path / "report.jsonl"))
     first = _manage(tmp_path, *arguments)
     assert f"created {ITEMS}, updated 0, unchanged 0, rejected 0" in first
-    assert _peak_mb(first) < BOUND_MB
+    assert _peak_mb(first) < MAX_MB
     second = _manage(tmp_path, *arguments)
     assert f"created 0, updated 0, unchanged {ITEMS}, rejected 0" in second
-    assert _peak_mb(second) < BOUND_MB
+    assert _peak_mb(second) < MAX_MB
 
 
 def _rows() -> Iterator[dict[str, object]]:
@@ -72,19 +73,19 @@ def _manage(data: Path, *arguments: str) -> str:
         "DEBUG": "true",
         "DJANGO_SETTINGS_MODULE": "finishd.settings",
     }
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURED, *arguments],
+    process = subprocess.run(
+        [sys.executable, "-c", RUN_AND_MEASURE, *arguments],
         cwd=REPO,
         env=environment,
         check=False,
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+    assert process.returncode == 0, process.stderr[-2000:]
+    return process.stdout
 
 
 def _peak_mb(output: str) -> float:
-    found = re.search(r"VmHWM:\s+(\d+) kB", output)
-    assert found
-    return int(found[1]) / 1024
+    match = re.search(r"VmHWM:\s+(\d+) kB", output)
+    assert match
+    return int(match[1]) / 1024

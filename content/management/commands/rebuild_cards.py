@@ -1,26 +1,27 @@
-"""`manage.py rebuild_cards`: every card and its facts anew, from SQL."""
+"""`manage.py rebuild_cards`: write all cards and facts again."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from content.models import Item
-from content.services import cards
+from content.services import cards, items
 from core.redis.client import REDIS_UNAVAILABLE
 
 
 class Command(BaseCommand):
-    help = "Write every item's card and facts to Redis again, in batches; readers are served meanwhile."
+    help = (
+        "Write the cards and facts of all items to Redis again, in batches. Readers can use them meanwhile."
+    )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        done = 0
-        with tqdm(
-            total=Item.objects.count(), unit=" cards", disable=None if options["verbosity"] else True
-        ) as bar:
+        written = 0
+        # disable=None shows the bar on a terminal only.
+        disable = None if options["verbosity"] else True
+        with tqdm(total=items.count_items(), unit=" cards", disable=disable) as bar:
             try:
-                for done in cards.rebuild_cards():
-                    bar.update(done - bar.n)
+                for written in cards.rebuild_cards():
+                    bar.update(written - bar.n)
             except REDIS_UNAVAILABLE as error:
-                raise CommandError(f"Redis does not answer; {done} cards are written: {error}") from error
-        self.stdout.write(f"{done} cards written")
+                raise CommandError(f"cache Redis unavailable after {written} cards: {error}") from error
+        self.stdout.write(f"{written} cards written")

@@ -1,22 +1,26 @@
-"""Files to import, and the command to import them, as staff would."""
+"""Import files, and functions that import them with the command."""
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import orjson
 from django.core.management import call_command
 
-from content.importing.sources import Wanted, check
+from content.importing.files import AUTO, inspect_file
 
-GOOD = {"id": "good", "title": "Heat", "contentType": "trailer", "genres": ["Crime"]}
+CaptureOnCommit = Callable[..., AbstractContextManager[list[Callable[[], Any]]]]
+
+VALID_ROW = {"id": "valid", "title": "Heat", "contentType": "trailer", "genres": ["Crime"]}
 COLUMNS = ("id", "title", "genres", "overview", "popularity", "poster_path", "release_date", "vote_average")
 
 
 def master_item(item_id: str, **changes: Any) -> dict[str, Any]:
-    """A row of a master file that is good in every key."""
+    """Return a row of a master file with a valid value for every key."""
     return {
         "id": item_id,
         "contentType": "trailer",
@@ -52,12 +56,19 @@ def write_csv(path: Path, rows: Iterable[Iterable[Any]], columns: Iterable[str] 
     return path
 
 
-def run(*paths: Path, report: Path, **options: Any) -> list[dict[str, Any]]:
-    """Import and return what was rejected."""
+def import_files(*paths: Path, report: Path, **options: Any) -> list[dict[str, Any]]:
+    """Import the files and return the rejected rows."""
     call_command("import_catalog", *map(str, paths), report=report, verbosity=0, **options)
     return [orjson.loads(line) for line in report.read_bytes().splitlines()]
 
 
-def read(path: Path, wanted: Wanted = "auto") -> list[Any]:
-    """The file's rows, good and bad, without a database."""
-    return [row for _, row, _ in check(path, wanted).rows()]
+def get_output(*paths: Path, **options: Any) -> str:
+    """Import the files and return the output of the command."""
+    out = StringIO()
+    call_command("import_catalog", *map(str, paths), stdout=out, verbosity=0, **options)
+    return out.getvalue()
+
+
+def read_rows(path: Path, requested: str = AUTO) -> list[Any]:
+    """Return the parsed and the rejected rows of the file, without a database."""
+    return [row.result for row in inspect_file(path, requested).rows()]

@@ -1,0 +1,87 @@
+"""The `tmdb-csv` format: a TMDB export as CSV. All cells are text.
+
+A table that has the column `first_air_date`, or `name` instead of `title`, contains series.
+"""
+
+import ast
+import re
+from collections.abc import Mapping, Set
+from typing import Any, Final
+
+import orjson
+
+from content.importing import values
+from content.importing.errors import RejectedRow
+from content.importing.formats.base import Format, Row, check_columns
+from content.importing.layouts import CSV
+
+TEXT_COLUMNS: Final = ("overview", "poster_path", "backdrop_path")
+_NUMBER_COLUMNS: Final = ("vote_average", "vote_count", "popularity")
+_MAX_GENRE_CELL_LENGTH: Final = 10_000  # a limit for what Python's parser has to read
+
+
+def score(columns: Set[str]) -> int:
+    return int(
+        "id" in columns and bool(columns & {"title", "name"}) and bool(columns & {"genres", "genre_ids"})
+    )
+
+
+def parse_row(raw: Mapping[str, str]) -> Row:
+    """Parse a row. Raises RejectedRow."""
+    is_series = "first_air_date" in raw or "title" not in raw
+    given: dict[str, Any] = {column: raw[column] for column in TEXT_COLUMNS if column in raw}
+    given |= {column: _parse_number(raw[column]) for column in _NUMBER_COLUMNS if column in raw}
+    if "release_date" in raw or is_series:
+        given["release_date"] = raw.get("release_date") or raw.get("first_air_date")
+    given["content_type"] = "image"
+    given["media_type"] = raw.get("media_type", "").strip() or ("tv" if is_series else "movie")
+    given["tmdb_id"] = _parse_number(raw["id"])
+    columns = check_columns(raw.get("title") or raw.get("name"), given)
+    if columns["tmdb_id"] is None:
+        raise RejectedRow("id: missing")
+    genres = values.genres(_parse_genres(raw.get("genres") or raw.get("genre_ids") or ""), "genres")
+    return Row(f"tmdb-{columns['media_type']}-{columns['tmdb_id']}", columns, genres)
+
+
+def _parse_number(cell: str) -> int | float | str | None:
+    """Return the number in a cell. Other text is returned unchanged, and the column's check rejects it."""
+    stripped = cell.strip()
+    if not stripped:
+        return None
+    try:
+        if len(stripped) <= 20 and stripped.lstrip("-").isdecimal():
+            return int(stripped)
+        return float(stripped)
+    except ValueError:
+        return cell
+
+
+def _parse_genres(cell: str) -> list[Any]:
+    """Parse a JSON list, a list as a Python literal, or names separated by commas or bars.
+
+    Raises RejectedRow.
+    """
+    stripped = cell.strip()
+    if "\0" in stripped or len(stripped) > _MAX_GENRE_CELL_LENGTH:
+        raise RejectedRow("genres: contains a NUL character or is too long")
+    if not stripped.startswith(("[", "{")):
+        return [name for name in re.split(r"[,|]", stripped) if name.strip()]
+    try:
+        parsed = orjson.loads(stripped)
+    except orjson.JSONDecodeError:
+        try:
+            parsed = ast.literal_eval(stripped)
+        except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+            raise RejectedRow("genres: neither JSON nor a Python literal") from error
+    if not isinstance(parsed, list):
+        raise RejectedRow("genres: not a list")
+    return parsed
+
+
+TMDB_CSV: Final = Format(
+    name="tmdb-csv",
+    syntax=CSV,
+    score=score,
+    parse_row=parse_row,
+    needed_columns="id, title or name, genres or genre_ids",
+)
