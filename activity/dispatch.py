@@ -15,7 +15,7 @@ from core.sql.after_commit import run_after_commit
 
 logger = logging.getLogger(__name__)
 
-QUEUE: Final = "fanout"  # as in CELERY_TASK_ROUTES
+QUEUE: Final = "delivery"  # as in CELERY_TASK_ROUTES
 
 
 def queue_after_commit(kind: JobKind, subject: str, target: str = "", version: int = 0) -> None:

@@ -23,7 +23,7 @@ from core.memory import freeze_loaded_objects
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
 
-_POOL_WAIT: Final = 0.1  # seconds that a request waits for a connection that others use
+_POOL_WAIT_SECONDS: Final = 0.1  # seconds that a request waits for a connection that others use
 
 _breaker = register_circuit_breaker(CircuitBreaker("broker", failure_types=(OperationalError,)))
 
@@ -35,14 +35,17 @@ class App(Celery):
         if deadlines.remaining() == math.inf or "producer" in options:
             return super().send_task(name, *args, **options)
         try:
-            with self._quick.acquire(block=True, timeout=_POOL_WAIT) as producer, _breaker.protect():
+            with (
+                self._request_producers.acquire(block=True, timeout=_POOL_WAIT_SECONDS) as producer,
+                _breaker.protect(),
+            ):
                 options |= {"producer": producer, "retry": False}
                 return super().send_task(name, *args, **options)
         except (CircuitOpen, LimitExceeded, RedisError) as reason:
             raise OperationalError(str(reason)) from reason
 
     @cached_property
-    def _quick(self) -> Any:
+    def _request_producers(self) -> Any:
         """Producers that wait as briefly for the broker as a request does for Redis, and try once."""
         seconds: float = settings.REDIS_TIMEOUT
         options = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "max_retries": 0}
@@ -55,5 +58,5 @@ app.autodiscover_tasks()
 
 
 @worker_process_init.connect
-def _loaded(**_: Any) -> None:
+def _freeze_objects(**_: Any) -> None:
     freeze_loaded_objects()

@@ -70,7 +70,7 @@ MIDDLEWARE = [
     "core.middleware.observability.ObservabilityMiddleware",  # outermost: it records every response
     "core.middleware.errors.ApiErrorMiddleware",  # gives errors of the middleware below their shape
     "core.middleware.deadlines.DeadlineMiddleware",
-    "finishd.operations.metering.Metered",
+    "finishd.operations.metering.StoreMeteringMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "core.middleware.pages.PageSessionMiddleware",
@@ -193,7 +193,7 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     # Deliveries wait for nothing else: not for imports, not for rebuilds.
-    "activity.tasks.*": {"queue": "fanout"},
+    "activity.tasks.*": {"queue": "delivery"},
     # What reads events waits behind events only, and nothing waits behind them.
     "activity.tasks.read_events": {"queue": "events"},
     "activity.tasks.read_shard_history": {"queue": "events"},

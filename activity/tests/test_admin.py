@@ -41,7 +41,7 @@ def busy() -> None:
     for title in ("movie:1", "movie:2"):
         recorded = relations.set_relation("kofi", title, Relation(favorite=True), source=None, now=now - 10)
     delivery.deliver_batch("kofi", "movie:2", recorded.activity.version, now=now)
-    state_redis().delete("fanout")
+    state_redis().delete("delivery")
 
 
 @pytest.mark.usefixtures("busy")
@@ -100,7 +100,7 @@ class TestPages:
         assert client.get(ACTIVITIES).status_code == 403
         again = {"action": "queue_again", "_selected_action": [Job.objects.first().pk]}  # type: ignore[union-attr]
         client.post(JOBS, again)
-        assert state_redis().llen("fanout") == 0
+        assert state_redis().llen("delivery") == 0
 
     def test_pages_are_hidden_with_another_store(self, staff: Client, settings: Any) -> None:
         settings.ACTIVITY_STORE = "firestore"
@@ -114,7 +114,7 @@ class TestQueueAgain:
         again = {"action": "queue_again", "_selected_action": [job.pk for job in Job.objects.all()]}
         page = staff.post(JOBS, again, follow=True)
         assert b"2 jobs queued again." in page.content
-        assert state_redis().llen("fanout") == 2
+        assert state_redis().llen("delivery") == 2
 
     def test_an_unavailable_broker_is_reported(self, staff: Client, redis_server: RedisServer) -> None:
         again = {"action": "queue_again", "_selected_action": [job.pk for job in Job.objects.all()]}

@@ -512,10 +512,10 @@ class TestTasks:
         state("kofi")
         messages.waiting.clear()
         clock.now += 60
-        state_redis().rpush("fanout", *range(sweep_service.MAX_BACKLOG))
+        state_redis().rpush("delivery", *range(sweep_service.MAX_BACKLOG))
         sweep(messages)
         assert messages.waiting == []
-        state_redis().delete("fanout")
+        state_redis().delete("delivery")
         sweep(messages)
         assert len(messages.waiting) == 1
 

@@ -49,7 +49,7 @@ def test_a_message_that_came_too_late_is_dropped_without_a_word_if_it_ticks(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "celery.worker.request")
-    for task in ("finishd.privacy.tasks.resume_erasures", "feed.tasks.rebuild_indexes"):
+    for task in ("finishd.privacy.tasks.sweep_erasures", "feed.tasks.rebuild_indexes"):
         assert late(task).revoked()
     told = [record.getMessage() for record in caplog.records]
     assert told == ["Discarding revoked task: feed.tasks.rebuild_indexes[7]"]

@@ -15,5 +15,5 @@ class OperationsConfig(AppConfig):
         from core.observability import signals  # noqa: PLC0415  (not before the apps are ready)
         from finishd.operations import checks, metering  # noqa: F401, PLC0415  (checks registers the system checks)
 
-        metering.connect()
+        metering.connect_signals()
         signals.connect_signals()  # last: what others log when an answer is out still has its id

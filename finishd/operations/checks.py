@@ -18,7 +18,7 @@ WEAK_PREFIXES = ("django-insecure-", "dev", "change", "insecure", "secret", "exa
 
 
 @register(Tags.security, deploy=True)
-def development_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def check_development_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Whoever holds the development key can sign in as anybody."""
     if not settings.FIREBASE_KEYS_FILE:
         return []
@@ -32,7 +32,7 @@ def development_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
 
 
 @register(Tags.security, deploy=True)
-def secret_key(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def check_secret_key(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """It seals sessions and cursors."""
     key = settings.SECRET_KEY
     if len(key) >= MIN_SECRET and not key.lower().startswith(WEAK_PREFIXES) and len(set(key)) >= 5:
@@ -47,7 +47,7 @@ def secret_key(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckM
 
 
 @register(Tags.caches, deploy=True)
-def embedded_redis(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def check_embedded_redis(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """It dies with the terminal that started it."""
     if not settings.FINISHD_EMBEDDED_REDIS:
         return []
@@ -61,7 +61,7 @@ def embedded_redis(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
 
 
 @register(Tags.security, deploy=True)
-def firebase_project(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def check_firebase_project(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Without a project no token is good; keys from an address in the clear prove nothing."""
     found: list[CheckMessage] = []
     if not settings.FIREBASE_PROJECT_ID:
@@ -84,7 +84,7 @@ def firebase_project(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
 
 
 @register(Tags.security, deploy=True)
-def debug(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def check_debug(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Django only warns of it (security.W018), and its error pages show settings and source."""
     if not settings.DEBUG:
         return []
@@ -92,7 +92,7 @@ def debug(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessag
 
 
 @register(Tags.security, deploy=True)
-def proxies(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def check_trusted_proxies(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Who is limited depends on whose word for an address is taken."""
     networks = settings.TRUSTED_PROXIES.networks
     if any(network.prefixlen == 0 for network in networks):
@@ -115,7 +115,7 @@ def proxies(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMess
 
 
 @register(Tags.database, deploy=True)
-def sqlite(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def check_sqlite(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """One machine, one writer."""
     if settings.DATABASES["default"]["ENGINE"] != "core.sql.sqlite3":
         return []

@@ -18,11 +18,11 @@ _UNITS: Final = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
 def key_table() -> str:
     """Every declared Redis key as a Markdown table."""
     keys = sorted(get_declared_keys(), key=lambda key: (key.owner, key.pattern))
-    rows = [f"| `{k.pattern}` | {k.type} | {k.owner} | {_lifetime(k.ttl)} | {k.bound} |" for k in keys]
+    rows = [f"| `{k.pattern}` | {k.type} | {k.owner} | {_format_ttl(k.ttl)} | {k.bound} |" for k in keys]
     return "\n".join(["| key | type | owner | lives | bound |", "|---|---|---|---|---|", *rows]) + "\n"
 
 
-def renewed(text: str) -> str:
+def replace_key_table(text: str) -> str:
     """The document with its table as the code has it. Raises ValueError if its two marks are not there."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -31,7 +31,7 @@ def renewed(text: str) -> str:
     return f"{before}{begin}{key_table()}{end}{after}"
 
 
-def _lifetime(seconds: int | None) -> str:
+def _format_ttl(seconds: int | None) -> str:
     if seconds is None:
         return "no expiry"
     size, unit = next(pair for pair in _UNITS if seconds % pair[0] == 0)
@@ -41,4 +41,4 @@ def _lifetime(seconds: int | None) -> str:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
     django.setup()  # apps declare their keys
-    KEYS_PAGE.write_text(renewed(KEYS_PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    KEYS_PAGE.write_text(replace_key_table(KEYS_PAGE.read_text(encoding="utf-8")), encoding="utf-8")

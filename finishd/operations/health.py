@@ -25,19 +25,19 @@ from core.redis.client import cache_redis, state_redis
 from feed.services import indexes
 from finishd.celery import app
 
-DEADLINE = 1.0  # seconds
+PROBE_TIMEOUT_SECONDS = 1.0  # seconds
 
-Facts = dict[str, Any]
+Details = dict[str, Any]
 logger = logging.getLogger(__name__)
 
 
 class NotReady(Exception):
-    """The part answered, and is not good. `facts` go into the report."""
+    """The part answered, and is not good. `details` go into the report."""
 
-    def __init__(self, status: str, facts: Facts) -> None:
+    def __init__(self, status: str, details: Details) -> None:
         super().__init__(status)
         self.status = status
-        self.facts = facts
+        self.details = details
 
 
 @require_safe
@@ -58,36 +58,36 @@ def ready(request: HttpRequest) -> HttpResponse:
     of their `lag`, 60 s each): feeds are served however late they are.
     """
     started = time.monotonic()
-    pending = {name: probe.start() for name, probe in PROBES.items()}
+    pending = {name: probe.ensure_started() for name, probe in HEALTH_CHECKS.items()}
     parts = {name: _report(name, future, started) for name, future in pending.items()}
     breakers = {name: breaker.state for name, breaker in get_circuit_breakers().items()}
-    good = all(part["status"] == "ok" for name, part in parts.items() if name not in INFORMATIVE)
+    good = all(part["status"] == "ok" for name, part in parts.items() if name not in INFORMATIONAL_PARTS)
     body = {"status": "ready" if good else "not_ready", "parts": parts, "breakers": breakers}
     return _json(body, 200 if good else 503)
 
 
-class Probe:
+class HealthCheck:
     """A question to one part, asked in a thread of its own so that a silent part delays nobody.
 
     One at a time: while a question hangs, others wait for the same answer.
     """
 
-    def __init__(self, ask: Callable[[], Facts]) -> None:
+    def __init__(self, ask: Callable[[], Details]) -> None:
         self._ask = ask
         self._lock = threading.Lock()
-        self._pending: Future[Facts] | None = None
+        self._pending: Future[Details] | None = None
 
-    def start(self) -> Future[Facts]:
+    def ensure_started(self) -> Future[Details]:
         with self._lock:
             if self._pending is None or self._pending.done():
                 self._pending = Future()
                 threading.Thread(target=self._run, args=(self._pending,), name="ready", daemon=True).start()
             return self._pending
 
-    def _run(self, future: Future[Facts]) -> None:
+    def _run(self, future: Future[Details]) -> None:
         started = time.monotonic()
         try:
-            with deadlines.request_deadline(DEADLINE):
+            with deadlines.request_deadline(PROBE_TIMEOUT_SECONDS):
                 facts = self._ask()
         except BaseException as error:
             future.set_exception(error)
@@ -95,13 +95,13 @@ class Probe:
             future.set_result({**facts, "latencyMs": round((time.monotonic() - started) * 1000)})
 
 
-def _report(name: str, future: Future[Facts], started: float) -> Facts:
+def _report(name: str, future: Future[Details], started: float) -> Details:
     try:
-        facts = future.result(timeout=max(started + DEADLINE - time.monotonic(), 0))
+        facts = future.result(timeout=max(started + PROBE_TIMEOUT_SECONDS - time.monotonic(), 0))
     except NotReady as verdict:
-        return {"status": verdict.status, **verdict.facts}
+        return {"status": verdict.status, **verdict.details}
     except TimeoutError:
-        logger.warning("not ready: %s did not answer within %s s", name, DEADLINE)
+        logger.warning("not ready: %s did not answer within %s s", name, PROBE_TIMEOUT_SECONDS)
         return {"status": "timeout"}
     except Exception as error:
         logger.warning("not ready: %s: %s: %s", name, type(error).__name__, error)
@@ -109,7 +109,7 @@ def _report(name: str, future: Future[Facts], started: float) -> Facts:
     return {"status": "ok", **facts}
 
 
-def _sql() -> Facts:
+def _check_sql() -> Details:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -118,24 +118,24 @@ def _sql() -> Facts:
     return {}
 
 
-def _store() -> Facts:
+def _check_state_redis() -> Details:
     state_redis().ping()
     return {}
 
 
-def _cache() -> Facts:
+def _check_cache_redis() -> Details:
     cache_redis().ping()
     return {}
 
 
-def _broker() -> Facts:
-    brief = {"socket_timeout": DEADLINE, "socket_connect_timeout": DEADLINE}
-    with app.connection_for_write(connect_timeout=DEADLINE, transport_options=brief) as broker:
+def _check_broker() -> Details:
+    brief = {"socket_timeout": PROBE_TIMEOUT_SECONDS, "socket_connect_timeout": PROBE_TIMEOUT_SECONDS}
+    with app.connection_for_write(connect_timeout=PROBE_TIMEOUT_SECONDS, transport_options=brief) as broker:
         broker.ensure_connection(max_retries=0)
     return {}
 
 
-def _indexes() -> Facts:
+def _check_indexes() -> Details:
     status = indexes.status(now=time.time())
     facts = {"generation": status.generation, "ageSeconds": status.age_seconds}
     if status.generation is None:
@@ -145,7 +145,7 @@ def _indexes() -> Facts:
     return facts
 
 
-def _deliveries() -> Facts:
+def _check_deliveries() -> Details:
     try:
         now = lag.measure(now=time.time())
     finally:
@@ -159,7 +159,7 @@ def _deliveries() -> Facts:
     }
 
 
-def _events() -> Facts:
+def _check_events() -> Details:
     try:
         now = event_lag.measure(now=time.time())
     finally:
@@ -172,17 +172,17 @@ def _events() -> Facts:
     }
 
 
-PROBES = {
-    "sql": Probe(_sql),
-    "redis": Probe(_store),
-    "cache": Probe(_cache),
-    "broker": Probe(_broker),
-    "indexes": Probe(_indexes),
-    "deliveries": Probe(_deliveries),
-    "events": Probe(_events),
+HEALTH_CHECKS = {
+    "sql": HealthCheck(_check_sql),
+    "redis": HealthCheck(_check_state_redis),
+    "cache": HealthCheck(_check_cache_redis),
+    "broker": HealthCheck(_check_broker),
+    "indexes": HealthCheck(_check_indexes),
+    "deliveries": HealthCheck(_check_deliveries),
+    "events": HealthCheck(_check_events),
 }
-INFORMATIVE = frozenset({"deliveries", "events"})
+INFORMATIONAL_PARTS = frozenset({"deliveries", "events"})
 
 
-def _json(document: Facts, status: int) -> HttpResponse:
+def _json(document: Details, status: int) -> HttpResponse:
     return HttpResponse(api_json.dumps(document), status=status, content_type=api_json.MEDIA_TYPE)

@@ -14,7 +14,7 @@ from activity.services import metering
 _ATTRIBUTE = "_metering"
 
 
-class Metered:
+class StoreMeteringMiddleware:
     """Middleware: adds a request's store calls to the sums of its route."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -29,7 +29,7 @@ class Metered:
         return response
 
 
-def connect() -> None:
+def connect_signals() -> None:
     """Listen to Django and Celery. Sums go to Redis after an answer is out or a task is done."""
     request_finished.connect(_after, dispatch_uid="metering")
     task_prerun.connect(_begin, dispatch_uid="metering", weak=False)

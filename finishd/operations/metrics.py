@@ -33,22 +33,22 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
     Without a METRICS_TOKEN in the environment there is nothing here for anybody but staff (404).
     """
-    if not _is_staff(request.user) and not _bears_token(request):
+    if not _is_staff(request.user) and not _has_metrics_token(request):
         if not settings.METRICS_TOKEN:
             raise Http404
         return HttpResponse("A token is needed.\n", status=401, headers={"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Measured())
+    registry.register(LiveMetricsCollector())
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return HttpResponse(encode(registry), content_type=content_type)
 
 
-class Measured(Collector):
+class LiveMetricsCollector(Collector):
     """Asks each part; one that gives no answer is left out, and `finishd_part_up` says so."""
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("finishd_part_up", "Whether a part could be measured.", labels=["part"])
-        for name, measure in _PARTS.items():
+        for name, measure in COLLECTORS.items():
             try:
                 found = list(measure())
             except Exception:
@@ -177,7 +177,7 @@ def _analytics() -> Iterator[Metric]:
     )
 
 
-_PARTS: Final[dict[str, Callable[[], Iterator[Metric]]]] = {
+COLLECTORS: Final[dict[str, Callable[[], Iterator[Metric]]]] = {
     "processes": _counted,
     "breakers": _breakers,
     "deliveries": _deliveries,
@@ -192,7 +192,7 @@ def _is_staff(user: AbstractBaseUser | AnonymousUser) -> bool:
     return user.is_active and bool(getattr(user, "is_staff", False))
 
 
-def _bears_token(request: HttpRequest) -> bool:
+def _has_metrics_token(request: HttpRequest) -> bool:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     wanted: str = settings.METRICS_TOKEN
     same = hmac.compare_digest(token.strip().encode(), wanted.encode())

@@ -9,24 +9,24 @@ from finishd.privacy.models import Erasure
 
 @admin.register(Erasure)
 class ErasureAdmin(ReadOnlyAdmin):
-    """Who asked to be erased, and how far it is; `manage.py erase_user` begins one."""
+    """Erasure requests and their progress."""
 
-    list_display = ["__str__", "state", "asked_at", "erased_at", "done_at", "due_at"]
+    list_display = ["__str__", "state", "requested_at", "erased_at", "verified_at", "due_at"]
     sortable_by = None
-    ordering = ["-asked_at"]
+    ordering = ["-requested_at"]
 
     @display(
         description="state",
         label={
-            "done": "success",
-            "second look to come": "info",
-            "under way": "warning",
-            "something is left": "danger",
+            "verified": "success",
+            "verification pending": "info",
+            "in progress": "warning",
+            "references remain": "danger",
         },
     )
     def state(self, erasure: Erasure) -> str:
-        if erasure.done_at:
-            return "done"
-        if erasure.left:
-            return "something is left"
-        return "second look to come" if erasure.erased_at else "under way"
+        if erasure.verified_at:
+            return "verified"
+        if erasure.remaining:
+            return "references remain"
+        return "verification pending" if erasure.erased_at else "in progress"

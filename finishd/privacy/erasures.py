@@ -1,8 +1,8 @@
-"""Erasures from the request to the end, kept in SQL: a worker, broker or message may get lost, a request not.
+"""Carry out erasure requests, from the request to the verification.
 
-A person's ID tokens are good for an hour: a phone that still holds one writes on. So everything is looked at, and
-erased, once more after that; only then is the request done and its uid blanked. (Whoever deletes the account at
-Firebase first keeps new tokens from being made.)
+A person's ID tokens are valid for an hour, so a phone may still write after the data was erased. Each request is
+therefore carried out and searched a second time after that hour; then it is verified and its uid is blanked. (Delete
+the Firebase account first, or the phone can get new tokens.)
 """
 
 import logging
@@ -18,64 +18,69 @@ from core.sql.after_commit import run_after_commit
 from finishd.privacy import services
 from finishd.privacy.models import Erasure
 
-SECOND_LOOK_AFTER: Final = timedelta(minutes=65)
-AGAIN_AFTER: Final = timedelta(minutes=10)  # a message under way is given this long
-RESUMED: Final = 50  # requests that beat takes up at a time
+VERIFY_AFTER: Final = timedelta(minutes=65)
+RETRY_AFTER: Final = timedelta(minutes=10)  # longer than a task may run
+MAX_PER_SWEEP: Final = 50
 
 logger = logging.getLogger(__name__)
 
 
-def ask(uid: str, *, now: datetime) -> Erasure:
-    """Note that a person is to be erased, and queue it. Asking again changes nothing. Raises ValueError for no uid."""
+def request_erasure(uid: str, *, now: datetime) -> Erasure:
+    """Store a request to erase a person, and queue it. Return the open request if there is one.
+
+    Raises ValueError if `uid` is not a valid uid.
+    """
     if not is_valid_uid(uid):
         raise ValueError("A uid is 1 to 128 printable characters.")
     with transaction.atomic():
         request, _ = Erasure.objects.get_or_create(
-            uid=uid, done_at=None, defaults={"asked_at": now, "due_at": now + AGAIN_AFTER}
+            uid=uid, verified_at=None, defaults={"requested_at": now, "due_at": now + RETRY_AFTER}
         )
-        run_after_commit(queue, request.pk)
+        run_after_commit(queue_erasure, request.pk)
     return request
 
 
-def queue(pk: int) -> None:
-    """Queue a request; without a broker it waits for beat."""
+def queue_erasure(pk: int) -> None:
+    """Queue the task of a request. If the broker is unavailable, log a warning; the sweep queues the task later."""
     try:
         current_app.send_task("finishd.privacy.tasks.erase", args=[pk])
     except OperationalError:
-        logger.warning("no broker: erasure %s waits for it", pk)
+        logger.warning("broker unavailable: erasure %s not queued; the sweep will retry it", pk)
 
 
-def carry_out(pk: int, *, now: datetime, until: float) -> bool:
-    """Work on a request until `until` (monotonic seconds); False if there is more to do at once.
+def run_erasure(pk: int, *, now: datetime, until: float) -> bool:
+    """Work on a request until `until` (monotonic seconds). Return False if it must be called again at once.
 
-    Raises StoreUnavailable and Redis's errors; doing it again is safe.
+    Idempotent. Raises StoreUnavailable and Redis's errors.
     """
-    request = Erasure.objects.filter(pk=pk, done_at=None).first()
+    request = Erasure.objects.filter(pk=pk, verified_at=None).first()
     if request is None:
         return True
     if not services.erase(request.uid, until=until):
-        _keep(request, due_at=now + AGAIN_AFTER)
+        _update(request, due_at=now + RETRY_AFTER)
         return False
-    left = services.find_references(request.uid)
-    if left:
-        logger.warning("erasure %s: something is left: %s", pk, left)
-        _keep(request, left=left, due_at=now + AGAIN_AFTER)
+    remaining = services.find_references(request.uid)
+    if remaining:
+        logger.warning(
+            "erasure %s: references remain, retry in %d s: %s", pk, RETRY_AFTER.total_seconds(), remaining
+        )
+        _update(request, remaining=remaining, due_at=now + RETRY_AFTER)
     elif request.erased_at is None:
-        _keep(request, left={}, erased_at=now, due_at=now + SECOND_LOOK_AFTER)
-    elif now >= request.erased_at + SECOND_LOOK_AFTER:
-        _keep(request, left={}, uid="", done_at=now)
+        _update(request, remaining={}, erased_at=now, due_at=now + VERIFY_AFTER)
+    elif now >= request.erased_at + VERIFY_AFTER:
+        _update(request, remaining={}, uid="", verified_at=now)
     return True
 
 
-def resume(*, now: datetime) -> int:
-    """Queue again what is due and not done, and what waits for its second look."""
-    due = Erasure.objects.filter(done_at=None, due_at__lte=now).order_by("due_at")[:RESUMED]
+def sweep_erasures(*, now: datetime) -> int:
+    """Queue the requests that are due: unfinished ones, and those to verify. Return how many were queued."""
+    due = Erasure.objects.filter(verified_at=None, due_at__lte=now).order_by("due_at")[:MAX_PER_SWEEP]
     requests = list(due)
     for request in requests:
-        _keep(request, due_at=now + AGAIN_AFTER)
-        queue(request.pk)
+        _update(request, due_at=now + RETRY_AFTER)
+        queue_erasure(request.pk)
     return len(requests)
 
 
-def _keep(request: Erasure, **values: object) -> None:
-    Erasure.objects.filter(pk=request.pk, done_at=None).update(**values)
+def _update(request: Erasure, **values: object) -> None:
+    Erasure.objects.filter(pk=request.pk, verified_at=None).update(**values)

@@ -1,4 +1,4 @@
-"""Erasure requests, kept in SQL so that none is lost half-way."""
+"""Erasure requests. SQL keeps them, so none is lost when a worker or a message is."""
 
 from django.db import models
 from django.db.models import Q
@@ -7,22 +7,32 @@ from activity.types import UID_LENGTH
 
 
 class Erasure(models.Model):
-    """A request to erase a person. The uid stands here until it is done, and is blank from then on."""
+    """A request to erase a person. The uid is blanked once the erasure has been verified."""
 
     uid = models.CharField(max_length=UID_LENGTH, blank=True)
-    asked_at = models.DateTimeField()
-    due_at = models.DateTimeField(help_text="Not done by then, beat takes it up again.")
-    erased_at = models.DateTimeField(null=True, blank=True, help_text="Nothing was left for the first time.")
-    done_at = models.DateTimeField(null=True, blank=True, help_text="Nothing was left at the second look.")
-    left = models.JSONField(default=dict, blank=True, help_text="Where the last look still found the person.")
+    requested_at = models.DateTimeField()
+    due_at = models.DateTimeField(help_text="The sweep queues the erasure again at this time.")
+    erased_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a search found no reference for the first time."
+    )
+    verified_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the second search found no reference."
+    )
+    remaining = models.JSONField(
+        default=dict, blank=True, help_text="References that the last search found, by place."
+    )
 
     class Meta:
-        ordering = ["-asked_at"]
+        ordering = ["-requested_at"]
         constraints = [
-            models.UniqueConstraint(fields=["uid"], condition=Q(done_at=None), name="erasure_once"),
-            models.CheckConstraint(condition=Q(done_at=None) | Q(uid=""), name="erasure_done_forgets"),
+            models.UniqueConstraint(
+                fields=["uid"], condition=Q(verified_at=None), name="erasure_one_open_per_uid"
+            ),
+            models.CheckConstraint(
+                condition=Q(verified_at=None) | Q(uid=""), name="erasure_verified_has_no_uid"
+            ),
         ]
-        indexes = [models.Index(fields=["done_at", "due_at"], name="erasure_due")]
+        indexes = [models.Index(fields=["verified_at", "due_at"], name="erasure_due")]
 
     def __str__(self) -> str:
         return f"erasure {self.pk}"

@@ -1,4 +1,4 @@
-"""Celery's shells over what concerns the whole."""
+"""Celery tasks of erasures; the logic is in `finishd.privacy.erasures`."""
 
 import time
 from typing import Any
@@ -11,7 +11,7 @@ from core.observability.tasks import QUIET
 from core.redis.client import REDIS_UNAVAILABLE
 from finishd.privacy import erasures
 
-ERASED_FOR = 60.0  # seconds that one message works before it makes way for others
+ERASE_SLICE_SECONDS = 60.0  # after this time a task queues its continuation, so that other tasks can run
 
 
 @shared_task(
@@ -22,14 +22,14 @@ ERASED_FOR = 60.0  # seconds that one message works before it makes way for othe
     retry_backoff_max=10,
 )
 def erase(pk: int, **_: Any) -> None:
-    """A stretch of an erasure; the next one is the next message."""
-    if not erasures.carry_out(pk, now=timezone.now(), until=time.monotonic() + ERASED_FOR):
+    """Work on an erasure for `ERASE_SLICE_SECONDS`, and queue the rest."""
+    if not erasures.run_erasure(pk, now=timezone.now(), until=time.monotonic() + ERASE_SLICE_SECONDS):
         erase.delay(pk)
 
 
 @shared_task(
-    name="finishd.privacy.tasks.resume_erasures", soft_time_limit=20, time_limit=30, expires=50, **QUIET
+    name="finishd.privacy.tasks.sweep_erasures", soft_time_limit=20, time_limit=30, expires=50, **QUIET
 )
-def resume_erasures(**_: Any) -> int:
-    """Beat: erasures whose message was lost, and those due for a second look."""
-    return erasures.resume(now=timezone.now())
+def sweep_erasures(**_: Any) -> int:
+    """Queue the erasures that are due. Beat runs this each minute."""
+    return erasures.sweep_erasures(now=timezone.now())

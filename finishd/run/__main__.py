@@ -3,8 +3,8 @@
 import os
 import sys
 
-from finishd.run.config import read
-from finishd.run.errors import Refusal
+from finishd.run.config import load_config
+from finishd.run.errors import StartupError
 from finishd.run.output import Output
 from finishd.run.steps import run
 
@@ -12,8 +12,8 @@ from finishd.run.steps import run
 def main() -> int:
     output = Output(sys.stdout)
     try:
-        run(read(os.environ), output)
-    except Refusal as refusal:
+        run(load_config(os.environ), output)
+    except StartupError as refusal:
         print(f"finishd: {refusal}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # before anything was started

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import environ
 
-from finishd.run.errors import Refusal
+from finishd.run.errors import StartupError
 from finishd.run.ports import is_free
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -41,7 +41,7 @@ class Config:
         return f"http://{_bracketed(ANY_ADDRESS.get(self.host, self.host))}:{self.port}"
 
 
-def read(environment: MutableMapping[str, str]) -> Config:
+def load_config(environment: MutableMapping[str, str]) -> Config:
     """The run's configuration; `.env` fills in what `environment` lacks. Raises Refusal."""
     _read_dot_env(environment)
     host = environment.get("HOST") or "127.0.0.1"
@@ -50,9 +50,9 @@ def read(environment: MutableMapping[str, str]) -> Config:
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise Refusal(f"FINISHD_DATA, {data}, cannot be made: {error.strerror}.") from error
+        raise StartupError(f"FINISHD_DATA, {data}, cannot be made: {error.strerror}.") from error
     if not os.access(data, os.W_OK):
-        raise Refusal(f"FINISHD_DATA, {data}, cannot be written to.")
+        raise StartupError(f"FINISHD_DATA, {data}, cannot be written to.")
     return Config(host=host, port=port, data=data, environment=environment)
 
 
@@ -61,9 +61,9 @@ def check_port(config: Config) -> None:
     try:
         free = is_free(config.host, config.port)
     except OSError as error:
-        raise Refusal(f"HOST={config.host} is no address of this machine ({error.strerror}).") from error
+        raise StartupError(f"HOST={config.host} is no address of this machine ({error.strerror}).") from error
     if not free:
-        raise Refusal(
+        raise StartupError(
             f"Port {config.port} on {config.host} is taken. Stop what uses it, or name another: "
             f"make run PORT={config.port + 1}"
         )
@@ -126,7 +126,7 @@ def _read_dot_env(environment: MutableMapping[str, str]) -> None:
 def _port(text: str) -> int:
     if text.isdecimal() and 0 < int(text) < 65536:
         return int(text)
-    raise Refusal(f"PORT={text} is not a port: a number from 1 to 65535.")
+    raise StartupError(f"PORT={text} is not a port: a number from 1 to 65535.")
 
 
 def _bracketed(host: str) -> str:

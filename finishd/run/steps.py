@@ -14,12 +14,12 @@ import redis as redis_client
 from core.auth import devkeys
 from finishd.run import programs
 from finishd.run.config import DATA, ROOT, Config, check_port, settings_for, write_run_env
-from finishd.run.embedded_redis import START_SECONDS, answers
-from finishd.run.errors import Refusal
+from finishd.run.embedded_redis import START_SECONDS, is_ready
+from finishd.run.errors import StartupError
 from finishd.run.guard import GRACE_SECONDS, Guard
 from finishd.run.output import Output
 from finishd.run.ports import free_port
-from finishd.run.process import Starter
+from finishd.run.process import ProcessStarter
 from finishd.run.supervisor import Interrupted, Supervisor
 
 HEALTHY_SECONDS = 60.0
@@ -29,17 +29,17 @@ LOCK_SECONDS = GRACE_SECONDS + 1  # a killed run may still be ending
 def run(config: Config, output: Output) -> None:
     """Start everything, print how to use it, and stay until Ctrl-C. Raises Refusal."""
     check_port(config)
-    with take_lock(config.data) as lock:
+    with acquire_run_lock(config.data) as lock:
         # The guard keeps the lock too: the next run waits until a killed one's children are gone.
         guard = Guard(keep_fds=[lock.fileno()])
-        starter = Starter(directory=ROOT, guard=guard, output=output)
+        starter = ProcessStarter(directory=ROOT, guard=guard, output=output)
         supervisor = Supervisor(starter=starter, output=output)
         supervisor.listen_to_signals()
         try:
             start(config, supervisor, output)
             supervisor.watch()
         except Interrupted:
-            output.say("finishd", "stopping; Ctrl-C again kills at once")
+            output.write_line("finishd", "stopping; Ctrl-C again kills at once")
         finally:
             supervisor.stop(last=["redis"])
             guard.close()
@@ -57,17 +57,17 @@ def start(config: Config, supervisor: Supervisor, output: Output) -> None:
         "PYTHONUNBUFFERED": "1",
         "PROMETHEUS_MULTIPROC_DIR": str(config.data / "metrics"),
     }
-    answer = json.loads(supervisor.step(programs.prepare(environment)))
+    answer = json.loads(supervisor.run_to_completion(programs.prepare(environment)))
     supervisor.start(programs.web(config, environment))
     for worker in programs.workers(environment):
         supervisor.start(worker)
     supervisor.start(programs.beat(environment))
     supervisor.wait_until(
-        lambda: healthy(config.address),
+        lambda: is_healthy(config.address),
         seconds=HEALTHY_SECONDS,
         what="The web server does not answer /health",
     )
-    output.plain(welcome(config, answer["password"], answer["token"]))
+    output.write(welcome(config, answer["password"], answer["token"]))
 
 
 def start_redis(config: Config, supervisor: Supervisor, output: Output) -> str | None:
@@ -81,11 +81,11 @@ def start_redis(config: Config, supervisor: Supervisor, output: Output) -> str |
     port = free_port()
     child = supervisor.start(programs.redis(port=port, directory=directory, environment=config.environment))
     supervisor.wait_until(
-        lambda: child.alive and answers(port),
+        lambda: child.alive and is_ready(port),
         seconds=START_SECONDS,
         what="The embedded Redis does not answer",
     )
-    output.say("finishd", f"embedded Redis on port {port}: {child.program.command[0]}")
+    output.write_line("finishd", f"embedded Redis on port {port}: {child.program.command[0]}")
     return f"redis://127.0.0.1:{port}/0"
 
 
@@ -97,10 +97,10 @@ def check_redis(url: str) -> None:
         ) as client:
             client.ping()
     except (redis_client.RedisError, ValueError) as error:
-        raise Refusal(f"REDIS_URL names a Redis that does not answer: {error}") from error
+        raise StartupError(f"REDIS_URL names a Redis that does not answer: {error}") from error
 
 
-def take_lock(data: Path) -> IO[str]:
+def acquire_run_lock(data: Path) -> IO[str]:
     """One run per data folder; released when its file is closed. Raises Refusal."""
     lock = (data / "run.lock").open("a")
     deadline = time.monotonic() + LOCK_SECONDS
@@ -110,7 +110,7 @@ def take_lock(data: Path) -> IO[str]:
         except BlockingIOError as error:
             if time.monotonic() > deadline:
                 lock.close()
-                raise Refusal(
+                raise StartupError(
                     f"Finishd already runs on {data}. Stop it, or give this one a folder of its own: "
                     "make run FINISHD_DATA=… PORT=…"
                 ) from error
@@ -119,7 +119,7 @@ def take_lock(data: Path) -> IO[str]:
             return lock
 
 
-def healthy(address: str) -> bool:
+def is_healthy(address: str) -> bool:
     try:
         with urllib.request.urlopen(f"{address}/health", timeout=2) as answer:  # noqa: S310  (our own server)
             return bool(answer.status == 200)

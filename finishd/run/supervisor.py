@@ -12,16 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from finishd.run.errors import Refusal
+from finishd.run.errors import StartupError
 from finishd.run.guard import signal_group, signal_process
 from finishd.run.output import Output
-from finishd.run.process import Child, Program, Starter
+from finishd.run.process import Child, ProcessStarter, Program
 
-RESTARTS = 5  # in RESTART_WINDOW seconds; one more death, and everything stops
+MAX_RESTARTS = 5  # in RESTART_WINDOW seconds; one more death, and everything stops
 RESTART_WINDOW = 60.0
 RESTART_DELAY = 1.0
 STOP_SECONDS = 10.0  # between asking and killing
-ECHO_SECONDS = 1.0  # make and `timeout` pass a signal on that the whole group got anyway
+DUPLICATE_SIGNAL_SECONDS = 1.0  # make and `timeout` pass a signal on that the whole group got anyway
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -51,7 +51,9 @@ Event = Exited | RestartDue | Signalled
 class Supervisor:
     """Children sit in process groups of their own: Ctrl-C reaches only us, and we choose the order."""
 
-    def __init__(self, *, starter: Starter, output: Output, restart_delay: float = RESTART_DELAY) -> None:
+    def __init__(
+        self, *, starter: ProcessStarter, output: Output, restart_delay: float = RESTART_DELAY
+    ) -> None:
         self._starter = starter
         self._output = output
         self._restart_delay = restart_delay
@@ -70,7 +72,7 @@ class Supervisor:
         self._children.append(child)
         return child
 
-    def step(self, program: Program) -> str:
+    def run_to_completion(self, program: Program) -> str:
         """Run a program to its end and return its answer.
 
         Raises Refusal when it fails, or something that was started before dies for good; Interrupted.
@@ -78,14 +80,14 @@ class Supervisor:
         child = self.start(program)
         while child in self._children:
             self._handle(self._events.get(), step=child)
-        return child.answer
+        return child.output
 
     def wait_until(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
         """Go on when `condition` holds. Raises Refusal after `seconds`, or as `watch` does."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                raise Refusal(f"{what} after {seconds:.0f} s.")
+                raise StartupError(f"{what} after {seconds:.0f} s.")
             try:
                 self._handle(self._events.get(timeout=0.1))
             except queue.Empty:
@@ -109,19 +111,22 @@ class Supervisor:
         deadline = time.monotonic() + STOP_SECONDS
         while any(child.alive for child in children) and time.monotonic() < deadline:
             try:
-                if self._is_impatient(self._events.get(timeout=0.1)):
+                if self._is_second_signal(self._events.get(timeout=0.1)):
                     break
             except queue.Empty:
                 continue
         for child in children:
             if child.alive:
-                self._output.say("finishd", f"{child.program.name} does not stop and is killed")
+                self._output.write_line("finishd", f"{child.program.name} does not stop and is killed")
                 signal_group(child.process.pid, signal.SIGKILL)
             child.process.wait()
-            self._starter.forget(child)
+            self._starter.release(child)
 
-    def _is_impatient(self, event: Event) -> bool:
-        return isinstance(event, Signalled) and time.monotonic() > self._interrupted_at + ECHO_SECONDS
+    def _is_second_signal(self, event: Event) -> bool:
+        return (
+            isinstance(event, Signalled)
+            and time.monotonic() > self._interrupted_at + DUPLICATE_SIGNAL_SECONDS
+        )
 
     def _ended(self, child: Child, code: int) -> None:
         self._events.put(Exited(child, code))
@@ -132,39 +137,42 @@ class Supervisor:
                 self._interrupted_at = time.monotonic()
                 raise Interrupted
             case RestartDue(child):
-                self._output.say("finishd", f"{child.program.name} is started again")
+                self._output.write_line("finishd", f"{child.program.name} is started again")
                 self._starter.start_again(child, self._ended)
             case Exited(child, code):
-                self._starter.forget(child)
+                self._starter.release(child)
                 if child is step:
-                    self._finish(child, code)
+                    self._check_exit(child, code)
                 else:
-                    self._revive(child, code)
+                    self._restart(child, code)
 
-    def _finish(self, child: Child, code: int) -> None:
+    def _check_exit(self, child: Child, code: int) -> None:
         self._children.remove(child)
         if code:
-            raise Refusal(
-                child.answer.strip() or f"{child.program.name} failed {_how(code)}; see its lines above."
+            raise StartupError(
+                child.output.strip()
+                or f"{child.program.name} failed {_describe_exit(code)}; see its lines above."
             )
 
-    def _revive(self, child: Child, code: int) -> None:
+    def _restart(self, child: Child, code: int) -> None:
         name = child.program.name
         now = time.monotonic()
         child.deaths.append(now)
         while child.deaths[0] < now - RESTART_WINDOW:
             child.deaths.popleft()
         if not child.program.restart:
-            raise Refusal(f"{name} ended {_how(code)}; everything stops. Its last lines are above.")
-        if len(child.deaths) > RESTARTS:
-            raise Refusal(
-                f"{name} ended {RESTARTS + 1} times in a minute; everything stops. See its lines above."
+            raise StartupError(
+                f"{name} ended {_describe_exit(code)}; everything stops. Its last lines are above."
             )
-        self._output.say("finishd", f"{name} ended {_how(code)}")
+        if len(child.deaths) > MAX_RESTARTS:
+            raise StartupError(
+                f"{name} ended {MAX_RESTARTS + 1} times in a minute; everything stops. See its lines above."
+            )
+        self._output.write_line("finishd", f"{name} ended {_describe_exit(code)}")
         timer = threading.Timer(self._restart_delay, self._events.put, (RestartDue(child),))
         timer.daemon = True
         timer.start()
 
 
-def _how(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"

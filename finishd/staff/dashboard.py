@@ -24,16 +24,16 @@ from feed.services import indexes
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number with its page; one that asks for action is `alarming`."""
+    """A number with its page; one that asks for action is `needs_attention`."""
 
     title: str
     value: str
     note: str
     link: str
-    alarming: bool = False
+    needs_attention: bool = False
 
 
-def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+def add_tiles(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the tiles that this member of staff may see. Cost: 6 SQL, 3 waits and 1 store call."""
     tiles: list[Tile] = []
     if request.user.has_perm("content.view_item"):
@@ -46,7 +46,7 @@ def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         tiles.append(_events())
     if request.user.has_perm("analytics.view_deadletter"):
         tiles.append(_dead_letters())
-    tiles.append(_outside_parts())
+    tiles.append(_dependencies())
     return {**context, "title": "Dashboard", "tiles": tiles}
 
 
@@ -70,14 +70,14 @@ def _catalogue(numbers: curation.Overview) -> list[Tile]:
             f"{numbers.unreviewed_genres:,}",
             "came in with an import",
             f"{genres}?reviewed__exact=0",
-            alarming=numbers.unreviewed_genres > 0,
+            needs_attention=numbers.unreviewed_genres > 0,
         ),
         Tile(
             "Cards to write",
             f"{numbers.stale_cards:,}",
             "the sweep takes them up each minute",
             reverse("admin:django_celery_beat_periodictask_changelist"),
-            alarming=numbers.stale_cards > 0,
+            needs_attention=numbers.stale_cards > 0,
         ),
     ]
 
@@ -87,15 +87,15 @@ def _indexes() -> Tile:
     try:
         status = indexes.status(now=time.time())
     except REDIS_UNAVAILABLE:
-        return Tile("Indexes", "unknown", "Redis gives no answer", link, alarming=True)
+        return Tile("Indexes", "unknown", "Redis gives no answer", link, needs_attention=True)
     if status.age_seconds is None:
-        return Tile("Indexes", "none", "feeds are served from SQL", link, alarming=True)
+        return Tile("Indexes", "none", "feeds are served from SQL", link, needs_attention=True)
     return Tile(
         "Indexes",
         timesince(timezone.now() - timedelta(seconds=status.age_seconds), depth=1),
         f"old, generation {status.generation}",
         link,
-        alarming=status.age_seconds > settings.INDEX_STALE_SECONDS,
+        needs_attention=status.age_seconds > settings.INDEX_STALE_SECONDS,
     )
 
 
@@ -104,12 +104,12 @@ def _deliveries() -> Tile:
     try:
         now = lag.measure(now=time.time())
     except (StoreUnavailable, *REDIS_UNAVAILABLE):
-        return Tile("Deliveries", "unknown", "the store or Redis gives no answer", link, alarming=True)
+        return Tile("Deliveries", "unknown", "the store or Redis gives no answer", link, needs_attention=True)
     waiting = f"{sum(now.backlog.values())} jobs wait"
     if now.p99 is None:
-        return Tile("Deliveries", "none", f"in the last hour; {waiting}", link, alarming=now.late)
+        return Tile("Deliveries", "none", f"in the last hour; {waiting}", link, needs_attention=now.late)
     note = f"at most for 99 of 100 in the last hour; {waiting}"
-    return Tile("Deliveries", f"{now.p99:.1f} s", note, link, alarming=now.late)
+    return Tile("Deliveries", f"{now.p99:.1f} s", note, link, needs_attention=now.late)
 
 
 def _events() -> Tile:
@@ -117,11 +117,11 @@ def _events() -> Tile:
     try:
         now = event_lag.measure(now=time.time())
     except REDIS_UNAVAILABLE:
-        return Tile("Events", "unknown", "Redis gives no answer", link, alarming=True)
+        return Tile("Events", "unknown", "Redis gives no answer", link, needs_attention=True)
     if not now.backlog:
         return Tile("Events", "0", "wait; all are counted", link)
     note = f"{'wait' if now.backlog > 1 else 'waits'}, the oldest for {now.lag_seconds:,.0f} s"
-    return Tile("Events", f"{now.backlog:,}", note, link, alarming=now.late)
+    return Tile("Events", f"{now.backlog:,}", note, link, needs_attention=now.late)
 
 
 def _dead_letters() -> Tile:
@@ -131,15 +131,23 @@ def _dead_letters() -> Tile:
     if now.retrying:
         note += f"; {now.retrying:,} more {'is' if now.retrying == 1 else 'are'} held and tried again"
     return Tile(
-        "Dead letters", f"{now.needs_review:,}", note, f"{link}?state=staff", alarming=now.needs_review > 0
+        "Dead letters",
+        f"{now.needs_review:,}",
+        note,
+        f"{link}?state=staff",
+        needs_attention=now.needs_review > 0,
     )
 
 
-def _outside_parts() -> Tile:
+def _dependencies() -> Tile:
     """Its breakers are all that a process knows of them without asking."""
     away = [name for name, breaker in get_circuit_breakers().items() if breaker.state != "closed"]
     note = f"by the breakers of the web process that answered you ({os.getpid()}); readiness asks"
     link = reverse("health-ready")
     return Tile(
-        "Outside parts", f"{', '.join(away)} away" if away else "answer", note, link, alarming=bool(away)
+        "Outside parts",
+        f"{', '.join(away)} away" if away else "answer",
+        note,
+        link,
+        needs_attention=bool(away),
     )

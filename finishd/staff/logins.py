@@ -27,10 +27,10 @@ from core.throttling.rates import MICROSECONDS, Limits, Rate
 from finishd.staff.models import LoginBucket
 
 SCOPE: Final = "login"
-MOST: Final = 10_000  # buckets in SQL; beyond them nobody new is let in while Redis is away
-FULL_SECONDS: Final = 60.0  # that they are told to wait
-_FOR_ALL: Final = ""  # the row that whoever counts in SQL locks
-_NEVER: Final = 2**62  # microseconds: that row is not swept
+MAX_SQL_BUCKETS: Final = 10_000  # buckets in SQL; beyond them nobody new is let in while Redis is away
+FULL_TABLE_RETRY_SECONDS: Final = 60.0  # that they are told to wait
+_LOCK_ROW: Final = ""  # the row that whoever counts in SQL locks
+_FAR_FUTURE: Final = 2**62  # microseconds: that row is not swept
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +40,16 @@ def login(request: HttpRequest) -> HttpResponse:
     """The admin's login page; 429 with Retry-After for whoever tried too often."""
     if request.method == "POST":
         name, address = _name(request), settings.TRUSTED_PROXIES.get_client_address(request.META)
-        found = count(settings.THROTTLES[SCOPE], name, address)
+        found = count_attempt(settings.THROTTLES[SCOPE], name, address)
         if found.retry_after:
             tried = log_context.pseudonym(name, settings.SECRET_KEY)
             log_context.bind(throttled=SCOPE, address=address, tried=tried)
             telemetry.labelled(telemetry.THROTTLED, SCOPE).inc()
-            return _refused(request, found)
+            return _too_many_attempts(request, found)
     return admin.site.login(request)
 
 
-def count(limits: Limits, name: str, address: str) -> LimitResult:
+def count_attempt(limits: Limits, name: str, address: str) -> LimitResult:
     """Count a try with the address, and with the name if the address may: else who is refused could lock others out.
 
     Cost: 2 waits, and 1 SQL to forget what was counted there; without Redis 6 to 9 SQL.
@@ -64,7 +64,7 @@ def count(limits: Limits, name: str, address: str) -> LimitResult:
                 limits, user=keys.THROTTLE_LOGIN.name(name=_digest(name)), address=None
             )
     except (*REDIS_OUTAGE_ERRORS, CircuitOpen) as error:
-        found = count_slowly(limits, name, address, now=now)
+        found = count_attempt_in_sql(limits, name, address, now=now)
         if not found.retry_after:  # those that are refused would fill the log
             logger.warning("Redis is away, a try to sign in is counted in SQL: %s", error)
         return found
@@ -73,22 +73,22 @@ def count(limits: Limits, name: str, address: str) -> LimitResult:
 
 
 @transaction.atomic
-def count_slowly(limits: Limits, name: str, address: str, *, now: int) -> LimitResult:
+def count_attempt_in_sql(limits: Limits, name: str, address: str, *, now: int) -> LimitResult:
     """Count a try in SQL, with half the limits; `now` is in microseconds. One at a time, in all processes."""
-    LoginBucket.objects.select_for_update().get_or_create(pk=_FOR_ALL, defaults={"full_at": _NEVER})
+    LoginBucket.objects.select_for_update().get_or_create(pk=_LOCK_ROW, defaults={"full_at": _FAR_FUTURE})
     _sweep(now)
     for subject, rate in ((f"address:{address}", limits.address), (f"name:{name}", limits.user)):
-        if rate and (wait := _spend(_digest(subject), rate.halved(), now)):
+        if rate and (wait := _add_attempt(_digest(subject), rate.halved(), now)):
             return LimitResult(wait, "")
     return LimitResult(0, "")
 
 
-def _spend(subject: str, rate: Rate, now: int) -> float:
+def _add_attempt(subject: str, rate: Rate, now: int) -> float:
     """Count one more in a bucket; the seconds to wait, 0 if there is room."""
     bucket = LoginBucket.objects.filter(pk=subject).first()
-    if bucket is None and LoginBucket.objects.count() > MOST:
+    if bucket is None and LoginBucket.objects.count() > MAX_SQL_BUCKETS:
         logger.error("signing in: Redis is away, and SQL has no room for another name or address")
-        return FULL_SECONDS
+        return FULL_TABLE_RETRY_SECONDS
     after, over = rate.add_request(bucket.full_at if bucket else 0, now)
     if not over:
         LoginBucket.objects.update_or_create(pk=subject, defaults={"full_at": after})
@@ -99,7 +99,7 @@ def _sweep(now: int) -> None:
     LoginBucket.objects.filter(full_at__lte=now).delete()
 
 
-def forgive(name: str) -> None:
+def reset_attempts(name: str) -> None:
     """Forget all tries with a name, wherever they are counted. Cost: 1 wait, 1 SQL."""
     name = _folded(name)
     state_redis().delete(keys.THROTTLE_LOGIN.name(name=_digest(name)))
@@ -120,7 +120,7 @@ def _digest(text: str) -> str:
     return salted_hmac("finishd.staff.logins", text, algorithm="sha256").hexdigest()[:32]
 
 
-def _refused(request: HttpRequest, found: LimitResult) -> HttpResponse:
+def _too_many_attempts(request: HttpRequest, found: LimitResult) -> HttpResponse:
     seconds = format_retry_after(found.retry_after)
     context = {
         **admin.site.each_context(request),

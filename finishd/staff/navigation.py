@@ -29,7 +29,7 @@ def _link(
     }
 
 
-def _in_sql() -> bool:
+def is_orm_store() -> bool:
     """Whether the tables of the activity store are where people are."""
     return bool(settings.ACTIVITY_STORE == "orm")
 
@@ -47,7 +47,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "movie",
     "SITE_URL": reverse_lazy("docs"),
     "SHOW_VIEW_ON_SITE": False,
-    "DASHBOARD_CALLBACK": "finishd.staff.dashboard.callback",
+    "DASHBOARD_CALLBACK": "finishd.staff.dashboard.add_tiles",
     "COMMAND": {"search_models": ["content.item", "content.genre"]},
     "SIDEBAR": {
         "show_search": True,
@@ -82,24 +82,32 @@ UNFOLD: dict[str, Any] = {
                 "title": "People",
                 "items": [
                     _link(
-                        "People", "group", "activity_person_changelist", "activity.view_person", if_=_in_sql
+                        "People",
+                        "group",
+                        "activity_person_changelist",
+                        "activity.view_person",
+                        if_=is_orm_store,
                     ),
                     _link(
                         "Activities",
                         "favorite",
                         "activity_activity_changelist",
                         "activity.view_activity",
-                        if_=_in_sql,
+                        if_=is_orm_store,
                     ),
                     _link(
-                        "Follows", "share", "activity_follow_changelist", "activity.view_follow", if_=_in_sql
+                        "Follows",
+                        "share",
+                        "activity_follow_changelist",
+                        "activity.view_follow",
+                        if_=is_orm_store,
                     ),
                     _link(
                         "Jobs waiting",
                         "pending_actions",
                         "activity_job_changelist",
                         "activity.view_job",
-                        if_=_in_sql,
+                        if_=is_orm_store,
                     ),
                     _link("Erasures", "person_remove", "privacy_erasure_changelist", "privacy.view_erasure"),
                 ],

@@ -14,7 +14,7 @@ import psycopg
 from finishd.run.guard import Guard
 from finishd.run.ports import free_port
 
-OLDEST = 15
+MIN_VERSION = 15
 START_SECONDS = 30.0
 PACKAGED = Path("/usr/lib/postgresql")  # where Debian and its kin keep the servers, off PATH
 
@@ -91,9 +91,9 @@ def find_binaries() -> Path:
     on_path = shutil.which("postgres")
     packaged = sorted(PACKAGED.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     for folder in ([Path(on_path).resolve().parent] if on_path else []) + packaged:
-        if (folder / "initdb").exists() and _major(folder / "postgres") >= OLDEST:
+        if (folder / "initdb").exists() and _major(folder / "postgres") >= MIN_VERSION:
             return folder
-    raise NoPostgres(f"PostgreSQL {OLDEST} or newer is not installed (looked on PATH and in {PACKAGED})")
+    raise NoPostgres(f"PostgreSQL {MIN_VERSION} or newer is not installed (looked on PATH and in {PACKAGED})")
 
 
 def _initialise(initdb: Path, data: Path, rights: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from typing import NoReturn
 import pytest
 
 from finishd.run.embedded_redis import RedisServer, find_binary
-from finishd.run.errors import Refusal
+from finishd.run.errors import StartupError
 from finishd.run.guard import Guard
 from finishd.testing import postgres
 
@@ -128,7 +128,7 @@ def _start_redis(data: Path, guard: Guard) -> RedisServer:
     directory.mkdir()
     try:
         return RedisServer(directory=directory, guard=guard)
-    except Refusal as refusal:  # nothing can be tested without
+    except StartupError as refusal:  # nothing can be tested without
         raise pytest.UsageError(str(refusal)) from refusal
 
 

@@ -31,7 +31,7 @@ from finishd.testing.proxy import Proxy
 
 PATIENCE: Final = 30.0  # seconds until a fault's end must be noticed, at the very most
 VIEWER: Final = "ama"  # of the demo world: she has everything
-QUEUES: Final = "fanout,default,content,indexes,events"
+QUEUES: Final = "delivery,default,content,indexes,events"
 
 Json = dict[str, Any]
 _numbers = itertools.count()

@@ -167,16 +167,16 @@ class TestDashboard:
             response = staff.get(reverse("admin:index"))
         tiles = {tile.title: tile for tile in response.context["tiles"]}
         assert tiles["Published items"].value == "12"
-        assert (tiles["Genres to review"].value, tiles["Genres to review"].alarming) == ("1", True)
-        assert (tiles["Cards to write"].value, tiles["Cards to write"].alarming) == ("0", False)
+        assert (tiles["Genres to review"].value, tiles["Genres to review"].needs_attention) == ("1", True)
+        assert (tiles["Cards to write"].value, tiles["Cards to write"].needs_attention) == ("0", False)
         assert tiles["Indexes"].note == f"old, generation {built.pk}"
-        assert (tiles["Events"].value, tiles["Events"].alarming) == ("0", False)
-        assert (tiles["Dead letters"].value, tiles["Dead letters"].alarming) == ("0", False)
+        assert (tiles["Events"].value, tiles["Events"].needs_attention) == ("0", False)
+        assert (tiles["Dead letters"].value, tiles["Dead letters"].needs_attention) == ("0", False)
         assert all(staff.get(tile.link).status_code == 200 for tile in tiles.values())
 
     def test_it_says_that_there_is_no_index(self, staff: Client) -> None:
         tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
-        assert (tiles["Indexes"].value, tiles["Indexes"].alarming) == ("none", True)
+        assert (tiles["Indexes"].value, tiles["Indexes"].needs_attention) == ("none", True)
 
     def test_it_says_which_outside_part_gives_no_answer(
         self, staff: Client, monkeypatch: pytest.MonkeyPatch
@@ -184,11 +184,11 @@ class TestDashboard:
         store = CircuitBreaker("store", failure_types=(ValueError,), failure_threshold=1)
         monkeypatch.setattr(breakers, "_registered", {"store": store})
         tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
-        assert (tiles["Outside parts"].value, tiles["Outside parts"].alarming) == ("answer", False)
+        assert (tiles["Outside parts"].value, tiles["Outside parts"].needs_attention) == ("answer", False)
         with pytest.raises(ValueError, match="no answer"), store.protect():
             raise ValueError("no answer")
         tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
-        assert (tiles["Outside parts"].value, tiles["Outside parts"].alarming) == ("store away", True)
+        assert (tiles["Outside parts"].value, tiles["Outside parts"].needs_attention) == ("store away", True)
 
 
 class TestIndexes:
@@ -287,7 +287,7 @@ class TestSchedule:
         [
             ("content.migrations.0003_genres_and_schedule", "content.tasks.sweep_cards"),
             ("feed.migrations.0002_schedule", "feed.tasks.rebuild_indexes"),
-            ("finishd.privacy.migrations.0002_schedule", "finishd.privacy.tasks.resume_erasures"),
+            ("finishd.privacy.migrations.0002_schedule", "finishd.privacy.tasks.sweep_erasures"),
         ],
     )
     def test_an_entry_is_made_once_and_what_staff_change_stays(self, migration: str, task: str) -> None:

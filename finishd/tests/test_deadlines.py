@@ -247,7 +247,7 @@ class TestBroker:
     def test_a_message_of_a_request_is_sent(self, redis_server: RedisServer) -> None:
         with deadlines.request_deadline(5):
             celery.app.send_task("activity.tasks.sweep_jobs")
-        assert state_redis().llen("fanout") == 1
+        assert state_redis().llen("delivery") == 1
 
     @pytest.mark.parametrize("fault", ["stop", "pause"])
     def test_one_that_is_away_costs_a_time_out_and_then_nothing(

@@ -51,7 +51,7 @@ def _is_there(named: str) -> bool:
 
 def test_the_table_of_keys_is_what_the_code_declares() -> None:
     text = docs.KEYS_PAGE.read_text(encoding="utf-8")
-    assert text == docs.renewed(text), "`.venv/bin/python -m finishd.operations.docs` renews it"
+    assert text == docs.replace_key_table(text), "`.venv/bin/python -m finishd.operations.docs` renews it"
 
 
 def test_every_filter_and_source_is_described() -> None:

@@ -48,7 +48,7 @@ class Fleet:
         self.workers[place] = self._worker()
 
     def _worker(self) -> "subprocess.Popen[bytes]":
-        return self._around.worker("fanout", **self._environment)
+        return self._around.worker("delivery", **self._environment)
 
 
 class Crowd:

@@ -59,7 +59,7 @@ def test_what_kofi_likes_is_in_amas_next_plan_until_he_takes_it_back_or_she_leav
     around: Processes,
 ) -> None:
     web = around.web()
-    around.worker("fanout")
+    around.worker("delivery")
     follow(web, "ama", "kofi")
     sync(web, "kofi", 40, is_favorite=True)
     soon(around, web, {"film-0040": "Kofi liked this"}, seconds=60)
@@ -86,7 +86,7 @@ def test_without_a_broker_a_like_is_answered_and_delivered_when_it_is_back(
     try:
         elsewhere = {"CELERY_BROKER_URL": broker.url}
         web = around.web(**elsewhere)
-        around.worker("fanout", **elsewhere)
+        around.worker("delivery", **elsewhere)
         around.beat(**elsewhere)
         follow(web, "ama", "kofi")
         sync(web, "kofi", 40, is_favorite=True)

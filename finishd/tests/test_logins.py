@@ -56,13 +56,13 @@ def test_the_right_password_still_opens_the_admin() -> None:
 def test_staff_let_in_who_was_locked_out_by_others(allow: Allow, redis_server: RedisServer) -> None:
     allow(user=Rate(2, HOUR))
     assert [sign_in().status_code for _ in range(3)] == [200, 200, 429]
-    call_command("forgive_login", "Staff")
+    call_command("reset_login", "Staff")
     assert sign_in(right=True).status_code == 302
     redis_server.stop()  # where tries are counted in SQL
     assert [sign_in().status_code for _ in range(2)] == [200, 429]
     redis_server.start()
     assert LoginBucket.objects.filter(pk=logins._digest("name:staff")).exists()
-    call_command("forgive_login", "staff")
+    call_command("reset_login", "staff")
     assert not LoginBucket.objects.filter(pk=logins._digest("name:staff")).exists()
 
 
@@ -158,25 +158,25 @@ class TestInSql:
 
     def test_tries_are_forgotten_when_they_count_no_more(self) -> None:
         limits = Limits("login", user=Rate(4, HOUR), address=Rate(4, HOUR))
-        logins.count_slowly(limits, "staff", "192.0.2.1", now=self.NOW)
-        logins.count_slowly(limits, "other", "192.0.2.1", now=self.NOW)
+        logins.count_attempt_in_sql(limits, "staff", "192.0.2.1", now=self.NOW)
+        logins.count_attempt_in_sql(limits, "other", "192.0.2.1", now=self.NOW)
         assert LoginBucket.objects.count() == 1 + 3
-        logins.count_slowly(limits, "third", "192.0.2.9", now=self.NOW + 3601 * 1_000_000)
+        logins.count_attempt_in_sql(limits, "third", "192.0.2.9", now=self.NOW + 3601 * 1_000_000)
         assert LoginBucket.objects.count() == 1 + 2
 
     def test_they_go_with_the_first_try_after_redis_is_back(self) -> None:
         limits = Limits("login", user=Rate(4, HOUR))
-        logins.count_slowly(limits, "staff", "192.0.2.1", now=self.NOW)
-        logins.count(limits, "other", "192.0.2.1")
+        logins.count_attempt_in_sql(limits, "staff", "192.0.2.1", now=self.NOW)
+        logins.count_attempt(limits, "other", "192.0.2.1")
         assert LoginBucket.objects.count() == 1
 
     def test_there_is_room_for_so_many_and_for_those_who_are_in_it(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(logins, "MOST", 2)
+        monkeypatch.setattr(logins, "MAX_SQL_BUCKETS", 2)
         limits = Limits("login", user=Rate(8, HOUR))
         waits = [
-            logins.count_slowly(limits, name, "192.0.2.1", now=self.NOW).retry_after
+            logins.count_attempt_in_sql(limits, name, "192.0.2.1", now=self.NOW).retry_after
             for name in ("a", "b", "c", "a")
         ]
         assert waits == [0, 0, 60, 0]
@@ -188,7 +188,7 @@ class TestInSql:
 
         def try_once(_: int) -> float:
             try:
-                return logins.count_slowly(limits, "staff", "192.0.2.1", now=now).retry_after
+                return logins.count_attempt_in_sql(limits, "staff", "192.0.2.1", now=now).retry_after
             finally:
                 connection.close()
 

@@ -318,10 +318,10 @@ class TestEvents:
     def test_a_request_is_not_done_while_an_event_waits(self) -> None:
         taken("ama", event("heat"))
         now = timezone.now()
-        request = erasures.ask("ama", now=now)
-        assert erasures.carry_out(request.pk, now=now, until=math.inf)
+        request = erasures.request_erasure("ama", now=now)
+        assert erasures.run_erasure(request.pk, now=now, until=math.inf)
         request.refresh_from_db()
-        assert (request.erased_at, request.left) == (None, {"redis: events:{<shard>}": 1})
+        assert (request.erased_at, request.remaining) == (None, {"redis: events:{<shard>}": 1})
 
     def test_what_a_reader_that_died_left_behind_is_dropped(self) -> None:
         taken("ama", event("heat"))
@@ -437,43 +437,43 @@ class TestRequests:
     def test_it_is_done_after_a_second_look_and_forgets_the_uid(self) -> None:
         relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
         now = timezone.now()
-        request = erasures.ask("ama", now=now)
+        request = erasures.request_erasure("ama", now=now)
         assert state_redis().llen("default") == 1
         erase_task.apply(args=(request.pk,), throw=True)
         request.refresh_from_db()
-        assert (request.uid, request.done_at, request.left) == ("ama", None, {})
+        assert (request.uid, request.verified_at, request.remaining) == ("ama", None, {})
         assert request.erased_at is not None
         assert privacy.find_references("ama") == {}
         relations.set_relation(
             "ama", "movie:2", LIKED, source=None, now=time.time()
         )  # a phone that has a token yet
-        later = now + erasures.SECOND_LOOK_AFTER + timedelta(minutes=1)
-        assert erasures.resume(now=now + timedelta(minutes=20)) == 0
-        assert erasures.resume(now=later) == 1
-        assert erasures.carry_out(request.pk, now=later, until=math.inf)
+        later = now + erasures.VERIFY_AFTER + timedelta(minutes=1)
+        assert erasures.sweep_erasures(now=now + timedelta(minutes=20)) == 0
+        assert erasures.sweep_erasures(now=later) == 1
+        assert erasures.run_erasure(request.pk, now=later, until=math.inf)
         request.refresh_from_db()
-        assert (request.uid, request.done_at, request.left) == ("", later, {})
+        assert (request.uid, request.verified_at, request.remaining) == ("", later, {})
         assert privacy.find_references("ama") == {}
-        assert erasures.resume(now=later + timedelta(days=1)) == 0
+        assert erasures.sweep_erasures(now=later + timedelta(days=1)) == 0
 
     def test_asking_twice_is_asking_once_and_again_later_is_new(self) -> None:
         now = timezone.now()
-        first = erasures.ask("ama", now=now)
-        assert erasures.ask("ama", now=now).pk == first.pk
-        Erasure.objects.filter(pk=first.pk).update(done_at=now, uid="")
-        assert erasures.ask("ama", now=now).pk != first.pk
+        first = erasures.request_erasure("ama", now=now)
+        assert erasures.request_erasure("ama", now=now).pk == first.pk
+        Erasure.objects.filter(pk=first.pk).update(verified_at=now, uid="")
+        assert erasures.request_erasure("ama", now=now).pk != first.pk
 
     def test_a_request_whose_message_was_lost_is_taken_up_by_beat(self) -> None:
         now = timezone.now()
-        erasures.ask("ama", now=now)
+        erasures.request_erasure("ama", now=now)
         state_redis().flushall()
-        assert erasures.resume(now=now + timedelta(minutes=11)) == 1
+        assert erasures.sweep_erasures(now=now + timedelta(minutes=11)) == 1
         assert state_redis().llen("default") == 1
 
     def test_more_than_a_stretch_goes_on_in_another_message(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("finishd.privacy.tasks.ERASED_FOR", -1.0)
+        monkeypatch.setattr("finishd.privacy.tasks.ERASE_SLICE_SECONDS", -1.0)
         relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
-        request = erasures.ask("ama", now=timezone.now())
+        request = erasures.request_erasure("ama", now=timezone.now())
         state_redis().delete("default")
         erase_task.apply(args=(request.pk,), throw=True)
         assert state_redis().llen("default") == 1
@@ -481,7 +481,7 @@ class TestRequests:
     @pytest.mark.parametrize("uid", ["", "x" * 129, "a\0b", "a\nb"])
     def test_nobody_is_called_that(self, uid: str) -> None:
         with pytest.raises(ValueError, match="128 printable"):
-            erasures.ask(uid, now=timezone.now())
+            erasures.request_erasure(uid, now=timezone.now())
         for command in ("erase_user", "export_user"):
             with pytest.raises(CommandError, match="128 printable"):
                 call_command(command, uid)

@@ -18,11 +18,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from finishd.run import config, prepare, programs, steps
-from finishd.run.errors import Refusal
+from finishd.run.errors import StartupError
 from finishd.run.guard import Guard, signal_process
 from finishd.run.output import Output
 from finishd.run.ports import free_port
-from finishd.run.process import Program, Starter
+from finishd.run.process import ProcessStarter, Program
 from finishd.run.supervisor import Interrupted, Supervisor
 
 pytestmark = pytest.mark.timeout(60)
@@ -38,16 +38,18 @@ def supervisor(tmp_path: Path, said: io.StringIO) -> Iterator[Supervisor]:
     guard = Guard()
     output = Output(said)
     supervisor = Supervisor(
-        starter=Starter(directory=tmp_path, guard=guard, output=output), output=output, restart_delay=0.05
+        starter=ProcessStarter(directory=tmp_path, guard=guard, output=output),
+        output=output,
+        restart_delay=0.05,
     )
     yield supervisor
     supervisor.stop()
     guard.close()
 
 
-def python(name: str, code: str, *, restart: bool = True, answers: bool = False) -> Program:
+def python(name: str, code: str, *, restart: bool = True, captures_output: bool = False) -> Program:
     command = [sys.executable, "-I", "-u", "-c", textwrap.dedent(code)]
-    return Program(name, command, os.environ, restart=restart, answers=answers)
+    return Program(name, command, os.environ, restart=restart, captures_output=captures_output)
 
 
 SLEEPER = "import time; print('ready'); time.sleep(60)"
@@ -55,26 +57,28 @@ SLEEPER = "import time; print('ready'); time.sleep(60)"
 
 class TestSupervisor:
     def test_lines_carry_the_name_of_their_program(self, supervisor: Supervisor, said: io.StringIO) -> None:
-        supervisor.step(python("setup", "print('one'); print('two')"))
+        supervisor.run_to_completion(python("setup", "print('one'); print('two')"))
         assert said.getvalue() == "setup   | one\nsetup   | two\n"
 
     def test_a_step_returns_its_answer_and_shows_its_progress(
         self, supervisor: Supervisor, said: io.StringIO
     ) -> None:
         code = "import sys; print('half way', file=sys.stderr); print('42')"
-        assert supervisor.step(python("setup", code, answers=True)) == "42\n"
+        assert supervisor.run_to_completion(python("setup", code, captures_output=True)) == "42\n"
         assert said.getvalue() == "setup   | half way\n"
 
     def test_a_failed_step_is_refused_in_its_own_words(self, supervisor: Supervisor) -> None:
-        with pytest.raises(Refusal, match=r"^the disk is full$"):
-            supervisor.step(python("setup", "print('the disk is full'); exit(1)", answers=True))
+        with pytest.raises(StartupError, match=r"^the disk is full$"):
+            supervisor.run_to_completion(
+                python("setup", "print('the disk is full'); exit(1)", captures_output=True)
+            )
 
     def test_a_step_that_says_nothing_is_refused_with_its_exit_code(self, supervisor: Supervisor) -> None:
-        with pytest.raises(Refusal, match="setup failed with exit code 3"):
-            supervisor.step(python("setup", "exit(3)"))
+        with pytest.raises(StartupError, match="setup failed with exit code 3"):
+            supervisor.run_to_completion(python("setup", "exit(3)"))
 
     def test_a_program_that_cannot_be_started_is_refused(self, supervisor: Supervisor) -> None:
-        with pytest.raises(Refusal, match="web cannot be started"):
+        with pytest.raises(StartupError, match="web cannot be started"):
             supervisor.start(Program("web", ["/nowhere/granian"], os.environ))
 
     def test_what_dies_is_started_again(self, supervisor: Supervisor, said: io.StringIO) -> None:
@@ -86,16 +90,16 @@ class TestSupervisor:
 
     def test_what_dies_again_and_again_stops_everything(self, supervisor: Supervisor) -> None:
         supervisor.start(python("worker", "exit(7)"))
-        with pytest.raises(Refusal, match="worker ended 6 times in a minute"):
+        with pytest.raises(StartupError, match="worker ended 6 times in a minute"):
             supervisor.watch()
 
     def test_the_web_server_is_not_started_again(self, supervisor: Supervisor) -> None:
         supervisor.start(python("web", "exit(1)", restart=False))
-        with pytest.raises(Refusal, match="web ended with exit code 1; everything stops"):
+        with pytest.raises(StartupError, match="web ended with exit code 1; everything stops"):
             supervisor.watch()
 
     def test_waiting_for_what_never_comes_is_refused(self, supervisor: Supervisor) -> None:
-        with pytest.raises(Refusal, match="No answer after 0 s"):
+        with pytest.raises(StartupError, match="No answer after 0 s"):
             supervisor.wait_until(lambda: False, seconds=0.2, what="No answer")
 
     def test_the_last_to_stop_stops_when_the_others_are_gone(
@@ -196,36 +200,36 @@ class TestRefusals:
     """Each is one clear line instead of a traceback."""
 
     def test_a_taken_port(self, tmp_path: Path) -> None:
-        with listening() as port, pytest.raises(Refusal, match=rf"Port {port} .* is taken"):
+        with listening() as port, pytest.raises(StartupError, match=rf"Port {port} .* is taken"):
             config.check_port(configuration(tmp_path, PORT=str(port)))
 
     @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1"])
     def test_a_port_that_is_none(self, tmp_path: Path, port: str) -> None:
-        with pytest.raises(Refusal, match=f"PORT={port} is not a port"):
+        with pytest.raises(StartupError, match=f"PORT={port} is not a port"):
             configuration(tmp_path, PORT=port)
 
     def test_a_host_of_another_machine(self, tmp_path: Path) -> None:
-        with pytest.raises(Refusal, match="no address of this machine"):
+        with pytest.raises(StartupError, match="no address of this machine"):
             config.check_port(configuration(tmp_path, HOST="192.0.2.1"))
 
     def test_a_data_folder_that_is_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
-        with pytest.raises(Refusal, match="cannot be made"):
-            config.read({"FINISHD_DATA": str(tmp_path / "file")})
+        with pytest.raises(StartupError, match="cannot be made"):
+            config.load_config({"FINISHD_DATA": str(tmp_path / "file")})
 
     def test_a_redis_that_does_not_answer(self) -> None:
-        with pytest.raises(Refusal, match="REDIS_URL names a Redis that does not answer"):
+        with pytest.raises(StartupError, match="REDIS_URL names a Redis that does not answer"):
             steps.check_redis(f"redis://127.0.0.1:{free_port()}/0")
 
     def test_a_redis_url_that_is_none(self) -> None:
-        with pytest.raises(Refusal, match="REDIS_URL"):
+        with pytest.raises(StartupError, match="REDIS_URL"):
             steps.check_redis("localhost:6379")
 
     def test_a_second_run_on_the_same_data(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(steps, "LOCK_SECONDS", 0.2)
-        with steps.take_lock(tmp_path), pytest.raises(Refusal, match="already runs on"):
-            steps.take_lock(tmp_path)
-        steps.take_lock(tmp_path).close()
+        with steps.acquire_run_lock(tmp_path), pytest.raises(StartupError, match="already runs on"):
+            steps.acquire_run_lock(tmp_path)
+        steps.acquire_run_lock(tmp_path).close()
 
 
 class TestSettings:
@@ -310,7 +314,7 @@ class TestStaff:
 
 
 def configuration(data: Path, **environment: str) -> config.Config:
-    return config.read({"FINISHD_DATA": str(data), **environment})
+    return config.load_config({"FINISHD_DATA": str(data), **environment})
 
 
 @contextmanager

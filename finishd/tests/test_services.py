@@ -12,7 +12,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from finishd.run.embedded_redis import RedisServer, answers
+from finishd.run.embedded_redis import RedisServer, is_ready
 from finishd.testing.services import service_missing
 
 
@@ -90,10 +90,10 @@ def test_a_killed_pytest_leaves_no_server_behind(tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
     )
     port = int(_wait_for_text(report))
-    assert answers(port)
+    assert is_ready(port)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    _wait_until(lambda: not answers(port))
+    _wait_until(lambda: not is_ready(port))
 
 
 def _wait_for_text(path: Path) -> str:

@@ -67,7 +67,7 @@ def test_a_like_and_its_delivery_are_logged_under_one_id_and_counted_by_all_proc
                 "finishd",
                 "worker",
                 "--queues",
-                "fanout",
+                "delivery",
                 "--concurrency",
                 "1",
             ),

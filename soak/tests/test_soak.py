@@ -164,7 +164,7 @@ def test_a_key_a_card_or_an_item_that_is_not_as_it_must_be_is_noticed() -> None:
 
 def test_a_message_that_nobody_holds_is_noticed_and_one_of_a_killed_worker_is_not() -> None:
     def found(queue: int, *taken: float) -> list[str]:
-        kept = {"queues": {"fanout": queue}, "taken": list(taken)}
+        kept = {"queues": {"delivery": queue}, "taken": list(taken)}
         return list(invariants.messages(kept, disturbed=1_000, now=1_100, visible_again=660))
 
     assert found(0, 990.0) == []

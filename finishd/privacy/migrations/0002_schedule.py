@@ -1,4 +1,4 @@
-"""Beat's entry for erasures. Made once: what staff change in the admin stays."""
+"""Create the periodic task for erasures. Changes that staff make in the admin are kept."""
 
 from django.db import migrations
 
@@ -10,12 +10,12 @@ def schedule(apps, schema_editor):
     if interval is None:
         interval = interval_model.objects.create(every=1, period="minutes")
     task_model.objects.get_or_create(
-        name="Resume erasures",
+        name="Sweep erasures",
         defaults={
-            "task": "finishd.privacy.tasks.resume_erasures",
+            "task": "finishd.privacy.tasks.sweep_erasures",
             "interval": interval,
             "expire_seconds": 50,
-            "description": "Goes on erasing people who left, and looks a second time an hour later.",
+            "description": "Queues erasures that are unfinished, and verifies them an hour after the data was erased.",
         },
     )
 

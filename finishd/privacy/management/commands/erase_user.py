@@ -40,8 +40,8 @@ class Command(BaseCommand):
         self._say("Kept now:", found)
         if not yes and self._answer(f"Erase {uid} for good? Type the uid: ") != uid:
             raise CommandError("Nothing was erased.")
-        request = erasures.ask(uid, now=timezone.now())
-        erasures.carry_out(request.pk, now=timezone.now(), until=math.inf)
+        request = erasures.request_erasure(uid, now=timezone.now())
+        erasures.run_erasure(request.pk, now=timezone.now(), until=math.inf)
         left = services.find_references(uid)
         if left:
             self._say("Still kept:", left)

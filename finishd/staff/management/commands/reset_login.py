@@ -12,5 +12,5 @@ class Command(BaseCommand):
         parser.add_argument("name")
 
     def handle(self, *, name: str, **_: Any) -> None:
-        logins.forgive(name)
+        logins.reset_attempts(name)
         self.stdout.write(f"tries with {name} are forgotten; those of addresses are not")
