@@ -1,4 +1,4 @@
-"""`python -m soak --minutes 15 --seed 1`: exit code 1 when anything was not as it must be."""
+"""`python -m soak --minutes 15 --seed 1`. The exit code is 1 if an invariant was violated or a server did not start."""
 
 import argparse
 import json
@@ -10,57 +10,57 @@ from typing import Any, Final
 from bench.errors import RunFailed
 from bench.servers import ROOT, running_servers
 from soak import report
-from soak.run import soak
+from soak.run import run_soak
 
-KEPT: Final = ROOT / ".data" / "soak"  # what the last run said, and its servers if it failed
+FOLDER: Final = ROOT / ".data" / "soak"  # The last report and, after a failure, the log of the servers.
 
 
 def main() -> int:
-    asked = _asked()
-    signal.signal(signal.SIGTERM, _end)
-    KEPT.mkdir(parents=True, exist_ok=True)
-    log = KEPT / "servers.log"
+    options = _parse_arguments()
+    signal.signal(signal.SIGTERM, _interrupt)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    log = FOLDER / "servers.log"
     try:
-        with running_servers() as started:
+        with running_servers() as servers:
             log.unlink(missing_ok=True)
             try:
-                outcome = soak(started, seed=asked.seed, seconds=asked.minutes * 60, say=_say)
+                outcome = run_soak(servers, seed=options.seed, seconds=options.minutes * 60, log=_log)
             except RunFailed:
-                log.write_bytes(started.log.read_bytes())
+                log.write_bytes(servers.log.read_bytes())
                 raise
-            found = report.as_json(outcome)
-            if not outcome.good:
-                log.write_bytes(started.log.read_bytes())
+            result = report.to_json(outcome)
+            if not outcome.is_successful:
+                log.write_bytes(servers.log.read_bytes())
     except RunFailed as failure:
-        print(f"soak: {failure}\nsoak: what the servers said is in {log}; seed {asked.seed}", file=sys.stderr)
+        print(f"soak: {failure}\nsoak: servers' log: {log}; seed {options.seed}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    (KEPT / "report.json").write_text(json.dumps(found, indent=1) + "\n")
-    for line in report.lines(found):
-        _say(line)
-    if not outcome.good:
-        _say(f"what the servers said is in {log}; again: SEED={asked.seed}")
-    return 0 if outcome.good else 1
+    (FOLDER / "report.json").write_text(json.dumps(result, indent=1) + "\n")
+    for line in report.format_lines(result):
+        _log(line)
+    if not outcome.is_successful:
+        _log(f"servers' log: {log}; repeat with SEED={options.seed}")
+    return 0 if outcome.is_successful else 1
 
 
-def _asked() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
     parser.add_argument(
-        "--minutes", type=float, default=15, help="of load; starting and settling come on top"
+        "--minutes", type=float, default=15, help="duration of the load; starting and draining take longer"
     )
     parser.add_argument(
-        "--seed", type=int, default=random.randrange(10_000), help="of everybody and all faults"
+        "--seed", type=int, default=random.randrange(10_000), help="determines actors' choices and faults"
     )
     return parser.parse_args()
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(f"soak: {line}", flush=True)
 
 
-def _end(*_: Any) -> None:
-    """SIGTERM ends it as Ctrl-C does, with everything that it started."""
+def _interrupt(*_: Any) -> None:
+    """Handle SIGTERM as Ctrl-C is handled, so that all processes are stopped."""
     raise KeyboardInterrupt
 
 

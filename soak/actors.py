@@ -1,4 +1,4 @@
-"""Everybody who takes part in a soak."""
+"""The actors of a soak: people who scroll, phones that report events, people who follow and like, and staff."""
 
 import random
 import threading
@@ -8,57 +8,65 @@ from typing import Final
 
 from soak.deployment import SoakDeployment
 from soak.phone import Phone
-from soak.record import Record
-from soak.reporting import Viewer, tell
+from soak.record import RunRecord
+from soak.reporting import ReportingViewer, report_events
 from soak.scrolling import scroll
-from soak.social import Company, Person
+from soak.social import SocialActor, SocialState
 from soak.staff import Staff
 
-SCROLLERS: Final = 4  # threads; each plays several people, one after the other
-TELLERS: Final = 3
-FRIENDS: Final = 3
-VIEWERS: Final = 18
-PEOPLE: Final = 24
-TITLES: Final = 30  # that people speak of
-CURATED: Final = 3  # every third item is staff's to unpublish
+SCROLLING_THREADS: Final = 4  # Each acts for several people, one after the other.
+REPORTING_THREADS: Final = 3
+SOCIAL_THREADS: Final = 3
+VIEWERS: Final = 18  # Viewers whose phones report events.
+PEOPLE: Final = 24  # People who follow and like.
+TITLES: Final = 30  # Titles that people like.
+STAFF_ITEMS_STEP: Final = 3  # Staff may unpublish every third item.
 
 
-class Cast:
-    """`over` ends the run for all; `still` ends it for people, a little earlier."""
+class Actors:
+    """Everybody who acts during a run.
 
-    def __init__(self, deployment: SoakDeployment, record: Record, seed: int) -> None:
+    `stopped` ends the run for all actors. `social_stopped` ends it for social actors, some seconds earlier.
+    """
+
+    def __init__(self, deployment: SoakDeployment, record: RunRecord, seed: int) -> None:
         self.deployment, self.record, self.seed = deployment, record, seed
-        self.over, self.still = threading.Event(), threading.Event()
-        titles: Mapping[str, str] = deployment.world["titles"]
-        every = list(titles)
-        curated = every[::CURATED]
-        steady = sorted(set(every) - set(curated))
-        self.company = Company(
-            [f"person-{number:02}" for number in range(PEOPLE)], list(dict.fromkeys(titles.values()))[:TITLES]
-        )
-        # What an item teaches of its viewer hangs on whether it is published when that is read: half of all viewers
-        # tell only of items that stay.
+        self.stopped, self.social_stopped = threading.Event(), threading.Event()
+        title_by_item: Mapping[str, str] = deployment.catalogue["titles"]
+        items = list(title_by_item)
+        staff_items = items[::STAFF_ITEMS_STEP]
+        stable_items = sorted(set(items) - set(staff_items))
+        titles = list(dict.fromkeys(title_by_item.values()))[:TITLES]
+        self.social = SocialState([f"person-{number:02}" for number in range(PEOPLE)], titles)
+        # An event changes a viewer's affinities only if its item is published when the event is read. So half of the
+        # viewers report events of stable items only, and their affinities can be checked.
         self.viewers = [
-            Viewer(f"viewer-{number:02}", every if number % 2 else steady, unknown=bool(number % 2))
+            ReportingViewer(
+                f"viewer-{number:02}",
+                items if number % 2 else stable_items,
+                reports_unknown_items=bool(number % 2),
+            )
             for number in range(VIEWERS)
         ]
-        self.tokens = deployment.tokens([*self.company.uids, *(viewer.uid for viewer in self.viewers)])
-        self.staff = Staff(deployment, self.phone("staff"), curated)
+        self.tokens = deployment.sign_tokens([*self.social.uids, *(viewer.uid for viewer in self.viewers)])
+        self.staff = Staff(deployment, self.create_phone("staff"), staff_items)
 
-    def actors(self) -> Iterator[Callable[[], None]]:
-        """What each thread does until the run is over."""
-        everybody = sorted(self.tokens)
-        for number in range(SCROLLERS):
-            # Nobody scrolls on two phones at once: they would begin sessions under each other's feet.
-            yield partial(scroll, self.phone(f"scroller {number}"), everybody[number::SCROLLERS])
-        for number in range(TELLERS):
-            since = self.deployment.world["now"]
-            yield partial(tell, self.phone(f"teller {number}"), self.viewers[number::TELLERS], since=since)
-        for number in range(FRIENDS):
-            phone, some = self.phone(f"friend {number}"), self.company.uids[number::FRIENDS]
-            yield partial(Person(phone, self.company, some).live, self.still)
-        yield self.staff.work
+    def get_threads(self) -> Iterator[Callable[[], None]]:
+        """Return the function of each thread. It runs until the end of the run."""
+        uids = sorted(self.tokens)
+        for number in range(SCROLLING_THREADS):
+            # A person scrolls in one thread only: with two, each would end the other's session.
+            phone = self.create_phone(f"scrolling {number}")
+            yield partial(scroll, phone, uids[number::SCROLLING_THREADS])
+        for number in range(REPORTING_THREADS):
+            phone, now = self.create_phone(f"reporting {number}"), self.deployment.catalogue["now"]
+            yield partial(report_events, phone, self.viewers[number::REPORTING_THREADS], since=now)
+        for number in range(SOCIAL_THREADS):
+            phone, people = self.create_phone(f"social {number}"), self.social.uids[number::SOCIAL_THREADS]
+            yield partial(SocialActor(phone, self.social, people).run, self.social_stopped)
+        yield self.staff.run
 
-    def phone(self, name: str) -> Phone:
+    def create_phone(self, name: str) -> Phone:
+        """Return a phone with a random generator that depends on the seed and on this name."""
         rng = random.Random(f"{self.seed}/{name}")
-        return Phone(self.deployment.web.address, self.tokens, self.record, rng, self.over)
+        return Phone(self.deployment.web.address, self.tokens, self.record, rng, self.stopped)

@@ -1,4 +1,4 @@
-"""The servers of a soak, as production wires them: web with two processes, all workers, beat, Redis and PostgreSQL."""
+"""The deployment that a soak runs on: web with two processes, all workers, beat, Redis and PostgreSQL."""
 
 import signal
 import subprocess
@@ -24,42 +24,43 @@ from finishd.testing.postgres import Cluster
 WEB_PROCESSES: Final = 2
 WEB_THREADS: Final = programs.WEB_THREADS
 DATABASE_POOL: Final = 8
-DOWN: Final = 0.5  # seconds before a supervisor starts again what died
-READY: Final = 60.0
-# What differs from production, and why.
+RESTART_DELAY: Final = 0.5  # Seconds until a killed program is started again, as by a supervisor.
+START_SECONDS: Final = 60.0
+# Differences from production, and their reasons.
 SETTINGS: Final = {
     "DJANGO_SETTINGS_MODULE": "finishd.settings",
-    # Each write of Redis is synced, so that no restart forgets one, and two cores do everything at once: a page may
-    # wait longer than 150 ms.
+    # Redis syncs each write to disk, so that a restart loses nothing, and two cores run everything. So a page may wait
+    # longer than 150 ms for Redis.
     "REDIS_TIMEOUT": "0.5",
     "DATABASE_POOL": str(DATABASE_POOL),
-    "FANOUT_PUSH_LIMIT": "8",  # of two dozen people: some rise above it, and sink again
+    "FANOUT_PUSH_LIMIT": "8",  # With two dozen people, some cross this limit in both directions.
     "HISTORY_FLUSH_SECONDS": "5",
     "FEED_TRACE_PERCENT": "10",
 }
 
 
 class SoakDeployment:
-    """Everything that runs. Who kills is `soak.faults`; here things are found, and started again."""
+    """Starts everything, and restarts what a fault has killed. `soak.faults` decides what is killed."""
 
-    def __init__(self, started: Servers, *, items: int) -> None:
-        self.servers = started
-        data = started.folder / "data"
+    def __init__(self, servers: Servers, *, items: int) -> None:
+        self.servers = servers
+        data = servers.folder / "data"
         data.mkdir()
-        self.redis: RedisServer = started.start_redis("redis", fsync="always")
-        self.database = started.create_database("soak")
+        self.redis: RedisServer = servers.start_redis("redis", fsync="always")
+        self.database = servers.create_database("soak")
         self.settings = {
             **build_environment(data=data, redis_url=self.redis.url, database_url=self.database),
             **SETTINGS,
         }
-        call_once(started, self.settings, "bench.remote.seed.migrate")
-        self.django = DjangoProcess(started, self.settings)
+        call_once(servers, self.settings, "bench.remote.seed.migrate")
+        self.django = DjangoProcess(servers, self.settings)
         self.django.call("bench.remote.seed.create_keys")
-        self.world: dict[str, Any] = self.django.call("soak.remote.begin", size=items)
-        self.web: WebServer = start_web(started, self.settings, processes=WEB_PROCESSES, threads=WEB_THREADS)
+        self.catalogue: dict[str, Any] = self.django.call("soak.remote.seed_catalogue", size=items)
+        self.web: WebServer = start_web(servers, self.settings, processes=WEB_PROCESSES, threads=WEB_THREADS)
+        celery_settings: Mapping[str, str] = {**self.settings, "REDIS_TIMEOUT": "5"}
         self._programs: dict[str, Program] = {
             program.name: program
-            for program in (*programs.workers(self._patient), programs.beat(self._patient))
+            for program in (*programs.workers(celery_settings), programs.beat(celery_settings))
         }
         self.running = {name: self._start(name) for name in self._programs}
         self._wait_for_workers()
@@ -67,71 +68,69 @@ class SoakDeployment:
     @property
     def cluster(self) -> Cluster:
         if self.servers.cluster is None:
-            raise RunFailed("there is no PostgreSQL")
+            raise RunFailed("PostgreSQL is not running")
         return self.servers.cluster
 
     @property
-    def broker(self) -> "redis.Redis":
-        """A client of the driver's own, which the faults do not spare."""
-        return redis.Redis.from_url(self.redis.url, socket_timeout=10)
-
-    def roles(self) -> dict[int, str]:
-        """Pid → what it is, of all processes whose memory is watched."""
-        found = dict.fromkeys(get_children(self.web.process.pid), "web")
-        for name, process in list(self.running.items()):
-            found[process.pid] = name
-            found |= dict.fromkeys(get_children(process.pid), f"{name}'s process")
-        return found
-
-    def youngest(self, parent: int) -> int | None:
-        """The child that was started last: so the others live on, and their memory tells."""
-        return max(get_children(parent), key=_started, default=None)
-
-    def workers(self) -> list[str]:
+    def worker_names(self) -> list[str]:
         return sorted(programs.WORKERS)
 
-    def kill(self, name: str) -> None:
-        """A worker or beat, with all its processes, and its like in its place."""
+    def connect_redis(self) -> "redis.Redis":
+        """Return a client that belongs to the soak."""
+        return redis.Redis.from_url(self.redis.url, socket_timeout=10)
+
+    def sign_tokens(self, uids: list[str]) -> dict[str, str]:
+        """Return a token for each uid."""
+        tokens = self.django.call("bench.remote.seed.sign_tokens", uids=uids)
+        return dict(zip(uids, tokens, strict=True))
+
+    def get_roles(self) -> dict[int, str]:
+        """Return the role by pid of all processes whose memory is monitored."""
+        roles = dict.fromkeys(get_children(self.web.process.pid), "web")
+        for name, process in list(self.running.items()):
+            roles[process.pid] = name
+            roles |= dict.fromkeys(get_children(process.pid), f"{name}'s process")
+        return roles
+
+    def get_youngest_child(self, parent: int) -> int | None:
+        """Return the child that started last. The older ones run on, so their memory can be compared over time."""
+        return max(get_children(parent), key=_get_start_ticks, default=None)
+
+    def kill_and_restart(self, name: str) -> None:
+        """Kill a worker or beat with all its processes, and start it again."""
         process = self.running[name]
         signal_group(process.pid, signal.SIGKILL)
         self.servers.stop(process)
-        time.sleep(DOWN)
+        time.sleep(RESTART_DELAY)
         self.running[name] = self._start(name)
 
     def stop(self, name: str) -> None:
-        """In order."""
+        """Stop a worker or beat in an orderly way."""
         self.servers.stop(self.running.pop(name))
 
-    def check(self) -> list[str]:
-        """What ended although nobody killed it."""
+    def find_ended(self) -> list[str]:
+        """Return the names of programs that ended without being killed by a fault."""
         ended = [name for name, process in self.running.items() if process.poll() is not None]
         return [*ended, *(["web"] if self.web.process.poll() is not None else [])]
-
-    def tokens(self, uids: list[str]) -> dict[str, str]:
-        return dict(zip(uids, self.django.call("bench.remote.seed.sign_tokens", uids=uids), strict=True))
-
-    @property
-    def _patient(self) -> Mapping[str, str]:
-        return {**self.settings, "REDIS_TIMEOUT": "5"}
 
     def _start(self, name: str) -> "subprocess.Popen[bytes]":
         program = self._programs[name]
         return self.servers.start(*program.command, environment=program.environment)
 
     def _wait_for_workers(self) -> None:
-        def ready() -> bool:
-            said = self.servers.log.read_text(errors="replace")
-            return said.count("ready.") >= len(programs.WORKERS)
+        def are_ready() -> bool:
+            log = self.servers.log.read_text(errors="replace")
+            return log.count("ready.") >= len(programs.WORKERS)
 
-        wait_for(ready, what="the workers", seconds=READY)
+        wait_for(are_ready, what="the workers", seconds=START_SECONDS)
 
 
 def kill_process(pid: int) -> None:
     signal_process(pid, signal.SIGKILL)
 
 
-def _started(pid: int) -> int:
-    """In ticks since the machine started; 0 for one that is gone."""
+def _get_start_ticks(pid: int) -> int:
+    """Return the start time of a process in clock ticks since boot, or 0 if the process has ended."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     except OSError:

@@ -1,9 +1,9 @@
-"""What dies, when, in an order that a seed decides."""
+"""The faults, and their schedule, which depends on a seed only."""
 
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,107 +11,114 @@ import psycopg
 from psycopg import sql
 
 from soak.deployment import SoakDeployment, kill_process
-from soak.record import WEB_KILLED, Fault, Record
+from soak.record import WEB_KILLED, Fault, RunRecord
 
-FIRST: Final = 6.0  # seconds after the run began
-EVERY: Final = (9.0, 12.0)  # seconds from one to the next: each is to be recovered from before
-LAST: Final = 6.0  # seconds before the load ends
-PAUSE: Final = 1.0
-LOCKED: Final = 2.0
-LOCKS: Final = ("activity_person", "activity_job", "analytics_checkpoint", "content_item")
+FIRST_SECONDS: Final = 6.0  # After the start of the run.
+INTERVAL_SECONDS: Final = (
+    9.0,
+    12.0,
+)  # Minimum and maximum. The system recovers from a fault before the next one.
+LAST_SECONDS: Final = 6.0  # Before the end of the load.
+PAUSE_SECONDS: Final = 1.0
+LOCK_SECONDS: Final = 2.0
+MAX_DOWN_SECONDS: Final = 1.5  # For a server that is restarted.
+LOCKED_TABLES: Final = ("activity_person", "activity_job", "analytics_checkpoint", "content_item")
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """`at`: seconds after the run's beginning. `lot` decides what of several is hit."""
+class PlannedFault:
+    """A fault at a time in seconds after the start. `variant` (0 to 1) determines the target or the duration."""
 
     at: float
     name: str
-    lot: float
+    variant: float
 
 
-def schedule(seed: int, seconds: float) -> list[Planned]:
-    """The same for the same seed, and longer for a longer run. All kinds come in turn, in an order of chance."""
+def make_schedule(seed: int, seconds: float) -> list[PlannedFault]:
+    """Return the faults of a run. A longer run with the same seed starts with the same faults.
+
+    Every kind of fault occurs once before any kind occurs again, in a random order.
+    """
     rng = random.Random(f"{seed}/faults")
-    deck = _deck(rng)
-    planned, at = [], FIRST
-    while at < seconds - LAST:
-        planned.append(Planned(round(at, 1), next(deck), rng.random()))
-        at += rng.uniform(*EVERY)
+    names = _shuffle_forever(rng)
+    planned, at = [], FIRST_SECONDS
+    while at < seconds - LAST_SECONDS:
+        planned.append(PlannedFault(round(at, 1), next(names), rng.random()))
+        at += rng.uniform(*INTERVAL_SECONDS)
     return planned
 
 
-def _deck(rng: random.Random) -> Iterator[str]:
+def inject(
+    planned: list[PlannedFault], deployment: SoakDeployment, record: RunRecord, stopped: threading.Event
+) -> None:
+    """Inject each fault at its time, until the event is set."""
+    for each in planned:
+        if stopped.wait(max(each.at - record.elapsed, 0.0)):
+            return
+        fault = Fault(each.name, time.monotonic())
+        record.faults.append(fault)
+        FAULTS[each.name](deployment, each.variant)
+        fault.end = time.monotonic()
+
+
+def _shuffle_forever(rng: random.Random) -> Iterator[str]:
     while True:
         yield from rng.sample(sorted(FAULTS), len(FAULTS))
 
 
-def carry_out(
-    planned: list[Planned], deployment: SoakDeployment, record: Record, over: threading.Event
-) -> None:
-    """Each at its time."""
-    for fault in planned:
-        if over.wait(max(fault.at - record.now, 0.0)):
-            return
-        noted = Fault(fault.name, time.monotonic())
-        record.faults.append(noted)
-        FAULTS[fault.name](deployment, fault.lot)
-        noted.ended = time.monotonic()
-
-
-def _web_process(deployment: SoakDeployment, lot: float) -> None:
-    if pid := deployment.youngest(deployment.web.process.pid):
+def _kill_web_process(deployment: SoakDeployment, variant: float) -> None:
+    if pid := deployment.get_youngest_child(deployment.web.process.pid):
         kill_process(pid)
 
 
-def _worker_process(deployment: SoakDeployment, lot: float) -> None:
-    """Its parent starts another one and gives back what it held."""
-    if pid := deployment.youngest(deployment.running[_one_of(deployment.workers(), lot)].pid):
+def _kill_worker_process(deployment: SoakDeployment, variant: float) -> None:
+    """Kill a process of a worker. Its parent starts another one and returns its message to the queue."""
+    worker = deployment.running[_choose(deployment.worker_names, variant)]
+    if pid := deployment.get_youngest_child(worker.pid):
         kill_process(pid)
 
 
-def _worker(deployment: SoakDeployment, lot: float) -> None:
-    deployment.kill(_one_of(deployment.workers(), lot))
+def _kill_worker(deployment: SoakDeployment, variant: float) -> None:
+    deployment.kill_and_restart(_choose(deployment.worker_names, variant))
 
 
-def _beat(deployment: SoakDeployment, lot: float) -> None:
-    deployment.kill("beat")
+def _kill_beat(deployment: SoakDeployment, variant: float) -> None:
+    deployment.kill_and_restart("beat")
 
 
-def _redis_paused(deployment: SoakDeployment, lot: float) -> None:
+def _pause_redis(deployment: SoakDeployment, variant: float) -> None:
     deployment.redis.pause()
-    time.sleep(PAUSE)
+    time.sleep(PAUSE_SECONDS)
     deployment.redis.resume()
 
 
-def _redis_restarted(deployment: SoakDeployment, lot: float) -> None:
+def _restart_redis(deployment: SoakDeployment, variant: float) -> None:
     deployment.redis.stop()
-    time.sleep(DOWN_FOR * lot)
+    time.sleep(MAX_DOWN_SECONDS * variant)
     deployment.redis.start()
 
 
-def _redis_cut(deployment: SoakDeployment, lot: float) -> None:
-    with deployment.broker as client:
+def _cut_redis_connections(deployment: SoakDeployment, variant: float) -> None:
+    with deployment.connect_redis() as client:
         client.client_kill_filter(_type="normal", skipme=True)
 
 
-def _sql_restarted(deployment: SoakDeployment, lot: float) -> None:
+def _restart_postgresql(deployment: SoakDeployment, variant: float) -> None:
     deployment.cluster.stop()
-    time.sleep(DOWN_FOR * lot)
+    time.sleep(MAX_DOWN_SECONDS * variant)
     deployment.cluster.start()
 
 
-def _sql_locked(deployment: SoakDeployment, lot: float) -> None:
+def _lock_table(deployment: SoakDeployment, variant: float) -> None:
+    table = sql.Identifier(_choose(LOCKED_TABLES, variant))
     with psycopg.connect(deployment.database) as connection:
         connection.execute("SET lock_timeout = '5s'")
-        connection.execute(
-            sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(_one_of(LOCKS, lot)))
-        )
-        time.sleep(LOCKED)
+        connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table))
+        time.sleep(LOCK_SECONDS)
         connection.rollback()
 
 
-def _sql_cut(deployment: SoakDeployment, lot: float) -> None:
+def _cut_postgresql_connections(deployment: SoakDeployment, variant: float) -> None:
     with psycopg.connect(deployment.database, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -119,20 +126,19 @@ def _sql_cut(deployment: SoakDeployment, lot: float) -> None:
         )
 
 
-DOWN_FOR: Final = 1.5  # seconds at most that a server stays away
 FAULTS: Final[dict[str, Callable[[SoakDeployment, float], None]]] = {
-    WEB_KILLED: _web_process,
-    "worker's process killed": _worker_process,
-    "worker killed": _worker,
-    "beat killed": _beat,
-    "Redis paused": _redis_paused,
-    "Redis restarted": _redis_restarted,
-    "connections to Redis cut": _redis_cut,
-    "PostgreSQL restarted": _sql_restarted,
-    "a table locked": _sql_locked,
-    "connections to PostgreSQL cut": _sql_cut,
+    WEB_KILLED: _kill_web_process,
+    "worker's process killed": _kill_worker_process,
+    "worker killed": _kill_worker,
+    "beat killed": _kill_beat,
+    "Redis paused": _pause_redis,
+    "Redis restarted": _restart_redis,
+    "connections to Redis cut": _cut_redis_connections,
+    "PostgreSQL restarted": _restart_postgresql,
+    "a table locked": _lock_table,
+    "connections to PostgreSQL cut": _cut_postgresql_connections,
 }
 
 
-def _one_of(names: "list[str] | tuple[str, ...]", lot: float) -> str:
-    return names[int(lot * len(names))]
+def _choose(names: Sequence[str], variant: float) -> str:
+    return names[int(variant * len(names))]

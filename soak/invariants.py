@@ -1,4 +1,7 @@
-"""What must be true when all is quiet. Pure: what was promised beside what is kept; each answers what is wrong."""
+"""The invariants that hold when no work is left.
+
+Pure functions: each compares expected results with the stored ones and returns the violations.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,134 +9,153 @@ from typing import Any, Final
 
 from finishd.testing.expected import ExpectedTimelines
 from finishd.testing.expected_history import GenresOf, expected_counts, find_mismatches
-from soak.monitoring import REDIS_MOST, SQL_MOST, Growth
-from soak.reporting import Viewer, stories
+from soak.monitoring import MAX_REDIS_CONNECTIONS, MAX_SQL_CONNECTIONS, MemoryGrowth
+from soak.reporting import ReportingViewer, get_accepted_events
 
-TOLD: Final = 10  # differences of a kind that are told one by one
+MAX_REPORTED: Final = 10  # Differences of one kind that are described.
 
-Kept = Mapping[str, Any]
+Stored = Mapping[str, Any]
+Row = tuple[Any, ...]  # at, status, favorite, rating
+RowsByPair = Mapping[tuple[str, str], Row]  # By author and title.
 
 
-def counts(viewers: Sequence[Viewer], kept: Kept, known_items: Iterable[str]) -> Iterator[str]:
-    """Every acknowledged event counts call_once, those of items that nobody has are letters, and nothing else is."""
-    there = set(known_items)
-    every = expected_counts(stories(viewers))
-    expected = {cell: sums for cell, sums in every.items() if cell[0] in there}
-    found = {(item, hour, kind): (events, seconds) for item, hour, kind, events, seconds in kept["counts"]}
-    yield from _differences("count", expected, found)
-    letters = Counter((letter["viewer"], letter["item"], letter["reason"]) for letter in kept["letters"])
-    strangers = Counter(
+def find_count_errors(
+    viewers: Sequence[ReportingViewer], stored: Stored, catalogue: Iterable[str]
+) -> Iterator[str]:
+    """Every accepted event is counted once, or is a dead letter if its item is not in the catalogue."""
+    items = set(catalogue)
+    counts = expected_counts(get_accepted_events(viewers))
+    expected = {cell: sums for cell, sums in counts.items() if cell[0] in items}
+    found = {(item, hour, kind): (events, seconds) for item, hour, kind, events, seconds in stored["counts"]}
+    yield from _find_differences("count", expected, found)
+    dead_letters = Counter(
+        (letter["viewer"], letter["item"], letter["reason"]) for letter in stored["dead_letters"]
+    )
+    expected_dead_letters = Counter(
         (viewer.uid, body["itemId"], "unknown_item")
         for viewer in viewers
-        for body in viewer.told
-        if body["itemId"] not in there
+        for body in viewer.accepted
+        if body["itemId"] not in items
     )
-    yield from _differences("dead letter", strangers, letters)
-    number = sum(len(viewer.told) for viewer in viewers)
+    yield from _find_differences("dead letter", expected_dead_letters, dead_letters)
+    accepted = sum(len(viewer.accepted) for viewer in viewers)
     for reader in ("counts", "history"):
-        rows = [row for row in kept["readers"] if row["reader"] == reader]
+        rows = [row for row in stored["checkpoints"] if row["reader"] == reader]
         read = sum(row["events"] for row in rows)
-        if read != number:
-            yield f"reader {reader} had {read} events of {number}"
+        if read != accepted:
+            yield f"reader {reader} read {read} events of {accepted}"
         if any(row["dead_letters_lost"] or row["stream_resets"] for row in rows):
-            yield f"reader {reader} lost letters or streams: {rows}"
+            yield f"reader {reader} lost dead letters or streams: {rows}"
 
 
-def tastes(viewers: Sequence[Viewer], kept: Kept, genres_of: GenresOf) -> Iterator[str]:
-    """What is known of viewers is what they told; taste only where no item was unpublished under an event."""
-    known = {uid: (set(seen), weights) for uid, (seen, weights) in kept["known"].items()}
-    steady = {viewer.uid: viewer.told for viewer in viewers if not viewer.unknown}
-    for uid in find_mismatches(steady, known, genres_of):
-        yield f"of {uid} something else is known than they told"
-    loose = {viewer.uid: viewer.told for viewer in viewers if viewer.unknown}
-    for uid in find_mismatches(
-        loose, {uid: (known[uid][0], {}) for uid in loose if uid in known}, lambda _: ()
-    ):
-        yield f"of {uid} something else was seen than they told"
+def find_history_errors(
+    viewers: Sequence[ReportingViewer], stored: Stored, genres_of: GenresOf
+) -> Iterator[str]:
+    """Seen history and affinities follow from the accepted events.
+
+    Affinities are compared only for viewers of stable items: an event does not change them if its item was unpublished
+    when the event was read.
+    """
+    histories = {uid: (set(seen), affinities) for uid, (seen, affinities) in stored["histories"].items()}
+    stable = {viewer.uid: viewer.accepted for viewer in viewers if not viewer.reports_unknown_items}
+    for uid in find_mismatches(stable, histories, genres_of):
+        yield f"history of {uid} differs from the accepted events"
+    others = {viewer.uid: viewer.accepted for viewer in viewers if viewer.reports_unknown_items}
+    seen_only: dict[str, tuple[set[str], dict[str, float]]] = {
+        uid: (histories[uid][0], {}) for uid in others if uid in histories
+    }
+    for uid in find_mismatches(others, seen_only, lambda _: ()):
+        yield f"seen history of {uid} differs from the accepted events"
 
 
-def timelines(model: ExpectedTimelines, kept: Kept) -> Iterator[str]:
-    """Deeds are those that were acknowledged; each timeline is what those whom one follows did, wherever it is read."""
-    deeds = {(uid, title): tuple(deed) for uid, title, *deed in kept["deeds"]}
+def find_timeline_errors(model: ExpectedTimelines, stored: Stored) -> Iterator[str]:
+    """Activities are the accepted ones, and each timeline has the activities of the viewer's followees."""
+    activities = {(uid, title): tuple(row) for uid, title, *row in stored["activities"]}
     expected = {
         pair: (relation.status, relation.favorite, relation.rating)
         for pair, (relation, _) in model.activities.items()
         if not relation.empty
     }
-    yield from _differences("deed", expected, {pair: deed[1:] for pair, deed in deeds.items()})
-    for uid, found in kept["people"].items():
-        yield from (f"{what} of {uid}" for what in _of_person(uid, found, model, deeds))
+    found = {pair: row[1:] for pair, row in activities.items()}  # The server determines the time.
+    yield from _find_differences("activity", expected, found)
+    for uid, person in stored["people"].items():
+        followees = {followee for follower, followee in model.follows if follower == uid}
+        yield from (f"{error} of {uid}" for error in _find_person_errors(person, followees, activities))
 
 
-def _of_person(
-    uid: str, found: Kept, model: ExpectedTimelines, deeds: Mapping[tuple[str, str], tuple[Any, ...]]
-) -> Iterator[str]:
-    follows = {target for follower, target in model.follows if follower == uid}
-    if found["differs"]:
-        yield f"the profile in Redis is not the store's ({found['differs']})"
-    if found["following"] != len(follows):
-        yield f"{found['following']} followed instead of {len(follows)}"
-    truth = {pair: deed for pair, deed in deeds.items() if pair[0] in follows}
-    pushed = {pair: deed for pair, deed in truth.items() if pair[0] not in found["pulled"]}
-    for name in ("visible", "visible_loaded"):
-        yield from _differences(f"{name} row", truth, _pairs(found[name]))
-    for name in ("durable", "loaded", "hot"):
-        if found[name] is not None:
-            rows = {p: deed for p, deed in _pairs(found[name]).items() if p[0] not in found["pulled"]}
-            yield from _differences(f"{name} row", pushed, rows)
+def _find_person_errors(person: Stored, followees: set[str], activities: RowsByPair) -> Iterator[str]:
+    if person["profile_differences"]:
+        yield f"the cached profile differs from the store ({person['profile_differences']})"
+    if person["following"] != len(followees):
+        yield f"{person['following']} followees instead of {len(followees)}"
+    pull_list = person["pull_list"]
+    expected = {pair: row for pair, row in activities.items() if pair[0] in followees}
+    pushed = {pair: row for pair, row in expected.items() if pair[0] not in pull_list}
+    for name in ("visible", "visible_after_reload"):
+        yield from _find_differences(f"{name} timeline row", expected, _by_pair(person[name]))
+    for name in ("durable", "reloaded", "cached"):
+        if person[name] is not None:
+            # Pushed rows of a pull-delivered account may remain. Plans ignore them.
+            rows = {pair: row for pair, row in _by_pair(person[name]).items() if pair[0] not in pull_list}
+            yield from _find_differences(f"{name} timeline row", pushed, rows)
 
 
-def catalogue(hidden: set[str], every: Iterable[str], kept: Kept) -> Iterator[str]:
-    """Cards say what staff last said, and no key of Redis is what it was not declared to be."""
-    yield from _differences(
-        "item", dict.fromkeys(set(every) - hidden, "published"), dict.fromkeys(kept["published"], "published")
-    )
-    if kept["mistaken"]:
-        yield f"cards that are not what SQL says: {kept['mistaken'][:TOLD]}"
-    yield from (f"key {complaint}" for complaint in kept["keys"][:TOLD])
-    if kept["index_age"] is None:
+def find_catalogue_errors(unpublished: set[str], items: Iterable[str], stored: Stored) -> Iterator[str]:
+    """Cards agree with SQL, items have the status that staff set last, and Redis keys are as declared."""
+    expected = dict.fromkeys(set(items) - unpublished, "published")
+    yield from _find_differences("item", expected, dict.fromkeys(stored["published"], "published"))
+    if stored["wrong_cards"]:
+        yield f"cards that differ from SQL: {stored['wrong_cards'][:MAX_REPORTED]}"
+    yield from (f"key {violation}" for violation in stored["key_violations"][:MAX_REPORTED])
+    if stored["index_age"] is None:
         yield "there is no index"
 
 
-def messages(kept: Kept, *, disturbed: float, now: float, visible_again: float) -> Iterator[str]:
-    """Queues are empty. What a killed worker held (taken before `disturbed`) comes back by itself, `visible_again`
-    seconds after it was taken; nothing else is still held. Times are epoch seconds."""
-    if any(kept["queues"].values()):
-        yield f"messages wait: {kept['queues']}"
-    held = [taken for taken in kept["taken"] if taken > disturbed or taken < now - visible_again]
-    if held:
-        yield f"{len(held)} messages are held by nobody, the oldest for {now - held[0]:.0f} s"
+def find_lost_messages(
+    stored: Stored, *, last_recovery: float, now: float, redelivery_seconds: float
+) -> Iterator[str]:
+    """Queues are empty, and no message is unacknowledged. Times are epoch seconds.
+
+    An exception are the messages of killed workers. They were taken before `last_recovery`, and Redis delivers them
+    again `redelivery_seconds` after they were taken.
+    """
+    if any(stored["queues"].values()):
+        yield f"queues are not empty: {stored['queues']}"
+    lost = [at for at in stored["taken_at"] if at > last_recovery or at < now - redelivery_seconds]
+    if lost:
+        yield f"{len(lost)} messages are unacknowledged, the oldest for {now - lost[0]:.0f} s"
 
 
-def connections(redis: int, sql: Sequence[str]) -> Iterator[str]:
-    """No more than pools can hold, and none within a transaction."""
-    if redis > REDIS_MOST:
-        yield f"{redis} connections to Redis, and {REDIS_MOST} are accounted for"
-    if len(sql) > SQL_MOST:
-        yield f"{len(sql)} connections to PostgreSQL, and {SQL_MOST} are accounted for"
-    busy = [state for state in sql if state.startswith("idle in transaction")]
-    if busy:
-        yield f"{len(busy)} transactions were left open"
+def find_connection_leaks(redis_connections: int, sql_states: Sequence[str]) -> Iterator[str]:
+    """There are no more connections than the pools may have, and none has an open transaction."""
+    if redis_connections > MAX_REDIS_CONNECTIONS:
+        yield f"{redis_connections} connections to Redis, limit {MAX_REDIS_CONNECTIONS}"
+    if len(sql_states) > MAX_SQL_CONNECTIONS:
+        yield f"{len(sql_states)} connections to PostgreSQL, limit {MAX_SQL_CONNECTIONS}"
+    open_transactions = [state for state in sql_states if state.startswith("idle in transaction")]
+    if open_transactions:
+        yield f"{len(open_transactions)} transactions are open"
 
 
-def memory(growths: Sequence[Growth]) -> Iterator[str]:
+def find_memory_leaks(growths: Sequence[MemoryGrowth]) -> Iterator[str]:
     for growth in growths:
-        if growth.too_much:
+        if growth.is_excessive:
             yield (
                 f"{growth.role} grew by {growth.growth:.1f} MB in {growth.seconds:.0f} s, "
                 f"{growth.slope:.2f} MB a minute"
             )
 
 
-def _pairs(rows: Sequence[Sequence[Any]]) -> dict[tuple[str, str], tuple[Any, ...]]:
-    return {(actor, title): tuple(deed) for actor, title, *deed in rows}
+def _by_pair(rows: Sequence[Sequence[Any]]) -> dict[tuple[str, str], Row]:
+    return {(author, title): tuple(row) for author, title, *row in rows}
 
 
-def _differences(what: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Iterator[str]:
-    """The first TOLD keys by which two tables differ, and how many do."""
-    wrong = [key for key in {**expected, **found} if expected.get(key) != found.get(key)]
-    if wrong:
-        some = "; ".join(
-            f"{key}: {found.get(key)} instead of {expected.get(key)}" for key in sorted(wrong)[:TOLD]
+def _find_differences(kind: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Iterator[str]:
+    """Describe the first MAX_REPORTED keys whose values differ, and the number of all of them."""
+    different = [key for key in {**expected, **found} if expected.get(key) != found.get(key)]
+    if different:
+        examples = "; ".join(
+            f"{key}: {found.get(key)} instead of {expected.get(key)}"
+            for key in sorted(different)[:MAX_REPORTED]
         )
-        yield f"{len(wrong)} times a {what} is not as it must be: {some}"
+        yield f"{len(different)} wrong values of kind {kind}: {examples}"

@@ -1,4 +1,4 @@
-"""The API as a phone calls it: again and again, until it is told that its word was taken."""
+"""A client of the API that repeats each request until it is accepted, as the app does."""
 
 import random
 import threading
@@ -10,28 +10,29 @@ from typing import Any, Final
 import httpx
 
 from bench.errors import RunFailed
-from soak.record import WEB_KILLED, Answer, Record
+from soak.record import WEB_KILLED, Response, RunRecord
 
-TIMEOUT: Final = 15.0  # seconds after which the app gives up
-GIVE_UP: Final = 90.0  # seconds after which a word that is never taken ends the run
-IDLE: Final = (
-    2.0  # seconds; a server may close what is silent for longer, just when the phone begins to speak
-)
+TIMEOUT: Final = 15.0  # Seconds. The app has the same timeout.
+MAX_RETRY_SECONDS: Final = 90.0  # If a request is not accepted within this time, the run fails.
+# Seconds after which an idle connection is not used again. A server may close such a connection at any moment.
+KEEPALIVE_SECONDS: Final = 2.0
+DOCUMENTED_STATUSES: Final = {200, 400, 404}
+RETRY_STATUSES: Final = {429, 503}
 
 
 @dataclass(slots=True)
 class Phone:
-    """One connection's worth of calls. `over` is set when the run ends; what is under way is finished all the same."""
+    """One connection to the API. `stopped` is set at the end of the run; requests that are under way are finished."""
 
     address: str
     tokens: Mapping[str, str]
-    record: Record
+    record: RunRecord
     rng: random.Random
-    over: threading.Event
+    stopped: threading.Event
     _client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        limits = httpx.Limits(max_connections=1, keepalive_expiry=IDLE)
+        limits = httpx.Limits(max_connections=1, keepalive_expiry=KEEPALIVE_SECONDS)
         self._client = httpx.Client(base_url=self.address, timeout=TIMEOUT, limits=limits, trust_env=False)
 
     def __enter__(self) -> "Phone":
@@ -41,66 +42,68 @@ class Phone:
         self.close()
 
     def get(self, path: str, uid: str, **query: Any) -> dict[str, Any]:
-        return self._until_taken("GET", path, uid, params=query)[1]
+        """Return the body of the response with status 200."""
+        return self._send_until_accepted("GET", path, uid, params=query)[1]
 
     def post(
-        self, path: str, uid: str, body: Mapping[str, Any], *, also: Collection[int] = ()
+        self, path: str, uid: str, body: Mapping[str, Any], *, accept: Collection[int] = ()
     ) -> tuple[int, dict[str, Any]]:
-        """Status (200 or one of `also`) and body."""
-        return self._until_taken("POST", path, uid, also=also, json=body)
+        """Return the status (200 or one of `accept`) and the body of the response."""
+        return self._send_until_accepted("POST", path, uid, accept=accept, json=body)
 
     def pause(self, seconds: float) -> None:
-        """About so long, or until the run is over."""
-        self.over.wait(self.rng.uniform(0.5, 1.5) * seconds)
+        """Wait for about this time, or until the end of the run."""
+        self.stopped.wait(self.rng.uniform(0.5, 1.5) * seconds)
 
     def close(self) -> None:
         self._client.close()
 
-    def _until_taken(
-        self, method: str, path: str, uid: str, *, also: Collection[int] = (), **options: Any
+    def _send_until_accepted(
+        self, method: str, path: str, uid: str, *, accept: Collection[int] = (), **options: Any
     ) -> tuple[int, dict[str, Any]]:
-        """Raises RunFailed when it is not in GIVE_UP seconds."""
-        deadline = time.monotonic() + GIVE_UP
+        """Raise `RunFailed` after MAX_RETRY_SECONDS."""
+        deadline = time.monotonic() + MAX_RETRY_SECONDS
         while True:
-            answer = self._once(method, path, uid, **options)
-            if answer is not None and (answer.status_code == 200 or answer.status_code in also):
-                return answer.status_code, answer.json()
+            response = self._send(method, path, uid, **options)
+            if response is not None and (response.status_code == 200 or response.status_code in accept):
+                return response.status_code, response.json()
             if time.monotonic() > deadline:
-                raise RunFailed(f"{method} {path} of {uid} was not taken for {GIVE_UP:.0f} s")
+                raise RunFailed(f"{method} {path} of {uid} was not accepted for {MAX_RETRY_SECONDS:.0f} s")
             time.sleep(self.rng.uniform(0.2, 0.6))
 
-    def _once(self, method: str, path: str, uid: str, **options: Any) -> httpx.Response | None:
+    def _send(self, method: str, path: str, uid: str, **options: Any) -> httpx.Response | None:
+        """Send a request once and record the response. Return None if there is none."""
         headers = {"Authorization": f"Bearer {self.tokens[uid]}"}
-        began = time.monotonic()
-        answer: httpx.Response | None = None
+        start = time.monotonic()
+        response: httpx.Response | None = None
         try:
-            answer = self._client.request(method, f"/api/v1{path}", headers=headers, **options)
+            response = self._client.request(method, f"/api/v1{path}", headers=headers, **options)
         except httpx.TransportError as error:
-            why = f"{type(error).__name__}: {error}"
-        took = 1_000 * (time.monotonic() - began)
+            reason = f"{type(error).__name__}: {error}"
+        milliseconds = 1_000 * (time.monotonic() - start)
         endpoint = f"{method} {path.partition('?')[0]}"
-        self.record.answered(Answer(endpoint, answer.status_code if answer else 0, began, took))
-        if answer is None:
-            self._unanswered(endpoint, why)
-        elif complaint := undocumented(answer):
-            self.record.violation(f"{endpoint} of {uid}: {complaint}")
-        return answer
+        status = response.status_code if response else 0
+        self.record.add_response(Response(endpoint, status, start, milliseconds))
+        if response is None:
+            self._check_web_was_killed(endpoint, reason)
+        elif problem := find_undocumented(response):
+            self.record.add_violation(f"{endpoint} of {uid}: {problem}")
+        return response
 
-    def _unanswered(self, endpoint: str, why: str) -> None:
-        """A connection may break only while a process dies."""
+    def _check_web_was_killed(self, endpoint: str, reason: str) -> None:
+        """Record a violation unless a web process was killed: only then may a connection break."""
         now = time.monotonic()
-        faults = [f for f in self.record.faults if f.name == WEB_KILLED and now - f.began < TIMEOUT]
-        if not faults:
-            self.record.violation(f"{endpoint} was not answered ({why}), and no web process had died")
+        if not any(fault.name == WEB_KILLED and now - fault.start < TIMEOUT for fault in self.record.faults):
+            self.record.add_violation(f"{endpoint}: no response ({reason}), but no web process was killed")
 
 
-def undocumented(answer: httpx.Response) -> str | None:
-    """What is wrong with an answer, if it is none that docs/openapi.yaml and the README name."""
-    if answer.status_code in {200, 400, 404}:
+def find_undocumented(response: httpx.Response) -> str | None:
+    """Describe how a response differs from docs/openapi.yaml. Return None if it does not."""
+    if response.status_code in DOCUMENTED_STATUSES:
         return None
-    said = f"{answer.status_code}: {answer.text[:300]}"
-    if answer.status_code not in {429, 503}:
-        return said
-    if not answer.headers.get("Retry-After", "").isdigit():
-        return f"without Retry-After, {said}"
+    description = f"{response.status_code}: {response.text[:300]}"
+    if response.status_code not in RETRY_STATUSES:
+        return description
+    if not response.headers.get("Retry-After", "").isdigit():
+        return f"no Retry-After, {description}"
     return None

@@ -1,4 +1,4 @@
-"""What happened: every answer, every fault, everything that should not have been."""
+"""The record of a run: all responses, faults, actions and violations."""
 
 import threading
 import time
@@ -7,93 +7,93 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-CALM_AFTER: Final = (
-    6.0  # seconds behind a fault's end in which answers may still fail: breakers, a server that starts
-)
-VIOLATIONS_KEPT: Final = 200
-WEB_KILLED: Final = "web process killed"  # the one fault that may leave a request without any answer
+# Seconds after the end of a fault in which responses may still fail: circuit breakers are open, servers start.
+RECOVERY_SECONDS: Final = 6.0
+MAX_VIOLATIONS: Final = 200
+WEB_KILLED: Final = "web process killed"  # The only fault after which a request may have no response.
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """`status` 0: no answer at all. `began` is seconds of time.monotonic(), `took` milliseconds."""
+class Response:
+    """A response, or with status 0 the lack of one. `start` is in seconds of `time.monotonic()`."""
 
     endpoint: str
     status: int
-    began: float
-    took: float
+    start: float
+    milliseconds: float
 
     @property
-    def ended(self) -> float:
-        return self.began + self.took / 1_000
+    def end(self) -> float:
+        return self.start + self.milliseconds / 1_000
 
     @property
-    def good(self) -> bool:
+    def is_successful(self) -> bool:
         return 200 <= self.status < 500
 
 
 @dataclass(slots=True)
 class Fault:
-    """Something that was done to a server, in seconds of time.monotonic()."""
+    """A fault that was injected, in seconds of `time.monotonic()`."""
 
     name: str
-    began: float
-    ended: float = float("inf")
+    start: float
+    end: float = float("inf")
 
-    def touches(self, answer: Answer) -> bool:
-        return answer.ended >= self.began and answer.began <= self.ended + CALM_AFTER
+    def affects(self, response: Response) -> bool:
+        return response.end >= self.start and response.start <= self.end + RECOVERY_SECONDS
 
 
 @dataclass(slots=True)
-class Record:
-    """Of a run. Written by many threads."""
+class RunRecord:
+    """Thread-safe: all actors write to it."""
 
-    began: float = field(default_factory=time.monotonic)
-    answers: list[Answer] = field(default_factory=list)
+    start: float = field(default_factory=time.monotonic)
+    responses: list[Response] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
-    done: Counter[str] = field(default_factory=Counter)  # what actors did, by name
+    actions: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self) -> None:
-        """What was so far was only to warm up."""
-        self.answers.clear()
-        self.done.clear()
-        self.began = time.monotonic()
+    def restart(self) -> None:
+        """Discard the responses and actions of the warm-up."""
+        self.responses.clear()
+        self.actions.clear()
+        self.start = time.monotonic()
 
-    def answered(self, answer: Answer) -> None:
+    def add_response(self, response: Response) -> None:
         with self._lock:
-            self.answers.append(answer)
+            self.responses.append(response)
 
-    def did(self, what: str, times: int = 1) -> None:
+    def count_action(self, name: str, number: int = 1) -> None:
         with self._lock:
-            self.done[what] += times
+            self.actions[name] += number
 
-    def violation(self, what: str) -> None:
-        """Something that must not be; the first VIOLATIONS_KEPT are kept."""
+    def add_violation(self, description: str) -> None:
+        """Record a violation of an invariant. Only the first MAX_VIOLATIONS are kept."""
         with self._lock:
-            if len(self.violations) < VIOLATIONS_KEPT:
-                self.violations.append(f"at {self.now:.1f} s: {what}")
+            if len(self.violations) < MAX_VIOLATIONS:
+                self.violations.append(f"at {self.elapsed:.1f} s: {description}")
 
     @property
-    def now(self) -> float:
-        """Seconds since the run began."""
-        return time.monotonic() - self.began
+    def elapsed(self) -> float:
+        """Seconds since the start of the run."""
+        return time.monotonic() - self.start
 
-    def disturbed_until(self) -> float:
-        """When (epoch seconds) the last fault was over for everybody."""
-        ended = max((fault.ended for fault in self.faults), default=self.began) + CALM_AFTER
-        return time.time() - time.monotonic() + ended
+    def get_last_recovery(self) -> float:
+        """Return the time (epoch seconds) at which the effects of the last fault had ended."""
+        end = max((fault.end for fault in self.faults), default=self.start) + RECOVERY_SECONDS
+        return time.time() - time.monotonic() + end
 
-    def in_fault(self, answer: Answer) -> bool:
-        return any(fault.touches(answer) for fault in self.faults)
+    def is_affected(self, response: Response) -> bool:
+        """Return whether a fault may have affected the response."""
+        return any(fault.affects(response) for fault in self.faults)
 
-    def failed_by(self, fault: Fault, following: Fault | None) -> list[Answer]:
-        """Bad answers between this fault's beginning and the next one's."""
-        until = following.began if following else float("inf")
-        return [a for a in self.answers if not a.good and fault.began <= a.ended < until]
+    def get_failures(self, fault: Fault, next_fault: Fault | None) -> list[Response]:
+        """Return the failed responses between this fault and the next one."""
+        end = next_fault.start if next_fault else float("inf")
+        return [each for each in self.responses if not each.is_successful and fault.start <= each.end < end]
 
 
-def recovered_after(fault: Fault, failed: Sequence[Answer]) -> float:
-    """Seconds from the fault's beginning to the end of the last answer that it made fail; 0 when none did."""
-    return max((answer.ended - fault.began for answer in failed), default=0.0)
+def get_recovery_seconds(fault: Fault, failures: Sequence[Response]) -> float:
+    """Return the time from the start of the fault to the last failed response. It is 0 if no response failed."""
+    return max((response.end - fault.start for response in failures), default=0.0)

@@ -1,4 +1,4 @@
-"""The inside of a soak: its little world, what staff do to it, and what it has kept in the end."""
+"""Functions that run in a process with Django: seeding, actions of staff, and reading the results of a run."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from activity.models import Activity, PendingHistory
 from activity.services import profiles
 from activity.store import get_store
-from activity.types import Profile, StoreUnavailable
+from activity.types import Profile, StoreUnavailable, TimelineRow
 from analytics.models import Checkpoint, DeadLetter
 from analytics.services import lag
 from content.models import Item
@@ -27,137 +27,157 @@ from finishd.operations import keys
 from finishd.testing import inspection
 
 P = ParamSpec("P")
-AWAY: Final = (OperationalError, InterfaceError, BrokerError, StoreUnavailable, *REDIS_UNAVAILABLE)
-AT_ONCE: Final = 500
+OUTAGE_ERRORS: Final = (
+    OperationalError,
+    InterfaceError,
+    BrokerError,
+    StoreUnavailable,
+    *REDIS_UNAVAILABLE,
+)
+MAX_JOBS: Final = 500
+MAX_TIMELINE_ROWS: Final = 5_000
 
 
-def trying(change: Callable[P, object]) -> Callable[P, bool]:
-    """Whether it could be done; False when a part is away, and it is to be tried again."""
+def catch_outages(action: Callable[P, object]) -> Callable[P, bool]:
+    """Make a function return True when it is done, and False when a dependency is unavailable."""
 
-    @wraps(change)
-    def tried(*args: P.args, **kwargs: P.kwargs) -> bool:
-        connection.close()  # one that was cut goes back to the pool, which throws it away
+    @wraps(action)
+    def run(*args: P.args, **kwargs: P.kwargs) -> bool:
+        connection.close()  # Returns the connection to the pool, which discards it if it is broken.
         try:
-            change(*args, **kwargs)
-        except AWAY:
+            action(*args, **kwargs)
+        except OUTAGE_ERRORS:
             return False
         return True
 
-    return tried
+    return run
 
 
-def begin(size: int) -> dict[str, Any]:
-    """A catalogue and its indexes; genres by item, the title of each, and when this is (epoch seconds)."""
+def seed_catalogue(size: int) -> dict[str, Any]:
+    """Create items and indexes. Return the genres and the title of each item, and the time (epoch seconds)."""
     ids = world.catalogue(size)
     builds.rebuild(now=timezone.now())
-    facts = cards.get_facts(ids)
+    facts_by_item = cards.get_facts(ids)
     return {
-        "genres": {item: list(about.genres) for item, about in facts.items()},
-        "titles": {item: about.title for item, about in facts.items()},
+        "genres": {item: list(facts.genres) for item, facts in facts_by_item.items()},
+        "titles": {item: facts.title for item, facts in facts_by_item.items()},
         "now": time.time(),
     }
 
 
-@trying
+@catch_outages
 def set_status(ids: list[str], status: str) -> None:
     items.set_status(ids, Item.Status(status), now=timezone.now())
 
 
-@trying
+@catch_outages
 def set_boost(ids: list[str], boost: int) -> None:
     items.set_boost(ids, boost, now=timezone.now())
 
 
-@trying
-def send(task: str) -> None:
-    """A message to the workers, as a button in the admin or beat sends it."""
+@catch_outages
+def send_task(task: str) -> None:
+    """Send a task to the workers, as beat and the admin do."""
     current_app.send_task(task)
 
 
-def left() -> dict[str, int]:
-    """How much there still is to do, by kind: all zero when it is quiet. Messages to workers are not in it."""
+def get_backlog() -> dict[str, int]:
+    """Return the number of jobs, events, pending histories and stale cards. Messages are not included."""
     connection.close()
-    events = lag.measure(now=time.time())
+    now = time.time()
     return {
-        "jobs": len(get_store().jobs_due(now=time.time() + 3_600, limit=AT_ONCE)),
-        "events": events.backlog,
+        "jobs": len(get_store().jobs_due(now=now + 3_600, limit=MAX_JOBS)),
+        "events": lag.measure(now=now).backlog,
         "histories": PendingHistory.objects.count(),
         "cards": Item.objects.filter(card_version__lt=F("version")).count(),
     }
 
 
-def messages() -> dict[str, Any]:
-    """Messages by queue, and of those that a worker took and did not acknowledge when it took each."""
+def get_messages() -> dict[str, Any]:
+    """Return the number of messages by queue, and the times at which unacknowledged messages were taken."""
     queues = {key.pattern: state_redis().llen(key.pattern) for key in keys.BROKER_QUEUES}
     index: Any = state_redis().zrange(keys.BROKER_UNACKED_INDEX.name(), 0, -1, withscores=True)
-    return {"queues": queues, "taken": [score for _, score in index]}
+    return {"queues": queues, "taken_at": [taken_at for _, taken_at in index]}
 
 
-def kept_of_phones() -> dict[str, Any]:
-    """Counts, what is known of viewers, dead letters, and what readers say of themselves."""
+def get_event_results() -> dict[str, Any]:
+    """Return the stored counts, histories, dead letters and checkpoints."""
     checkpoints = Checkpoint.objects.values(
         "reader", "events", "duplicates", "dead_letters_lost", "stream_resets"
     )
+    histories = inspection.stored_histories()
     return {
         "counts": [[*cell, *sums] for cell, sums in inspection.stored_counts().items()],
-        "known": {
-            uid: [sorted(seen), weights] for uid, (seen, weights) in inspection.stored_histories().items()
-        },
-        "letters": list(DeadLetter.objects.values("reason", "viewer", "item")),
-        "readers": list(checkpoints),
+        "histories": {uid: [sorted(seen), affinities] for uid, (seen, affinities) in histories.items()},
+        "dead_letters": list(DeadLetter.objects.values("reason", "viewer", "item")),
+        "checkpoints": list(checkpoints),
     }
 
 
-def kept_of_people(uids: list[str]) -> dict[str, Any]:
-    """By uid: profile as Redis and the store have it, rows of the timeline, durable, hot as it is, and as plans read
-    it, hot and loaded anew; all activities as [uid, title, deed]."""
+def get_people_results(uids: list[str]) -> dict[str, Any]:
+    """Return all activities, and the profile and timelines of each person.
+
+    Activities are `[uid, title, at, status, favorite, rating]`.
+    """
     rows = Activity.objects.exclude(status=None, favorite=False, rating=None).order_by("uid", "title")
-    deeds = rows.values_list("uid", "title", "at", "status", "favorite", "rating")
-    return {"deeds": [list(deed) for deed in deeds], "people": {uid: _kept_of(uid) for uid in uids}}
+    activities = rows.values_list("uid", "title", "at", "status", "favorite", "rating")
+    return {
+        "activities": [list(activity) for activity in activities],
+        "people": {uid: _get_person(uid) for uid in uids},
+    }
 
 
-def kept_of_catalogue() -> dict[str, Any]:
-    """Items whose card does not say what SQL does; keys that are not as declared; the indexes."""
+def get_catalogue_results() -> dict[str, Any]:
+    """Return the published items, cards that differ from SQL, violations of declared keys, and the indexes' age."""
     published = set(Item.objects.filter(status=Item.Status.PUBLISHED).values_list("id", flat=True))
-    every = list(Item.objects.order_by("id").values_list("id", flat=True))
-    shown = {item for item, card in zip(every, cards.get_cards(every), strict=True) if card is not None}
+    ids = list(Item.objects.order_by("id").values_list("id", flat=True))
+    with_card = {item for item, card in zip(ids, cards.get_cards(ids), strict=True) if card is not None}
     return {
         "published": sorted(published),
-        "mistaken": sorted(published ^ shown),
-        "keys": inspection.find_key_violations(),
+        "wrong_cards": sorted(published ^ with_card),
+        "key_violations": inspection.find_key_violations(),
         "index_age": indexes.status(now=time.time()).age_seconds,
     }
 
 
-def _kept_of(uid: str) -> dict[str, Any]:
+def _get_person(uid: str) -> dict[str, Any]:
+    """Return a person's profile and timelines.
+
+    The timeline is read from the store (`durable`), from the cache (`cached`; None if it is not loaded), and as a plan
+    reads it (`visible`); then the cache is loaded again (`reloaded`, `visible_after_reload`).
+    """
     stored = get_store().profile(uid)
     profile = profiles.get(uid)
-    durable = get_store().timeline(uid, limit=5_000)
-    hot = inspection.cached_rows(uid)
-    seen = _shown(uid)
-    loaded = inspection.reloaded_rows(uid)
+    durable = get_store().timeline(uid, limit=MAX_TIMELINE_ROWS)
+    cached = inspection.cached_rows(uid)
+    visible = _get_visible_rows(uid)
+    reloaded = inspection.reloaded_rows(uid)
     return {
-        "differs": _differences(profile, stored),
+        "profile_differences": _compare_profiles(profile, stored),
         "following": profile.following,
-        "pulled": list(profile.pulled),
-        "durable": _rows(durable),
-        "hot": None if hot is None else _rows(hot),
-        "loaded": _rows(loaded or []),
-        "visible": seen,
-        "visible_loaded": _shown(uid),
+        "pull_list": list(profile.pulled),
+        "durable": _to_lists(durable),
+        "cached": None if cached is None else _to_lists(cached),
+        "reloaded": _to_lists(reloaded or []),
+        "visible": visible,
+        "visible_after_reload": _get_visible_rows(uid),
     }
 
 
-def _differences(hot: Profile, stored: Profile | None) -> dict[str, list[str]]:
-    """By field: what Redis has, and what the store does."""
-    other = stored or Profile(hot.uid)
-    pairs = ((field.name, getattr(hot, field.name), getattr(other, field.name)) for field in fields(Profile))
-    return {name: [str(one), str(two)] for name, one, two in pairs if one != two}
+def _compare_profiles(cached: Profile, stored: Profile | None) -> dict[str, list[str]]:
+    """Return the cached and the stored value of each field that differs."""
+    other = stored or Profile(cached.uid)
+    values = {
+        field.name: (getattr(cached, field.name), getattr(other, field.name)) for field in fields(Profile)
+    }
+    return {name: [str(one), str(two)] for name, (one, two) in values.items() if one != two}
 
 
-def _shown(uid: str) -> list[list[Any]]:
-    return _rows([row for entry in inspection.read_timeline(profiles.get(uid)) for row in entry.supporters])
+def _get_visible_rows(uid: str) -> list[list[Any]]:
+    entries = inspection.read_timeline(profiles.get(uid))
+    return _to_lists([row for entry in entries for row in entry.supporters])
 
 
-def _rows(rows: Any) -> list[list[Any]]:
-    return sorted([*pair, *deed] for pair, deed in inspection.rows_by_author_and_title(rows).items())
+def _to_lists(rows: list[TimelineRow]) -> list[list[Any]]:
+    """Return rows as sorted lists of author, title, at, status, favorite and rating."""
+    return sorted([*pair, *values] for pair, values in inspection.rows_by_author_and_title(rows).items())

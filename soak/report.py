@@ -1,4 +1,4 @@
-"""What a soak says of itself, for people and as JSON."""
+"""The report of a run, as JSON and as text."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -6,96 +6,100 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.statistics import median, percentile, round_floats
-from soak.faults import Planned
-from soak.monitoring import REDIS_MOST, SQL_MOST, Watch
-from soak.record import Answer, Record, recovered_after
+from soak.faults import PlannedFault
+from soak.monitoring import MAX_REDIS_CONNECTIONS, MAX_SQL_CONNECTIONS, ResourceMonitor
+from soak.record import Response, RunRecord, get_recovery_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`quiet`: seconds until nothing was left to do. `seconds` of load, of `took` in all."""
+    """A complete run.
+
+    `seconds` is the duration of the load, `idle_after` the time until no work was left, `total_seconds` the time of
+    everything.
+    """
 
     seed: int
     seconds: float
-    planned: Sequence[Planned]
-    record: Record
-    watch: Watch
-    quiet: float
-    took: float
+    schedule: Sequence[PlannedFault]
+    record: RunRecord
+    monitor: ResourceMonitor
+    idle_after: float
+    total_seconds: float
 
     @property
-    def good(self) -> bool:
+    def is_successful(self) -> bool:
         return not self.record.violations
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
-    record, watch = outcome.record, outcome.watch
+def to_json(outcome: Outcome) -> dict[str, Any]:
+    record, monitor = outcome.record, outcome.monitor
     by_endpoint: dict[str, Counter[str]] = defaultdict(Counter)
-    for answer in record.answers:
-        by_endpoint[answer.endpoint][str(answer.status or "none")] += 1
-    calm = [answer for answer in record.answers if not record.in_fault(answer)]
-    disturbed = [answer for answer in record.answers if record.in_fault(answer)]
-    found: dict[str, Any] = round_floats(
+    for response in record.responses:
+        by_endpoint[response.endpoint][str(response.status or "none")] += 1
+    normal = [response for response in record.responses if not record.is_affected(response)]
+    affected = [response for response in record.responses if record.is_affected(response)]
+    result: dict[str, Any] = round_floats(
         {
             "seed": outcome.seed,
             "seconds": outcome.seconds,
-            "took": outcome.took,
-            "answers": {endpoint: dict(statuses) for endpoint, statuses in sorted(by_endpoint.items())},
-            "milliseconds": {"calm": _latencies(calm), "in faults": _latencies(disturbed)},
-            "done": dict(record.done),
-            "faults": list(_faults(outcome)),
-            "quiet": outcome.quiet,
+            "total_seconds": outcome.total_seconds,
+            "responses": {endpoint: dict(statuses) for endpoint, statuses in sorted(by_endpoint.items())},
+            "milliseconds": {"without faults": _summarize(normal), "during faults": _summarize(affected)},
+            "actions": dict(record.actions),
+            "faults": list(_describe_faults(record)),
+            "idle_after": outcome.idle_after,
             "connections": {
-                "redis": {"most": watch.most_redis, "bound": REDIS_MOST},
-                "postgresql": {"most": watch.most_sql, "bound": SQL_MOST},
+                "redis": {"most": monitor.most_redis_connections, "limit": MAX_REDIS_CONNECTIONS},
+                "postgresql": {"most": monitor.most_sql_connections, "limit": MAX_SQL_CONNECTIONS},
             },
-            "memory": [asdict(growth) for growth in watch.growths()],
+            "memory": [asdict(growth) for growth in monitor.get_growths()],
         }
     )
-    return {**found, "violations": record.violations}
+    return {**result, "violations": record.violations}
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
-    """The same for people."""
-    number = sum(sum(statuses.values()) for statuses in found["answers"].values())
-    yield f"{number} requests in {found['seconds']:.0f} s, seed {found['seed']}:"
-    for endpoint, statuses in found["answers"].items():
+def format_lines(result: dict[str, Any]) -> Iterator[str]:
+    """Return the lines of the report for the terminal."""
+    number = sum(sum(statuses.values()) for statuses in result["responses"].values())
+    yield f"{number} requests in {result['seconds']:.0f} s, seed {result['seed']}:"
+    for endpoint, statuses in result["responses"].items():
         yield f"  {endpoint:32} " + ", ".join(f"{status}: {n}" for status, n in sorted(statuses.items()))
-    for name, figures in found["milliseconds"].items():
+    for name, figures in result["milliseconds"].items():
         if figures:
-            yield f"  {name}: p50 {figures['p50']:.0f} ms, p99 {figures['p99']:.0f} ms of {figures['answers']}"
-    yield "done: " + ", ".join(f"{what} {times}" for what, times in sorted(found["done"].items()))
-    yield f"{len(found['faults'])} faults:"
-    for fault in found["faults"]:
+            p50, p99 = figures["p50"], figures["p99"]
+            yield f"  {name}: p50 {p50:.0f} ms, p99 {p99:.0f} ms of {figures['responses']} responses"
+    yield "actions: " + ", ".join(f"{name} {n}" for name, n in sorted(result["actions"].items()))
+    yield f"{len(result['faults'])} faults:"
+    for fault in result["faults"]:
         yield (
-            f"  {fault['at']:6.1f} s  {fault['name']:30} for {fault['for']:.1f} s, "
-            f"{fault['failed']} answers failed, good again after {fault['recovered']:.1f} s"
+            f"  {fault['at']:6.1f} s  {fault['name']:30} for {fault['seconds']:.1f} s, "
+            f"{fault['failures']} responses failed, recovered after {fault['recovery_seconds']:.1f} s"
         )
-    yield f"quiet {found['quiet']:.0f} s after the load, {found['took']:.0f} s in all"
-    for server, figures in found["connections"].items():
-        yield f"connections to {server}: {figures['most']} at most, {figures['bound']} accounted for"
-    for growth in found["memory"]:
+    yield f"no work left {result['idle_after']:.0f} s after the load; {result['total_seconds']:.0f} s in total"
+    for server, figures in result["connections"].items():
+        yield f"connections to {server}: {figures['most']} at most, limit {figures['limit']}"
+    for growth in result["memory"]:
         yield (
-            f"{growth['role']}: {growth['began']:.0f} MB, {growth['slope']:+.2f} MB a minute "
+            f"{growth['role']}: {growth['start_mb']:.0f} MB, {growth['slope']:+.2f} MB a minute "
             f"over {growth['seconds']:.0f} s"
         )
-    yield f"{len(found['violations'])} violations"
-    yield from (f"  {violation}" for violation in found["violations"])
+    yield f"{len(result['violations'])} violations"
+    yield from (f"  {violation}" for violation in result["violations"])
 
 
-def _faults(outcome: Outcome) -> Iterator[dict[str, Any]]:
-    record = outcome.record
-    for fault, following in zip(record.faults, [*record.faults[1:], None], strict=True):
-        failed = record.failed_by(fault, following)
+def _describe_faults(record: RunRecord) -> Iterator[dict[str, Any]]:
+    for fault, next_fault in zip(record.faults, [*record.faults[1:], None], strict=True):
+        failures = record.get_failures(fault, next_fault)
         yield {
-            "at": fault.began - record.began,
+            "at": fault.start - record.start,
             "name": fault.name,
-            "for": fault.ended - fault.began,
-            "failed": len(failed),
-            "recovered": recovered_after(fault, failed),
+            "seconds": fault.end - fault.start,
+            "failures": len(failures),
+            "recovery_seconds": get_recovery_seconds(fault, failures),
         }
 
 
-def _latencies(answers: Sequence[Answer]) -> dict[str, float]:
-    took = [answer.took for answer in answers]
-    return {"answers": len(took), "p50": median(took), "p99": percentile(took)} if took else {}
+def _summarize(responses: Sequence[Response]) -> dict[str, float]:
+    values = [response.milliseconds for response in responses]
+    return {"responses": len(values), "p50": median(values), "p99": percentile(values)} if values else {}

@@ -1,4 +1,4 @@
-"""Phones that tell what their viewers did, and tell it again until they hear a 200."""
+"""Phones that report their viewers' events, and repeat each batch until it is accepted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,66 +7,66 @@ from typing import Final
 from finishd.testing.expected_history import Json, make_event_body
 from soak.phone import Phone
 
-BATCH: Final = (5, 60)  # events, from and to
-AGAIN: Final = 0.1  # of all batches are sent once more although they were taken
-UNKNOWN: Final = 0.01  # of all events are of items that nobody has
-UNKNOWN_MOST: Final = 80  # of one viewer: dead letters have room for a hundred
-HOURS: Final = 5  # that an event may be old
-THINK: Final = 0.4
+BATCH_EVENTS: Final = (5, 60)  # Minimum and maximum.
+REPEATED_SHARE: Final = 0.1  # Share of accepted batches that are sent again.
+UNKNOWN_SHARE: Final = 0.01  # Share of events of items that are not in the catalogue.
+MAX_UNKNOWN: Final = 80  # Such events of one viewer. The server keeps a hundred dead letters of a viewer.
+MAX_AGE_HOURS: Final = 5
+PAUSE_SECONDS: Final = 0.4
 
 
 @dataclass(slots=True)
-class Viewer:
-    """Somebody whose phone tells of these items. `told` is what was acknowledged, each event once."""
+class ReportingViewer:
+    """A viewer whose phone reports events of these items. `accepted` has each accepted event once."""
 
     uid: str
     items: Sequence[str]
-    unknown: bool
-    told: list[Json] = field(default_factory=list)
-    begun: int = 0  # events that were ever made up
-    strangers: int = 0  # of them, of items that nobody has
+    reports_unknown_items: bool
+    accepted: list[Json] = field(default_factory=list)
+    created: int = 0  # Events, including those that are not yet accepted.
+    unknown: int = 0  # Events of items that are not in the catalogue.
 
 
-def tell(phone: Phone, viewers: Sequence[Viewer], *, since: float) -> None:
-    """Batch after batch until the run is over. No two events of a viewer are of the same millisecond."""
-    while not phone.over.is_set():
+def report_events(phone: Phone, viewers: Sequence[ReportingViewer], *, since: float) -> None:
+    """Send batches until the end of the run. All events of a viewer have different times, before `since`."""
+    while not phone.stopped.is_set():
         viewer = phone.rng.choice(viewers)
-        batch = [_event(phone, viewer, since) for _ in range(phone.rng.randint(*BATCH))]
-        send(phone, viewer.uid, batch)
-        viewer.told += batch
-        phone.record.did("events", len(batch))
-        if phone.rng.random() < AGAIN:
-            send(phone, viewer.uid, batch)
-            phone.record.did("events sent again", len(batch))
-        phone.pause(THINK)
+        batch = [_make_event(phone, viewer, since) for _ in range(phone.rng.randint(*BATCH_EVENTS))]
+        send_batch(phone, viewer.uid, batch)
+        viewer.accepted += batch
+        phone.record.count_action("events", len(batch))
+        if phone.rng.random() < REPEATED_SHARE:
+            send_batch(phone, viewer.uid, batch)
+            phone.record.count_action("events sent again", len(batch))
+        phone.pause(PAUSE_SECONDS)
 
 
-def send(phone: Phone, uid: str, batch: Sequence[Json]) -> None:
-    _, answer = phone.post("/analytics/event", uid, {"events": list(batch)})
-    if answer["rejected"] or answer["accepted"] != len(batch):
-        phone.record.violation(f"events of {uid} were not taken: {answer}")
+def send_batch(phone: Phone, uid: str, batch: Sequence[Json]) -> None:
+    _, response = phone.post("/analytics/event", uid, {"events": list(batch)})
+    if response["rejected"] or response["accepted"] != len(batch):
+        phone.record.add_violation(f"events of {uid} were not accepted: {response}")
 
 
-def stories(viewers: Sequence[Viewer]) -> Mapping[str, list[Json]]:
-    return {viewer.uid: viewer.told for viewer in viewers}
+def get_accepted_events(viewers: Sequence[ReportingViewer]) -> Mapping[str, list[Json]]:
+    """Return the accepted events by uid."""
+    return {viewer.uid: viewer.accepted for viewer in viewers}
 
 
-def _event(phone: Phone, viewer: Viewer, since: float) -> Json:
+def _make_event(phone: Phone, viewer: ReportingViewer, since: float) -> Json:
     rng = phone.rng
-    viewer.begun += 1
-    stranger = viewer.unknown and viewer.strangers < UNKNOWN_MOST and rng.random() < UNKNOWN
-    viewer.strangers += stranger
-    item = (
-        f"nobody-has-{viewer.begun}" if stranger else viewer.items[_popular(rng.random(), len(viewer.items))]
+    viewer.created += 1
+    is_unknown = (
+        viewer.reports_unknown_items and viewer.unknown < MAX_UNKNOWN and rng.random() < UNKNOWN_SHARE
     )
+    viewer.unknown += is_unknown
     return make_event_body(
         rng,
-        item=item,
-        at=since - rng.randrange(HOURS) * 3_600 - viewer.begun / 1_000,
-        event_id=f"{viewer.uid}-{viewer.begun}" if viewer.begun % 3 == 0 else None,
+        item=f"unknown-{viewer.created}" if is_unknown else _choose_item(rng.random(), viewer.items),
+        at=since - rng.randrange(MAX_AGE_HOURS) * 3_600 - viewer.created / 1_000,
+        event_id=f"{viewer.uid}-{viewer.created}" if viewer.created % 3 == 0 else None,
     )
 
 
-def _popular(chance: float, number: int) -> int:
-    """A place among so many, the first ones far more often."""
-    return int(number * chance**3)
+def _choose_item(random: float, items: Sequence[str]) -> str:
+    """Choose the first items much more often than the last ones."""
+    return items[int(len(items) * random**3)]

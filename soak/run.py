@@ -1,4 +1,4 @@
-"""A run: servers, load and faults, then quiet, then the reckoning."""
+"""A run: start the servers, apply load and faults, wait until no work is left, and check the invariants."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,148 +8,162 @@ from typing import Final
 from bench.errors import RunFailed
 from bench.servers import Servers
 from soak import faults, invariants, monitoring
-from soak.actors import Cast
+from soak.actors import Actors
 from soak.deployment import WEB_THREADS, SoakDeployment
-from soak.faults import Planned
-from soak.monitoring import Watch
-from soak.record import Record
+from soak.faults import PlannedFault
+from soak.monitoring import ResourceMonitor
+from soak.record import RunRecord
 from soak.report import Outcome
-from soak.scrolling import one_session
+from soak.scrolling import scroll_session
 
 ITEMS: Final = 600
-# Seconds before the end of the load from which on people are still: a second pass comes 25 s after a deed.
-QUIET_FIRST: Final = 20.0
-QUIET_WITHIN: Final = 150.0
-DRAINED_WITHIN: Final = 30.0
-# CELERY_BROKER_TRANSPORT_OPTIONS' visibility_timeout, and the sweep that brings back what was held for longer.
-VISIBLE_AGAIN: Final = 660.0
+# Seconds before the end of the load at which social actors stop. A recheck comes 25 s after a change.
+SOCIAL_STOP_SECONDS: Final = 20.0
+IDLE_TIMEOUT: Final = 150.0
+QUEUE_TIMEOUT: Final = 30.0
+# The visibility_timeout of CELERY_BROKER_TRANSPORT_OPTIONS, and the interval at which Celery restores messages.
+REDELIVERY_SECONDS: Final = 660.0
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
-def soak(started: Servers, *, seed: int, seconds: float, say: Say) -> Outcome:
-    """The whole of it. Raises RunFailed when servers do not start, or do not come back."""
-    begun = time.monotonic()
-    deployment = SoakDeployment(started, items=ITEMS)
-    cast = Cast(deployment, Record(), seed)
-    say(f"servers are up after {time.monotonic() - begun:.0f} s")
-    greet(cast)
-    cast.record.begin()
-    planned = faults.schedule(seed, seconds)
-    watch = Watch(deployment)
+def run_soak(servers: Servers, *, seed: int, seconds: float, log: Log) -> Outcome:
+    """Do a complete run. Raise `RunFailed` if servers do not start or a request is never accepted."""
+    start = time.monotonic()
+    deployment = SoakDeployment(servers, items=ITEMS)
+    actors = Actors(deployment, RunRecord(), seed)
+    record = actors.record
+    log(f"servers started after {time.monotonic() - start:.0f} s")
+    _open_feeds(actors)
+    record.restart()
+    schedule = faults.make_schedule(seed, seconds)
+    monitor = ResourceMonitor(deployment)
     try:
-        load(cast, planned, seconds)
-        say(f"{len(cast.record.answers)} answers, {len(cast.record.faults)} faults; waiting for quiet")
-        quiet = settle(cast)
+        _apply_load(actors, schedule, seconds)
+        log(f"{len(record.responses)} responses, {len(record.faults)} faults; waiting until no work is left")
+        idle_after = _wait_until_idle(actors)
     finally:
-        watch.close()
-    reckon(cast, watch)
-    return Outcome(seed, seconds, planned, cast.record, watch, quiet, time.monotonic() - begun)
+        monitor.close()
+    for violation in _find_violations(actors, monitor):
+        record.add_violation(violation)
+    return Outcome(seed, seconds, schedule, record, monitor, idle_after, time.monotonic() - start)
 
 
-def greet(cast: Cast) -> None:
-    """Everybody looks at a feed: from here on they are known to be here, and pools have their connections."""
+def _open_feeds(actors: Actors) -> None:
+    """Request a feed for everybody. Afterwards all people are active and all pools have their connections."""
     with ThreadPoolExecutor(2 * WEB_THREADS) as pool:
-        phones = [(cast.phone(f"greeting {uid}"), uid) for uid in cast.tokens]
+        phones = [(actors.create_phone(f"warm-up {uid}"), uid) for uid in actors.tokens]
         list(pool.map(lambda pair: pair[0].get("/feed", pair[1]), phones))
     for phone, _ in phones:
         phone.close()
 
 
-def load(cast: Cast, planned: list[Planned], seconds: float) -> None:
-    """Everybody does what they do, and faults come at their time. Raises what any of them raised."""
-    record = cast.record
+def _apply_load(actors: Actors, schedule: list[PlannedFault], seconds: float) -> None:
+    """Run all actors and inject the faults. Raise the exception of any thread."""
+    record = actors.record
     with ThreadPoolExecutor(64) as pool:
-        running = [pool.submit(actor) for actor in cast.actors()]
-        running.append(pool.submit(faults.carry_out, planned, cast.deployment, record, cast.over))
+        threads = [pool.submit(function) for function in actors.get_threads()]
+        threads.append(pool.submit(faults.inject, schedule, actors.deployment, record, actors.stopped))
         try:
-            _until(running, seconds - QUIET_FIRST, record)
-            cast.still.set()
-            _until(running, seconds, record)
+            _wait_for_time(threads, seconds - SOCIAL_STOP_SECONDS, record)
+            actors.social_stopped.set()
+            _wait_for_time(threads, seconds, record)
         finally:
-            cast.still.set()
-            cast.over.set()
-    for future in running:
-        future.result()
+            actors.social_stopped.set()
+            actors.stopped.set()
+    for thread in threads:
+        thread.result()
 
 
-def _until(running: list["Future[None]"], seconds: float, record: Record) -> None:
-    """Wait for this time of the run, or until somebody fails."""
-    ended, _ = wait(running, timeout=max(seconds - record.now, 0), return_when="FIRST_EXCEPTION")
-    for future in ended:
-        future.result()
+def _wait_for_time(threads: list["Future[None]"], seconds: float, record: RunRecord) -> None:
+    """Wait until this time of the run. If a thread fails earlier, raise its exception."""
+    ended, _ = wait(threads, timeout=max(seconds - record.elapsed, 0), return_when="FIRST_EXCEPTION")
+    for thread in ended:
+        thread.result()
 
 
-def settle(cast: Cast) -> float:
-    """Seconds until nothing is left to do: for jobs, events, histories, cards; then beat stops, and queues run dry."""
-    begun = time.monotonic()
-    inside = cast.deployment.django
-    left: dict[str, int] = {}
-    while time.monotonic() < begun + QUIET_WITHIN:
+def _wait_until_idle(actors: Actors) -> float:
+    """Wait until no work is left, then stop beat and wait until the queues are empty. Return the seconds.
+
+    Work that is left after IDLE_TIMEOUT, and messages that are left after QUEUE_TIMEOUT, are violations.
+    """
+    start = time.monotonic()
+    django, record = actors.deployment.django, actors.record
+    backlog: dict[str, int] = {}
+    while time.monotonic() < start + IDLE_TIMEOUT:
         try:
-            left = inside.call("soak.remote.left")
-        except RunFailed:  # a part is not back yet, or its breaker does not know it
-            left = {"unknown": 1}
-        if not any(left.values()):
+            backlog = django.call("soak.remote.get_backlog")
+        except RunFailed:  # A server is still starting, or a circuit breaker is still open.
+            backlog = {"unknown": 1}
+        if not any(backlog.values()):
             break
         for task in ("activity.tasks.flush_histories", "content.tasks.sweep_cards"):
-            inside.call("soak.remote.send", task=task)
+            django.call("soak.remote.send_task", task=task)
         time.sleep(1.0)
     else:
-        cast.record.violation(f"{QUIET_WITHIN:.0f} s after the load there is still to do: {left}")
-    quiet = time.monotonic() - begun
-    for name in cast.deployment.check():
-        cast.record.violation(f"{name} ended by itself")
-    cast.deployment.stop("beat")
-    deadline = time.monotonic() + DRAINED_WITHIN
-    while complaints := list(_messages(cast)):
+        record.add_violation(f"timeout: {IDLE_TIMEOUT:.0f} s after the load there is a backlog: {backlog}")
+    idle_after = time.monotonic() - start
+    for name in actors.deployment.find_ended():
+        record.add_violation(f"{name} ended without being killed")
+    actors.deployment.stop("beat")
+    deadline = time.monotonic() + QUEUE_TIMEOUT
+    while violations := list(_find_messages(actors)):
         if time.monotonic() > deadline:
-            cast.record.violation("; ".join(complaints))
+            record.add_violation("; ".join(violations))
             break
         time.sleep(0.2)
-    return quiet
+    return idle_after
 
 
-def _messages(cast: Cast) -> Iterator[str]:
-    kept = cast.deployment.django.call("soak.remote.messages")
-    disturbed = cast.record.disturbed_until()
-    yield from invariants.messages(kept, disturbed=disturbed, now=time.time(), visible_again=VISIBLE_AGAIN)
+def _find_messages(actors: Actors) -> Iterator[str]:
+    stored = actors.deployment.django.call("soak.remote.get_messages")
+    yield from invariants.find_lost_messages(
+        stored,
+        last_recovery=actors.record.get_last_recovery(),
+        now=time.time(),
+        redelivery_seconds=REDELIVERY_SECONDS,
+    )
 
 
-def reckon(cast: Cast, watch: Watch) -> None:
-    """Everything that must be true now."""
-    deployment, record, call = cast.deployment, cast.record, cast.deployment.django.call
-    phones = call("soak.remote.kept_of_phones")
-    genres: dict[str, list[str]] = deployment.world["genres"]
-    complaints = [
-        *invariants.counts(cast.viewers, phones, genres),
-        *invariants.tastes(cast.viewers, phones, lambda item: genres.get(item, ())),
-        *invariants.timelines(cast.company.model, call("soak.remote.kept_of_people", uids=cast.company.uids)),
-        *invariants.catalogue(cast.staff.hidden, genres, call("soak.remote.kept_of_catalogue")),
-        *invariants.connections(monitoring.redis_clients(deployment), monitoring.sql_clients(deployment)),
-        *invariants.memory(watch.growths()),
-        *_followed(cast),
-        *_unrecovered(record),
+def _find_violations(actors: Actors, monitor: ResourceMonitor) -> list[str]:
+    """Check all invariants that hold when no work is left."""
+    deployment, social = actors.deployment, actors.social
+    call = deployment.django.call
+    event_results = call("soak.remote.get_event_results")
+    people_results = call("soak.remote.get_people_results", uids=social.uids)
+    catalogue_results = call("soak.remote.get_catalogue_results")
+    genres: dict[str, list[str]] = deployment.catalogue["genres"]
+    return [
+        *invariants.find_count_errors(actors.viewers, event_results, genres),
+        *invariants.find_history_errors(actors.viewers, event_results, lambda item: genres.get(item, ())),
+        *invariants.find_timeline_errors(social.model, people_results),
+        *invariants.find_catalogue_errors(actors.staff.unpublished, genres, catalogue_results),
+        *invariants.find_connection_leaks(
+            monitoring.count_redis_connections(deployment), monitoring.get_sql_connection_states(deployment)
+        ),
+        *invariants.find_memory_leaks(monitor.get_growths()),
+        *_find_feed_errors(actors),
+        *_find_unexplained_failures(actors.record),
     ]
-    for complaint in complaints:
-        record.violation(complaint)
 
 
-def _followed(cast: Cast) -> Iterator[str]:
-    """The feed of those whom one follows, as a phone scrolls it: each title that has anything published."""
-    hidden, titles = cast.staff.hidden, cast.deployment.world["titles"]
-    shown = {title for item, title in titles.items() if item not in hidden}
-    with cast.phone("last look") as phone:
-        for uid in cast.company.uids:
-            served = one_session(phone, uid, "following", limit=100, whole=True).served
-            found = {titles[item] for item in served}
-            expected = {title for _, title in cast.company.model.timeline(uid)} & shown
+def _find_feed_errors(actors: Actors) -> Iterator[str]:
+    """Compare each person's `following` feed with the titles of their followees that have a published item."""
+    unpublished, title_by_item = actors.staff.unpublished, actors.deployment.catalogue["titles"]
+    published_titles = {title for item, title in title_by_item.items() if item not in unpublished}
+    with actors.create_phone("final check") as phone:
+        for uid in actors.social.uids:
+            session = scroll_session(phone, uid, "following", limit=100, to_the_end=True)
+            found = {title_by_item[item] for item in session.served}
+            timeline = actors.social.model.timeline(uid)
+            expected = {title for _, title in timeline} & published_titles
             if found != expected:
-                yield f"{uid} is shown {sorted(found)} of whom they follow, instead of {sorted(expected)}"
+                yield f"feed `following` of {uid} has {sorted(found)} instead of {sorted(expected)}"
 
 
-def _unrecovered(record: Record) -> Iterator[str]:
-    """Answers that failed although no fault was near."""
-    stray = [answer for answer in record.answers if not answer.good and not record.in_fault(answer)]
-    for answer in stray[:10]:
-        yield f"{answer.endpoint} failed ({answer.status}) at {answer.began - record.began:.1f} s, without a fault"
+def _find_unexplained_failures(record: RunRecord) -> Iterator[str]:
+    """Find failed responses that no fault explains."""
+    failures = [each for each in record.responses if not each.is_successful and not record.is_affected(each)]
+    for failure in failures[:10]:
+        at = failure.start - record.start
+        yield f"{failure.endpoint} failed ({failure.status}) at {at:.1f} s without a fault"

@@ -1,4 +1,4 @@
-"""Viewers who scroll to the end, and watch for anything that comes twice."""
+"""Viewers who scroll to the end of a feed. Each page is checked for items that were served before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,71 +6,73 @@ from typing import Any, Final
 
 from soak.phone import Phone
 
-FEEDS: Final = ("for_you", "for_you", "for_you", "trending", "following")
-LIMITS: Final = (10, 40, 40, 100)  # the app asks for 40
-THINK: Final = 0.15  # seconds between two pages
+FEED_TYPES: Final = ("for_you", "for_you", "for_you", "trending", "following")
+LIMITS: Final = (10, 40, 40, 100)  # The app requests 40.
+PAUSE_SECONDS: Final = 0.15  # Between two pages.
 
 
 @dataclass(slots=True)
-class Session:
-    """What a viewer was served since they last began at the top."""
+class ScrolledSession:
+    """The pages that a viewer received in one session."""
 
-    feed: str
+    feed_type: str
     name: str = ""
-    served: dict[str, int] = field(default_factory=dict)  # item → page that it came with
-    admitted: bool = False  # a page said that what was served before is not known any more
+    served: dict[str, int] = field(default_factory=dict)  # Number of the page by item.
+    lost_history: bool = False  # A page reported that the plan was rebuilt without the served history.
     pages: int = 0
 
-    def take(self, page: dict[str, Any]) -> list[str]:
-        """What is wrong with the next page."""
+    def add_page(self, page: dict[str, Any]) -> list[str]:
+        """Add the next page and return its errors."""
         meta, ids = page["meta"], [item["id"] for item in page["feed"]]
         self.pages += 1
         self.name = self.name or meta["session"]
-        self.admitted |= meta["planRebuilt"] and "served_history" in meta["degraded"]
-        wrong = [f"{what} of page {self.pages}" for what in _misshapen(meta, ids)]
+        self.lost_history |= meta["planRebuilt"] and "served_history" in meta["degraded"]
+        errors = [f"page {self.pages}: {error}" for error in _find_meta_errors(meta, ids)]
         if meta["session"] != self.name:
-            wrong.append(f"page {self.pages} is of session {meta['session']}")
-        for place, item in enumerate(ids):
-            if item in self.served or item in ids[:place]:
+            errors.append(f"page {self.pages} belongs to session {meta['session']}")
+        for index, item in enumerate(ids):
+            if item in self.served or item in ids[:index]:
                 before = self.served.get(item, self.pages)
-                if not self.admitted:
-                    wrong.append(f"{item} of page {before} came again on page {self.pages} ({meta})")
+                if not self.lost_history:
+                    errors.append(f"{item} of page {before} was served again on page {self.pages} ({meta})")
             self.served[item] = self.pages
-        return wrong
-
-
-def _misshapen(meta: dict[str, Any], ids: Sequence[str]) -> list[str]:
-    wrong = []
-    if meta["itemCount"] != len(ids) or len(ids) > meta["limit"]:
-        wrong.append("itemCount or limit")
-    if (meta["cursor"] is None) == meta["hasMore"]:
-        wrong.append("cursor or hasMore")
-    return wrong
+        return errors
 
 
 def scroll(phone: Phone, viewers: Sequence[str]) -> None:
-    """Session after session, by one viewer or another, until the run is over."""
-    while not phone.over.is_set():
-        viewer, feed = phone.rng.choice(viewers), phone.rng.choice(FEEDS)
-        one_session(phone, viewer, feed, limit=phone.rng.choice(LIMITS))
-        phone.pause(THINK)
+    """Scroll one session after another until the end of the run. Each has a random viewer and feed type."""
+    while not phone.stopped.is_set():
+        viewer, feed_type = phone.rng.choice(viewers), phone.rng.choice(FEED_TYPES)
+        scroll_session(phone, viewer, feed_type, limit=phone.rng.choice(LIMITS))
+        phone.pause(PAUSE_SECONDS)
 
 
-def one_session(phone: Phone, viewer: str, feed: str, *, limit: int, whole: bool = False) -> Session:
-    """From the top to the end, or until the run is over unless it is to be the `whole`."""
-    session, record = Session(feed), phone.record
-    query: dict[str, Any] = {"feed_type": feed, "limit": limit}
+def scroll_session(
+    phone: Phone, viewer: str, feed_type: str, *, limit: int, to_the_end: bool = False
+) -> ScrolledSession:
+    """Request pages until the feed is exhausted. Unless `to_the_end`, stop at the end of the run."""
+    session, record = ScrolledSession(feed_type), phone.record
+    query: dict[str, Any] = {"feed_type": feed_type, "limit": limit}
     page = phone.get("/feed", viewer, **query, refresh="true")
     while True:
-        for complaint in session.take(page):
-            record.violation(f"{feed} of {viewer}, session {session.name}: {complaint}")
+        for error in session.add_page(page):
+            record.add_violation(f"{feed_type} of {viewer}, session {session.name}: {error}")
         cursor = page["meta"]["cursor"]
-        record.did("pages")
+        record.count_action("pages")
         if cursor is None:
-            record.did(f"{feed} scrolled to the end")
+            record.count_action(f"{feed_type} scrolled to the end")
             break
-        if phone.over.is_set() and not whole:
+        if phone.stopped.is_set() and not to_the_end:
             break
-        phone.pause(THINK)
+        phone.pause(PAUSE_SECONDS)
         page = phone.get("/feed", viewer, **query, cursor=cursor)
     return session
+
+
+def _find_meta_errors(meta: dict[str, Any], ids: Sequence[str]) -> list[str]:
+    errors = []
+    if meta["itemCount"] != len(ids) or len(ids) > meta["limit"]:
+        errors.append("wrong itemCount or limit")
+    if (meta["cursor"] is None) == meta["hasMore"]:
+        errors.append("wrong cursor or hasMore")
+    return errors

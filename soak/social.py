@@ -1,4 +1,4 @@
-"""People who like, undo, follow, unfollow and block over HTTP, and the model of what must come of it."""
+"""People who like, undo, follow, unfollow and block over HTTP, and the model of the result."""
 
 import threading
 from collections import defaultdict
@@ -10,115 +10,139 @@ from activity.types import Relation
 from finishd.testing.expected import RELATIONS, ExpectedTimelines
 from soak.phone import Phone
 
-FOLLOWED_MOST: Final = 7  # by anybody, and
-DEEDS_MOST: Final = 10  # of anybody: 70 rows of a timeline, all of which a cold one is read with
-ACTS: Final = {"relate": 45, "undo": 15, "follow": 22, "unfollow": 10, "block": 4, "unblock": 4}
-THINK: Final = 0.25
+MAX_FOLLOWEES: Final = 7
+MAX_ACTIVITIES: Final = (
+    10  # Of one person. A timeline has 70 rows at most, which a load from the store includes.
+)
+ACTION_WEIGHTS: Final = {
+    "set_relation": 45,
+    "undo": 15,
+    "follow": 22,
+    "unfollow": 10,
+    "block": 4,
+    "unblock": 4,
+}
+PAUSE_SECONDS: Final = 0.25
 
 
 @dataclass(slots=True)
-class Company:
-    """Everybody, what each did, and a lock for each two: of a follow and a block at once nobody knows the order."""
+class SocialState:
+    """All people, the model of what they did, and a lock for each pair of people.
+
+    Without these locks, the result of a follow and a concurrent block would depend on their order on the server.
+    """
 
     uids: Sequence[str]
     titles: Sequence[str]
     model: ExpectedTimelines = field(default_factory=ExpectedTimelines)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    _pairs: dict[frozenset[str], threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+    _pair_locks: dict[frozenset[str], threading.Lock] = field(
+        default_factory=lambda: defaultdict(threading.Lock)
+    )
 
-    def between(self, one: str, other: str) -> threading.Lock:
+    def get_pair_lock(self, one: str, other: str) -> threading.Lock:
         with self.lock:
-            return self._pairs[frozenset((one, other))]
+            return self._pair_locks[frozenset((one, other))]
 
-    def titles_of(self, uid: str) -> list[str]:
+    def get_titles(self, uid: str) -> list[str]:
+        """Return the titles that a person has a relation to."""
         with self.lock:
-            deeds = self.model.activities.items()
-            return sorted(title for (who, title), (deed, _) in deeds if who == uid and not deed.empty)
+            activities = self.model.activities.items()
+            return sorted(
+                title for (author, title), (relation, _) in activities if author == uid and not relation.empty
+            )
 
-    def followed_by(self, uid: str) -> list[str]:
+    def get_followees(self, uid: str) -> list[str]:
         with self.lock:
-            return sorted(target for who, target in self.model.follows if who == uid)
+            return sorted(followee for follower, followee in self.model.follows if follower == uid)
 
-    def blocked_by(self, uid: str) -> list[str]:
+    def get_blocked(self, uid: str) -> list[str]:
         with self.lock:
-            return sorted(target for who, target in self.model.blocks if who == uid)
+            return sorted(blocked for blocker, blocked in self.model.blocks if blocker == uid)
 
 
 @dataclass(slots=True)
-class Person:
-    """Those who share a phone: each of `uids` acts through it alone."""
+class SocialActor:
+    """Acts for several people over one phone. No other actor acts for them."""
 
     phone: Phone
-    company: Company
+    state: SocialState
     uids: Sequence[str]
 
-    def live(self, until: threading.Event) -> None:
-        """Act after act, until it is set."""
-        while not until.is_set():
-            (act,) = self.phone.rng.choices(list(ACTS), weights=list(ACTS.values()))
+    def run(self, stopped: threading.Event) -> None:
+        """Act until the event is set."""
+        while not stopped.is_set():
+            (action,) = self.phone.rng.choices(list(ACTION_WEIGHTS), weights=list(ACTION_WEIGHTS.values()))
             uid = self.phone.rng.choice(self.uids)
-            getattr(self, act)(uid)
-            self.phone.record.did(act)
-            until.wait(self.phone.rng.uniform(0.5, 1.5) * THINK)
+            getattr(self, action)(uid)
+            self.phone.record.count_action(action)
+            stopped.wait(self.phone.rng.uniform(0.5, 1.5) * PAUSE_SECONDS)
 
-    def relate(self, uid: str) -> None:
-        mine = self.company.titles_of(uid)
-        known = mine if len(mine) >= DEEDS_MOST else self.company.titles
-        self._state(uid, self.phone.rng.choice(known), self.phone.rng.choice(RELATIONS))
+    def set_relation(self, uid: str) -> None:
+        mine = self.state.get_titles(uid)
+        titles = mine if len(mine) >= MAX_ACTIVITIES else self.state.titles
+        self._sync(uid, self.phone.rng.choice(titles), self.phone.rng.choice(RELATIONS))
 
     def undo(self, uid: str) -> None:
-        if mine := self.company.titles_of(uid):
-            self._state(uid, self.phone.rng.choice(mine), Relation())
+        if mine := self.state.get_titles(uid):
+            self._sync(uid, self.phone.rng.choice(mine), Relation())
 
     def follow(self, uid: str) -> None:
-        mine = self.company.followed_by(uid)
-        others = [target for target in self.company.uids if target not in {uid, *mine}]
-        if len(mine) >= FOLLOWED_MOST:
-            others = mine  # whom they follow already: nothing changes
-        target = self.phone.rng.choice(others)
-        with self.company.between(uid, target):
+        followees = self.state.get_followees(uid)
+        targets = [target for target in self.state.uids if target not in {uid, *followees}]
+        if len(followees) >= MAX_FOLLOWEES:
+            targets = followees  # Following them again changes nothing.
+        target = self.phone.rng.choice(targets)
+        with self.state.get_pair_lock(uid, target):
             body = {"target_uid": target, "action": "follow"}
-            status, answer = self.phone.post("/social/follow", uid, body, also=(400,))
-            with self.company.lock:
-                apart = self.company.model.is_blocked(uid, target)
-                if (status == 400) != apart:
-                    self.phone.record.violation(
-                        f"{uid} follows {target}, blocked: {apart}, and hears {answer}"
+            status, response = self.phone.post("/social/follow", uid, body, accept=(400,))
+            with self.state.lock:
+                is_blocked = self.state.model.is_blocked(uid, target)
+                if (status == 400) != is_blocked:
+                    self.phone.record.add_violation(
+                        f"{uid} follows {target}, blocked: {is_blocked}, but the response is {response}"
                     )
                 if status == 200:
-                    self.company.model.follows.add((uid, target))
+                    self.state.model.follows.add((uid, target))
 
     def unfollow(self, uid: str) -> None:
-        mine = self.company.followed_by(uid)
-        target = self.phone.rng.choice(mine or [other for other in self.company.uids if other != uid])
-        with self.company.between(uid, target):
+        target = self.phone.rng.choice(self.state.get_followees(uid) or self._get_others(uid))
+        with self.state.get_pair_lock(uid, target):
             self.phone.post("/social/follow", uid, {"target_uid": target, "action": "unfollow"})
-            with self.company.lock:
-                self.company.model.follows.discard((uid, target))
+            with self.state.lock:
+                self.state.model.follows.discard((uid, target))
 
     def block(self, uid: str) -> None:
-        target = self.phone.rng.choice([other for other in self.company.uids if other != uid])
-        with self.company.between(uid, target):
+        target = self.phone.rng.choice(self._get_others(uid))
+        with self.state.get_pair_lock(uid, target):
             self.phone.post("/social/block", uid, {"target_uid": target, "action": "block"})
-            with self.company.lock:
-                self.company.model.blocks.add((uid, target))
-                self.company.model.follows -= {(uid, target), (target, uid)}
+            with self.state.lock:
+                self.state.model.blocks.add((uid, target))
+                self.state.model.follows -= {(uid, target), (target, uid)}
 
     def unblock(self, uid: str) -> None:
-        if not (mine := self.company.blocked_by(uid)):
+        if not (blocked := self.state.get_blocked(uid)):
             return
-        target = self.phone.rng.choice(mine)
-        with self.company.between(uid, target):
+        target = self.phone.rng.choice(blocked)
+        with self.state.get_pair_lock(uid, target):
             self.phone.post("/social/block", uid, {"target_uid": target, "action": "unblock"})
-            with self.company.lock:
-                self.company.model.blocks.discard((uid, target))
+            with self.state.lock:
+                self.state.model.blocks.discard((uid, target))
 
-    def _state(self, uid: str, title: str, relation: Relation) -> None:
+    def _get_others(self, uid: str) -> list[str]:
+        return [other for other in self.state.uids if other != uid]
+
+    def _sync(self, uid: str, title: str, relation: Relation) -> None:
         media_type, _, number = title.partition(":")
-        body = {"title_id": number, "media_type": media_type, "title": title, "status": relation.status}
-        self.phone.post(
-            "/user-titles/sync", uid, {**body, "is_favorite": relation.favorite, "rating": relation.rating}
-        )
-        with self.company.lock:
-            # When it was is the server's to say: timelines are held against what it says.
-            self.company.model.set_relation(uid, title, relation, 0)
+        body = {
+            "title_id": number,
+            "media_type": media_type,
+            "title": title,
+            "status": relation.status,
+            "is_favorite": relation.favorite,
+            "rating": relation.rating,
+        }
+        self.phone.post("/user-titles/sync", uid, body)
+        with self.state.lock:
+            # The server determines the time. Timelines are compared with the times that it stored.
+            self.state.model.set_relation(uid, title, relation, 0)

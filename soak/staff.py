@@ -1,4 +1,4 @@
-"""What staff do meanwhile: publish, unpublish and boost; rebuilds, sweeps and flushes on top of beat's."""
+"""Staff who publish, unpublish and boost items, and who start tasks in addition to beat."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,46 +13,46 @@ TASKS: Final = (
     "activity.tasks.flush_histories",
     "activity.tasks.sweep_jobs",
 )
-THINK: Final = 0.7
-AT_ONCE: Final = 5  # items
+PAUSE_SECONDS: Final = 0.7
+ITEMS_PER_ACTION: Final = 5
 
 
 @dataclass(slots=True)
 class Staff:
-    """They unpublish only what they may: `items`."""
+    """Changes these items only. `unpublished` has the items that are not published now."""
 
     deployment: SoakDeployment
     phone: Phone
     items: Sequence[str]
-    hidden: set[str] = field(default_factory=set)
+    unpublished: set[str] = field(default_factory=set)
 
-    def work(self) -> None:
-        """Until the run is over. What could not be done is tried again."""
-        rng, over = self.phone.rng, self.phone.over
-        while not over.is_set():
-            some = rng.sample(self.items, AT_ONCE)
+    def run(self) -> None:
+        """Act until the end of the run. Actions that fail are repeated."""
+        rng, stopped = self.phone.rng, self.phone.stopped
+        while not stopped.is_set():
+            some = rng.sample(self.items, ITEMS_PER_ACTION)
             match rng.choice(("status", "status", "boost", "task")):
                 case "status":
-                    self._set_status(some)
+                    self._toggle_status(some)
                 case "boost":
-                    self._until_done("set_boost", ids=some, boost=rng.randint(-5, 10))
+                    self._call_until_done("set_boost", ids=some, boost=rng.randint(-5, 10))
                 case _:
-                    self._until_done("send", task=rng.choice(TASKS))
-            self.phone.pause(THINK)
+                    self._call_until_done("send_task", task=rng.choice(TASKS))
+            self.phone.pause(PAUSE_SECONDS)
 
-    def _set_status(self, some: Sequence[str]) -> None:
-        """What is hidden is published, and the other way round."""
-        hide = [item for item in some if item not in self.hidden]
-        show = [item for item in some if item in self.hidden]
+    def _toggle_status(self, items: Sequence[str]) -> None:
+        """Unpublish the items that are published, and publish the others."""
+        to_unpublish = [item for item in items if item not in self.unpublished]
+        to_publish = [item for item in items if item in self.unpublished]
         status = self.phone.rng.choice(("draft", "archived"))
-        for ids, wanted in ((hide, status), (show, "published")):
+        for ids, new_status in ((to_unpublish, status), (to_publish, "published")):
             if ids:
-                self._until_done("set_status", ids=ids, status=wanted)
-        self.hidden ^= set(some)
+                self._call_until_done("set_status", ids=ids, status=new_status)
+        self.unpublished ^= set(items)
 
-    def _until_done(self, what: str, **arguments: Any) -> None:
-        self.phone.record.did(f"staff: {what}")
-        while not self.deployment.django.call(f"soak.remote.{what}", **arguments):
-            self.phone.pause(THINK)
-            if self.phone.over.is_set() and what == "send":
+    def _call_until_done(self, function: str, **arguments: Any) -> None:
+        self.phone.record.count_action(f"staff: {function}")
+        while not self.deployment.django.call(f"soak.remote.{function}", **arguments):
+            self.phone.pause(PAUSE_SECONDS)
+            if self.phone.stopped.is_set() and function == "send_task":
                 return
