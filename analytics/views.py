@@ -28,7 +28,7 @@ class EventParser(JSONParser):
     parsed by Python's parser: otherwise the phone would send the same batch again and again.
     """
 
-    limit = MAX_BODY_BYTES
+    max_body_bytes = MAX_BODY_BYTES
 
     def loads(self, body: bytes) -> Any:
         try:

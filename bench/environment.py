@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from core.throttling import rates
+from finishd import throttles
 
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "SYSTEMROOT")
 
@@ -45,7 +46,9 @@ def build_environment(*, data: Path, redis_url: str, database_url: str) -> dict[
         "ANALYTICS_MARKS_MB": "256",
         "METRICS_TOKEN": "",
         "TRUSTED_PROXIES": "",
-        **rates.get_unlimited_environment(),  # Requests are counted as in production, but none is rejected.
+        **rates.get_unlimited_environment(
+            throttles.DEFAULTS
+        ),  # Requests are counted as in production, but none is rejected.
         "LOG_LEVEL": "INFO",  # One line for each request, as in production.
         "LOG_FORMAT": "json",
         "METRICS_PORT": "0",

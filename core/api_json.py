@@ -1,6 +1,6 @@
-"""JSON in and out, by orjson.
+"""JSON of the API, by orjson.
 
-`orjson.Fragment` passes through unparsed, so stored card bytes are spliced into an answer.
+orjson writes an `orjson.Fragment` without parsing it, so stored card bytes are inserted into a response as they are.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_NON_STR_KEYS
 
 
 def dumps(value: Any) -> bytes:
-    """UTF-8 JSON; times end in Z, decimals are numbers. Raises TypeError for what has no form in JSON."""
-    return orjson.dumps(value, default=_plain, option=OPTIONS)
+    """Return UTF-8 JSON. Times end in Z, decimals become numbers. Raises TypeError for other types."""
+    return orjson.dumps(value, default=_to_jsonable, option=OPTIONS)
 
 
-def _plain(value: Any) -> Any:
+def _to_jsonable(value: Any) -> Any:
     if isinstance(value, Promise):
         return str(value)
     if isinstance(value, Decimal):
@@ -33,11 +33,11 @@ def _plain(value: Any) -> Any:
         return sorted(value)
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
 class JSONRenderer(BaseRenderer):
-    """Answers in compact JSON; `None` is an empty body."""
+    """Render compact JSON. `None` becomes an empty body."""
 
     media_type = MEDIA_TYPE
     format = "json"
@@ -53,14 +53,14 @@ class JSONRenderer(BaseRenderer):
 
 
 class JSONParser(BaseParser):
-    """Reads a JSON body of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes.
+    """Parse a JSON body of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes.
 
-    Strict: UTF-8, no NaN, no lone surrogates, bounded nesting. Raises `ParseError` or
-    `RequestDataTooBig`; DRF hands the stream over unread, so that limit is ours to keep.
+    Strict: UTF-8, no NaN, no lone surrogates, bounded nesting. Raises ParseError or RequestDataTooBig. DRF passes the
+    unread stream, so Django does not enforce the limit.
     """
 
     media_type = MEDIA_TYPE
-    limit: int | None = None  # bytes, where it is not the setting's
+    max_body_bytes: int | None = None  # None: the limit of the setting
 
     def parse(
         self,
@@ -68,7 +68,7 @@ class JSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        limit = self.limit or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = self.max_body_bytes or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(-1 if limit is None else limit + 1)
         if limit is not None and len(body) > limit:
             raise RequestDataTooBig(f"The body is longer than {limit} bytes.")

@@ -1,4 +1,4 @@
-"""Which request a line of the log is about: bound once, by web and workers, to all that is logged until its end."""
+"""Fields that all log lines of a request or task carry, above all the request id."""
 
 import os
 import re
@@ -12,41 +12,44 @@ from django.conf import settings
 from structlog import contextvars
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
-# No dot, and at most as long: no token can pass for an id.
+# Without dots and at most 64 characters long, so that no token is accepted as an id.
 _VALID_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def normalize_request_id(given: object) -> str:
-    """The id that somebody gave, if it is well-formed, else a new one."""
-    if isinstance(given, str) and _VALID_ID.fullmatch(given):
-        return given
+def normalize_request_id(value: object) -> str:
+    """Return `value` if it is a valid request id, else a new one."""
+    if isinstance(value, str) and _VALID_ID.fullmatch(value):
+        return value
     return os.urandom(12).hex()
 
 
 def get_request_id() -> str | None:
-    """The id of the request that this thread works for."""
-    found: str | None = contextvars.get_contextvars().get("request_id")
-    return found
+    """Return the id of the request that this thread works for."""
+    request_id: str | None = contextvars.get_contextvars().get("request_id")
+    return request_id
 
 
-def bind(**named: str) -> Mapping[str, Token[Any]]:
-    """Name what follows in the log. `unbind` with what this returns makes it as it was before."""
-    return contextvars.bind_contextvars(**named)
+def bind(**fields: str) -> Mapping[str, Token[Any]]:
+    """Add fields to all further log lines. Returns tokens for `unbind`."""
+    return contextvars.bind_contextvars(**fields)
 
 
 def unbind(tokens: Mapping[str, Token[Any]]) -> None:
+    """Restore the fields to their values before `bind`."""
     contextvars.reset_contextvars(**tokens)
 
 
 def clear() -> None:
+    """Remove all fields."""
     contextvars.clear_contextvars()
 
 
 def bind_viewer(uid: str) -> None:
+    """Add the viewer's pseudonym to all further log lines."""
     contextvars.bind_contextvars(viewer=pseudonym(uid, settings.SECRET_KEY))
 
 
 @lru_cache(maxsize=4096)
 def pseudonym(uid: str, secret: str) -> str:
-    """Twelve hex digits that stand for a person in the log: the same in every process, of no use to who reads it."""
+    """Return twelve hex digits that stand for a person in the log: the same in every process, and not reversible."""
     return blake2b(uid.encode(), key=sha256(secret.encode()).digest(), digest_size=6).hexdigest()

@@ -1,13 +1,14 @@
-"""What a process has loaded when it begins to serve, and Python's collector."""
+"""Python's garbage collector."""
 
 import gc
 
 
 def freeze_loaded_objects() -> None:
-    """Leave all that is loaded by now out of further collections; it stays for good anyway.
+    """Exclude all objects that exist now from further collections. Call it before a process starts to serve.
 
-    Django, its apps and their libraries are some 300,000 objects. A batch that makes thousands of its own sets off full
-    collections, and each would walk all of them: it was half of the time of counting events.
+    Django, the apps and their libraries are about 300,000 objects that live as long as the process. A batch that
+    creates thousands of objects triggers full collections, and each would scan all of them: that was half of the time
+    of counting events.
     """
     gc.collect()
     gc.freeze()

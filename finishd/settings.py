@@ -14,11 +14,12 @@ from django.urls import reverse_lazy
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from core import openapi
 from core.logs.config import get_config
-from core.openapi import SETTINGS as SPECTACULAR_SETTINGS  # noqa: F401
 from core.throttling import rates
 from core.throttling.addresses import TrustedProxies
 from finishd.staff.navigation import UNFOLD  # noqa: F401
+from finishd.throttles import DEFAULTS as DEFAULT_LIMITS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -251,8 +252,16 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "TEST_REQUEST_RENDERER_CLASSES": ["core.api_json.JSONRenderer"],
 }
+SPECTACULAR_SETTINGS = {
+    **openapi.SETTINGS,
+    "TITLE": "Finishd",
+    "DESCRIPTION": "Planned feeds for people who track films and series. Every path requires a Firebase ID token.",
+    "VERSION": "1.0.0",
+    "LICENSE": {"name": "MIT"},
+    "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-THROTTLES = rates.load_limits(lambda name, default: env.str(name, default=default))
+THROTTLES = rates.load_limits(DEFAULT_LIMITS, lambda name, default: env.str(name, default=default))
 TRUSTED_PROXIES = TrustedProxies.parse(env.list("TRUSTED_PROXIES", default=[]))
 
 # --- Watching ------------------------------------------------------------------------------------

@@ -1,10 +1,9 @@
-"""The one way to Redis: short time-outs, no silent retry, a breaker, the request's deadline, and a count of waits.
+"""Redis clients with short timeouts, no silent retry, a circuit breaker, and the request's deadline.
 
-`state_redis()` is REDIS_URL (plans, indexes, people's hot state; must not evict),
-`cache_redis()` is CACHE_URL (may evict what has a TTL). Both are pools of django-redis.
+`state_redis()` is the server at REDIS_URL, which must not evict. `cache_redis()` is the server at CACHE_URL, which may
+evict keys with a TTL. Both use connection pools of django-redis.
 
-A *wait* is one time that the client stands still for an answer: a command, a
-pipeline or a script call is one each. Budgets in the tests count these.
+A round trip is one exchange with the server: a command, a pipeline or a script call. Tests count them.
 """
 
 import math
@@ -25,34 +24,34 @@ from redis.utils import SENTINEL
 from core import deadlines
 from core.circuit import CircuitBreaker, CircuitOpen, declare_dependency, register_circuit_breaker
 
-# Redis gave no answer. An error that it answered with (ResponseError) is a mistake of ours, not this.
+# Redis did not answer. An error reply (ResponseError) is a mistake in our command instead.
 REDIS_UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, CircuitOpen)
 
-_waits: ContextVar[list[str] | None] = ContextVar("redis_waits", default=None)
-for _name in ("redis", "cache"):
-    declare_dependency(_name)
+_round_trips: ContextVar[list[str] | None] = ContextVar("redis_round_trips", default=None)
 _circuit_breakers: dict[tuple[Any, ...], CircuitBreaker] = {}
+declare_dependency("redis")
+declare_dependency("cache")
 
 
 @contextmanager
 def count_round_trips() -> Iterator[list[str]]:
-    """Collect the waits of this thread within the block, one entry each (the command's name)."""
-    waits: list[str] = []
-    token = _waits.set(waits)
+    """Collect the round trips of this thread within the block, one entry each (the command's name)."""
+    round_trips: list[str] = []
+    token = _round_trips.set(round_trips)
     try:
-        yield waits
+        yield round_trips
     finally:
-        _waits.reset(token)
+        _round_trips.reset(token)
 
 
-def _note(what: str) -> None:
-    waits = _waits.get()
-    if waits is not None:
-        waits.append(what)
+def _record_round_trip(command: str) -> None:
+    round_trips = _round_trips.get()
+    if round_trips is not None:
+        round_trips.append(command)
 
 
 def _get_circuit_breaker(pool: Any) -> CircuitBreaker:
-    """One breaker per server address and process: the cache may fail while the store does not."""
+    """Return the circuit breaker of the pool's server. If both URLs name one server, they share it."""
     address = _address(pool)
     if address not in _circuit_breakers:
         name = "redis" if address == _address(state_redis().connection_pool) else "cache"
@@ -70,12 +69,12 @@ def _address(pool: Any) -> tuple[Any, ...]:
 
 
 def _is_outage(reason: BaseException) -> bool:
-    """A pool that has no connection left says something of us, not of Redis."""
+    """Return False for an exhausted pool: it says nothing about the server."""
     return not isinstance(reason, MaxConnectionsError)
 
 
-class DeadlineParser(DefaultParser):  # type: ignore[misc,valid-type]  # hiredis' or redis-py's own, chosen at import
-    """Reads no longer than the request may take, also where an answer comes in drops."""
+class DeadlineParser(DefaultParser):  # type: ignore[misc,valid-type]  # hiredis' or redis-py's, chosen at import
+    """Waits for a reply until the request's deadline at most, also if the reply arrives byte by byte."""
 
     def read_from_socket(self, timeout: Any = SENTINEL, raise_on_timeout: bool = True) -> Any:
         if timeout is SENTINEL and (left := deadlines.remaining()) < (self._socket_timeout or math.inf):
@@ -84,28 +83,29 @@ class DeadlineParser(DefaultParser):  # type: ignore[misc,valid-type]  # hiredis
 
 
 class GuardedRedis(Redis):
-    """redis-py's client behind a breaker. Raises redis-py's errors, or `CircuitOpen` or `DeadlinePassed` at once."""
+    """redis-py's client behind a circuit breaker. Raises its errors, and CircuitOpen or DeadlinePassed at once."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        _note(str(args[0]))
+        _record_round_trip(str(args[0]))
         deadlines.check()
         with _get_circuit_breaker(self.connection_pool).protect():
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = False, shard_hint: Any = None) -> "GuardedPipeline":
-        """A pipeline without MULTI unless asked for: it saves waits, it promises no atomicity."""
+        """Return a pipeline, by default without MULTI: it saves round trips and is not atomic."""
         return GuardedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
 class GuardedPipeline(RedisPipeline):
     def load_scripts(self) -> None:
-        _note("SCRIPT EXISTS")
+        _record_round_trip("SCRIPT EXISTS")
         super().load_scripts()  # type: ignore[no-untyped-call]
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """Send all queued commands. Cost: 1 round trip, none without commands."""
         if not self.command_stack:
             return []
-        _note(f"pipeline of {len(self.command_stack)}")
+        _record_round_trip(f"pipeline of {len(self.command_stack)}")
         deadlines.check()
         with _get_circuit_breaker(self.connection_pool).protect():
             return super().execute(raise_on_error)
@@ -120,7 +120,7 @@ def cache_redis() -> GuardedRedis:
 
 
 def unlink_keys(client: GuardedRedis, names: Sequence[str]) -> None:
-    """Drop keys that need not share a hash slot. Cost: 1 wait."""
+    """Delete keys that need not share a hash slot. Cost: 1 round trip."""
     pipe = client.pipeline()
     for name in names:
         pipe.unlink(name)

@@ -1,8 +1,9 @@
-"""Every Redis key, spelt once, with its type, its owner and what bounds it.
+"""Declarations of Redis keys: pattern, type, owner, bound and TTL.
 
-A key that holds one viewer's state carries the viewer as hash tag, so that on a
-cluster a script may touch several of them. `docs/REDIS_KEYS.md` prints this
-table; a test holds every live key of a run against it.
+Each app declares its keys in `<app>/keys.py`; no other module spells one. `docs/REDIS_KEYS.md` lists them, and a test
+compares every live key of a test run with the declarations.
+
+A key that holds one viewer's state has the uid as its hash tag, so that a script may use several of them on a cluster.
 """
 
 import re
@@ -12,48 +13,52 @@ from urllib.parse import quote
 
 KeyType = Literal["string", "hash", "list", "set", "zset", "stream"]
 _SAFE = "-_.~:@+=,"
-_PLAIN = re.compile(r"[A-Za-z0-9\-_.~:@+=,]*")  # what quoting leaves as it is
+_UNESCAPED = re.compile(r"[A-Za-z0-9\-_.~:@+=,]*")  # text that quoting does not change
 _REGISTRY: list["Key"] = []
 
 
 def escape_hash_tag(uid: str) -> str:
-    """A uid as it stands between the braces of a key: no brace, blank or control character survives."""
-    return uid if _PLAIN.fullmatch(uid) else quote(uid, safe=_SAFE)
+    """Return a uid as it is written between the braces of a key, without braces, blanks and control characters."""
+    return uid if _UNESCAPED.fullmatch(uid) else quote(uid, safe=_SAFE)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A family of keys: `pattern` names its variables in `<>`."""
+    """A family of keys. `pattern` has its variables in `<>`; `bound` says what limits their number and size.
+
+    `ttl` is in seconds. Without one the keys never expire, and `bound` says why that is safe.
+    """
 
     pattern: str
     type: KeyType
     owner: str
     bound: str
-    ttl: int | None = None  # seconds; None: never expires, the bound says why that is safe
-    _names: tuple[str, ...] = field(init=False, repr=False, default=())
-    _form: str = field(init=False, repr=False, default="")
+    ttl: int | None = None
+    _variables: tuple[str, ...] = field(init=False, repr=False, default=())
+    _template: str = field(init=False, repr=False, default="")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_names", tuple(re.findall(r"<(\w+)>", self.pattern)))
+        object.__setattr__(self, "_variables", tuple(re.findall(r"<(\w+)>", self.pattern)))
         braces = self.pattern.replace("{", "{{").replace("}", "}}")
-        object.__setattr__(self, "_form", re.sub(r"<(\w+)>", r"{\1}", braces))
+        object.__setattr__(self, "_template", re.sub(r"<(\w+)>", r"{\1}", braces))
         _REGISTRY.append(self)
 
     def name(self, **values: str | int) -> str:
-        """The key's name; `viewer` is escaped, everything else stands as it is."""
+        """Return the name of one key. The value of `viewer` is escaped; the others are inserted unchanged."""
         if "viewer" in values:
             values["viewer"] = escape_hash_tag(str(values["viewer"]))
-        return self._form.format_map(values)
+        return self._template.format_map(values)
 
     @property
     def variables(self) -> tuple[str, ...]:
-        return self._names
+        return self._variables
 
     def matches(self, name: str) -> bool:
+        """Return whether a key of this name belongs to the family."""
         parts = re.split(r"<\w+>", self.pattern)
         return re.fullmatch(".+".join(re.escape(part) for part in parts), name, re.DOTALL) is not None
 
 
 def get_declared_keys() -> tuple[Key, ...]:
-    """All declared families, in the order of this file."""
+    """Return all declared families, in the order of declaration."""
     return tuple(_REGISTRY)

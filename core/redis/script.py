@@ -1,4 +1,4 @@
-"""Lua scripts: one atomic step on the server for one round trip."""
+"""Lua scripts. A script runs atomically on the server, in one round trip."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -9,17 +9,18 @@ from redis.exceptions import NoScriptError
 
 
 class Script(RedisScript):
-    """A Lua script, written once beside the function that calls it. Running it is one wait (EVALSHA).
-
-    A server that does not know it yet costs one wait more, once. In a pipeline it is one wait more
-    (SCRIPT EXISTS), and once per server another (SCRIPT LOAD, not counted).
-    """
+    """A Lua script, declared once beside the function that calls it."""
 
     def __init__(self, source: str) -> None:
         super().__init__(cast(Any, None), source.encode())
         self._source = source
 
     def run(self, client: Redis, *, keys: list[str], args: list[Any]) -> Any:
+        """Run the script, or queue it if `client` is a pipeline.
+
+        Cost: 1 round trip, and 1 more if the server does not have the script yet. A pipeline with scripts costs 1
+        round trip more (SCRIPT EXISTS), and another once per server (SCRIPT LOAD, not counted).
+        """
         if isinstance(client, Pipeline):
             return self(keys=keys, args=args, client=client)
         try:
@@ -28,17 +29,18 @@ class Script(RedisScript):
             return client.eval(self._source, len(keys), *keys, *args)
 
     def run_many(self, client: Redis, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
-        """Run it once for each (keys, args), whose keys need not share a hash slot: one wait for all of them.
+        """Run the script once for each (keys, args). The calls need not share a hash slot.
 
-        A server that does not know the script costs one wait more for each, once. Raises the first error.
+        Cost: 1 round trip, and 1 more for each call if the server does not have the script yet. Raises the first
+        error.
         """
         pipe = client.pipeline(transaction=False)
         for keys, args in calls:
             pipe.evalsha(self.sha, len(keys), *keys, *args)
-        answers = pipe.execute(raise_on_error=False)
-        for place, (keys, args) in enumerate(calls):
-            if isinstance(answers[place], NoScriptError):
-                answers[place] = client.eval(self._source, len(keys), *keys, *args)
-            elif isinstance(answers[place], Exception):
-                raise answers[place]
-        return answers
+        replies = pipe.execute(raise_on_error=False)
+        for index, (keys, args) in enumerate(calls):
+            if isinstance(replies[index], NoScriptError):
+                replies[index] = client.eval(self._source, len(keys), *keys, *args)
+            elif isinstance(replies[index], Exception):
+                raise replies[index]
+        return replies

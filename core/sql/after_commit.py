@@ -9,13 +9,13 @@ P = ParamSpec("P")
 
 
 def run_after_commit(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Call `work` once the transaction under way has committed, at once outside of one.
+    """Call `work` once the current transaction has committed, or at once outside of one.
 
-    What it raises is logged, not raised: the change is made. (Django names a failed callable in its log by
-    `__qualname__`, which a `functools.partial` has not; hence the function.)
+    Its exceptions are logged and not raised, because the change is already made.
     """
 
-    def follow() -> None:
+    # A function instead of functools.partial: Django logs a failed callable by its `__qualname__`.
+    def run() -> None:
         work(*args, **kwargs)
 
-    transaction.on_commit(follow, robust=True)
+    transaction.on_commit(run, robust=True)

@@ -1,7 +1,7 @@
-"""The one way to SQL: Django's own backends behind a breaker, within the request's deadline.
+"""A mixin for Django's database backends: a circuit breaker, and the request's deadline.
 
-What counts as a failure is that no answer came: no connection, one that broke, silence until the deadline. A lock
-that was not had in time, a statement that the server cut, a duplicate: these are answers, and other tables go on.
+A failure is a missing answer: no connection, a broken one, or silence until the deadline. A lock timeout, a cancelled
+statement or a duplicate key are answers, and do not count.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 else:
     BaseDatabaseWrapper = object
 
-# Of PostgreSQL's SQLSTATEs, those that say that the server is not there: no connection, too many of them, shutting
-# down or starting, its disk.
-_AWAY_STATES: Final = ("08", "53300", "57P", "58")
-# Of SQLite's codes likewise: it cannot open, read or write the file.
-_AWAY_CODES: Final = frozenset({10, 13, 14, 26})
+# SQLSTATEs of a server that is unavailable: no connection, too many, shutting down or starting, disk errors.
+_OUTAGE_SQLSTATES: Final = ("08", "53300", "57P", "58")
+# SQLite: it cannot open, read or write the file.
+_OUTAGE_SQLITE_CODES: Final = frozenset({10, 13, 14, 26})
 
 
 class SqlUnavailable(OperationalError):
-    """No statement is sent: the database failed lately, or the request is late. Again after `retry_after` seconds."""
+    """The statement was not sent: the circuit breaker is open, or the deadline has passed.
+
+    Clients may retry after `retry_after` seconds.
+    """
 
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
@@ -34,11 +36,11 @@ class SqlUnavailable(OperationalError):
 
 
 class CircuitBreakerMixin(BaseDatabaseWrapper):
-    """What a backend of ours adds to Django's, whose class stands behind it."""
+    """Put it before a backend's DatabaseWrapper."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.execute_wrappers.append(_guarded)
+        self.execute_wrappers.append(_execute_guarded)
 
     def ensure_connection(self) -> None:
         if self.connection is None:
@@ -47,12 +49,12 @@ class CircuitBreakerMixin(BaseDatabaseWrapper):
 
 
 def is_outage(reason: BaseException) -> bool:
-    """Whether a database error means that there was no answer."""
+    """Return whether a database error means that the database did not answer."""
     cause = reason.__cause__ or reason
     if state := getattr(cause, "sqlstate", None):
-        return str(state).startswith(_AWAY_STATES)
+        return str(state).startswith(_OUTAGE_SQLSTATES)
     code = getattr(cause, "sqlite_errorcode", None)
-    return code is None or code & 0xFF in _AWAY_CODES
+    return code is None or code & 0xFF in _OUTAGE_SQLITE_CODES
 
 
 _breaker = register_circuit_breaker(
@@ -63,7 +65,7 @@ _breaker = register_circuit_breaker(
 @contextmanager
 def _guard() -> Iterator[None]:
     if deadlines.remaining_optional() <= 0:
-        raise SqlUnavailable("it is too late for another statement", deadlines.RETRY_AFTER_SECONDS)
+        raise SqlUnavailable("request deadline exceeded", deadlines.RETRY_AFTER_SECONDS)
     try:
         with _breaker.protect():
             yield
@@ -71,6 +73,6 @@ def _guard() -> Iterator[None]:
         raise SqlUnavailable(str(reason), reason.retry_after) from reason
 
 
-def _guarded(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+def _execute_guarded(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
     with _guard():
         return execute(sql, params, many, context)

@@ -27,6 +27,7 @@ from finishd.privacy import services
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import get_client, get_token
 from finishd.testing.processes import processes
+from finishd.throttles import DEFAULTS
 
 FEED, STATS = "/api/v1/feed", "/api/v1/social/stats/kofi"
 HOUR = 3600
@@ -69,13 +70,15 @@ class TestRates:
     )
     def test_a_bad_one_is_told_in_one_line_that_names_it(self, text: str) -> None:
         with pytest.raises(ImproperlyConfigured) as refused:
-            rates.load_limits(lambda name, default: text if name == "THROTTLE_SEARCH_USER" else default)
+            rates.load_limits(
+                DEFAULTS, lambda name, default: text if name == "THROTTLE_SEARCH_USER" else default
+            )
         said = str(refused.value)
         assert said.startswith(f"THROTTLE_SEARCH_USER is {text!r}; a rate is written like 120/min")
         assert "\n" not in said
 
     def test_a_fast_scroller_is_never_hit_and_a_scraper_is(self) -> None:
-        feed = rates.load_limits(lambda _, default: default)["feed"]
+        feed = rates.load_limits(DEFAULTS, lambda _, default: default)["feed"]
         assert feed.user is not None
         assert feed.address is not None
         assert feed.user.limit >= 60  # pages of 40 in a minute: forty cards a second

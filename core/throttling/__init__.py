@@ -1,5 +1,5 @@
-"""How often somebody may ask: rates, whose address a request comes from, and the one place that refuses.
+"""Request limits: rates, client addresses, and one place that counts requests and rejects some.
 
-Knows no app. A view belongs to a class of requests (`throttle_scope`, else `read` or `write` by its method); what each
-class may do is in settings, from the environment.
+A view belongs to a throttle scope: its `throttle_scope`, or `read` or `write` by the request's method. The settings
+give each scope a rate for users and one for addresses.
 """

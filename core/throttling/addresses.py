@@ -1,4 +1,4 @@
-"""Whose address a request comes from, when some peers are proxies of ours and anybody may write headers."""
+"""The client's address of a request, behind trusted proxies or without any."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -10,54 +10,56 @@ from django.core.exceptions import ImproperlyConfigured
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-UNKNOWN: Final = "unknown"  # the peer has no address, as behind a socket of Unix: all such share one
-MAX_ADDRESS_LENGTH: Final = 64  # characters of an address with brackets, zone and port
+UNKNOWN: Final = "unknown"  # peers without an address, for example on a Unix socket, share one bucket
+MAX_ADDRESS_LENGTH: Final = 64  # characters, with brackets, zone and port
 ADDRESS_CACHE_SIZE: Final = 4096
 
 
 class TrustedProxies:
-    """The peers whose X-Forwarded-For is believed: those within `networks`, and nobody else."""
+    """The peers whose X-Forwarded-For header is used: those within `networks`."""
 
     def __init__(self, networks: Sequence[Network] = ()) -> None:
         self.networks = tuple(networks)
-        self._look: Callable[[str], tuple[str, bool] | None] = lru_cache(ADDRESS_CACHE_SIZE)(self._look_up)
+        self._classify: Callable[[str], tuple[str, bool] | None] = lru_cache(ADDRESS_CACHE_SIZE)(
+            self._classify_uncached
+        )
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> "TrustedProxies":
-        """Of TRUSTED_PROXIES: addresses or networks. Raises ImproperlyConfigured in one line."""
-        return cls([_network(text.strip()) for text in texts if text.strip()])
+        """Parse TRUSTED_PROXIES: addresses or networks. Raises ImproperlyConfigured."""
+        return cls([_parse_network(text.strip()) for text in texts if text.strip()])
 
     def get_client_address(self, meta: Mapping[str, Any]) -> str:
-        """The client of a request with these headers: an IPv4 address, or the /64 that an IPv6 address is of.
+        """Return the client's IPv4 address or the /64 network of its IPv6 address. `meta` is `request.META`.
 
-        It is the peer, unless that is a trusted proxy; then whoever the last proxy in a row of trusted ones saw.
-        What stands further left in X-Forwarded-For came from the client, who may write what they like.
+        The client is the peer, unless the peer is a trusted proxy. Then it is the address that the last proxy of an
+        unbroken row of trusted ones saw. Clients can write anything further left into X-Forwarded-For.
         """
-        found = self._look(meta.get("REMOTE_ADDR") or "")
-        if found is None:
+        classified = self._classify(meta.get("REMOTE_ADDR") or "")
+        if classified is None:
             return UNKNOWN
-        label, trusted = found
+        bucket, trusted = classified
         rest = meta.get("HTTP_X_FORWARDED_FOR", "") if trusted else ""
         while trusted and rest:
             rest, _, hop = rest.rpartition(",")
             hop = hop.strip()
-            found = self._look(hop) if len(hop) <= MAX_ADDRESS_LENGTH else None
-            if found is None:
+            classified = self._classify(hop) if len(hop) <= MAX_ADDRESS_LENGTH else None
+            if classified is None:
                 break
-            label, trusted = found
-        return label
+            bucket, trusted = classified
+        return bucket
 
-    def _look_up(self, text: str) -> tuple[str, bool] | None:
-        """An address as it is counted, and whether it is a proxy's; None if it is none."""
-        address = _parse(text)
+    def _classify_uncached(self, text: str) -> tuple[str, bool] | None:
+        """Return the name of the address's bucket and whether it is a trusted proxy, or None for other text."""
+        address = _parse_address(text)
         if address is None:
             return None
         trusted = any(address in network for network in self.networks if network.version == address.version)
-        return _label(address), trusted
+        return _bucket_name(address), trusted
 
 
-def _parse(text: str) -> Address | None:
-    """An address with or without a port, a zone, or IPv6's brackets. One of IPv4 in IPv6's clothes is one of IPv4."""
+def _parse_address(text: str) -> Address | None:
+    """Parse an address with or without port, zone and brackets. An IPv4-mapped IPv6 address becomes IPv4."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
@@ -69,12 +71,12 @@ def _parse(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _label(address: Address) -> str:
-    """Who has one IPv6 address has the other 2^64 of its network, too."""
+def _bucket_name(address: Address) -> str:
+    """Return an IPv4 address or an IPv6 /64 network: who has one address of it usually has all 2^64."""
     return str(address if isinstance(address, IPv4Address) else IPv6Network((address, 64), strict=False))
 
 
-def _network(text: str) -> Network:
+def _parse_network(text: str) -> Network:
     try:
         return ip_network(text)
     except ValueError as error:

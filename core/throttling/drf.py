@@ -1,7 +1,7 @@
-"""The limiter in DRF's words: a throttle for all views, and what a caller without a good token gets.
+"""DRF's part of throttling: a throttle for all views, and a limit on responses 401.
 
-DRF asks throttles after it knows who asks. So a request without a good token never comes to one: its 401 is counted
-where errors become answers, by address, and beyond the limit it is a 429.
+DRF runs throttles after authentication, so a request without a valid token never reaches them. Its 401 is counted in
+the exception handler, by address, and becomes a 429 beyond the limit.
 """
 
 from collections.abc import Mapping
@@ -20,57 +20,57 @@ from core.errors.handler import exception_handler as handle_exception
 from core.throttling import keys, limiter
 from core.throttling.limiter import LimitResult
 
-if TYPE_CHECKING:  # it names this throttle itself, and imports it when it is imported
+if TYPE_CHECKING:  # rest_framework.views imports this module, because the settings name the throttle
     from rest_framework.views import APIView
 
 DENIED_SCOPE: Final = "denied"
 
 
 class ScopeThrottle(BaseThrottle):
-    """Counts with the view's `throttle_scope`; without one with `read` or `write`, by the method. Cost: 1 wait."""
+    """Counts in the view's `throttle_scope`, by default `read` or `write`. Cost: 1 round trip."""
 
     _wait: float
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        scope = getattr(view, "throttle_scope", None) or (
-            "read" if request.method in SAFE_METHODS else "write"
-        )
-        found = count_and_add_headers(
-            scope, request, view, uid=get_viewer(request).uid if request.user else None
-        )
-        self._wait = found.retry_after
-        return not found.retry_after
+        default = "read" if request.method in SAFE_METHODS else "write"
+        scope = getattr(view, "throttle_scope", None) or default
+        uid = get_viewer(request).uid if request.user else None
+        result = count_and_add_headers(scope, request, view, uid=uid)
+        self._wait = result.retry_after
+        return not result.retry_after
 
     def wait(self) -> float:
         return self._wait
 
 
 def count_and_add_headers(scope: str, request: Request, view: "APIView", *, uid: str | None) -> LimitResult:
-    """Count a request with a class, and leave the RateLimit fields for the answer, whatever it will be."""
+    """Count a request in a scope, and add the RateLimit headers to the view's response. Cost: 1 round trip."""
     limits = settings.THROTTLES[scope]
     address = settings.TRUSTED_PROXIES.get_client_address(request.META)
-    found = limiter.count_request(
+    result = limiter.count_request(
         limits,
         user=keys.THROTTLE_VIEWER.name(viewer=uid, scope=scope) if uid else None,
         address=keys.THROTTLE_ADDRESS.name(address=address, scope=scope),
     )
-    if found.retry_after:
-        log_context.bind(throttled=scope, address=address)
-    if found.rate_limit_header:
+    if result.rate_limit_header:
         view.headers["RateLimit-Policy"] = limits.policy
-        view.headers["RateLimit"] = found.rate_limit_header
-    if found.retry_after:
+        view.headers["RateLimit"] = result.rate_limit_header
+    if result.retry_after:
+        log_context.bind(throttled=scope, address=address)
         telemetry.labelled(telemetry.THROTTLED, scope).inc()
-    return found
+    return result
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
-    """DRF's EXCEPTION_HANDLER: that of `core.errors.handler`, with a limit on 401s. Cost: 1 wait for a 401."""
-    answer = handle_exception(error, context)
-    if answer.status_code != 401:
-        return answer
+    """Handle an exception as `core.errors.handler` does, and limit 401s. Cost: 1 round trip for a 401.
+
+    A DRF EXCEPTION_HANDLER.
+    """
+    response = handle_exception(error, context)
+    if response.status_code != 401:
+        return response
     try:
-        found = count_and_add_headers(DENIED_SCOPE, context["request"], context["view"], uid=None)
+        result = count_and_add_headers(DENIED_SCOPE, context["request"], context["view"], uid=None)
     except Exception as failure:
         return handle_exception(failure, context)
-    return handle_exception(Throttled(wait=found.retry_after), context) if found.retry_after else answer
+    return handle_exception(Throttled(wait=result.retry_after), context) if result.retry_after else response

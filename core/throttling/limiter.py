@@ -1,8 +1,8 @@
-"""The one place that counts requests and refuses some: on Redis, user and address in one wait.
+"""The request limiter: it counts requests on Redis, by user and by address, in one round trip.
 
-The algorithm is GCRA, which ATM networks used to police cells (ITU-T I.371): a bucket of `limit` that fills evenly
-within its time. Redis keeps one number a bucket, the time at which it will be full again, and forgets it then. A
-script reads, decides and writes, so of many at once exactly those are let in for whom there is room.
+The algorithm is GCRA (generic cell rate algorithm, ITU-T I.371): a bucket of `limit` requests that refills evenly
+within its period. Redis stores one number per bucket, the time at which it will be full, and expires it at that time.
+A script reads, decides and writes, so concurrent requests never exceed a limit.
 """
 
 import math
@@ -13,9 +13,10 @@ from core.redis import client
 from core.redis.script import Script
 from core.throttling.rates import MICROSECONDS, Limits, Rate
 
-# KEYS: a bucket. ARGV: microseconds that one request is worth, and a full bucket. Redis's clock, so that servers need
-# not agree on theirs. Answers with the microseconds until the bucket is full, or less than 0: those to wait, negative.
-_TAKE: Final = Script("""
+# KEYS: a bucket. ARGV: the microseconds of one request, and of a full bucket. The clock is that of Redis, so web
+# servers need not agree on the time. Returns the microseconds until the bucket is full, or, as a negative number, those
+# until the request would be allowed.
+_COUNT_REQUEST: Final = Script("""
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + ARGV[1]
@@ -34,30 +35,31 @@ class LimitResult(NamedTuple):
 
 
 def count_request(limits: Limits, *, user: str | None, address: str | None) -> LimitResult:
-    """Count a request with the keys of its user's and its address's bucket; None where it has none.
+    """Count a request in the buckets with these keys. None: the request has no such bucket.
 
-    A request that one of them refuses counts with the other all the same: the two may be on different servers. Cost:
-    1 wait, none without limits. Raises Redis's errors.
+    A request that one bucket rejects counts in the other all the same, because the buckets may be on different
+    servers. Cost: 1 round trip, none without limits. Raises Redis's errors.
     """
-    asked = []
+    buckets = []
     if limits.user is not None and user is not None:
-        asked.append(("user", limits.user, user))
+        buckets.append(("user", limits.user, user))
     if limits.address is not None and address is not None:
-        asked.append(("address", limits.address, address))
-    calls = [((key,), (rate.interval, rate.burst)) for _, rate, key in asked]
-    return _verdict([(side, rate) for side, rate, _ in asked], _TAKE.run_many(client.state_redis(), calls))
+        buckets.append(("address", limits.address, address))
+    calls = [((key,), (rate.interval, rate.burst)) for _, rate, key in buckets]
+    replies = _COUNT_REQUEST.run_many(client.state_redis(), calls)
+    return _combine([(side, rate) for side, rate, _ in buckets], replies)
 
 
-def _verdict(asked: Sequence[tuple[str, Rate]], answers: Sequence[int]) -> LimitResult:
-    """Refused by one is refused. `answers` are the script's, or made alike."""
+def _combine(buckets: Sequence[tuple[str, Rate]], replies: Sequence[int]) -> LimitResult:
+    """Return the result of several buckets: if one rejects the request, it is rejected."""
     longest = 0
     states = []
-    for (side, rate), answer in zip(asked, answers, strict=True):
-        if answer < 0:
-            longest = max(longest, -answer)
-            # All that it holds but one request, and what is lacking for that one.
-            left, until_full = 0, rate.burst - rate.interval - answer
+    for (side, rate), reply in zip(buckets, replies, strict=True):
+        if reply < 0:
+            longest = max(longest, -reply)
+            # A full bucket but for one request, and the time that is missing for that one.
+            left, until_full = 0, rate.burst - rate.interval - reply
         else:
-            left, until_full = (rate.burst - answer) // rate.interval, answer
+            left, until_full = (rate.burst - reply) // rate.interval, reply
         states.append(f'"{side}";r={left};t={math.ceil(until_full / MICROSECONDS)}')
     return LimitResult(longest / MICROSECONDS, ", ".join(states))

@@ -1,65 +1,57 @@
-"""What the environment says of how often: `THROTTLE_FEED_USER=120/min`, read once, so that no request parses any."""
+"""Rates and limits, read from the environment once: `THROTTLE_READ_USER=120/min`.
+
+`defaults` in this module are rates as text, by scope and side (`user`, `address`).
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 
-MICROSECONDS: Final = 1_000_000  # microseconds, in which Redis counts
-MAX_PERIOD_SECONDS: Final = 24 * 3600  # seconds; no key of the limiter lives longer
-_UNITS: Final = {"s": 1, "min": 60, "h": 3600, "d": 24 * 3600}
-_WRITTEN: Final = re.compile(r"([1-9]\d{0,6})/([1-9]\d{0,4})?(s|min|h|d)", re.ASCII)
+Defaults = Mapping[str, Mapping[str, str]]
 
-# Classes of requests: what one user, and what one address, may do. A phone that scrolls as fast as fingers go stays
-# far below; behind one address of a mobile carrier are thousands of phones.
-DEFAULTS: Final = {
-    "feed": {"user": "120/min", "address": "6000/min"},
-    "write": {"user": "120/min", "address": "3000/min"},
-    "events": {"user": "60/min", "address": "3000/min"},
-    "search": {"user": "120/min", "address": "2000/min"},
-    "read": {"user": "120/min", "address": "3000/min"},
-    # Answers 401. Nobody is known, so there are only addresses.
-    "denied": {"address": "300/min"},
-    # Tries to sign in to the admin; `user` is the name that is tried.
-    "login": {"user": "10/15min", "address": "30/15min"},
-}
+MICROSECONDS: Final = 1_000_000  # per second; the limiter counts in microseconds
+MAX_PERIOD_SECONDS: Final = 24 * 3600  # no key of the limiter lives longer
+_UNITS: Final = {"s": 1, "min": 60, "h": 3600, "d": 24 * 3600}
+_RATE_PATTERN: Final = re.compile(r"([1-9]\d{0,6})/([1-9]\d{0,4})?(s|min|h|d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many at once, and then one in each `interval`: a bucket that fills up again within `seconds`."""
+    """`limit` requests at once, then one per `interval`: a bucket that refills within `seconds`."""
 
     limit: int
     seconds: int
-    interval: int = field(init=False)  # microseconds
-    burst: int = field(init=False)  # microseconds that `limit` requests are worth
+    interval: int = field(init=False)  # microseconds of one request
+    burst: int = field(init=False)  # microseconds of `limit` requests
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "interval", self.seconds * MICROSECONDS // self.limit)
         object.__setattr__(self, "burst", self.interval * self.limit)
 
     def add_request(self, full_at: int, now: int) -> tuple[int, int]:
-        """When the bucket is full again after one more, and for how long that one must wait (0: it need not).
+        """Return when the bucket is full after one more request, and how long that request must wait (0: not at all).
 
-        Microseconds. The arithmetic of the limiter's script, for whoever counts elsewhere.
+        All in microseconds. The same arithmetic as the limiter's script, for counts that are stored elsewhere.
         """
         after = max(full_at, now) + self.interval
         return after, max(after - now - self.burst, 0)
 
     def halved(self) -> "Rate":
+        """Return the rate with half of the limit, 1 at least."""
         return Rate(max(self.limit // 2, 1), self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a class of requests may do; None where it is not limited."""
+    """The limits of a scope. None: no limit."""
 
     scope: str
     user: Rate | None = None
     address: Rate | None = None
-    policy: str = field(init=False)  # the RateLimit-Policy field
+    policy: str = field(init=False)  # value of the RateLimit-Policy header
 
     def __post_init__(self) -> None:
         rates = (("user", self.user), ("address", self.address))
@@ -68,49 +60,55 @@ class Limits:
 
 
 def parse(text: str) -> Rate | None:
-    """`120/min`, `10/15min`, `5/s`; None for nothing. Raises ValueError."""
+    """Parse `120/min`, `10/15min` or `5/s`; "" is None. Raises ValueError."""
     if not text:
         return None
-    found = _WRITTEN.fullmatch(text)
-    if found is None:
+    match = _RATE_PATTERN.fullmatch(text)
+    if match is None:
         raise ValueError(text)
-    limit, seconds = int(found[1]), int(found[2] or 1) * _UNITS[found[3]]
+    limit, seconds = int(match[1]), int(match[2] or 1) * _UNITS[match[3]]
     if seconds > MAX_PERIOD_SECONDS or limit > seconds * MICROSECONDS:
         raise ValueError(text)
     return Rate(limit, seconds)
 
 
-def get_variables() -> dict[str, str]:
-    """What the environment may set, with what holds without it."""
+def get_variables(defaults: Defaults) -> dict[str, str]:
+    """Return the environment variables of all limits, with their defaults."""
     return {
-        _name(scope, side): default for scope, sides in DEFAULTS.items() for side, default in sides.items()
+        _variable(scope, side): default
+        for scope, sides in defaults.items()
+        for side, default in sides.items()
     }
 
 
-def get_unlimited_environment() -> dict[str, str]:
-    """An environment in which everybody is counted and nobody refused: for tests and measurements."""
-    return dict.fromkeys(get_variables(), "1000000/s")
+def get_unlimited_environment(defaults: Defaults) -> dict[str, str]:
+    """Return an environment in which requests are counted and practically never rejected, for tests and benchmarks."""
+    return dict.fromkeys(get_variables(defaults), "1000000/s")
 
 
-def load_limits(value_of: Callable[[str, str], str]) -> dict[str, Limits]:
-    """All classes; `value_of(variable, default)` asks the environment. Raises ImproperlyConfigured in one line."""
+def load_limits(defaults: Defaults, get: Callable[[str, str], str]) -> dict[str, Limits]:
+    """Return the limits of all scopes. `get(variable, default)` reads the environment.
+
+    Raises ImproperlyConfigured for a value that is not a rate.
+    """
     return {
-        scope: Limits(scope, **{side: _read(value_of, scope, side) for side in sides})
-        for scope, sides in DEFAULTS.items()
+        scope: Limits(
+            scope, **{side: _load(get, _variable(scope, side), default) for side, default in sides.items()}
+        )
+        for scope, sides in defaults.items()
     }
 
 
-def _name(scope: str, side: str) -> str:
+def _variable(scope: str, side: str) -> str:
     return f"THROTTLE_{scope}_{side}".upper()
 
 
-def _read(value_of: Callable[[str, str], str], scope: str, side: str) -> Rate | None:
-    name, default = _name(scope, side), DEFAULTS[scope][side]
-    text = value_of(name, default)
+def _load(get: Callable[[str, str], str], variable: str, default: str) -> Rate | None:
+    text = get(variable, default)
     try:
         return parse(text)
     except ValueError as error:
         raise ImproperlyConfigured(
-            f"{name} is {text!r}; a rate is written like {default}, of s, min, h or d and a day at most, "
+            f"{variable} is {text!r}; a rate is written like {default}, of s, min, h or d and a day at most, "
             "or left empty for no limit."
         ) from error

@@ -136,6 +136,7 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
     """Production's settings on this process's servers; every name that a developer's .env might set."""
     from core.auth import devkeys  # noqa: PLC0415  (after the guard: a failing import leaves nothing behind)
     from core.throttling import rates  # noqa: PLC0415
+    from finishd import throttles  # noqa: PLC0415
 
     keys = data / "dev-keys"
     devkeys.ensure_keys(keys)
@@ -163,7 +164,7 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
         "LOG_LEVEL": "INFO",
         "FEED_TRACE_PERCENT": "0",  # by lot: one wait more, now and then
         "TRUSTED_PROXIES": "",
-        **rates.get_unlimited_environment(),
+        **rates.get_unlimited_environment(throttles.DEFAULTS),
     }
 
 

@@ -15,6 +15,7 @@ import yaml
 from django.conf import settings
 
 from core.throttling import rates
+from finishd import throttles
 from finishd.run import programs
 
 OURS = ("web", *programs.WORKERS, "beat", "migrate")
@@ -75,7 +76,7 @@ def test_no_variable_of_the_example_is_set_by_copying_it() -> None:
 
 
 def test_limits_are_those_that_the_server_has_without_them(services: dict[str, dict[str, Any]]) -> None:
-    defaults = rates.get_variables()
+    defaults = rates.get_variables(throttles.DEFAULTS)
     example = dict(re.findall(r"^# (THROTTLE_\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
     passed_on = services["web"]["environment"]
     assert example == defaults

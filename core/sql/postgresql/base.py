@@ -1,7 +1,7 @@
-"""PostgreSQL by psycopg and its pool: a request waits for a connection, a lock and an answer within its deadline.
+"""PostgreSQL with psycopg and its pool: connection, lock and statement timeouts follow the request's deadline.
 
-The server is told the deadline, so that it gives up with an error of its own and nothing of a request outlives it
-there; should it say nothing at all, the connection is dropped.
+The server is told the timeouts, so that a statement ends there with an error of its own and does not outlive its
+request. If the server does not answer at all, the connection is closed.
 """
 
 import math
@@ -17,18 +17,18 @@ from psycopg_pool import ConnectionPool
 from core import deadlines
 from core.sql.circuit_breaker import CircuitBreakerMixin
 
-# First a lock is given up, then a statement, then the server; shares of what the request has left. A lock's is small:
-# a table that somebody holds must not hold all threads of a web process, too.
-_LOCK: Final = 1 / 6
-_STATEMENT: Final = 0.9
-_CONNECTION_WAIT: Final = 0.5  # seconds that a request waits for a connection
-_LIMITS: Final = "SET lock_timeout = {}; SET statement_timeout = {}"
+# Shares of the request's remaining time. A lock's share is small: requests that wait for one locked table must not
+# occupy all threads of a web process.
+_LOCK_TIMEOUT_SHARE: Final = 1 / 6
+_STATEMENT_TIMEOUT_SHARE: Final = 0.9
+_POOL_WAIT_SECONDS: Final = 0.5
+_SET_TIMEOUTS: Final = "SET lock_timeout = {}; SET statement_timeout = {}"
 
 
 class Connection(psycopg.Connection[Any]):
-    """`limited`: the server has been told a deadline."""
+    """A connection of the pool. `has_timeouts`: the server applies the timeouts of a deadline to it."""
 
-    limited = False
+    has_timeouts = False
 
     def wait(self, gen: Generator[Any, Any, Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         left = deadlines.remaining_optional()
@@ -37,26 +37,31 @@ class Connection(psycopg.Connection[Any]):
         try:
             return super().wait(gen, interval, max(left, 0.0) + deadlines.GRACE_SECONDS)
         except _WaitTimeout as reason:
-            self.pgconn.finish()  # nobody knows any more what comes next on it
-            raise psycopg.OperationalError("no answer before the request's deadline") from reason
+            self.pgconn.finish()  # the pending reply makes the connection unusable
+            raise psycopg.OperationalError("timeout: no answer before the request's deadline") from reason
 
-    def limit(self) -> None:
-        """Tell the server how long the work at hand may take; that it answers shows that it is there."""
+    def set_server_timeouts(self) -> None:
+        """Set or clear the server's timeouts for the current deadline. Also checks that the connection works.
+
+        Cost: 1 round trip.
+        """
         left = deadlines.remaining_optional()
         if left < math.inf:
-            lock, statement = (max(int(1_000 * left * share), 1) for share in (_LOCK, _STATEMENT))
-            self.execute(_LIMITS.format(lock, statement))
-            self.limited = True
-        elif self.limited:
-            self.execute(_LIMITS.format(0, 0))
-            self.limited = False
+            lock, statement = (
+                max(int(1_000 * left * share), 1) for share in (_LOCK_TIMEOUT_SHARE, _STATEMENT_TIMEOUT_SHARE)
+            )
+            self.execute(_SET_TIMEOUTS.format(lock, statement))
+            self.has_timeouts = True
+        elif self.has_timeouts:
+            self.execute(_SET_TIMEOUTS.format(0, 0))
+            self.has_timeouts = False
         else:
             self.execute("")
 
 
 class DatabaseWrapper(CircuitBreakerMixin, base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """One from the pool. Those that broke while they lay there are passed over."""
+        """Return a working connection from the pool. Broken ones are returned to it, and it replaces them."""
         pool: ConnectionPool[Connection] | None = self.pool
         if pool is None:
             return super().get_new_connection(conn_params)
@@ -64,11 +69,11 @@ class DatabaseWrapper(CircuitBreakerMixin, base.DatabaseWrapper):
         pool.open()
         for _ in range(pool.max_size):
             left = deadlines.remaining_optional()
-            connection = pool.getconn(None if left == math.inf else min(_CONNECTION_WAIT, left))
+            connection = pool.getconn(None if left == math.inf else min(_POOL_WAIT_SECONDS, left))
             try:
-                connection.limit()
+                connection.set_server_timeouts()
             except psycopg.OperationalError:
                 pool.putconn(connection)
             else:
                 return connection
-        raise psycopg.OperationalError("no connection of the pool is good")
+        raise psycopg.OperationalError("no connection of the pool works")

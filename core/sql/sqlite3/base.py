@@ -1,4 +1,4 @@
-"""SQLite, whose writers wait for each other no longer than the request may take."""
+"""SQLite. A writer waits for another one until the request's deadline at most."""
 
 import math
 from typing import Any
