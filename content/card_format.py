@@ -1,7 +1,7 @@
-"""How an item looks in Redis: its card (wire JSON) and its facts, each behind its version.
+"""The payloads of cards and facts in Redis.
 
-A value is `<version>|<payload>`; an empty payload is a tombstone: the item is not
-published. Version 0 marks an id that the catalogue did not know a moment ago.
+A card is the JSON object that the phone reads. Facts are a JSON list, to save memory. Both are stored with
+the item's version (see `core.redis.versioned`); ids that are not in the catalogue have version 0.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,15 +14,15 @@ from content.models import Item
 from content.types import Facts
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
-TOMBSTONE: Final = b""
+TOMBSTONE: Final = b""  # the payload of an item that is not published
 
-# Of an item's row, what facts are made of, besides its genres.
+# The columns of Item that facts are made of.
 FACTS_COLUMNS: Final = (
     *("id", "title_key", "popularity", "vote_average", "vote_count", "release_date", "release_year"),
     *("published_at", "created_at", "staff_boost", "hidden"),
 )
 
-# The wire's names of the columns that pass through unchanged.
+# JSON keys and the columns whose values they have. `genres` is added to them.
 WIRE_COLUMNS: Final = (
     ("id", "id"),
     ("contentType", "content_type"),
@@ -49,58 +49,49 @@ WIRE_COLUMNS: Final = (
 
 
 def render_card(item: Item) -> bytes:
-    """The item as the phone reads it. Wants `item_genres__genre` prefetched."""
-    body: dict[str, Any] = {wire: getattr(item, column) for wire, column in WIRE_COLUMNS}
+    """Return the item's JSON. `item_genres__genre` should be prefetched."""
+    body: dict[str, Any] = {key: getattr(item, column) for key, column in WIRE_COLUMNS}
     body["genres"] = [link.genre.name for link in item.item_genres.all()]
     return orjson.dumps(body)
 
 
 def make_facts(item: Item) -> Facts:
-    """What ranking needs of a published item. Wants `item_genres__genre` prefetched."""
+    """Return the facts of an item. `item_genres__genre` should be prefetched."""
     slugs = [link.genre.slug for link in item.item_genres.all()]
     return make_facts_from_row([getattr(item, column) for column in FACTS_COLUMNS], slugs)
 
 
 def make_facts_from_row(values: Sequence[Any], slugs: Iterable[str]) -> Facts:
-    """The same of a row's FACTS_COLUMNS and the slugs of its genres, in their order."""
-    item_id, title, popularity, rating, votes, released, year, published, created, boost, hidden = values
+    """Return facts, given the values of FACTS_COLUMNS and the slugs of the genres in order."""
+    item_id, title_key, popularity, rating, votes, release_date, year, published, created, boost, hidden = (
+        values
+    )
     return Facts(
         id=item_id,
-        title=title,
+        title=title_key,
         genres=tuple(slugs),
         popularity=popularity,
         tmdb_rating=rating or 0.0,
         tmdb_votes=votes,
-        released_day=_get_release_day(released, year),
+        released_day=_get_release_day(release_date, year),
         published_at=int((published or created).timestamp()),
         staff_boost=boost,
         hidden=hidden,
     )
 
 
-def _get_release_day(day: date | None, year: int | None) -> int | None:
-    """A film of which only the year is known counts as of the middle of it; its card claims no date."""
-    if day is not None:
-        return day.toordinal() - _EPOCH
+def _get_release_day(release_date: date | None, year: int | None) -> int | None:
+    """Return the day of release. Items with only a year count as released on 1 July."""
+    if release_date is not None:
+        return release_date.toordinal() - _EPOCH
     if year is not None:
         return date(year, 7, 1).toordinal() - _EPOCH
     return None
 
 
-def pack_facts(value: Facts) -> bytes:
-    return orjson.dumps(
-        [
-            value.title,
-            value.genres,
-            value.popularity,
-            value.tmdb_rating,
-            value.tmdb_votes,
-            value.released_day,
-            value.published_at,
-            value.staff_boost,
-            value.hidden,
-        ]
-    )
+def pack_facts(facts: Facts) -> bytes:
+    """Return the values of all fields but the id, in their order."""
+    return orjson.dumps(facts[1:])
 
 
 def unpack_facts(item_id: str, payload: bytes) -> Facts:

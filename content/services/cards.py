@@ -1,4 +1,7 @@
-"""Cards and facts in Redis: written after commit over older versions only, read with one MGET."""
+"""Cards and facts in Redis.
+
+Readers load missing ones from SQL. Writers never replace a newer version (see `core.redis.versioned`).
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
@@ -11,17 +14,18 @@ from content.models import Item, ItemGenre
 from content.services import titles
 from content.types import Facts
 from core.redis.client import cache_redis
+from core.redis.keys import Key
 from core.redis.versioned import unpack_versioned, write_if_newer
 
 BATCH_SIZE = 500
-MISSING_ITEM_TTL = 30  # how long an id that the catalogue does not know is remembered as such
+MISSING_ITEM_TTL = 30  # seconds for which an id that is not in the catalogue is cached as missing
 
-# One statement for many rows: versions drift apart, and an UPDATE for each is a round trip for each.
+# For `executemany`: every item has its own version.
 _SET_CARD_VERSION: Final = "UPDATE content_item SET card_version = %s WHERE id = %s AND card_version < %s"
 
 
 class RenderedItem(NamedTuple):
-    """An item as Redis is to hold it; both parts are empty when it is not published."""
+    """The payloads of an item for Redis. Both are tombstones if the item is not published."""
 
     version: int
     card: bytes
@@ -32,17 +36,17 @@ MISSING_ITEM = RenderedItem(0, card_format.TOMBSTONE, card_format.TOMBSTONE)
 
 
 def get_cards(ids: Sequence[str]) -> list[bytes | None]:
-    """The cards of these items in this order; None where an item is not published.
+    """Return the cards of these items in this order, with None for items that are not published.
 
-    Cost: 1 wait. For cards that Redis does not hold: 2 SQL queries and the waits of one write more.
+    Cost: 1 round trip. If cards are not cached, another 2 SQL queries and 1 pipeline per 500 of them.
     """
-    found = _read([keys.CARD.name(item=i) for i in ids], ids)
+    found = _read(keys.CARD, ids)
     return [(unpack_versioned(value) if isinstance(value, bytes) else value.card) or None for value in found]
 
 
 def get_facts(ids: Sequence[str]) -> dict[str, Facts]:
-    """The facts of those of these items that are published. Cost: as `get_cards`."""
-    found = _read([keys.FACTS.name(item=i) for i in ids], ids)
+    """Return the facts of these items by id, without those that are not published. Cost: as `get_cards`."""
+    found = _read(keys.FACTS, ids)
     payloads = (unpack_versioned(value) if isinstance(value, bytes) else value.facts for value in found)
     return {
         item_id: card_format.unpack_facts(item_id, payload)
@@ -52,33 +56,41 @@ def get_facts(ids: Sequence[str]) -> dict[str, Facts]:
 
 
 def write_cards(ids: Sequence[str]) -> int:
-    """Render these items anew from SQL; returns how many were written.
+    """Render the cards and facts of these items from SQL, write them to Redis, and return their number.
 
-    Batches of 500: 2 SQL queries, one pipeline and one SQL update each. Unpublished items
-    get a tombstone. Raises core.redis.client.UNAVAILABLE; what was not written stays dirty.
+    Items that are not published get tombstones. Raises REDIS_UNAVAILABLE; cards that were not written
+    stay stale. Cost: 2 SQL queries, 1 pipeline and 1 SQL update per 500 items.
     """
     return sum(_write_batch(ids[start : start + BATCH_SIZE]) for start in range(0, len(ids), BATCH_SIZE))
 
 
 def delete_cards(ids: Iterable[str]) -> None:
-    """Drop the cards and facts of items that are deleted, not only unpublished. Cost: 1 wait."""
+    """Delete the cards and facts of deleted items. Cost: 1 round trip.
+
+    Items that are only unpublished need a tombstone instead: see `write_cards`.
+    """
     names = [key.name(item=item_id) for item_id in ids for key in (keys.CARD, keys.FACTS)]
     if names:
         cache_redis().unlink(*names)
 
 
 def write_stale_cards(*, limit: int = 20 * BATCH_SIZE) -> int:
-    """Write the cards that a dying process or a missing Redis left behind; returns how many."""
+    """Write stale cards, and return their number. It stops at the first batch that reaches `limit`.
+
+    Cards are stale if a process died, or if Redis was unavailable, after the item changed.
+    Raises REDIS_UNAVAILABLE. Cost: 1 SQL query if no card is stale; else per 500 cards 1 SQL query,
+    1 round trip and the cost of `write_cards`.
+    """
     written = 0
     while written < limit:
-        dirty = dict(
+        stale = dict(
             Item.objects.filter(card_version__lt=F("version")).values_list("id", "title_key")[:BATCH_SIZE]
         )
-        if not dirty:
+        if not stale:
             break
-        # Whoever left the card behind may have left the title's list behind too.
-        titles.invalidate(dirty.values())
-        written += write_cards(list(dirty))
+        # The process that left the card stale may not have invalidated the title's list either.
+        titles.invalidate(stale.values())
+        written += write_cards(list(stale))
     return written
 
 
@@ -88,23 +100,23 @@ def count_stale_cards() -> int:
 
 
 def rebuild_cards() -> Iterator[int]:
-    """Write every card of the catalogue anew, yielding how many so far; a batch in memory at a time."""
-    done = 0
+    """Write the cards of all items in batches, and yield the number of cards written so far."""
+    written = 0
     last = ""
     while batch := list(
         Item.objects.filter(id__gt=last).order_by("id").values_list("id", flat=True)[:BATCH_SIZE]
     ):
         write_cards(batch)
         last = batch[-1]
-        done += len(batch)
-        yield done
+        written += len(batch)
+        yield written
 
 
-def _read(names: list[str], ids: Sequence[str]) -> list[bytes | RenderedItem]:
-    """What Redis holds under these names, or what SQL says where it holds nothing."""
-    if not names:
+def _read(key: Key, ids: Sequence[str]) -> list[bytes | RenderedItem]:
+    """Return the stored value of each item, or the rendered item if no value is stored."""
+    if not ids:
         return []
-    values: list[Any] = cache_redis().mget(names)
+    values: list[Any] = cache_redis().mget([key.name(item=item_id) for item_id in ids])
     missing = [item_id for item_id, value in zip(ids, values, strict=True) if value is None]
     if not missing:
         return values
@@ -118,14 +130,17 @@ def _write_batch(ids: Sequence[str]) -> int:
     versions = [
         (r.version, item_id) for item_id, r in _render_and_cache(ids).items() if r is not MISSING_ITEM
     ]
-    # Only up to the version that was rendered: a change that came between stays dirty.
+    # The rendered version, not the current one: a card that changed meanwhile stays stale.
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(_SET_CARD_VERSION, [(version, item_id, version) for version, item_id in versions])
     return len(versions)
 
 
 def _render_and_cache(ids: Sequence[str]) -> dict[str, RenderedItem]:
-    """Render these ids from SQL into Redis, unless it holds newer; ids unknown to SQL are marked so."""
+    """Render these items from SQL and write them to Redis, except where Redis has a newer version.
+
+    Ids that are not in the catalogue are cached as missing.
+    """
     rendered = dict.fromkeys(ids, MISSING_ITEM)
     rendered.update((item.id, _render(item)) for item in _renderable(Item.objects.filter(id__in=ids)))
     pipe = cache_redis().pipeline()
