@@ -1,1 +1,1 @@
-"""Views that do as little as an answer can do: what the API is compared with, in the same server."""
+"""Views that do the least work that a response needs. The API is compared with them in the same server."""

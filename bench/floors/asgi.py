@@ -1,4 +1,4 @@
-"""The ASGI entry point, for the comparison of servers; production serves WSGI."""
+"""The ASGI entry point for the comparison of servers. Production uses WSGI."""
 
 import os
 

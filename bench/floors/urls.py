@@ -1,4 +1,4 @@
-"""The API's own paths, and the floors under the same prefix, so that the middleware takes them alike."""
+"""The API and the floors, which have the same path prefix so that the middleware treats them in the same way."""
 
 from django.urls import include, path
 

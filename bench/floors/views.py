@@ -14,55 +14,57 @@ from core import api_json
 from core.auth.drf import get_viewer
 from feed import keys, plan_scripts, plans
 
-PAGE_FILE: Final = "bench-page.json"  # a page's bytes, which the bench leaves in FINISHD_DATA
+PAGE_FILE: Final = "bench-page.json"  # The bytes of a page. The bench writes the file to FINISHD_DATA.
 PAYLOAD: Final = b'["viewer-0-0-xxxxxxxxxxxxxxxx","bench-0000001","view",1795000000,12,"0123456789abcdef"]'
 
 
 @lru_cache
-def _page_bytes() -> bytes:
+def _read_page() -> bytes:
     return (Path(settings.FINISHD_DATA) / PAGE_FILE).read_bytes()
 
 
 @lru_cache
 def _redis() -> "Redis":
-    """redis-py as it comes: no breaker, no counting of waits."""
+    """Return a plain client of redis-py, without circuit breaker and without counting round trips."""
     return Redis.from_url(settings.REDIS_URL, max_connections=64)
 
 
 def plain(_: HttpRequest) -> HttpResponse:
-    """Django alone: a page's bytes."""
-    return HttpResponse(_page_bytes(), content_type=api_json.MEDIA_TYPE)
+    """Return the bytes of a page with Django alone."""
+    return HttpResponse(_read_page(), content_type=api_json.MEDIA_TYPE)
 
 
 class Empty(APIView):
-    """DRF alone: nobody is recognised, a page's bytes."""
+    """Return the bytes of a page with DRF, without authentication."""
 
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
 
     def get(self, _: Request) -> HttpResponse:
-        return HttpResponse(_page_bytes(), content_type=api_json.MEDIA_TYPE)
+        return HttpResponse(_read_page(), content_type=api_json.MEDIA_TYPE)
 
 
 class TwoReads(APIView):
-    """The API's authentication and throttle, and a page's two waits with the same commands; bytes joined, and no
-    more: no cursor, no check of the query, no breaker, no `meta`."""
+    """Join slots and cards, with the API's authentication and throttling and the two round trips of a page.
+
+    It has no cursor, no validation, no circuit breaker and no `meta`.
+    """
 
     throttle_scope = "feed"
 
     def get(self, request: Request) -> HttpResponse:
-        asked = request.GET
-        viewer, session, limit = get_viewer(request).uid, asked["session"], int(asked["limit"])
-        start, client = int(asked["start"]), _redis()
+        query = request.GET
+        viewer, session, limit = get_viewer(request).uid, query["session"], int(query["limit"])
+        start, client = int(query["start"]), _redis()
         names = [
             keys.PLAN.name(viewer=viewer, session=session),
             keys.SLOTS.name(viewer=viewer, session=session),
         ]
         names.append(keys.SERVED.name(viewer=viewer))
         args: list[Any] = [session, plans.SERVED_KEPT, keys.SERVED.ttl, start, limit + 11, start + limit]
-        look: Any = client.evalsha(_sha(), 3, *names, *args, plans.KEPT_FOR)
-        slots = [slot.partition(b" ") for slot in look[4][: limit + 1]]
+        served: Any = client.evalsha(_load_script(), 3, *names, *args, plans.KEPT_FOR)
+        slots = [slot.partition(b" ") for slot in served[4][: limit + 1]]
         found: Any = client.mget([f"card:{{{slot[0].decode()}}}" for slot in slots])
         items = [
             card.partition(b"|")[2][:-1] + b"," + slot[2][1:]
@@ -72,7 +74,10 @@ class TwoReads(APIView):
 
 
 class RawEvents(APIView):
-    """The API's authentication and throttle, the body read but not looked at, and a pipeline of bare XADDs."""
+    """Append events with a pipeline of XADDs, with the API's authentication and throttling.
+
+    The body is read but not parsed.
+    """
 
     throttle_scope = "events"
 
@@ -86,6 +91,6 @@ class RawEvents(APIView):
 
 
 @lru_cache
-def _sha() -> str:
-    """The script's name, once the server knows it."""
+def _load_script() -> str:
+    """Load the script and return its digest."""
     return str(_redis().script_load(plan_scripts.READ.script))

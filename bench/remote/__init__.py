@@ -1,4 +1,5 @@
-"""What runs with Django within a world: seeding it, and what is timed where it happens.
+"""Functions that run in a process with Django: seeding data, and operations that are measured where they run.
 
-Each public function of these modules is called by the bench (`bench.calls`) by name, takes and returns JSON values.
+`bench.rpc` calls the public functions of these modules by name. Arguments and results are JSON values. Durations are
+in seconds.
 """

@@ -1,5 +1,8 @@
-"""A process within a world: reads calls line by line, `{"name": "data.items", "arguments": {…}}`, and answers each in
-a line, `{"value": …}` or `{"error": traceback}`, until its input ends."""
+"""A process with Django that runs calls from standard input until it ends.
+
+A call is a line `{"name": "bench.remote.seed.seed_items", "arguments": {…}}`. The response is a line `{"value": …}` or
+`{"error": traceback}`.
+"""
 
 import importlib
 import json
@@ -12,20 +15,19 @@ import django
 
 
 def main() -> None:
-    # Whatever prints must not come between the answers.
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    # Redirect standard output to standard error, so that other output cannot mix with the responses.
+    responses = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     django.setup()
     for line in sys.stdin:
-        answers.write(json.dumps(_answer(json.loads(line))) + "\n")
+        responses.write(json.dumps(_run_call(json.loads(line))) + "\n")
 
 
-def _answer(call: dict[str, Any]) -> dict[str, Any]:
+def _run_call(call: dict[str, Any]) -> dict[str, Any]:
     module, _, function = call["name"].rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), function)
-        return {"value": found(**call["arguments"])}
-    except Exception:  # told to the bench, which ends the run
+        return {"value": getattr(importlib.import_module(module), function)(**call["arguments"])}
+    except Exception:  # The caller raises RunFailed with this traceback.
         return {"error": traceback.format_exc()}
 
 

@@ -1,4 +1,4 @@
-"""Rows into a table as fast as the database takes them."""
+"""Plain SQL: fast inserts of many rows, and statements without results."""
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -6,21 +6,24 @@ from typing import Any
 
 from django.db import connection, transaction
 
-_BATCH_ROWS = 10_000  # rows of one executemany
+_BATCH_ROWS = 10_000
 
 
 def insert_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """In one transaction: COPY on PostgreSQL, executemany on SQLite. The names come from the code."""
+    """Insert rows in one transaction, with COPY on PostgreSQL and executemany on SQLite.
+
+    The names of the table and the columns are not escaped. They are constants of the code.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
             return
-        places = ", ".join(["%s"] * len(columns))
-        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"
-        whole = iter(rows)
-        while batch := list(islice(whole, _BATCH_ROWS)):
+        placeholders = ", ".join(["%s"] * len(columns))
+        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({placeholders})"
+        remaining = iter(rows)
+        while batch := list(islice(remaining, _BATCH_ROWS)):
             cursor.executemany(statement, batch)
 
 

@@ -1,7 +1,6 @@
-"""Events: filling streams, draining them, and the floor of draining."""
+"""Events: filling the streams, draining them, and the floor of draining."""
 
 import time
-from contextlib import ExitStack
 from typing import Any, Final
 
 from django.db import connection
@@ -15,92 +14,95 @@ from bench.remote import bulk
 from core.redis.client import state_redis
 
 VIEWERS: Final = 500
-_APPEND_EVENTS: Final = 500  # events of one append
+_EVENTS_PER_APPEND: Final = 500
 
 
 def reset() -> None:
-    """No event was ever sent."""
+    """Delete all events, counts, dead letters, dedup keys and checkpoints."""
     for pattern in ("events:*", "dedup:*", "bench:floor"):
-        names = list(state_redis().scan_iter(pattern, count=1_000))
-        if names:
-            state_redis().unlink(*names)
+        keys = list(state_redis().scan_iter(pattern, count=1_000))
+        if keys:
+            state_redis().unlink(*keys)
     for model in (Checkpoint, Count, DeadLetter):
         model.objects.all().delete()
 
 
 def append_events(events: int, items: int, first: int = 0, skewed: bool = False) -> float:
-    """Append so many different events, as the endpoint would; seconds. Numbers from `first` on tell them apart.
+    """Append different events to the streams as the endpoint does. Return the seconds.
 
-    They are spread evenly over the items, or `skewed`: the n-th item has 1/n of the first one's (Zipf's law, as views
-    of films and clips have it).
+    Events with the same number are equal; the numbers start at `first`. They are spread evenly over the items, or with
+    `skewed` by Zipf's law, which views of films follow: the n-th item has 1/n of the events of the first one.
     """
-    begun, now = time.monotonic(), int(time.time())
-    waiting: dict[int, list[bytes]] = {}
+    start, now = time.monotonic(), int(time.time())
+    unsent: dict[int, list[bytes]] = {}
     for number in range(first, first + events):
         viewer = names.uid(f"watcher-{number % VIEWERS}-")
-        even = number * 7_919 % items
-        place = int(items ** ((even + 0.5) / items)) if skewed else 1 + even
-        item, kind = names.item_id(place), EVENT_KINDS[number % len(EVENT_KINDS)]
+        index = number * 7_919 % items
+        item_number = int(items ** ((index + 0.5) / items)) if skewed else 1 + index
+        item, kind = names.item_id(item_number), EVENT_KINDS[number % len(EVENT_KINDS)]
         dedup_key = event_format.make_dedup_key("id", viewer, f"bench-{number}")
         payload = event_format.pack(Event("", viewer, item, kind, now - number % 3_600, 12, dedup_key))
-        mine = waiting.setdefault(stream.get_shard(viewer), [])
-        mine.append(payload)
-        if len(mine) == _APPEND_EVENTS:
-            stream.append(stream.get_shard(viewer), mine)
-            mine.clear()
-    for shard, rest in waiting.items():
-        if rest:
-            stream.append(shard, rest)
-    return time.monotonic() - begun
+        batch = unsent.setdefault(stream.get_shard(viewer), [])
+        batch.append(payload)
+        if len(batch) == _EVENTS_PER_APPEND:
+            stream.append(stream.get_shard(viewer), batch)
+            batch.clear()
+    for shard, batch in unsent.items():
+        if batch:
+            stream.append(shard, batch)
+    return time.monotonic() - start
 
 
 def drain_all() -> dict[str, float]:
-    """Count what waits in all shards, by the service that the task calls: seconds, events, and what they cost."""
+    """Count the events of all shards with the service that the task calls.
+
+    Return the seconds, and the numbers of events, SQL statements and Redis commands.
+    """
     statements = 0
 
-    def counted(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    def count_statement(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         nonlocal statements
         statements += 1
         return execute(sql, params, many, context)
 
-    before, begun = _count_commands(), time.monotonic()
-    with ExitStack() as stack:
-        stack.enter_context(connection.execute_wrapper(counted))
+    commands, start = _count_commands(), time.monotonic()
+    with connection.execute_wrapper(count_statement):
         for shard in reader.get_shards_with_backlog("counts"):
             while counter.count_batch(shard, now=time.time()):
                 pass
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - start
     events = sum(Checkpoint.objects.filter(reader="counts").values_list("events", flat=True))
-    return {"seconds": seconds, "events": events, "sql": statements, "commands": _count_commands() - before}
+    return {"seconds": seconds, "events": events, "sql": statements, "commands": _count_commands() - commands}
 
 
 def drain_floor() -> float:
-    """Seconds to XRANGE all streams in batches of the same size and to insert each batch as it came: the floor."""
-    key = "bigserial" if connection.vendor == "postgresql" else "integer"
+    """Read all streams in batches of the same size and insert the unparsed entries. Return the seconds."""
+    primary_key = "bigserial" if connection.vendor == "postgresql" else "integer"
     bulk.execute(
         "DROP TABLE IF EXISTS bench_events",
-        f"CREATE TABLE bench_events (pk {key} PRIMARY KEY, id text, payload text)",
+        f"CREATE TABLE bench_events (pk {primary_key} PRIMARY KEY, id text, payload text)",
     )
-    begun, client = time.monotonic(), state_redis()
+    start, client = time.monotonic(), state_redis()
     for shard in stream.get_lengths():
         last = stream.STREAM_START
-        while entries := _entries(client, shard, last):
+        while entries := _read_entries(client, shard, last):
             last = entries[-1][0].decode()
             rows = (
-                (place.decode(), fields[event_format.FORMAT_VERSION].decode()) for place, fields in entries
+                (entry_id.decode(), fields[event_format.FORMAT_VERSION].decode())
+                for entry_id, fields in entries
             )
             bulk.insert_rows("bench_events", ("id", "payload"), rows)
-    return time.monotonic() - begun
+    return time.monotonic() - start
 
 
 def get_count(item: str) -> int:
-    """Events of an item that are counted so far."""
+    """Return the number of counted events of an item."""
     found = counts.get_totals([item])
     return sum(found[item].events.values()) if item in found else 0
 
 
 def measure_backlog() -> dict[str, int]:
-    """Bytes that the streams take in Redis, and how many events they hold."""
+    """Return the bytes that the streams use in Redis, and the number of their events."""
     total = events = 0
     for shard, length in stream.get_lengths().items():
         total += int(state_redis().memory_usage(f"events:{{{shard}}}", samples=0) or 0)
@@ -108,7 +110,7 @@ def measure_backlog() -> dict[str, int]:
     return {"bytes": total, "events": events}
 
 
-def _entries(client: Any, shard: int, last: str) -> list[Any]:
+def _read_entries(client: Any, shard: int, last: str) -> list[Any]:
     found: list[Any] = client.xrange(f"events:{{{shard}}}", min=f"({last}", count=reader.BATCH_SIZE)
     return found
 

@@ -1,4 +1,4 @@
-"""Rebuilding the indexes, and the floor of it."""
+"""Rebuilding the indexes, and its floor."""
 
 import resource
 import sys
@@ -12,7 +12,7 @@ from core.redis.client import state_redis
 from feed import indexes
 from feed.services import builds
 
-_BATCH = 2_000
+_BATCH_ITEMS = 2_000
 _ITEMS = """
     SELECT id, popularity, vote_average, vote_count, release_date, release_year, published_at, staff_boost
     FROM content_item WHERE status = 'published' AND NOT hidden AND id > %s ORDER BY id LIMIT %s
@@ -23,41 +23,45 @@ _LINKS = """
 
 
 def rebuild() -> dict[str, float]:
-    """Seconds, this process's peak memory in MB, and the span of time.monotonic() in which the readers switch."""
-    switched: list[float] = []
+    """Rebuild the indexes.
+
+    Return the seconds, this process's peak memory in MB, and the times of `time.monotonic()` between which the index
+    pointer moves.
+    """
+    publish_times: list[float] = []
     point_to = indexes.point_to
 
-    def timed(pointer: indexes.Current) -> None:
-        switched.append(time.monotonic())
+    def record_time(pointer: indexes.Current) -> None:
+        publish_times.append(time.monotonic())
         point_to(pointer)
 
-    indexes.point_to = timed
+    indexes.point_to = record_time
     try:
-        begun = time.monotonic()
+        start = time.monotonic()
         build = builds.rebuild(now=timezone.now(), accept=True)
-        ended = time.monotonic()
+        end = time.monotonic()
     finally:
         indexes.point_to = point_to
     if build.outcome != "published":
         raise RuntimeError(f"the rebuild was {build.outcome}: {build.detail}")
-    return {"seconds": ended - begun, "peak_mb": _peak_mb(), "publish": switched[0], "end": ended}
+    return {"seconds": end - start, "peak_mb": _get_peak_mb(), "publish": publish_times[0], "end": end}
 
 
 def rebuild_floor() -> float:
-    """Seconds to read the same rows bare, and to ZADD each under its indexes in pipelines."""
-    begun, last = time.monotonic(), ""
-    while batch := _read(last):
+    """Read the same rows with plain SQL, and add each to its indexes with pipelined ZADDs. Return the seconds."""
+    start, last = time.monotonic(), ""
+    while batch := _read_batch(last):
         rows, links = batch
         last = rows[-1][0]
-        _write(rows, links)
-    spent = time.monotonic() - begun
+        _add_to_indexes(rows, links)
+    seconds = time.monotonic() - start
     _delete_keys()
-    return spent
+    return seconds
 
 
-def _read(last: str) -> tuple[list[Any], list[Any]] | None:
+def _read_batch(last: str) -> tuple[list[Any], list[Any]] | None:
     with connection.cursor() as cursor:
-        cursor.execute(_ITEMS, [last, _BATCH])
+        cursor.execute(_ITEMS, [last, _BATCH_ITEMS])
         rows = cursor.fetchall()
         if not rows:
             return None
@@ -65,23 +69,23 @@ def _read(last: str) -> tuple[list[Any], list[Any]] | None:
         return rows, cursor.fetchall()
 
 
-def _write(rows: list[Any], links: list[Any]) -> None:
+def _add_to_indexes(rows: list[Any], links: list[Any]) -> None:
     scores = {row[0]: row[1] for row in rows}
     by_genre: dict[int, dict[str, float]] = {}
     for item, genre in links:
         by_genre.setdefault(genre, {})[item] = scores[item]
     pipe = state_redis().pipeline()
-    pipe.zadd("bench:idx:all", scores)
+    pipe.zadd("bench:index:all", scores)
     for genre, entries in by_genre.items():
-        pipe.zadd(f"bench:idx:{genre}", entries)
+        pipe.zadd(f"bench:index:{genre}", entries)
     pipe.execute()
 
 
 def _delete_keys() -> None:
-    names = list(state_redis().scan_iter("bench:idx:*", count=1_000))
-    state_redis().unlink(*names)
+    keys = list(state_redis().scan_iter("bench:index:*", count=1_000))
+    state_redis().unlink(*keys)
 
 
-def _peak_mb() -> float:
+def _get_peak_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

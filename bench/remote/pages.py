@@ -1,4 +1,4 @@
-"""Sessions to be paged through, and what the bench must know to ask for their pages."""
+"""Sessions, and the cursors and Redis commands of their next pages."""
 
 import time
 from typing import Any
@@ -13,17 +13,19 @@ from feed.cursor import Cursor
 from feed.services import feeds
 from feed.services.feeds import Query
 
-FEED = "for_you"
+FEED_TYPE = "for_you"
 
 
 def start_sessions(viewers: list[str], limit: int) -> list[dict[str, Any]]:
-    """A new session for each viewer: `{viewer, session, pages: [{start, cursor}]}`, all its next pages that need no
-    further chunk. Their cards are in Redis afterwards."""
+    """Start a session for each viewer. The cards of their plans are in Redis afterwards.
+
+    Return `{viewer, session, pages: [{start, cursor}]}` with all next pages of the first chunk.
+    """
     return [_start_session(viewer, limit) for viewer in viewers]
 
 
 def reset_served(viewers: list[str], sessions: dict[str, str]) -> None:
-    """Nobody was served anything: the plans in `sessions` (viewer → session) are as new, served lists are empty."""
+    """Clear the served lists, and mark the plans in `sessions` (session by viewer) as not served."""
     pipe = state_redis().pipeline()
     for viewer in viewers:
         pipe.delete(feed_keys.SERVED.name(viewer=viewer))
@@ -33,7 +35,7 @@ def reset_served(viewers: list[str], sessions: dict[str, str]) -> None:
 
 
 def get_page_commands(viewer: str, session: str, start: int, limit: int) -> list[list[str]]:
-    """The two commands of a page as redis-benchmark takes them."""
+    """Return the two commands of a page as arguments for redis-benchmark."""
     read = plan_scripts.READ
     state_redis().script_load(read.script)
     names = [
@@ -49,25 +51,25 @@ def get_page_commands(viewer: str, session: str, start: int, limit: int) -> list
         start + limit,
         plans.KEPT_FOR,
     ]
-    look = ["EVALSHA", read.sha, "3", *names, feed_keys.SERVED.name(viewer=viewer), *map(str, args)]
+    serve = ["EVALSHA", read.sha, "3", *names, feed_keys.SERVED.name(viewer=viewer), *map(str, args)]
     stored = plans.whole(viewer, session, count=limit + 1)
-    assert stored is not None  # noqa: S101
-    return [look, ["MGET", *(content_keys.CARD.name(item=slot.id) for slot in stored.slots)]]
+    assert stored is not None  # noqa: S101  (the session has just started)
+    return [serve, ["MGET", *(content_keys.CARD.name(item=slot.id) for slot in stored.slots)]]
 
 
 def _start_session(viewer: str, limit: int) -> dict[str, Any]:
     now = time.time()
-    query = Query(viewer, FEED, limit, now, time.monotonic() + 5, refresh=True)
+    query = Query(viewer, FEED_TYPE, limit, now, time.monotonic() + 5, refresh=True)
     session = feeds.page(query).session
     stored = plans.whole(viewer, session, count=recipe.CHUNK)
-    assert stored is not None  # noqa: S101  (it was made a moment ago)
+    assert stored is not None  # noqa: S101  (the session has just started)
     cards.get_cards([slot.id for slot in stored.slots])
     started, last = stored.header.started, stored.length - limit - 1
     pages = [
         {
             "start": start,
             "cursor": cursors.seal(
-                Cursor(FEED, session, start, start // limit, started, int(now)), viewer=viewer
+                Cursor(FEED_TYPE, session, start, start // limit, started, int(now)), viewer=viewer
             ),
         }
         for start in range(limit, last + 1, limit)

@@ -1,4 +1,4 @@
-"""The bench's own bookkeeping; that it runs is for `BENCH=quick make bench`."""
+"""Parsing and reports of the bench. `BENCH=quick make bench` tests that it runs."""
 
 import ast
 import inspect
@@ -31,7 +31,7 @@ Transfer/sec:     15.98MB
 """
 
 
-def test_wrk_is_read_in_milliseconds() -> None:
+def test_latencies_of_wrk_are_parsed_as_milliseconds() -> None:
     figures = parse_output(WRK)
     assert (figures.throughput, figures.p50, figures.p99) == (2497.63, 0.812, 1020.0)
 
@@ -39,40 +39,40 @@ def test_wrk_is_read_in_milliseconds() -> None:
 @pytest.mark.parametrize(
     "line", ["  Non-2xx or 3xx responses: 12", "  Socket errors: connect 0, read 3, write 0, timeout 0"]
 )
-def test_an_error_under_load_ends_the_run(line: str) -> None:
+def test_an_error_under_load_fails_the_run(line: str) -> None:
     with pytest.raises(RunFailed, match=line.strip()):
         parse_output(f"{WRK}{line}\n")
 
 
-def test_no_response_ends_the_run() -> None:
+def test_no_response_fails_the_run() -> None:
     with pytest.raises(RunFailed, match="no responses"):
         parse_output(WRK.replace("2497.63", "0.00"))
 
 
 @pytest.mark.parametrize("goal", GOALS, ids=lambda goal: goal.name)
-def test_a_goal_is_measured_by_its_family(goal: Goal) -> None:
+def test_the_family_of_a_goal_measures_it(goal: Goal) -> None:
     source = inspect.getsource(sys.modules[FAMILIES[goal.family].__module__])
-    named = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
-    assert goal.name in named
+    constants = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    assert goal.name in constants
     assert goal.name.startswith(f"{goal.family}.")
 
 
-def test_a_goal_without_a_row_ends_the_run() -> None:
+def test_a_goal_without_a_row_fails_the_run() -> None:
     with pytest.raises(RunFailed, match=r"fanout\.stall"):
         report.make_run({"fanout": Result(rows=[Row("fanout.linear", 1.0)])}, scale=QUICK, seconds=1.0)
 
 
-def test_a_run_has_a_row_for_each_goal_and_the_document_a_place_for_it() -> None:
+def test_a_run_has_a_row_for_each_goal_and_the_document_has_markers() -> None:
     rows = [Row(goal.name, goal.value, unit=goal.unit, figure=2.0, floor=1.0, p50=1.0) for goal in GOALS]
     results = {
         name: Result(rows=[row for row in rows if row.name.startswith(f"{name}.")]) for name in FAMILIES
     }
-    kept = report.make_run(results, scale=QUICK, seconds=1.0)
-    assert [row["name"] for row in kept["goals"]] == [goal.name for goal in GOALS]
-    assert all(row["met"] for row in kept["goals"])
-    assert {"name", "value", "goal", "met", "floor", "p50", "p99"} <= kept["goals"][0].keys()
-    assert report.format_changes(kept, kept)[1].endswith("(+0 %)")
-    assert all(mark in report.DOCUMENT.read_text(encoding="utf-8") for mark in report.MARKERS)
+    run = report.make_run(results, scale=QUICK, seconds=1.0)
+    assert [row["name"] for row in run["goals"]] == [goal.name for goal in GOALS]
+    assert all(row["met"] for row in run["goals"])
+    assert {"name", "value", "goal", "met", "floor", "p50", "p99"} <= run["goals"][0].keys()
+    assert report.format_changes(run, run)[1].endswith("(+0 %)")
+    assert all(marker in report.DOCUMENT.read_text(encoding="utf-8") for marker in report.MARKERS)
 
 
 def test_a_request_is_one_line() -> None:
