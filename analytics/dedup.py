@@ -123,8 +123,8 @@ def register(entries: Sequence[DedupEntry], *, now: float) -> list[int]:
     """Register dedup keys, and return NEW, DUPLICATE or the replaced rank for each entry, in the same order.
 
     Idempotent: an entry that is registered again gets the same result. `now` is epoch seconds.
-    Cost: 1 round trip, and 1 more to load the script when Redis does not have it; on a cluster 1 for each node. No
-    round trip without entries. Raises Redis errors.
+    Cost: 2 round trips, because redis-py checks first that Redis has the script; none without entries. Raises Redis
+    errors.
     """
     if not entries:
         return []

@@ -12,7 +12,7 @@ _VOTE: Final = "vote"  # part of the digest, so that it differs from an event's
 def get_count_sums(events: Sequence[Event], shard: int, *, now: float) -> counting.CountSums:
     """Return what a shard's events add to counts, votes included; `now` is epoch seconds.
 
-    Idempotent for the same events. Cost: 1 round trip, and 1 more to load the script. Raises Redis errors.
+    Idempotent for the same events. Cost: 2 round trips. Raises Redis errors.
     """
     sums = counting.count_events(events)
     timely = [event for event in events if counting.is_timely(event)]

@@ -1,4 +1,4 @@
-"""Staff look at streams and dead letters, and replay or discard what they choose."""
+"""Test the admin pages of event streams and dead letters."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from django.urls import reverse
 from analytics import keys, stream
 from analytics.models import Checkpoint, DeadLetter
 from analytics.services import dead_letters
-from analytics.tests.events import counts, drain_all, event, taken
+from analytics.tests.events import count_all, get_counts, make_body, send_events
 from content.tests.factories import ItemFactory
 from core.redis import client as redis_module
 from core.redis.client import count_round_trips, state_redis
@@ -31,190 +31,197 @@ def staff(client: Client) -> Client:
 
 
 @pytest.fixture
-def redis_away(redis_server: RedisServer) -> Iterator[Callable[[], None]]:
-    """Take Redis away; afterwards it is there again."""
+def stop_redis(redis_server: RedisServer) -> Iterator[Callable[[], None]]:
+    """Return a function that stops Redis. Redis is started again after the test."""
     yield redis_server.stop
     redis_server.start()
     redis_module._circuit_breakers.clear()
 
 
-def put_aside(*items: str, viewer: str = "ama") -> None:
-    taken(viewer, *(event(item) for item in items))
-    drain_all()
+def make_dead_letters(*items: str, viewer: str = "ama") -> None:
+    send_events(viewer, *(make_body(item) for item in items))
+    count_all()
 
 
-def unreadable() -> None:
-    state_redis().xadd(keys.EVENTS.name(shard=stream.get_shard("ama")), {"9": "a layout of tomorrow"})
-    drain_all()
+def make_unreadable_dead_letter() -> None:
+    state_redis().xadd(keys.EVENTS.name(shard=stream.get_shard("ama")), {"9": "a future format"})
+    count_all()
 
 
-def choose(action: str, *letters_: DeadLetter, of: str = "", **more: Any) -> dict[str, Any]:
-    return {"path": f"{LETTERS}{of}", "data": {
-        "action": action, "_selected_action": [letter.pk for letter in letters_], **more}}  # fmt: skip
+def make_action(action: str, *letters: DeadLetter, query: str = "", **more: Any) -> dict[str, Any]:
+    """Return the arguments of a POST that runs an admin action on dead letters."""
+    data = {"action": action, "_selected_action": [letter.pk for letter in letters], **more}
+    return {"path": f"{LETTERS}{query}", "data": data}
 
 
-def shown(client: Client, query: str = "") -> list[str]:
-    """The items of the letters on the page."""
+def get_listed_items(client: Client, query: str = "") -> list[str]:
+    """Return the items of the dead letters on the page."""
     return [letter.item for letter in client.get(f"{LETTERS}{query}").context["cl"].result_list]
 
 
-def said(answer: Any) -> list[str]:
-    return [str(message) for message in answer.context["messages"]]
+def get_messages(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
 
 
 class TestReplay:
-    def test_what_is_chosen_is_counted_once_and_what_stays_says_why(self, staff: Client) -> None:
-        put_aside("late", "made-up")
-        unreadable()
+    def test_dead_letters_are_counted_once_and_the_message_explains_what_remains(self, staff: Client) -> None:
+        make_dead_letters("late", "made-up")
+        make_unreadable_dead_letter()
         ItemFactory.create(id="late")
-        every = list(DeadLetter.objects.all())
-        (message,) = said(staff.post(**choose("replay", *every), follow=True))
+        letters = list(DeadLetter.objects.all())
+        (message,) = get_messages(staff.post(**make_action("replay", *letters), follow=True))
         assert message == (
             "1 dead letter counted. 1 not counted: the item is not in the catalogue; "
             "1 not counted: the payload is not an event."
         )
-        assert counts()["late", "view"][0] == 1
-        again = staff.post(**choose("replay", *every), follow=True)
-        assert said(again)[0].startswith("0 dead letters counted. 1 not counted")
-        assert counts()["late", "view"][0] == 1
+        assert get_counts()["late", "view"][0] == 1
+        (message,) = get_messages(staff.post(**make_action("replay", *letters), follow=True))
+        assert message.startswith("0 dead letters counted. 1 not counted")
+        assert get_counts()["late", "view"][0] == 1
 
-    def test_all_that_a_filter_finds_is_more_than_a_page(
+    def test_all_dead_letters_of_a_filter_can_be_replayed(
         self, staff: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(dead_letters, "LETTERS_PER_TRANSACTION", 20)
-        taken("ama", *(event("late", eventId=f"e-{n}") for n in range(60)))
-        unreadable()
+        send_events("ama", *(make_body("late", eventId=f"e-{n}") for n in range(60)))
+        make_unreadable_dead_letter()
         ItemFactory.create(id="late")
-        query = "?reason__exact=unknown_item"
-        chosen = choose("replay", DeadLetter.objects.first(), of=query, select_across=1)  # type: ignore[arg-type]
-        assert said(staff.post(**chosen, follow=True)) == ["60 dead letters counted."]
-        assert counts()["late", "view"][0] == 60
+        selected = DeadLetter.objects.all()[:1]
+        action = make_action("replay", *selected, query="?reason__exact=unknown_item", select_across=1)
+        assert get_messages(staff.post(**action, follow=True)) == ["60 dead letters counted."]
+        assert get_counts()["late", "view"][0] == 60
         assert DeadLetter.objects.get().reason == "unreadable"
 
-    def test_without_redis_nothing_is_lost_and_it_says_so(
-        self, staff: Client, redis_away: Callable[[], None]
+    def test_without_redis_all_dead_letters_remain_and_staff_see_an_error(
+        self, staff: Client, stop_redis: Callable[[], None]
     ) -> None:
-        put_aside("late")
+        make_dead_letters("late")
         ItemFactory.create(id="late")
-        redis_away()
-        answer = staff.post(**choose("replay", DeadLetter.objects.get()), follow=True)
-        assert said(answer) == ["Redis is unavailable. 0 dead letters counted; the others remain."]
+        stop_redis()
+        response = staff.post(**make_action("replay", DeadLetter.objects.get()), follow=True)
+        assert get_messages(response) == ["Redis is unavailable. 0 dead letters counted; the others remain."]
         assert DeadLetter.objects.count() == 1
 
 
 class TestDiscard:
-    def test_it_asks_first(self, staff: Client) -> None:
-        put_aside("made-up", "made-up-too")
-        chosen = DeadLetter.objects.get(item="made-up")
-        assert b"1 dead letter</strong> will be deleted" in staff.post(**choose("discard", chosen)).content
+    def test_it_asks_for_confirmation(self, staff: Client) -> None:
+        make_dead_letters("made-up", "made-up-too")
+        letter = DeadLetter.objects.get(item="made-up")
+        question = staff.post(**make_action("discard", letter))
+        assert b"1 dead letter</strong> will be deleted" in question.content
         assert DeadLetter.objects.count() == 2
-        answer = staff.post(**choose("discard", chosen, confirmed=1), follow=True)
-        assert said(answer) == ["1 dead letter discarded."]
+        response = staff.post(**make_action("discard", letter, confirmed=1), follow=True)
+        assert get_messages(response) == ["1 dead letter discarded."]
         assert DeadLetter.objects.get().item == "made-up-too"
 
-    def test_it_says_how_many_were_still_there(self, staff: Client) -> None:
-        put_aside("made-up", "late")
-        chosen = choose("discard", *DeadLetter.objects.all())
-        assert b'name="confirmed" value="2"' in staff.post(**chosen).content
+    def test_the_message_says_how_many_no_longer_existed(self, staff: Client) -> None:
+        make_dead_letters("made-up", "late")
+        action = make_action("discard", *DeadLetter.objects.all())
+        assert b'name="confirmed" value="2"' in staff.post(**action).content
         ItemFactory.create(id="late")
         late = DeadLetter.objects.filter(item="late").values_list("pk", flat=True)
         dead_letters.replay(list(late), now=datetime.now(UTC))
-        chosen["data"]["confirmed"] = 2
-        told = said(staff.post(**chosen, follow=True))
-        assert told == ["1 of 2 dead letters discarded; the others no longer existed."]
+        action["data"]["confirmed"] = 2
+        messages = get_messages(staff.post(**action, follow=True))
+        assert messages == ["1 of 2 dead letters discarded; the others no longer existed."]
 
-    def test_all_that_a_filter_finds(self, staff: Client) -> None:
-        put_aside("made-up", "made-up-too")
-        put_aside("made-up", viewer="kofi")
-        everything = choose("discard", *DeadLetter.objects.all()[:1], of="?q=made-up", select_across=1)
-        question = staff.post(**everything)
+    def test_all_dead_letters_of_a_filter_can_be_discarded(self, staff: Client) -> None:
+        make_dead_letters("made-up", "made-up-too")
+        make_dead_letters("made-up", viewer="kofi")
+        selected = DeadLetter.objects.all()[:1]
+        action = make_action("discard", *selected, query="?q=made-up", select_across=1)
+        question = staff.post(**action)
         assert b"2 dead letters</strong> will be deleted" in question.content
         assert b'name="select_across" value="1"' in question.content
-        everything["data"]["confirmed"] = 1
-        staff.post(**everything)
+        action["data"]["confirmed"] = 1
+        staff.post(**action)
         assert DeadLetter.objects.get().item == "made-up-too"
 
 
-class TestLetters:
-    def test_who_may_only_look_changes_nothing(self, client: Client) -> None:
-        put_aside("late")
-        looker = User.objects.create_user("looker", is_staff=True)
-        looker.user_permissions.add(Permission.objects.get(codename="view_deadletter"))
-        client.force_login(looker)
+class TestDeadLetters:
+    def test_staff_with_only_the_view_permission_can_change_nothing(self, client: Client) -> None:
+        make_dead_letters("late")
+        reviewer = User.objects.create_user("reviewer", is_staff=True)
+        reviewer.user_permissions.add(Permission.objects.get(codename="view_deadletter"))
+        client.force_login(reviewer)
         ItemFactory.create(id="late")
         for action in ("replay", "discard", "delete_selected"):
-            client.post(**choose(action, DeadLetter.objects.get(), confirmed=1))
-        assert shown(client) == ["late"]
+            client.post(**make_action(action, DeadLetter.objects.get(), confirmed=1))
+        assert get_listed_items(client) == ["late"]
+        assert get_counts() == {}
         assert client.get(STREAMS).status_code == 403
 
-    def test_they_are_made_and_edited_by_nobody_and_deleted_in_one_way(self, staff: Client) -> None:
-        put_aside("made-up")
+    def test_they_cannot_be_added_or_edited_and_only_discard_deletes_them(self, staff: Client) -> None:
+        make_dead_letters("made-up")
         letter = DeadLetter.objects.get()
         for view, args in (("add", []), ("delete", [letter.pk])):
             assert staff.get(reverse(f"admin:analytics_deadletter_{view}", args=args)).status_code == 403
         change = reverse("admin:analytics_deadletter_change", args=[letter.pk])
         assert staff.post(change, {"item": "heat"}).status_code == 403
-        staff.post(**choose("delete_selected", letter, post="yes"))
+        staff.post(**make_action("delete_selected", letter, post="yes"))
         assert DeadLetter.objects.get().item == "made-up"
 
-    def test_those_that_wait_for_staff_are_told_from_those_that_are_held(self, staff: Client) -> None:
-        put_aside("old", "new")
-        an_hour_ago = datetime.now(UTC) - dead_letters.RETRY_WINDOW - timedelta(minutes=1)
-        DeadLetter.objects.filter(item="old").update(created_at=an_hour_ago)
-        unreadable()
-        assert shown(staff, "?state=retrying") == ["new"]
-        assert shown(staff, "?state=staff") == ["", "old"]
+    def test_the_state_distinguishes_retrying_from_needs_review(self, staff: Client) -> None:
+        make_dead_letters("old", "new")
+        expired = datetime.now(UTC) - dead_letters.RETRY_WINDOW - timedelta(minutes=1)
+        DeadLetter.objects.filter(item="old").update(created_at=expired)
+        make_unreadable_dead_letter()
+        assert get_listed_items(staff, "?state=retrying") == ["new"]
+        assert get_listed_items(staff, "?state=staff") == ["", "old"]
         page = staff.get(f"{LETTERS}?q=new").content
         assert b"retried each minute for an hour" in page
         assert b">view<" in page
-        tile = next(
-            t for t in staff.get(reverse("admin:index")).context["tiles"] if t.title == "Dead letters"
-        )
-        assert (tile.value, tile.alarming) == ("2", True)
+        tiles = staff.get(reverse("admin:index")).context["tiles"]
+        (tile,) = (tile for tile in tiles if tile.title == "Dead letters")
+        assert (tile.value, tile.needs_attention) == ("2", True)
         assert tile.note == "wait for staff; 1 more is held and tried again"
         streams = staff.get(STREAMS).content
         assert b">2</strong> dead letters need review; 1 retrying" in streams
 
-    def test_they_are_found_by_a_whole_item_or_uid(self, staff: Client) -> None:
-        put_aside("made-up", viewer="ama")
-        put_aside("made-up-too", viewer="kofi")
-        assert shown(staff, "?q=made-up") == ["made-up"]
-        assert shown(staff, "?q=kofi") == ["made-up-too"]
+    def test_they_are_found_by_an_exact_item_id_or_uid(self, staff: Client) -> None:
+        make_dead_letters("made-up", viewer="ama")
+        make_dead_letters("made-up-too", viewer="kofi")
+        assert get_listed_items(staff, "?q=made-up") == ["made-up"]
+        assert get_listed_items(staff, "?q=kofi") == ["made-up-too"]
 
-    def test_one_shows_what_came(self, staff: Client) -> None:
-        put_aside("made-up")
-        unreadable()
+    def test_the_detail_page_shows_the_payload(self, staff: Client) -> None:
+        make_dead_letters("made-up")
+        make_unreadable_dead_letter()
         pages = {
             letter.reason: staff.get(reverse("admin:analytics_deadletter_change", args=[letter.pk])).content
             for letter in DeadLetter.objects.all()
         }
         assert b"&quot;kind&quot;: &quot;view&quot;" in pages["unknown_item"]
-        assert b"a layout of tomorrow" in pages["unreadable"]
+        assert b"a future format" in pages["unreadable"]
 
 
 class TestStreams:
-    def test_each_reader_of_each_shard_shows_how_far_it_is_by_one_measurement(self, staff: Client) -> None:
+    def test_one_measurement_shows_the_backlog_of_each_reader_in_each_shard(self, staff: Client) -> None:
         ItemFactory.create(id="heat")
         for viewer in ("ama", "kofi", "esi", "yaw"):
-            taken(viewer, event(), event())
-        drain_all()
-        taken("ama", event())
-        with count_round_trips() as waits:
+            send_events(viewer, make_body(), make_body())
+        count_all()
+        send_events("ama", make_body())
+        with count_round_trips() as round_trips:
             page = staff.get(STREAMS)
-        assert len(waits) == 1
+        assert len(round_trips) == 1
         rows = list(page.context["cl"].result_list)
         assert len(rows) == Checkpoint.objects.count()
-        by_name = {(row.reader, row.shard): row.live.backlog for row in rows}
+        backlogs = {(row.reader, row.shard): row.live.backlog for row in rows}
         shard = stream.get_shard("ama")
-        assert by_name["counts", shard] == 1
-        assert by_name["history", shard] > 1
-        assert b"is unavailable" not in page.content
+        assert backlogs["counts", shard] == 1
+        assert backlogs["history", shard] > 1
+        assert b"Redis is unavailable" not in page.content
 
-    def test_without_redis_what_waits_is_unknown(self, staff: Client, redis_away: Callable[[], None]) -> None:
+    def test_without_redis_the_backlog_is_unknown(
+        self, staff: Client, stop_redis: Callable[[], None]
+    ) -> None:
         ItemFactory.create(id="heat")
-        taken("ama", event())
-        drain_all()
-        redis_away()
+        send_events("ama", make_body())
+        count_all()
+        stop_redis()
         page = staff.get(STREAMS)
         assert b"The backlog is unknown" in page.content
-        assert all(row.live is None for row in page.context["cl"].result_list)
+        rows = list(page.context["cl"].result_list)
+        assert [row.live for row in rows] == [None] * Checkpoint.objects.count()
+        assert len(rows) > 0

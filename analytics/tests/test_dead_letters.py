@@ -1,4 +1,4 @@
-"""What cannot be counted is kept within bounds, tried again, and counted once."""
+"""Test that dead letters are stored within limits, retried, and counted once."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +8,8 @@ import pytest
 from analytics import keys, stream
 from analytics.models import Checkpoint, DeadLetter
 from analytics.services import dead_letters
-from analytics.tests.events import counts, drain_all, event, taken
+from analytics.services.dead_letters import ReplayResult
+from analytics.tests.events import count_all, get_counts, make_body, send_events
 from content.tests.factories import ItemFactory
 from core.redis.client import state_redis
 
@@ -19,90 +20,90 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def pks() -> list[int]:
+def get_pks() -> list[int]:
     return list(DeadLetter.objects.order_by("pk").values_list("pk", flat=True))
 
 
-def test_an_event_of_an_unknown_item_is_held_and_counted_in_its_own_hour_when_the_item_comes() -> None:
-    taken("ama", event("late", "like"), event("made-up"))
-    drain_all()
-    assert counts() == {}
+def test_an_event_of_an_unknown_item_is_retried_and_counted_when_the_item_arrives() -> None:
+    send_events("ama", make_body("late", "like"), make_body("made-up"))
+    count_all()
+    assert get_counts() == {}
     assert dead_letters.retry(now=now()).counted == 0
     ItemFactory.create(id="late")
-    assert dead_letters.retry(now=now()) == dead_letters.ReplayResult(counted=1, remaining=0)
-    assert counts() == {("late", "like"): (1, 1, 0)}
+    assert dead_letters.retry(now=now()) == ReplayResult(counted=1, remaining=0)
+    assert get_counts() == {("late", "like"): (1, 1, 0)}
     assert DeadLetter.objects.get().item == "made-up"
 
 
-def test_an_archived_item_was_once_there_and_counts() -> None:
+def test_an_event_of_an_archived_item_is_counted() -> None:
     ItemFactory.create(id="old", status="archived")
-    taken("ama", event("old"))
-    drain_all()
-    assert counts()["old", "view"][0] == 1
+    send_events("ama", make_body("old"))
+    count_all()
+    assert get_counts()["old", "view"][0] == 1
 
 
-def test_after_an_hour_only_staff_try_again() -> None:
-    taken("ama", event("late"))
-    drain_all()
+def test_after_an_hour_only_staff_can_replay() -> None:
+    send_events("ama", make_body("late"))
+    count_all()
     ItemFactory.create(id="late")
     assert dead_letters.retry(now=now() + timedelta(hours=1, minutes=1)).counted == 0
-    assert dead_letters.replay(pks(), now=now()).counted == 1
-    assert counts()["late", "view"] == (1, 1, 0)
+    assert dead_letters.replay(get_pks(), now=now()).counted == 1
+    assert get_counts()["late", "view"] == (1, 1, 0)
 
 
-def test_replaying_twice_counts_once_and_leaves_what_still_cannot_be_counted() -> None:
-    taken("ama", event("late"), event("made-up"))
-    drain_all()
+def test_replaying_twice_counts_once_and_keeps_what_cannot_be_counted() -> None:
+    send_events("ama", make_body("late"), make_body("made-up"))
+    count_all()
     ItemFactory.create(id="late")
-    chosen = pks()
-    assert dead_letters.replay(chosen, now=now()) == dead_letters.ReplayResult(counted=1, remaining=1)
-    assert dead_letters.replay(chosen, now=now()) == dead_letters.ReplayResult(counted=0, remaining=1)
-    assert counts()["late", "view"][0] == 1
-    assert dead_letters.discard(chosen) == 1
+    pks = get_pks()
+    assert dead_letters.replay(pks, now=now()) == ReplayResult(counted=1, remaining=1)
+    assert dead_letters.replay(pks, now=now()) == ReplayResult(counted=0, remaining=1)
+    assert get_counts()["late", "view"][0] == 1
+    assert dead_letters.discard(pks) == 1
 
 
-def test_the_retry_of_a_dead_letter_is_a_repeated_event() -> None:
-    batch = [event("late")]
-    taken("ama", *batch)
-    drain_all()
+def test_a_phones_retry_of_a_dead_letter_is_a_duplicate() -> None:
+    batch = [make_body("late")]
+    send_events("ama", *batch)
+    count_all()
     ItemFactory.create(id="late")
-    taken("ama", *batch)
-    drain_all()
-    assert counts() == {}  # it waits as a letter
+    send_events("ama", *batch)
+    count_all()
+    assert get_counts() == {}  # The event is still a dead letter.
     dead_letters.retry(now=now())
-    assert counts()["late", "view"][0] == 1
+    assert get_counts()["late", "view"][0] == 1
 
 
-def test_a_broken_payload_is_put_aside_with_what_it_holds_and_hinders_nobody() -> None:
+def test_an_unreadable_entry_becomes_a_dead_letter_and_other_events_are_counted() -> None:
     ItemFactory.create(id="heat")
     shard = stream.get_shard("ama")
-    state_redis().xadd(keys.EVENTS.name(shard=shard), {"9": "a layout of tomorrow", "1": b"\xff\x00["})
-    taken("ama", event("heat"))
-    drain_all()
-    assert counts()["heat", "view"][0] == 1
+    state_redis().xadd(keys.EVENTS.name(shard=shard), {"9": "a future format", "1": b"\xff\x00["})
+    send_events("ama", make_body("heat"))
+    count_all()
+    assert get_counts()["heat", "view"][0] == 1
     letter = DeadLetter.objects.get()
     assert (letter.reason, letter.viewer, letter.item) == ("unreadable", "", "")
-    assert "a layout of tomorrow" in letter.payload
-    assert dead_letters.replay(pks(), now=now()) == dead_letters.ReplayResult(counted=0, remaining=1)
+    assert "a future format" in letter.payload
+    assert dead_letters.replay(get_pks(), now=now()) == ReplayResult(counted=0, remaining=1)
 
 
-def test_made_up_items_grow_neither_counts_nor_the_table_beyond_its_bounds(monkeypatch: Any) -> None:
+def test_invented_items_fill_neither_the_counts_nor_the_table(monkeypatch: Any) -> None:
     monkeypatch.setattr(dead_letters, "MAX_PER_VIEWER", 3)
     monkeypatch.setattr(dead_letters, "MAX_DEAD_LETTERS", 5)
-    taken("script", *(event(f"made-up-{n}") for n in range(10)))
-    drain_all()
+    send_events("script", *(make_body(f"made-up-{n}") for n in range(10)))
+    count_all()
     assert DeadLetter.objects.count() == 3
-    taken("ama", event("late"))
-    taken("script", event("made-up-again"))
-    taken("kofi", event("later"), event("latest"))
-    drain_all()
+    send_events("ama", make_body("late"))
+    send_events("script", make_body("made-up-again"))
+    send_events("kofi", make_body("later"), make_body("latest"))
+    count_all()
     assert DeadLetter.objects.count() == 5
     assert sum(Checkpoint.objects.values_list("dead_letters_lost", flat=True)) == 14 - 5
-    assert counts("total") == {}
+    assert get_counts("total") == {}
 
 
-def test_letters_go_after_thirty_days() -> None:
-    taken("ama", event("late"))
-    drain_all()
+def test_dead_letters_are_deleted_after_thirty_days() -> None:
+    send_events("ama", make_body("late"))
+    count_all()
     assert dead_letters.expire(now=now() + timedelta(days=29)) == 0
     assert dead_letters.expire(now=now() + timedelta(days=31)) == 1

@@ -1,4 +1,4 @@
-"""POST /analytics/event: what is taken, what is refused, what it costs."""
+"""Test POST /analytics/event: accepted and rejected events, and the cost of a request."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from analytics import stream
 from analytics.serializers import CODE_DESCRIPTIONS
-from analytics.tests.events import PATH, event, send, taken, waiting
+from analytics.tests.events import PATH, get_stream_length, make_body, post_events, send_events
 from analytics.validation import Code, validate_events
 from core.redis.client import count_round_trips
 from finishd.testing.api import get_client
@@ -19,12 +19,12 @@ from finishd.testing.api import get_client
 pytestmark = pytest.mark.django_db
 
 
-def test_a_batch_is_answered_in_the_apps_words() -> None:
-    body = taken("ama", event(durationWatched=12, metadata={"k": "v"}), event(kind="like"))
+def test_the_response_has_the_fields_that_the_app_reads() -> None:
+    body = send_events("ama", make_body(durationWatched=12, metadata={"k": "v"}), make_body(kind="like"))
     assert (body["success"], body["message"]) == (True, "Received 2 events")
     assert body["timestamp"].endswith("Z")
     assert (body["accepted"], body["rejected"]) == (2, [])
-    assert waiting() == 2
+    assert get_stream_length() == 2
 
 
 @pytest.mark.parametrize(
@@ -46,117 +46,120 @@ def test_a_batch_is_answered_in_the_apps_words() -> None:
         ({"eventId": "x" * 129}, "invalid_event_id"),
     ],
 )
-def test_an_event_that_cannot_be_taken_is_named_and_the_others_are_taken(
+def test_an_invalid_event_is_rejected_with_a_code_and_the_others_are_accepted(
     changes: dict[str, Any], code: str
 ) -> None:
-    body = taken("ama", event(), event(**changes), "no event", event(kind="save"))
+    body = send_events("ama", make_body(), make_body(**changes), "not an object", make_body(kind="save"))
     assert body["accepted"] == 2
     assert body["rejected"] == [{"index": 1, "code": code}, {"index": 2, "code": "not_an_object"}]
-    assert waiting() == 2
+    assert get_stream_length() == 2
 
 
-def watched(seconds: Any) -> Any:
-    """What is kept of a length, or the code with which it is refused."""
-    events, rejected = validate_events([event(durationWatched=seconds)], viewer="ama", now=time.time())
+def validate_duration(seconds: Any) -> Any:
+    """Return the stored duration, or the code if it is rejected."""
+    events, rejected = validate_events([make_body(durationWatched=seconds)], viewer="ama", now=time.time())
     return rejected[0].code if rejected else events[0].watched_seconds
 
 
 @pytest.mark.parametrize(
-    ("seconds", "kept"),
+    ("seconds", "stored"),
     [(12, 12), (12.0, 12), (12.7, 12), (-0.0, 0), (86_401, 86_400), (1e30, 86_400), (10**400, 86_400)],
 )
-def test_a_duration_is_any_number_in_whole_seconds_and_a_day_at_most(seconds: float, kept: int) -> None:
-    assert watched(seconds) == kept
+def test_a_duration_is_stored_in_whole_seconds_and_a_day_at_most(seconds: float, stored: int) -> None:
+    assert validate_duration(seconds) == stored
 
 
 @pytest.mark.parametrize(
     "seconds", [float("nan"), float("inf"), -float("inf"), -1e-9, -1, False, "12.0", [12]]
 )
-def test_what_is_no_duration_is_refused(seconds: Any) -> None:
-    assert watched(seconds) == "invalid_duration"
+def test_an_invalid_duration_is_rejected(seconds: Any) -> None:
+    assert validate_duration(seconds) == "invalid_duration"
 
 
-def test_every_code_is_explained() -> None:
+def test_every_code_has_a_description() -> None:
     assert set(CODE_DESCRIPTIONS) == set(get_args(Code))
 
 
-def test_a_session_may_be_called_anything() -> None:
-    answer: Any = get_client("ama").post(PATH, {"events": [event()], "session_id": 7, "sessionId": [None]})
-    assert answer.json()["accepted"] == 1
+def test_session_ids_of_any_type_are_accepted() -> None:
+    response: Any = get_client("ama").post(
+        PATH, {"events": [make_body()], "session_id": 7, "sessionId": [None]}
+    )
+    assert response.json()["accepted"] == 1
 
 
-def test_optional_keys_may_be_null() -> None:
-    assert taken("ama", event(durationWatched=None, metadata=None, eventId=None))["accepted"] == 1
+def test_optional_keys_can_be_null() -> None:
+    assert send_events("ama", make_body(durationWatched=None, metadata=None, eventId=None))["accepted"] == 1
 
 
-def test_an_event_of_thirty_days_is_refused_and_a_younger_one_taken() -> None:
-    old, young = time.time() - 30 * 86_400, time.time() - 30 * 86_400 + 60
-    body = taken("ama", event(at=old), event(at=young))
+def test_an_event_is_rejected_thirty_days_after_it_happened() -> None:
+    old, recent = time.time() - 30 * 86_400, time.time() - 30 * 86_400 + 60
+    body = send_events("ama", make_body(at=old), make_body(at=recent))
     assert (body["accepted"], body["rejected"]) == (1, [{"index": 0, "code": "too_old"}])
 
 
-def test_of_more_than_five_hundred_events_the_first_are_taken() -> None:
-    body = taken("ama", *(event(f"item-{n}") for n in range(503)))
+def test_events_after_the_first_five_hundred_are_rejected() -> None:
+    body = send_events("ama", *(make_body(f"item-{n}") for n in range(503)))
     assert body["accepted"] == 500
     assert body["rejected"] == [{"index": n, "code": "too_many"} for n in (500, 501, 502)]
 
 
-def test_an_empty_batch_is_a_batch() -> None:
-    assert taken("ama")["message"] == "Received 0 events"
+def test_an_empty_list_of_events_is_accepted() -> None:
+    assert send_events("ama")["message"] == "Received 0 events"
 
 
 @pytest.mark.parametrize("body", [{}, {"events": None}, {"events": {"0": {}}}, [], "events", 7])
-def test_anything_but_an_object_with_a_list_of_events_is_a_400(body: Any) -> None:
-    answer: Any = get_client("ama").post(PATH, body)
-    assert answer.status_code == 400
-    assert answer.json()["code"] == "invalid"
+def test_a_body_without_a_list_of_events_gets_a_400(body: Any) -> None:
+    response: Any = get_client("ama").post(PATH, body)
+    assert response.status_code == 400
+    assert response.json()["code"] == "invalid"
 
 
-def test_a_body_of_more_than_512_kb_is_a_413() -> None:
-    answer = send("ama", event(metadata={"k": "v" * 512 * 1024}))
-    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
-    assert waiting() == 0
+def test_a_body_of_more_than_512_kb_gets_a_413() -> None:
+    response = post_events("ama", make_body(metadata={"k": "v" * 512 * 1024}))
+    assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+    assert get_stream_length() == 0
 
 
-def test_a_text_cut_within_a_character_spoils_neither_its_batch_nor_its_event() -> None:
-    # Dart writes half an emoji as a lone surrogate, which strict JSON readers refuse.
-    body = json.dumps({"events": [event(metadata={"note": "\ud83d"}), event(itemId="\ud83d"), event()]})
-    answer: Any = get_client("ama").post(PATH, body, content_type="application/json")
-    assert answer.status_code == 200
-    assert answer.json()["accepted"] == 2
-    assert answer.json()["rejected"] == [{"index": 1, "code": "invalid_item_id"}]
+def test_a_lone_surrogate_in_metadata_does_not_reject_the_event_or_the_batch() -> None:
+    # Dart writes half an emoji as a lone surrogate, which strict JSON parsers reject.
+    events = [make_body(metadata={"note": "\ud83d"}), make_body(itemId="\ud83d"), make_body()]
+    body = json.dumps({"events": events})
+    response: Any = get_client("ama").post(PATH, body, content_type="application/json")
+    assert response.status_code == 200
+    assert response.json()["accepted"] == 2
+    assert response.json()["rejected"] == [{"index": 1, "code": "invalid_item_id"}]
 
 
-def test_nobody_sends_events_without_a_token() -> None:
-    answer = APIClient().post(PATH, {"events": [event()]})
-    assert answer.status_code == 401
+def test_a_request_without_a_token_gets_a_401() -> None:
+    response = APIClient().post(PATH, {"events": [make_body()]})
+    assert response.status_code == 401
 
 
 @pytest.mark.parametrize("number", [1, 500])
-def test_a_batch_costs_one_wait_and_no_sql_whatever_its_size(number: int) -> None:
-    taken("ama", event())  # the script is known, the token's key is in memory
-    with count_round_trips() as waits, CaptureQueriesContext(connection) as queries:
-        taken("ama", *(event(f"item-{n}") for n in range(number)))
-    # The throttle, and 1: the script that appends.
-    assert waits == ["pipeline of 2", "EVALSHA"]
+def test_a_request_costs_one_round_trip_and_no_sql_for_any_number_of_events(number: int) -> None:
+    send_events("ama", make_body())  # Loads the script and the key that verifies the token.
+    with count_round_trips() as round_trips, CaptureQueriesContext(connection) as queries:
+        send_events("ama", *(make_body(f"item-{n}") for n in range(number)))
+    # The throttle, and the script that appends.
+    assert round_trips == ["pipeline of 2", "EVALSHA"]
     assert len(queries) == 0
 
 
-def test_a_full_stream_takes_all_of_a_batch_or_nothing(settings: Any) -> None:
+def test_a_full_stream_accepts_all_events_of_a_request_or_none(settings: Any) -> None:
     settings.ANALYTICS_SHARDS, settings.ANALYTICS_STREAM_EVENTS = 1, 3
-    taken("ama", event("a"), event("b"))
-    answer = send("ama", event("c"), event("d"))
-    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-    assert int(answer.headers["Retry-After"]) >= 1
-    assert waiting() == 2
-    taken("ama", event("c"))
+    send_events("ama", make_body("a"), make_body("b"))
+    response = post_events("ama", make_body("c"), make_body("d"))
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert int(response.headers["Retry-After"]) >= 1
+    assert get_stream_length() == 2
+    send_events("ama", make_body("c"))
 
 
-def test_a_viewers_events_stay_in_one_shard_and_viewers_spread(settings: Any) -> None:
+def test_the_events_of_a_viewer_go_to_one_shard_and_viewers_are_spread(settings: Any) -> None:
     settings.ANALYTICS_SHARDS = 8
     for viewer in range(40):
         for _ in range(3):
-            taken(f"viewer-{viewer}", event())
+            send_events(f"viewer-{viewer}", make_body())
     lengths = stream.get_lengths()
     assert set(lengths) == set(range(8))
     assert all(length % 3 == 0 for length in lengths.values())

@@ -1,4 +1,4 @@
-"""How far readers are behind, also those that never began."""
+"""Test the measurement of readers' backlog and lag."""
 
 import time
 
@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from analytics.services import lag
-from analytics.tests.events import drain_all, event, taken
+from analytics.tests.events import count_all, make_body, send_events
 from analytics.types import COUNTS_READER
 from content.tests.factories import ItemFactory
 from core.redis.client import count_round_trips
@@ -15,36 +15,33 @@ from core.redis.client import count_round_trips
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
-def test_what_waits_is_seen_before_any_reader_has_begun_and_is_late_after_a_minute() -> None:
-    taken("ama", event(), event())
+def test_the_backlog_is_measured_before_a_reader_has_started_and_is_late_after_a_minute() -> None:
+    send_events("ama", make_body(), make_body())
     now = time.time()
-    found = lag.measure(now=now)
-    assert (found.backlog, found.late, found.dead_letters_by_reason) == (
-        2,
-        False,
-        {"unknown_item": 0, "unreadable": 0},
-    )
+    measured = lag.measure(now=now)
+    assert (measured.backlog, measured.late) == (2, False)
+    assert measured.dead_letters_by_reason == {"unknown_item": 0, "unreadable": 0}
     assert lag.measure(now=now + lag.LATE_AFTER_SECONDS + 1).late
 
 
-def test_a_rate_is_of_the_last_minute() -> None:
+def test_the_rate_of_a_batch_is_shown_for_a_minute() -> None:
     ItemFactory.create(id="heat")
     for _ in range(2):
-        taken("ama", event(), event())
-        drain_all()
+        send_events("ama", make_body(), make_body())
+        count_all()
     now = time.time()
 
-    def rate(at: float) -> float:
-        return sum(shard.rate for shard in lag.measure(now=at).readers if shard.reader == COUNTS_READER)
+    def get_rate(at: float) -> float:
+        return sum(row.rate for row in lag.measure(now=at).readers if row.reader == COUNTS_READER)
 
-    assert 0 < rate(now) <= 2
-    assert rate(now + lag.RATE_TTL + 1) == 0
+    assert 0 < get_rate(now) <= 2
+    assert get_rate(now + lag.RATE_TTL + 1) == 0
 
 
-def test_it_costs_the_same_for_any_number_of_shards() -> None:
+def test_the_cost_does_not_depend_on_the_number_of_shards() -> None:
     for viewer in ("ama", "kofi", "esi", "yaw"):
-        taken(viewer, event("made-up"))
-    drain_all()
-    with CaptureQueriesContext(connection) as queries, count_round_trips() as waits:
+        send_events(viewer, make_body("made-up"))
+    count_all()
+    with CaptureQueriesContext(connection) as queries, count_round_trips() as round_trips:
         assert lag.measure(now=time.time()).dead_letters_by_reason["unknown_item"] == 4
-    assert (len(queries), len(waits)) == (2, 1)
+    assert (len(queries), len(round_trips)) == (2, 1)

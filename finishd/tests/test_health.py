@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from analytics.tests.events import event, taken
+from analytics.tests.events import make_body, send_events
 from content.models import Item
 from content.tests.factories import ItemFactory
 from core.redis.client import count_round_trips
@@ -83,7 +83,7 @@ class TestReady:
 
     @pytest.mark.usefixtures("built")
     def test_with_events_that_wait_too_long_but_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        taken("ama", event(), event())
+        send_events("ama", make_body(), make_body())
         monkeypatch.setattr("analytics.services.lag.LATE_AFTER_SECONDS", -1.0)
         answer = Client().get("/health/ready")
         assert answer.status_code == 200

@@ -22,7 +22,7 @@ from activity.store.meter import count_calls
 from activity.tasks import backfill
 from activity.types import Relation
 from analytics import stream
-from analytics.tests.events import drain_all, event, taken
+from analytics.tests.events import count_all, make_body, send_events
 from content.tests.factories import ItemFactory
 from core import telemetry
 from core.circuit import get_circuit_breakers
@@ -128,11 +128,11 @@ class TestMeasures:
 
     def test_events_that_wait_were_read_or_could_not_be_counted(self) -> None:
         ItemFactory.create(id="heat")
-        batch = [event("heat"), event("made-up")]
+        batch = [make_body("heat"), make_body("made-up")]
         for _ in range(2):  # a phone that got no answer sends again
-            taken("ama", *batch)
-        drain_all()
-        taken("ama", event("heat"))
+            send_events("ama", *batch)
+        count_all()
+        send_events("ama", make_body("heat"))
         found = scrape()
         counts, shard = ("reader", "counts"), ("shard", str(stream.get_shard("ama")))
         assert found["finishd_events_waiting", (counts, shard)] == 1
@@ -149,10 +149,10 @@ class TestMeasures:
     def test_a_stream_that_redis_lost_counts_once(self) -> None:
         ItemFactory.create(id="heat")
         for _ in range(2):
-            taken("ama", event("heat"))
-            drain_all()
+            send_events("ama", make_body("heat"))
+            count_all()
             state_redis().flushall()
-        drain_all()
+        count_all()
         assert scrape()["finishd_stream_resets_total", ()] == 2
 
     def test_what_the_store_costs_by_endpoint_and_task(self) -> None:

@@ -35,7 +35,7 @@ from analytics import stream
 from analytics.models import DeadLetter
 from analytics.services import privacy as analytics_privacy
 from analytics.services import reader
-from analytics.tests.events import drain_all, event, taken
+from analytics.tests.events import count_all, make_body, send_events
 from analytics.types import HISTORY_READER
 from core.redis.client import state_redis
 from feed.tests import world
@@ -299,7 +299,7 @@ class TestEvents:
         put_aside("ama", "made-up")
         put_aside("kofi", "made-up")
         unreadable("ama")
-        taken("ama", event("heat"))
+        send_events("ama", make_body("heat"))
         assert privacy.find_references("ama") == {
             "redis: events:{<shard>}": 1,
             "sql: analytics.deadletter.viewer": 1,
@@ -316,7 +316,7 @@ class TestEvents:
         assert DeadLetter.objects.get().viewer == "kofi"
 
     def test_a_request_is_not_done_while_an_event_waits(self) -> None:
-        taken("ama", event("heat"))
+        send_events("ama", make_body("heat"))
         now = timezone.now()
         request = erasures.request_erasure("ama", now=now)
         assert erasures.run_erasure(request.pk, now=now, until=math.inf)
@@ -324,7 +324,7 @@ class TestEvents:
         assert (request.erased_at, request.remaining) == (None, {"redis: events:{<shard>}": 1})
 
     def test_what_a_reader_that_died_left_behind_is_dropped(self) -> None:
-        taken("ama", event("heat"))
+        send_events("ama", make_body("heat"))
         read_by_all(trim=False)
         assert privacy.find_references("ama")["redis: events:{<shard>}"] == 1
         erase("ama")
@@ -342,7 +342,7 @@ class TestEvents:
 
 def put_aside(uid: str, item: str) -> None:
     """An event of an item that is not there becomes a dead letter."""
-    taken(uid, event(item))
+    send_events(uid, make_body(item))
     read_by_all()
 
 
@@ -356,7 +356,7 @@ def read_by_all(*, trim: bool = True) -> None:
     """What the readers' tasks do, or die before the last step of."""
     now = time.time()
     with nullcontext() if trim else patch("analytics.stream.trim"):
-        drain_all()
+        count_all()
         for shard in reader.get_shards_with_backlog(HISTORY_READER):
             while (batch := reader.read_batch(HISTORY_READER, shard, now=now)) is not None:
                 reader.advance_checkpoint(batch, now=now)
