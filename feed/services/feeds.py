@@ -25,7 +25,7 @@ from feed.pipeline import FEEDS
 from feed.plans import Pointer, View
 
 # What becomes of a look for a plan. `lost`: somebody else made one meanwhile, and theirs is served.
-Outcome = Literal["reused", "built", "lost", "remade", "extended", "failed"]
+Outcome = Literal["reused", "built", "lost_race", "replaced", "extended", "failed"]
 
 # Slots read beyond what a page wants, so that vanished items cost one wait (their stand-ins' cards), not two.
 SPARE: Final = 10
@@ -125,7 +125,7 @@ def _begin(query: Query, known: Known, seen: Pointer | None) -> View:
     if winner is not None:
         view = _read(query, winner.session, start=0)
         if view is not None:
-            _note(query, "lost")
+            _note(query, "lost_race")
             return view
     _note(query, "built")
     building.keep_trace(query.viewer, built)
@@ -162,7 +162,7 @@ def _remade(query: Query, session: str, *, start: int, unmarked: tuple[str, ...]
     view = None
     if not plans.claim_again(query.viewer, built.draft, unmarked=unmarked, mark=start + query.limit):
         view = _read(query, session, start=start)
-    _note(query, "lost" if view else "remade")
+    _note(query, "lost_race" if view else "replaced")
     return view or plans.view_of(built.draft, count=query.count)
 
 

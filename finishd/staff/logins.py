@@ -42,8 +42,8 @@ def login(request: HttpRequest) -> HttpResponse:
         name, address = _name(request), settings.TRUSTED_PROXIES.get_client_address(request.META)
         found = count_attempt(settings.THROTTLES[SCOPE], name, address)
         if found.retry_after:
-            tried = log_context.pseudonym(name, settings.SECRET_KEY)
-            log_context.bind(throttled=SCOPE, address=address, tried=tried)
+            login_name = log_context.pseudonym(name, settings.SECRET_KEY)
+            log_context.bind(throttled=SCOPE, address=address, login_name=login_name)
             telemetry.labelled(telemetry.THROTTLED, SCOPE).inc()
             return _too_many_attempts(request, found)
     return admin.site.login(request)

@@ -103,7 +103,7 @@ UNFOLD: dict[str, Any] = {
                         if_=is_orm_store,
                     ),
                     _link(
-                        "Jobs waiting",
+                        "Unfinished jobs",
                         "pending_actions",
                         "activity_job_changelist",
                         "activity.view_job",

@@ -62,8 +62,8 @@ def scrape() -> Samples:
 def test_what_people_have_seen_and_the_store_does_not_know_yet_is_measured() -> None:
     append_and_read_events(make_event("ama", "film-0001", at=int(time.time())))
     found = scrape()
-    assert found["finishd_histories_pending", ()] == 1
-    assert 0 < found["finishd_histories_pending_seconds", ()] < 60
+    assert found["finishd_pending_history_backlog", ()] == 1
+    assert 0 < found["finishd_pending_history_backlog_seconds", ()] < 60
 
 
 def test_a_part_that_gives_no_answer_shows_as_its_breaker_until_it_answers_again() -> None:
@@ -75,13 +75,13 @@ def test_a_part_that_gives_no_answer_shows_as_its_breaker_until_it_answers_again
         with suppress(RedisAway), breaker.protect():
             raise RedisAway
     found = scrape()
-    assert found["finishd_breaker_state", (("breaker", "redis"), ("state", "open"))] == 1
-    assert found["finishd_breaker_state", (("breaker", "redis"), ("state", "closed"))] == 0
+    assert found["finishd_circuit_breaker_state", (("dependency", "redis"), ("state", "open"))] == 1
+    assert found["finishd_circuit_breaker_state", (("dependency", "redis"), ("state", "closed"))] == 0
     assert found[opened] == before.get(opened, 0) + 1
     breaker._open_until = 0.0  # two seconds later
     state_redis().ping()
     found = scrape()
-    assert found["finishd_breaker_state", (("breaker", "redis"), ("state", "closed"))] == 1
+    assert found["finishd_circuit_breaker_state", (("dependency", "redis"), ("state", "closed"))] == 1
     assert found[closed] == before.get(closed, 0) + 1
 
 
@@ -122,9 +122,9 @@ class TestMeasures:
         found = scrape()
         assert found["finishd_delivery_lag_seconds", (("quantile", "0.99"),)] == pytest.approx(3, abs=0.01)
         assert found["finishd_deliveries_finished", ()] == 1
-        assert 9 <= found["finishd_delivery_oldest_seconds", ()] < 30
-        assert found["finishd_jobs_waiting", (("kind", "deliver"),)] == 1
-        assert found["finishd_part_up", (("part", "deliveries"),)] == 1
+        assert 9 <= found["finishd_delivery_backlog_seconds", ()] < 30
+        assert found["finishd_jobs_backlog", (("kind", "deliver"),)] == 1
+        assert found["finishd_collector_up", (("collector", "deliveries"),)] == 1
 
     def test_events_that_wait_were_read_or_could_not_be_counted(self) -> None:
         ItemFactory.create(id="heat")
@@ -135,16 +135,16 @@ class TestMeasures:
         send_events("ama", make_body("heat"))
         found = scrape()
         counts, shard = ("reader", "counts"), ("shard", str(stream.get_shard("ama")))
-        assert found["finishd_events_waiting", (counts, shard)] == 1
-        assert 0 <= found["finishd_events_waiting_seconds", (counts, shard)] < 30
+        assert found["finishd_events_backlog", (counts, shard)] == 1
+        assert 0 <= found["finishd_events_backlog_seconds", (counts, shard)] < 30
         assert found["finishd_events_read_total", (counts,)] == 2
         assert found["finishd_events_duplicate_total", (counts,)] == 2
         assert found["finishd_dead_letters", (("reason", "unknown_item"),)] == 1
         assert found["finishd_dead_letters_lost_total", ()] == 0
         assert found["finishd_stream_resets_total", ()] == 0
-        assert found["finishd_marks", ()] >= 2
-        assert found["finishd_marks_evicted_total", ()] == 0
-        assert found["finishd_part_up", (("part", "analytics"),)] == 1
+        assert found["finishd_dedup_keys", ()] >= 2
+        assert found["finishd_dedup_keys_evicted_total", ()] == 0
+        assert found["finishd_collector_up", (("collector", "events"),)] == 1
 
     def test_a_stream_that_redis_lost_counts_once(self) -> None:
         ItemFactory.create(id="heat")
@@ -164,11 +164,11 @@ class TestMeasures:
             by: n for (name, by), n in found.items() if name == "finishd_store_documents_written_total"
         }
         read = {by: n for (name, by), n in found.items() if name == "finishd_store_documents_read_total"}
-        endpoint = (("by", "POST /api/v1/social/follow"),)
+        endpoint = (("caller", "POST /api/v1/social/follow"),)
         assert calls.get(endpoint, 0) >= 1, sorted(calls)
         assert written[endpoint] >= 3  # edge, person, job
-        assert read[("by", "activity.tasks.backfill"),] >= 2
-        assert calls[("by", "activity.tasks.backfill"),] >= 2
+        assert read[("caller", "activity.tasks.backfill"),] >= 2
+        assert calls[("caller", "activity.tasks.backfill"),] >= 2
         before = calls[endpoint]
         get_client("ama").post("/api/v1/social/follow", {"target_uid": "esi", "action": "follow"})
         assert scrape()["finishd_store_calls_total", endpoint] > before
@@ -177,7 +177,7 @@ class TestMeasures:
         for uid in ("kofi", "esi", "yaw"):
             get_client("ama").get(f"/api/v1/social/stats/{uid}")
         get_client("ama").get("/api/v1/no/such/place")
-        labels = {dict(by)["by"] for name, by in scrape() if name == "finishd_store_calls_total"}
+        labels = {dict(by)["caller"] for name, by in scrape() if name == "finishd_store_calls_total"}
         assert len([label for label in labels if "stats" in label]) == 1
         assert not any("kofi" in label for label in labels)
 
@@ -198,7 +198,7 @@ class TestMeasures:
             for (name, of), n in risen.items()
             if name == "finishd_plan_lookups_total" and n
         }
-        assert plans == {"built": 1, "reused": 1, "remade": 1}
+        assert plans == {"built": 1, "reused": 1, "replaced": 1}
         assert risen["finishd_chunk_build_duration_seconds_count", (feed,)] == 2
         assert risen["finishd_recall_duration_seconds_count", ()] >= 2
         for source in ("trending", "personalized", "friends"):
@@ -250,12 +250,12 @@ class TestMeasures:
     def test_without_redis_it_says_what_it_cannot_measure(self, redis_server: RedisServer) -> None:
         redis_server.stop()
         found = scrape()
-        assert found["finishd_part_up", (("part", "deliveries"),)] == 0
-        assert found["finishd_part_up", (("part", "store_calls"),)] == 0
-        assert found["finishd_part_up", (("part", "analytics"),)] == 0
+        assert found["finishd_collector_up", (("collector", "deliveries"),)] == 0
+        assert found["finishd_collector_up", (("collector", "store_calls"),)] == 0
+        assert found["finishd_collector_up", (("collector", "events"),)] == 0
         redis_server.start()
         redis_module._circuit_breakers.clear()
-        assert scrape()["finishd_part_up", (("part", "deliveries"),)] == 1
+        assert scrape()["finishd_collector_up", (("collector", "deliveries"),)] == 1
 
     def test_sums_wait_for_redis_to_come_back(self, redis_server: RedisServer) -> None:
         with metering.metered(["somewhere"]):
@@ -274,6 +274,10 @@ class TestAlerts:
     def rules(self) -> list[dict[str, Any]]:
         document = yaml.safe_load((settings.BASE_DIR / "docs/operations/alerts.yaml").read_text())
         return [rule for group in document["groups"] for rule in group["rules"]]
+
+    def test_every_rule_has_a_summary_and_a_description(self, rules: list[dict[str, Any]]) -> None:
+        for rule in rules:
+            assert all(rule["annotations"][name] for name in ("summary", "description")), rule["alert"]
 
     def test_every_metric_of_a_rule_is_one_that_is_shown(self, rules: list[dict[str, Any]]) -> None:
         world.catalogue(30)
@@ -300,7 +304,9 @@ class TestAlerts:
         }
         for rule in rules:
             for name, matchers in re.findall(r"(finishd_\w+)\{([^}]*)\}", rule["expr"]):
-                assert set(re.findall(r"(\w+)(?==|!)", matchers)) <= labels.get(name, {"part", "index"}), rule
+                assert set(re.findall(r"(\w+)(?==|!)", matchers)) <= labels.get(
+                    name, {"collector", "index"}
+                ), rule
 
     def test_every_alert_says_what_to_do_and_nothing_else_is_told_of(
         self, rules: list[dict[str, Any]]
