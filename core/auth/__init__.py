@@ -1,5 +1,5 @@
-"""Who is calling: Firebase ID tokens, the keys that verify them, and what DRF makes of both.
+"""Authentication: Firebase ID tokens and the keys that verify them.
 
-`tokens` decides, without I/O. `keystore` brings the keys: Google's, or a file's in
-development; both end in the same verifier. `drf` is the authentication class.
+`tokens` has the rules of a token, without I/O. `keystore` gets the keys, from Google or from a file in development.
+`token_cache` remembers valid tokens. `drf` is the authentication class.
 """

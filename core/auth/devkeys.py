@@ -1,4 +1,4 @@
-"""The development signing key: made once, kept beside its public key set, read by the ordinary verifier."""
+"""The signing key for development, and its public key set, which the ordinary verifier reads."""
 
 import base64
 import contextlib
@@ -22,7 +22,7 @@ KEY_SET = "jwks.json"
 
 @dataclass(frozen=True, slots=True)
 class DevKeys:
-    """Where the two files are, and the id of the key."""
+    """Paths of the two files, and the key's id."""
 
     private_key: Path
     key_set: Path
@@ -30,10 +30,10 @@ class DevKeys:
 
 
 def ensure_keys(directory: Path) -> DevKeys:
-    """Make the key of `directory` unless it is there; the same answer ever after, also to racing callers.
+    """Create `private.pem` (RSA 2048, mode 0600) and `jwks.json` in `directory`, unless they exist.
 
-    `private.pem` (RSA 2048, mode 0600) and `jwks.json`. Raises OSError, and ValueError
-    when `private.pem` is not a private key. About 100 ms the first time.
+    Returns the same key to concurrent and later callers. The first call takes about 100 ms. Raises OSError, and
+    ValueError if `private.pem` is not a private key.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     private_path, set_path = directory / PRIVATE_KEY, directory / KEY_SET
@@ -41,7 +41,7 @@ def ensure_keys(directory: Path) -> DevKeys:
         _create(private_path, _new_private_key())
     key = _load(private_path)
     document = _key_set(key.public_key())
-    # The set follows from the private key, so that a killed or racing caller leaves nothing that differs.
+    # The key set is derived from the private key, so an interrupted or concurrent call leaves no other one.
     if not set_path.exists() or set_path.read_bytes() != document:
         _replace(set_path, document)
     return DevKeys(private_path, set_path, _kid(key.public_key()))
@@ -56,9 +56,9 @@ def sign_token(
     name: str | None = None,
     lifetime: float = 3600,
 ) -> str:
-    """A token for `uid` as Firebase would write it, good for `lifetime` seconds from `now` (Unix seconds).
+    """Return a token for `uid` as Firebase would write it, valid for `lifetime` seconds from `now` (epoch seconds).
 
-    Raises FileNotFoundError when `ensure_keys` has not made the key.
+    Raises FileNotFoundError if `ensure_keys` has not created the key.
     """
     key = _load(directory / PRIVATE_KEY)
     claims: dict[str, Any] = {
@@ -84,12 +84,12 @@ def _new_private_key() -> bytes:
 
 
 def _load(path: Path) -> rsa.RSAPrivateKey:
-    # The numbers are our own; proving them prime again would take 40 ms per token.
+    # We created the key, so its numbers need no validation, which would take 40 ms per token.
     key = serialization.load_pem_private_key(
         path.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True
     )
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise ValueError(f"{path} holds no RSA key")
+        raise ValueError(f"{path} does not contain an RSA key")
     return key
 
 
@@ -105,7 +105,7 @@ def _kid(key: rsa.RSAPublicKey) -> str:
 
 
 def _create(path: Path, content: bytes) -> None:
-    """Whole or not at all, and never over a file that another process made first."""
+    """Create a file atomically. If another process created it first, keep that one."""
     temporary = _temporary(path, content)
     try:
         with contextlib.suppress(FileExistsError):
@@ -119,7 +119,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _temporary(path: Path, content: bytes) -> Path:
-    """A synced file of mode 0600 beside `path`."""
+    """Write a synced file of mode 0600 beside `path`."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "wb") as file:
         file.write(content)

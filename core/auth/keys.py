@@ -1,4 +1,4 @@
-"""The Redis key of the cached token-signing keys, on CACHE_URL."""
+"""Redis key of the cached token-signing keys, on the cache Redis."""
 
 from core.redis.keys import Key
 from core.units import DAY

@@ -1,4 +1,4 @@
-"""A set of public keys as read from a JWKS document, and how long it may be used without asking again."""
+"""A set of public keys, read from a JWKS document, and the time for which it is fresh."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class BadKeySet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """Keys by id; `fetched_at` and `fresh_until` are Unix seconds. `document` is what they were read from."""
+    """Keys by id, and their document. `fetched_at` and `fresh_until` are epoch seconds."""
 
     document: bytes
     keys: Keys
@@ -35,10 +35,10 @@ class KeySet:
 
 
 def parse(document: bytes) -> Keys:
-    """The RS256 keys of a JWKS document; entries of another kind are passed over. Raises `BadKeySet`."""
+    """Return the RS256 keys of a JWKS document; other entries are skipped. Raises BadKeySet."""
     try:
         entries = orjson.loads(document)["keys"]
-        candidates = [_usable(entry) for entry in entries]
+        candidates = [_parse_key(entry) for entry in entries]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadKeySet("not a JWKS document") from error
     keys = dict(found for found in candidates if found is not None)
@@ -47,8 +47,8 @@ def parse(document: bytes) -> Keys:
     return keys
 
 
-def lifetime(cache_control: str, age: str) -> float:
-    """Seconds that an answer with these two headers stays fresh, within a minute and a day."""
+def get_lifetime(cache_control: str, age: str) -> float:
+    """Return for how many seconds a response with these two headers is fresh: a minute to a day."""
     if re.search(r"\bno-(store|cache)\b", cache_control, re.IGNORECASE):
         return MIN_LIFETIME
     stated = re.search(r"(?<![\w-])max-age\s*=\s*\"?(\d{1,9})", cache_control, re.IGNORECASE)
@@ -59,7 +59,7 @@ def lifetime(cache_control: str, age: str) -> float:
 
 
 def pack(key_set: KeySet) -> bytes:
-    """The form in which processes hand a set to each other."""
+    """Return the key set as bytes, for other processes."""
     return orjson.dumps(
         {
             "document": key_set.document.decode(),
@@ -70,7 +70,7 @@ def pack(key_set: KeySet) -> bytes:
 
 
 def unpack(packed: bytes, *, now: float) -> KeySet:
-    """The reverse of `pack`, its times cut to what can be true. Raises `BadKeySet`."""
+    """Return the key set of `pack`. Times that cannot be true are limited. Raises BadKeySet."""
     try:
         values = orjson.loads(packed)
         document = values["document"].encode()
@@ -81,7 +81,7 @@ def unpack(packed: bytes, *, now: float) -> KeySet:
     return KeySet(document, parse(document), fetched_at, fresh_until)
 
 
-def _usable(entry: dict[str, Any]) -> tuple[str, RSAPublicKey] | None:
+def _parse_key(entry: dict[str, Any]) -> tuple[str, RSAPublicKey] | None:
     kid = entry.get("kid")
     if (
         entry.get("kty") != "RSA"

@@ -1,9 +1,8 @@
-"""Where the verifying keys come from: Google's endpoint, or in development a file.
+"""The keys that verify tokens: from Google's endpoint, or from a file in development.
 
-A process keeps the set in memory, so a warm check waits for nothing. When the set
-has passed its time one thread fetches the next, and all requests go on with the
-old one meanwhile, for as long as the endpoint fails. Redis carries a set from the
-process that fetched it to the others; without Redis each fetches its own.
+Each process keeps the key set in memory, so a lookup usually makes no call. When the set is stale, one thread fetches a
+new one, and requests use the old one meanwhile, for as long as the endpoint fails. Processes share a fetched set
+through the cache Redis; without Redis each fetches its own.
 """
 
 import logging
@@ -35,13 +34,11 @@ from core.circuit import (
 from core.errors import Unavailable
 from core.redis import client
 
-FETCH_TIMEOUT_SECONDS = 1.0  # seconds for one fetch, all told
-RETRY_SECONDS = OPEN_SECONDS  # seconds between two fetches while the endpoint fails
-UNKNOWN_KEY_RETRY_SECONDS = 30.0  # a set younger than this is the last word on a key that it lacks
+FETCH_TIMEOUT_SECONDS = 1.0  # for the whole fetch
+RETRY_SECONDS = OPEN_SECONDS  # between two fetches while the endpoint fails
+UNKNOWN_KEY_RETRY_SECONDS = 30.0  # an unknown key id causes no fetch while the key set is younger than this
 
-_PATIENCE = (
-    FETCH_TIMEOUT_SECONDS + 0.1
-)  # seconds after its begin that a fetch is waited for; one that hangs is left to itself
+_FETCH_WAIT_SECONDS = FETCH_TIMEOUT_SECONDS + 0.1  # callers wait for a fetch this long after its start
 _FAILURES = (OSError, HTTPException, BadKeySet)
 
 declare_dependency("auth-keys")
@@ -49,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 
 class KeysUnavailable(Unavailable):
-    """No key could be had, so nobody can be recognised: 503."""
+    """There is no key set, so tokens cannot be verified: 503."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(
@@ -58,21 +55,21 @@ class KeysUnavailable(Unavailable):
 
 
 def get_key_finder() -> KeyFinder:
-    """The key lookup that the settings ask for. One per process and configuration."""
+    """Return the key lookup for the current settings. There is one per process and configuration."""
     if settings.FIREBASE_KEYS_FILE:
         return _file_keys(Path(settings.FIREBASE_KEYS_FILE)).find
     return _remote_keys(settings.FIREBASE_PROJECT_ID, settings.FIREBASE_KEYS_URL).find
 
 
 class FileKeys:
-    """The keys of a JWKS file, read at the first use."""
+    """The keys of a JWKS file, read at the first lookup."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._keys: keyset.Keys | None = None
 
     def find(self, kid: str) -> RSAPublicKey | None:
-        """The key of that id, or None. Raises `KeysUnavailable` when the file cannot be used."""
+        """Return the key with this id, or None. Raises KeysUnavailable if the file cannot be read."""
         if self._keys is None:
             try:
                 self._keys = keyset.parse(self._path.read_bytes())
@@ -83,18 +80,17 @@ class FileKeys:
 
 
 class RemoteKeys:
-    """The keys behind `url`. Thread-safe.
+    """The keys at `url`. Thread-safe.
 
-    An unknown key id causes a fetch only when the set at hand is older than
-    `UNKNOWN_KEY_RETRY_SECONDS`. That bounds what invented ids can cost, whatever their number,
-    and without a list of them: Google publishes a key hours before it signs with it.
+    An unknown key id causes a fetch only if the key set is older than `UNKNOWN_KEY_RETRY_SECONDS`. This bounds the cost
+    of invented ids without a list of them. It delays no real key, because Google publishes keys hours before use.
     """
 
     def __init__(self, project: str, url: str, *, clock: Callable[[], float] = time.time) -> None:
         self._redis_key = redis_keys.AUTH_KEYS.name(project=project)
         self._url = url
         self._clock = clock
-        self._held: KeySet | None = None
+        self._key_set: KeySet | None = None
         self._lock = threading.Lock()
         self._fetching: threading.Thread | None = None
         self._waited_until = 0.0
@@ -109,105 +105,105 @@ class RemoteKeys:
         )
 
     def find(self, kid: str) -> RSAPublicKey | None:
-        """The key of that id, or None when the endpoint does not know it.
+        """Return the key with this id, or None if the endpoint does not have it.
 
-        Costs nothing while the set is fresh, or stale with the endpoint failing. Raises
-        `KeysUnavailable` when there is no set at all, after `FETCH_TIMEOUT_SECONDS` at most.
+        Makes no call while the key set is fresh, and does not wait for the refresh of a stale one. Raises
+        KeysUnavailable if there is no key set, after `FETCH_TIMEOUT_SECONDS` at most.
         """
-        held, now = self._held, self._clock()
-        if held is None:
-            held = self._first()
-        elif now >= held.fresh_until:
-            self._refresh(held)
-        key = held.keys.get(kid)
-        if key is None and self._may_be_new(held, now):
-            key = self._find_new(kid, held, now)
+        key_set, now = self._key_set, self._clock()
+        if key_set is None:
+            key_set = self._load_first()
+        elif now >= key_set.fresh_until:
+            self._ensure_refresh(key_set)
+        key = key_set.keys.get(kid)
+        if key is None and self._should_refetch(key_set, now):
+            key = self._refetch_and_find(kid, key_set, now)
         return key
 
-    def _may_be_new(self, held: KeySet, now: float) -> bool:
-        return now - held.fetched_at >= UNKNOWN_KEY_RETRY_SECONDS and self._breaker.state != "open"
+    def _should_refetch(self, key_set: KeySet, now: float) -> bool:
+        return now - key_set.fetched_at >= UNKNOWN_KEY_RETRY_SECONDS and self._breaker.state != "open"
 
-    def _find_new(self, kid: str, held: KeySet, now: float) -> RSAPublicKey | None:
-        """Look for an unknown key in the shared set, and if that is old as well at the endpoint."""
+    def _refetch_and_find(self, kid: str, key_set: KeySet, now: float) -> RSAPublicKey | None:
+        """Look for an unknown key in the shared key set, and then, if that is old too, at the endpoint."""
         for _ in ("shared", "fetched"):
-            self._refresh(held, wait=True)
-            held = self._held or held
-            if kid in held.keys or not self._may_be_new(held, now):
-                return held.keys.get(kid)
+            self._ensure_refresh(key_set, wait=True)
+            key_set = self._key_set or key_set
+            if kid in key_set.keys or not self._should_refetch(key_set, now):
+                return key_set.keys.get(kid)
         return None
 
-    def _first(self) -> KeySet:
-        self._refresh(None, wait=True)
-        if self._held is None:
+    def _load_first(self) -> KeySet:
+        self._ensure_refresh(None, wait=True)
+        if self._key_set is None:
             raise KeysUnavailable(max(self._breaker.retry_after, 1.0))
-        return self._held
+        return self._key_set
 
-    def _refresh(self, before: KeySet | None, *, wait: bool = False) -> None:
-        """Have something newer brought, unless it is there, by a thread of its own, one at a time.
+    def _ensure_refresh(self, before: KeySet | None, *, wait: bool = False) -> None:
+        """Start a thread that loads a newer key set than `before`, unless there is one or a thread is running.
 
-        Whoever waits for it can leave: looking up a name has no time-out.
+        A thread, because a DNS lookup has no timeout, and callers must be able to stop waiting for it.
         """
         with self._lock:
-            if self._held is not before:
+            if self._key_set is not before:
                 return
             if self._fetching is None or not self._fetching.is_alive():
                 if self._breaker.state == "open":
                     return
                 self._fetching = threading.Thread(target=self._replace, name="auth-keys", daemon=True)
-                self._waited_until = time.monotonic() + _PATIENCE
+                self._waited_until = time.monotonic() + _FETCH_WAIT_SECONDS
                 self._fetching.start()
             fetching, until = self._fetching, self._waited_until
         if wait:
             fetching.join(max(min(until - time.monotonic(), deadlines.remaining()), 0.0))
 
     def _replace(self) -> None:
-        before = self._held
-        self._held = self._newer(before) or before
+        before = self._key_set
+        self._key_set = self._load_newer(before) or before
 
-    def _newer(self, before: KeySet | None) -> KeySet | None:
-        shared = self._from_redis()
+    def _load_newer(self, before: KeySet | None) -> KeySet | None:
+        shared = self._load_shared()
         if shared is not None and (before is None or shared.fetched_at > before.fetched_at):
             return shared
         try:
             with self._breaker.protect():
                 fetched = self._fetch()
-        except (CircuitOpen, *_FAILURES):  # the breaker has logged it
+        except (CircuitOpen, *_FAILURES):  # the circuit breaker has logged it
             return None
-        self._to_redis(fetched)
+        self._share(fetched)
         return fetched
 
     def _fetch(self) -> KeySet:
         deadline = time.monotonic() + FETCH_TIMEOUT_SECONDS
-        with urllib.request.urlopen(self._url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310  (the settings' own URL)
+        with urllib.request.urlopen(self._url, timeout=FETCH_TIMEOUT_SECONDS) as response:  # noqa: S310  (the settings' own URL)
             document = b""
-            # A socket's time-out is for each read alone; an answer in drops would go on for ever.
-            while chunk := answer.read1(65_536):
+            # A socket timeout limits each read, not the whole response.
+            while chunk := response.read1(65_536):
                 document += chunk
                 if time.monotonic() > deadline:
-                    raise TimeoutError("the answer takes too long")
+                    raise TimeoutError("timeout while reading the key set")
                 if len(document) > keyset.MAX_DOCUMENT:
-                    raise BadKeySet("the answer is too long")
-            headers = answer.headers
+                    raise BadKeySet("the key set is too long")
+            headers = response.headers
         now = self._clock()
-        fresh_for = keyset.lifetime(headers.get("Cache-Control", ""), headers.get("Age", ""))
+        fresh_for = keyset.get_lifetime(headers.get("Cache-Control", ""), headers.get("Age", ""))
         return KeySet(document, keyset.parse(document), fetched_at=now, fresh_until=now + fresh_for)
 
-    def _from_redis(self) -> KeySet | None:
-        """The set that another process shared, if it is still fresh."""
+    def _load_shared(self) -> KeySet | None:
+        """Return the key set that another process shared, if it is still fresh."""
         now = self._clock()
         try:
             packed = client.cache_redis().get(self._redis_key)
             shared = keyset.unpack(packed, now=now) if isinstance(packed, bytes) else None
         except (RedisError, CircuitOpen, BadKeySet) as error:
-            logger.warning("cannot read the shared keys of ID tokens: %s", error)
+            logger.warning("cache Redis: shared token keys not read: %s", error)
             return None
         return shared if shared is not None and now < shared.fresh_until else None
 
-    def _to_redis(self, fetched: KeySet) -> None:
+    def _share(self, fetched: KeySet) -> None:
         try:
             client.cache_redis().set(self._redis_key, keyset.pack(fetched), ex=redis_keys.AUTH_KEYS.ttl)
         except (RedisError, CircuitOpen) as error:
-            logger.warning("cannot share the keys of ID tokens: %s", error)
+            logger.warning("cache Redis: token keys not shared: %s", error)
 
 
 @lru_cache(maxsize=8)

@@ -1,4 +1,4 @@
-"""The rules of a Firebase ID token. Pure: the keys and the clock are arguments."""
+"""The rules of a Firebase ID token, without I/O: the keys and the time are arguments."""
 
 import unicodedata
 from collections.abc import Callable
@@ -10,24 +10,24 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 ALGORITHM = "RS256"
 ISSUER = "https://securetoken.google.com/"
-LEEWAY = 30.0  # seconds that two clocks may differ
-MAX_TOKEN = 8192  # characters; Firebase caps custom claims at 1,000 bytes
+LEEWAY = 30.0  # seconds by which two clocks may differ
+MAX_TOKEN = 8192  # characters; Firebase limits custom claims to 1,000 bytes
 MAX_KID = 128
 MAX_UID = 128
 MAX_NAME = 200
 MAX_PICTURE = 2048
-MAX_TIME = 1e11  # Unix seconds; far beyond any date, far below what a float cannot hold
+MAX_TIME = 1e11  # epoch seconds; beyond any real date, and exact as a float
 
 KeyFinder = Callable[[str], RSAPublicKey | None]
 
-# The clock is ours, and PyJWT's own checks read the machine's: only the signature is its business.
+# PyJWT's own checks use the system clock, so it verifies only the signature. The claims are checked below.
 _SIGNATURE_ONLY: Any = {
     f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")
 }
 
 
 class InvalidToken(Exception):
-    """The token proves nothing. `code` is `token_invalid`, or `token_expired` when only its time is over."""
+    """The token is not valid. `code` is `token_expired` for an otherwise valid token, else `token_invalid`."""
 
     def __init__(self, reason: str, *, code: str = "token_invalid") -> None:
         super().__init__(reason)
@@ -37,8 +37,11 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A verified caller. `name` (≤ 200 characters) and `picture` (a URL) are what the token claims; it expires at
-    `expires_at` (epoch seconds)."""
+    """The user that a valid token identifies.
+
+    `name` (at most 200 characters) and `picture` (a URL) are claims of the token. It expires at `expires_at` (epoch
+    seconds).
+    """
 
     uid: str
     name: str | None = None
@@ -57,12 +60,12 @@ class Viewer:
 
 
 def verify(token: str, *, project: str, find_key: KeyFinder, now: float) -> Viewer:
-    """The viewer whom `token` proves for `project`, or `InvalidToken`.
+    """Return the viewer that a token identifies in a project. Takes about 60 µs.
 
-    `now` is Unix seconds. `find_key` gives the public key of a key id, or None; what
-    it raises passes through. No I/O of its own, about 60 µs.
+    `now` is in epoch seconds. `find_key` returns the public key of a key id, or None; its exceptions propagate. Raises
+    InvalidToken.
     """
-    key = find_key(_key_id(token))
+    key = find_key(_get_key_id(token))
     if key is None:
         raise InvalidToken("The token is signed by an unknown key.")
     try:
@@ -72,20 +75,20 @@ def verify(token: str, *, project: str, find_key: KeyFinder, now: float) -> View
     _check_origin(claims, project)
     _check_times(claims, now)
     return Viewer(
-        uid=_subject(claims),
-        name=_name(claims.get("name")),
-        picture=_picture(claims.get("picture")),
-        expires_at=_seconds(claims, "exp"),
+        uid=_get_subject(claims),
+        name=_clean_name(claims.get("name")),
+        picture=_clean_picture(claims.get("picture")),
+        expires_at=_get_seconds(claims, "exp"),
     )
 
 
 def is_valid_uid(value: object) -> bool:
-    """Whether `value` can be a uid: 1 to 128 printable characters. It becomes part of keys and rows."""
+    """Return whether `value` can be a uid: 1 to 128 printable characters. It becomes part of keys and rows."""
     return isinstance(value, str) and 0 < len(value) <= MAX_UID and value.isprintable()
 
 
-def _key_id(token: str) -> str:
-    """The key id of the unverified header; another algorithm is refused before any key is looked for."""
+def _get_key_id(token: str) -> str:
+    """Return the key id of the unverified header. Other algorithms are rejected before a key is looked up."""
     if len(token) > MAX_TOKEN:
         raise InvalidToken("The token is too long.")
     try:
@@ -108,41 +111,41 @@ def _check_origin(claims: dict[str, Any], project: str) -> None:
 
 
 def _check_times(claims: dict[str, Any], now: float) -> None:
-    if _seconds(claims, "iat") > now + LEEWAY:
+    if _get_seconds(claims, "iat") > now + LEEWAY:
         raise InvalidToken("The token was issued in the future.")
     for optional in ("auth_time", "nbf"):
-        if optional in claims and _seconds(claims, optional) > now + LEEWAY:
+        if optional in claims and _get_seconds(claims, optional) > now + LEEWAY:
             raise InvalidToken("The token is not valid yet.")
-    if _seconds(claims, "exp") <= now - LEEWAY:
+    if _get_seconds(claims, "exp") <= now - LEEWAY:
         raise InvalidToken("The token has expired.", code="token_expired")
 
 
-def _seconds(claims: dict[str, Any], name: str) -> float:
+def _get_seconds(claims: dict[str, Any], name: str) -> float:
     value = claims.get(name)
-    # JSON as Python reads it knows NaN and infinity; neither is between two numbers.
+    # Python's JSON accepts NaN and infinity. The comparison is false for both.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < MAX_TIME:
         raise InvalidToken(f"The token has no proper {name}.")
     return value
 
 
-def _subject(claims: dict[str, Any]) -> str:
+def _get_subject(claims: dict[str, Any]) -> str:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not is_valid_uid(subject):
-        raise InvalidToken("The token names nobody.")
+        raise InvalidToken("The token has no valid subject.")
     return subject
 
 
-def _name(value: object) -> str | None:
+def _clean_name(value: object) -> str | None:
     if not isinstance(value, str):
         return None
-    # Controls and lone surrogates go, since not every store takes them; joiners in names and emoji stay.
-    kept = (
+    # Some stores refuse control characters and lone surrogates. Joiners, which names and emoji need, stay.
+    characters = (
         character for character in value[:MAX_NAME] if unicodedata.category(character) not in ("Cc", "Cs")
     )
-    return "".join(kept).strip() or None
+    return "".join(characters).strip() or None
 
 
-def _picture(value: object) -> str | None:
+def _clean_picture(value: object) -> str | None:
     if not isinstance(value, str) or len(value) > MAX_PICTURE or not value.isprintable():
         return None
     return value if value.startswith(("https://", "http://")) else None

@@ -362,7 +362,7 @@ class TestRemembered:
     @pytest.fixture(autouse=True)
     def looked_up(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         """The key ids that were asked for; nothing is remembered yet."""
-        monkeypatch.setattr(token_cache, "_known", {})
+        monkeypatch.setattr(token_cache, "_cache", {})
         self.asked: list[str] = []
         return self.asked
 
@@ -403,7 +403,7 @@ class TestRemembered:
         assert len(self.asked) == 2
 
     def test_the_memory_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(token_cache, "MOST", 3)
+        monkeypatch.setattr(token_cache, "MAX_TOKENS", 3)
         for number in range(10):
             self.verify(signed(claims(sub=f"viewer-{number}")))
-        assert len(token_cache._known) <= 3
+        assert len(token_cache._cache) <= 3

@@ -355,7 +355,7 @@ class TestKeySet:
     def test_stays_fresh_as_long_as_its_headers_say(
         self, cache_control: str, age: str, seconds: float
     ) -> None:
-        assert keyset.lifetime(cache_control, age) == seconds
+        assert keyset.get_lifetime(cache_control, age) == seconds
 
     def test_leaves_out_what_is_no_public_rs256_key(self, key_dirs: list[Path]) -> None:
         good = json.loads(jwks(key_dirs[0]))["keys"][0]
