@@ -1,7 +1,7 @@
-"""Make `.venv` and install the pinned requirements, if they changed: `python3 requirements/install.py dev`.
+"""Create `.venv` and install the pinned requirements if they have changed: `python3 requirements/install.py dev`.
 
-Needs Python's standard library only. What goes wrong ends in one clear line; the whole story is in
-`.venv/install.log`. Runs side by side wait for each other.
+It needs the standard library only (docs/decisions/0027). An error is one line; the complete output of pip or uv is in
+`.venv/install.log`. Concurrent runs wait for each other.
 """
 
 import fcntl
@@ -12,13 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-OLDEST = (3, 11)
+MIN_PYTHON = (3, 11)
+MAX_MINOR = 19  # The newest Python 3 to look for on PATH.
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOG = VENV / "install.log"
-# What pip or uv says, and what it means.
-ADVICE = (
+# Texts in the output of pip or uv, and the explanation that is shown for them.
+EXPLANATIONS = (
     (
         ("error: command", "Failed building wheel", "Failed to build", "compiler"),
         "a package has no wheel for this machine and needs a C compiler (Debian: apt install gcc python3-dev)",
@@ -33,72 +34,76 @@ ADVICE = (
             "Failed to fetch",
             "versions: none",
         ),
-        "the package index cannot be reached; is there a network?",
+        "the package index cannot be reached; is there a network connection?",
     ),
 )
 
 
 def main() -> None:
-    use_a_new_enough_python()
-    wanted = ROOT / "requirements" / f"{sys.argv[1]}.txt"
-    with wanted.open() as lock:
+    ensure_python_version()
+    requirements = ROOT / "requirements" / f"{sys.argv[1]}.txt"
+    with requirements.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        install_if_changed(wanted)
+        install_if_changed(requirements)
 
 
-def install_if_changed(wanted: Path) -> None:
-    stamp = VENV / f"installed-{wanted.stem}"
-    state = f"{hashlib.sha256(wanted.read_bytes()).hexdigest()} {sys.version}"
-    if stamp.exists() and stamp.read_text() == state and works(PYTHON):
+def install_if_changed(requirements: Path) -> None:
+    stamp = VENV / f"installed-{requirements.stem}"
+    state = f"{hashlib.sha256(requirements.read_bytes()).hexdigest()} {sys.version}"
+    if stamp.exists() and stamp.read_text() == state and can_run(PYTHON):
         return
-    print(f"Installing {wanted.relative_to(ROOT)} into .venv (half a minute the first time) …", flush=True)
-    make_venv()
-    install(wanted)
+    name = requirements.relative_to(ROOT)
+    print(f"Installing {name} into .venv (half a minute the first time) …", flush=True)
+    create_venv()
+    install(requirements)
     stamp.write_text(state)
 
 
-def use_a_new_enough_python() -> None:
-    """Go on in a newer interpreter when this one is too old and PATH has one."""
-    if sys.version_info >= OLDEST:
+def ensure_python_version() -> None:
+    """If this Python is too old, run again with a newer one from PATH, or exit."""
+    if sys.version_info >= MIN_PYTHON:
         return
-    for minor in range(19, OLDEST[1] - 1, -1):
+    for minor in range(MAX_MINOR, MIN_PYTHON[1] - 1, -1):
         newer = shutil.which(f"python3.{minor}")
-        if newer and works(Path(newer)):
+        if newer and can_run(Path(newer)):
             os.execv(newer, [newer, *sys.argv])
-    have = ".".join(map(str, sys.version_info[:3]))
-    stop(f"Finishd needs Python 3.11 or newer, and this is {have}. Name another: make PYTHON=/path/to/one …")
+    version = ".".join(map(str, sys.version_info[:3]))
+    fail(
+        f"Finishd needs Python 3.11 or newer, but this is {version}. Use another: make PYTHON=/path/to/python …"
+    )
 
 
-def make_venv() -> None:
-    if works(PYTHON) and works(PYTHON, "-m", "pip", "--version"):
+def create_venv() -> None:
+    """Create `.venv`, unless it already has a working Python with pip."""
+    if can_run(PYTHON) and can_run(PYTHON, "-m", "pip", "--version"):
         return
-    made = run([sys.executable, "-m", "venv", "--clear", str(VENV)])
-    if made.returncode:
-        stop(
-            "Python's venv module cannot make .venv; on Debian and Ubuntu: apt install python3-venv. "
-            f"It says: {last_line(made.stdout)}"
+    finished = run([sys.executable, "-m", "venv", "--clear", str(VENV)])
+    if finished.returncode:
+        fail(
+            "Python's venv module cannot create .venv; on Debian and Ubuntu: apt install python3-venv. "
+            f"Its message: {get_error_line(finished.stdout)}"
         )
 
 
-def install(wanted: Path) -> None:
+def install(requirements: Path) -> None:
+    """Install with uv if it is on PATH. Without it, or if it fails, install with pip."""
     uv = shutil.which("uv")
-    done = run(uv_command(uv, wanted)) if uv else None
-    if done is None or done.returncode:
-        done = run([str(PYTHON), "-m", "pip", "install", "--require-hashes", "-r", str(wanted)])
-    LOG.write_text(done.stdout)
-    if done.returncode:
-        advice = next((text for signs, text in ADVICE if any(sign in done.stdout for sign in signs)), None)
-        stop(f"The requirements could not be installed: {advice or last_line(done.stdout)}. See {LOG}")
+    finished = run(get_uv_command(uv, requirements)) if uv else None
+    if finished is None or finished.returncode:
+        finished = run([str(PYTHON), "-m", "pip", "install", "--require-hashes", "-r", str(requirements)])
+    LOG.write_text(finished.stdout)
+    if finished.returncode:
+        fail(f"The requirements could not be installed: {explain(finished.stdout)}. See {LOG}")
 
 
-def uv_command(uv: str, wanted: Path) -> list[str]:
-    # Without the bytecode each process would compile what it imports at its start.
+def get_uv_command(uv: str, requirements: Path) -> list[str]:
+    # Without --compile-bytecode each process would compile its imports when it first starts.
     options = ["--python", str(PYTHON), "--require-hashes", "--compile-bytecode"]
-    return [uv, "pip", "install", *options, "-r", str(wanted)]
+    return [uv, "pip", "install", *options, "-r", str(requirements)]
 
 
-def works(python: Path, *arguments: str) -> bool:
-    """Whether this interpreter starts at all: one whose base was removed does not."""
+def can_run(python: Path, *arguments: str) -> bool:
+    """Return whether this Python starts. A virtual environment whose base was removed does not."""
     command = [str(python), *(arguments or ("-c", ""))]
     try:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -110,14 +115,22 @@ def run(command: list[str]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
-def last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+def explain(output: str) -> str:
+    """Return the explanation of an error, or the line with the error if there is no explanation."""
+    for texts, explanation in EXPLANATIONS:
+        if any(text in output for text in texts):
+            return explanation
+    return get_error_line(output)
+
+
+def get_error_line(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR")]
-    return (errors or lines or ["nothing"])[-1]
+    return (errors or lines or ["no output"])[-1]
 
 
-def stop(line: str) -> None:
-    sys.exit(f"finishd: {line}")
+def fail(message: str) -> None:
+    sys.exit(f"finishd: {message}")
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ def test_an_old_python_without_a_newer_one_beside_it(
 ) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 2, "final", 0))
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(SystemExit, match=r"needs Python 3\.11 or newer, and this is 3\.9\.2"):
-        install.use_a_new_enough_python()
+    with pytest.raises(SystemExit, match=r"needs Python 3\.11 or newer, but this is 3\.9\.2"):
+        install.ensure_python_version()
 
 
 def test_a_python_without_its_venv_module(
@@ -46,8 +46,10 @@ def test_a_python_without_its_venv_module(
     monkeypatch.setattr(sys, "executable", str(python))
     monkeypatch.setattr(install, "VENV", tmp_path / "venv")
     monkeypatch.setattr(install, "PYTHON", tmp_path / "venv/bin/python")
-    with pytest.raises(SystemExit, match=r"apt install python3-venv\. It says: ensurepip is not available"):
-        install.make_venv()
+    with pytest.raises(
+        SystemExit, match=r"apt install python3-venv\. Its message: ensurepip is not available"
+    ):
+        install.create_venv()
 
 
 def test_no_network(install: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
