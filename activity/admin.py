@@ -41,7 +41,7 @@ class OrmStoreAdmin(ReadOnlyAdmin):
 
 @admin.register(Person)
 class PersonAdmin(OrmStoreAdmin):
-    list_display = ["name_and_uid", "following", "reach", "last_activity", "version", "updated_at"]
+    list_display = ["name_and_uid", "following_count", "reach", "last_activity", "version", "updated_at"]
     list_filter = ["reach"]
     ordering = ["uid"]
     search_fields = ["uid__exact"]
@@ -88,17 +88,21 @@ class ActivityAdmin(OrmStoreAdmin):
         label={"delivered": "success", "in progress": "info", "not started": "warning"},
     )
     def delivery(self, activity: Activity) -> str:
-        if activity.last_at is None:
+        if activity.updated_at is None:
             return "not started"
-        return "delivered" if activity.delivered >= activity.followers else "in progress"
+        return "delivered" if activity.delivered_count >= activity.follower_count else "in progress"
 
     @display(description="followers reached")
     def followers_reached(self, activity: Activity) -> str:
-        return f"{activity.delivered:,} of {activity.followers:,}"
+        return f"{activity.delivered_count:,} of {activity.follower_count:,}"
 
     @display(description="duration")
     def duration(self, activity: Activity) -> str:
-        return "" if activity.last_at is None else f"{max(activity.last_at - activity.recorded_at, 0):.1f} s"
+        return (
+            ""
+            if activity.updated_at is None
+            else f"{max(activity.updated_at - activity.recorded_at, 0):.1f} s"
+        )
 
 
 @admin.register(Follow)

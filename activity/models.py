@@ -1,39 +1,42 @@
-"""The tables of the ORM activity store, which only `activity.store.orm` and the admin read, and PendingHistory,
-which is in SQL whatever the store.
+"""The tables of the ORM activity store, and PendingHistory, which is in SQL whichever store is used.
 
-Times are epoch seconds, as in the protocol, so that both stores keep the same numbers.
+Only `activity.store.orm` and the admin read the store's tables. Times are epoch seconds, as in the store protocol.
 """
 
 from django.db import models
 from django.db.models import Q
 
-from activity.types import UID_LENGTH
+from activity.types import MAX_NAME_LENGTH, MAX_PICTURE_LENGTH, MAX_UID_LENGTH
 
-_TITLE_LENGTH = 80
-_REACHES = ("pushed", "rising", "pulled", "sinking")
+_MAX_TITLE_LENGTH = 80
+_REACHES = ("push", "to_pull", "pull", "to_push")
 
 
 class Person(models.Model):
-    """Whoever chose or watched something, as the token's `sub` names them."""
+    """A user that the store has a record of."""
 
-    uid = models.CharField(max_length=UID_LENGTH, primary_key=True)
-    name = models.CharField(max_length=200, null=True, blank=True)
-    picture = models.CharField(max_length=1000, null=True, blank=True)
+    uid = models.CharField(max_length=MAX_UID_LENGTH, primary_key=True)
+    name = models.CharField(max_length=MAX_NAME_LENGTH, null=True, blank=True)
+    picture = models.CharField(max_length=MAX_PICTURE_LENGTH, null=True, blank=True)
     genres = models.JSONField(default=list, blank=True)
-    likings = models.JSONField(default=dict, blank=True, help_text="Genre → sum of what titles added.")
-    learned = models.JSONField(default=dict, blank=True, help_text="Genre → sum of what events added.")
-    learned_at = models.BigIntegerField(default=0)
-    skipped = models.JSONField(default=dict, blank=True, help_text="Title → when.")
-    applied = models.JSONField(
-        default=dict, blank=True, help_text="Stream → the id up to which it is counted."
+    title_affinity_sums = models.JSONField(
+        default=dict, blank=True, help_text="Genre → sum of what titles contributed."
+    )
+    event_affinity_sums = models.JSONField(
+        default=dict, blank=True, help_text="Genre → decayed sum of what events contributed."
+    )
+    event_affinity_at = models.BigIntegerField(default=0)
+    skipped = models.JSONField(default=dict, blank=True, help_text="Title → epoch seconds.")
+    stream_positions = models.JSONField(
+        default=dict, blank=True, help_text="Stream → id of the last entry applied."
     )
     finished = models.JSONField(default=list, blank=True)
     blocked = models.JSONField(default=list, blank=True)
     blocked_by = models.JSONField(default=list, blank=True)
-    pulled = models.JSONField(default=list, blank=True)
+    pull_list = models.JSONField(default=list, blank=True)
     preferences = models.JSONField(default=dict, blank=True)
-    following = models.PositiveIntegerField(default=0)
-    reach = models.CharField(max_length=8, choices=[(r, r) for r in _REACHES], default="pushed")
+    following_count = models.PositiveIntegerField(default=0)
+    reach = models.CharField(max_length=8, choices=[(r, r) for r in _REACHES], default="push")
     active_at = models.BigIntegerField(default=0)
     choice_version = models.PositiveIntegerField(default=0)
     version = models.PositiveIntegerField(default=0)
@@ -44,7 +47,7 @@ class Person(models.Model):
         verbose_name_plural = "people"
         constraints = [
             models.CheckConstraint(condition=~Q(uid=""), name="person_uid_not_empty"),
-            models.CheckConstraint(condition=Q(reach__in=_REACHES), name="person_reach_known"),
+            models.CheckConstraint(condition=Q(reach__in=_REACHES), name="person_reach_valid"),
         ]
 
     def __str__(self) -> str:
@@ -52,9 +55,9 @@ class Person(models.Model):
 
 
 class SeenHistory(models.Model):
-    """The newest items that a person has seen, one row a person: `[[item id, epoch seconds], …]`."""
+    """The newest items that a person has seen, one row per person: `[[item id, epoch seconds], …]`."""
 
-    uid = models.CharField(max_length=UID_LENGTH, primary_key=True)
+    uid = models.CharField(max_length=MAX_UID_LENGTH, primary_key=True)
     items = models.JSONField(default=list)
 
     class Meta:
@@ -65,31 +68,34 @@ class SeenHistory(models.Model):
 
 
 class Activity(models.Model):
-    """One person's relation to one title, and how far the delivery of its newest version is."""
+    """A person's relation to a title, with the ledger of its newest version's delivery.
 
-    uid = models.CharField(max_length=UID_LENGTH)
-    title = models.CharField(max_length=_TITLE_LENGTH)
+    It has an id because the admin cannot list models with a composite primary key. See decision 0026.
+    """
+
+    uid = models.CharField(max_length=MAX_UID_LENGTH)
+    title = models.CharField(max_length=_MAX_TITLE_LENGTH)
     status = models.CharField(max_length=16, null=True, blank=True)
     favorite = models.BooleanField(default=False)
     rating = models.PositiveSmallIntegerField(null=True, blank=True)
-    source = models.CharField(max_length=16, null=True, blank=True)
-    liking = models.JSONField(default=dict, blank=True)
+    origin = models.CharField(max_length=16, null=True, blank=True)
+    affinity_gain = models.JSONField(default=dict, blank=True)
     at = models.BigIntegerField()
     recorded_at = models.FloatField(default=0.0)
     version = models.PositiveIntegerField(default=1)
-    followers = models.PositiveIntegerField(default=0)
-    delivered = models.PositiveIntegerField(default=0)
-    cursor = models.CharField(max_length=UID_LENGTH, blank=True, default="")
-    first_at = models.FloatField(null=True, blank=True)
-    last_at = models.FloatField(null=True, blank=True)
+    follower_count = models.PositiveIntegerField(default=0)
+    delivered_count = models.PositiveIntegerField(default=0)
+    cursor = models.CharField(max_length=MAX_UID_LENGTH, blank=True, default="")
+    started_at = models.FloatField(null=True, blank=True)
+    updated_at = models.FloatField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "activities"
         constraints = [
-            models.UniqueConstraint(fields=["uid", "title"], name="activity_once"),
+            models.UniqueConstraint(fields=["uid", "title"], name="activity_unique"),
             models.CheckConstraint(
                 condition=Q(rating__isnull=True) | Q(rating__gte=1, rating__lte=5),
-                name="activity_rating_in_range",
+                name="activity_rating_valid",
             ),
         ]
         indexes = [
@@ -102,16 +108,16 @@ class Activity(models.Model):
 
 
 class Follow(models.Model):
-    """An edge. Edges are rows of their own: an array of them would outgrow any document."""
+    """A follow edge."""
 
-    follower = models.CharField(max_length=UID_LENGTH)
-    followee = models.CharField(max_length=UID_LENGTH)
+    follower = models.CharField(max_length=MAX_UID_LENGTH)
+    followee = models.CharField(max_length=MAX_UID_LENGTH)
     at = models.FloatField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["follower", "followee"], name="follow_once")]
+        constraints = [models.UniqueConstraint(fields=["follower", "followee"], name="follow_unique")]
         indexes = [
-            models.Index(fields=["followee", "follower"], name="follow_fanout"),
+            models.Index(fields=["followee", "follower"], name="follow_delivery"),
             models.Index(fields=["followee", "-at"], name="follow_followers"),
             models.Index(fields=["follower", "-at"], name="follow_following"),
         ]
@@ -120,49 +126,50 @@ class Follow(models.Model):
         return f"{self.follower} → {self.followee}"
 
 
-class Delivery(models.Model):
-    """The durable timeline: (viewer, actor, title), written blind, so delivering twice is delivering once."""
+class TimelineRow(models.Model):
+    """A row of the durable timeline. Writes overwrite it by its key, so a repeated delivery changes nothing."""
 
-    viewer = models.CharField(max_length=UID_LENGTH)
-    actor = models.CharField(max_length=UID_LENGTH)
-    title = models.CharField(max_length=_TITLE_LENGTH)
+    # Begins with the viewer, so that the table can be partitioned by viewer. See decision 0026.
+    pk = models.CompositePrimaryKey("viewer", "author", "title")
+    viewer = models.CharField(max_length=MAX_UID_LENGTH)
+    author = models.CharField(max_length=MAX_UID_LENGTH)
+    title = models.CharField(max_length=_MAX_TITLE_LENGTH)
     at = models.BigIntegerField()
     status = models.CharField(max_length=16, null=True, blank=True)
     favorite = models.BooleanField(default=False)
     rating = models.PositiveSmallIntegerField(null=True, blank=True)
-    actor_name = models.CharField(max_length=200, null=True, blank=True)
-    actor_picture = models.CharField(max_length=1000, null=True, blank=True)
+    author_name = models.CharField(max_length=MAX_NAME_LENGTH, null=True, blank=True)
+    author_picture = models.CharField(max_length=MAX_PICTURE_LENGTH, null=True, blank=True)
 
     class Meta:
-        verbose_name_plural = "deliveries"
+        verbose_name_plural = "timeline rows"
         constraints = [
-            models.UniqueConstraint(fields=["viewer", "actor", "title"], name="delivery_once"),
             models.CheckConstraint(
                 condition=Q(rating__isnull=True) | Q(rating__gte=1, rating__lte=5),
-                name="delivery_rating_in_range",
+                name="timeline_rating_valid",
             ),
         ]
         indexes = [
-            models.Index(fields=["viewer", "-at"], name="delivery_viewer_at"),
-            models.Index(fields=["actor"], name="delivery_actor"),
+            models.Index(fields=["viewer", "-at"], name="timeline_viewer_at"),
+            models.Index(fields=["author"], name="timeline_author"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.viewer} ← {self.actor}: {self.title}"
+        return f"{self.viewer} ← {self.author}: {self.title}"
 
 
 class Job(models.Model):
-    """Work that a change left to do; it stays until it is done."""
+    """Work that a change left for later. The row remains until the work is done."""
 
     kind = models.CharField(max_length=16)
-    subject = models.CharField(max_length=UID_LENGTH)
-    target = models.CharField(max_length=UID_LENGTH, blank=True, default="")
+    subject = models.CharField(max_length=MAX_UID_LENGTH)
+    target = models.CharField(max_length=MAX_UID_LENGTH, blank=True, default="")
     version = models.PositiveIntegerField(default=0)
     due = models.FloatField()
     first_due = models.FloatField(default=0.0)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "subject", "target"], name="job_once")]
+        constraints = [models.UniqueConstraint(fields=["kind", "subject", "target"], name="job_unique")]
         indexes = [
             models.Index(fields=["due"], name="job_due"),
             models.Index(fields=["first_due"], name="job_first_due"),
@@ -173,16 +180,16 @@ class Job(models.Model):
 
 
 class PendingHistory(models.Model):
-    """What a viewer's events in one batch of a stream came to, until the activity store has it.
+    """A history delta that the activity store does not have yet.
 
-    `stream` and `upto` are those of `activity.types.Slice`, `body` is the rest of it. `due` is epoch seconds:
-    from then on it is flushed, with all else that is pending of the viewer.
+    `stream` and `end_id` are those of `activity.types.HistoryDelta`, `delta` is the rest of it. From `due` (epoch
+    seconds) on, the row is flushed together with all pending history of the viewer.
     """
 
-    uid = models.CharField(max_length=UID_LENGTH)
+    uid = models.CharField(max_length=MAX_UID_LENGTH)
     stream = models.CharField(max_length=64)
-    upto = models.CharField(max_length=48)
-    body = models.JSONField()
+    end_id = models.CharField(max_length=48)
+    delta = models.JSONField()
     created_at = models.FloatField()
     due = models.FloatField()
 
@@ -194,4 +201,4 @@ class PendingHistory(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.uid} up to {self.upto}"
+        return f"{self.uid} up to {self.end_id}"

@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
-from activity.types import SOURCES, STATUSES, UID_LENGTH, UID_PATTERN, is_uid
+from activity.types import MAX_UID_LENGTH, ORIGINS, STATUSES, UID_PATTERN, is_followable_uid
 from content.types import MEDIA_TYPES
 
 MAX_SELECTED = 100
@@ -42,7 +42,7 @@ class TmdbRef(serializers.Field):  # type: ignore[type-arg]
         return value
 
 
-UID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": UID_LENGTH, "pattern": UID_PATTERN}
+UID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_UID_LENGTH, "pattern": UID_PATTERN}
 INVALID_UID_MESSAGE = "A uid is 1 to 128 printable ASCII characters, without slashes, braces or spaces."
 PATH_UID = OpenApiParameter("uid", UID_SCHEMA, OpenApiParameter.PATH)
 
@@ -52,7 +52,7 @@ class UidField(serializers.Field):  # type: ignore[type-arg]
     """The uid of a person: the `sub` of their ID token."""
 
     def to_internal_value(self, data: Any) -> str:
-        if isinstance(data, str) and is_uid(data):
+        if isinstance(data, str) and is_followable_uid(data):
             return data
         raise serializers.ValidationError(INVALID_UID_MESSAGE)
 
@@ -130,7 +130,7 @@ class RelationSerializer(serializers.Serializer[None]):
     is_favorite = Flag(default=False, allow_null=True)
     rating = serializers.IntegerField(min_value=1, max_value=5, required=False, allow_null=True, default=None)
     source = Choice(  # type: ignore[assignment]
-        choices=SOURCES, required=False, allow_null=True, default=None
+        choices=ORIGINS, required=False, allow_null=True, default=None
     )
 
 

@@ -37,24 +37,24 @@ def deliver(uid: str, title: str, version: int, **_: Any) -> None:
         deliver.delay(uid, title, version)
 
 
-@shared_task(name="activity.tasks.settle", **JOB_TASK_OPTIONS)
-def settle(uid: str, title: str, version: int, cursor: str = "", **_: Any) -> None:
+@shared_task(name="activity.tasks.recheck", **JOB_TASK_OPTIONS)
+def recheck(uid: str, title: str, version: int, cursor: str = "", **_: Any) -> None:
     """Recheck one batch of an activity's followers."""
     next_cursor = delivery.recheck_batch(uid, title, version, cursor=cursor, now=time.time())
     if next_cursor is not None:
-        settle.delay(uid, title, version, cursor=next_cursor)
+        recheck.delay(uid, title, version, cursor=next_cursor)
 
 
 @shared_task(name="activity.tasks.backfill", **JOB_TASK_OPTIONS)
-def backfill(viewer: str, actor: str, version: int = 0, **_: Any) -> None:
+def backfill(viewer: str, author: str, version: int = 0, **_: Any) -> None:
     """Write a followee's newest activities to the timeline of a new follower."""
-    follows.run_edge_job(Job("backfill", viewer, actor, version), is_second_run=False, now=time.time())
+    follows.run_edge_job(Job("backfill", viewer, author, version), is_second_run=False, now=time.time())
 
 
 @shared_task(name="activity.tasks.purge", **JOB_TASK_OPTIONS)
-def purge(viewer: str, actor: str, version: int = 0, is_second_run: bool = False, **_: Any) -> None:
+def purge(viewer: str, author: str, version: int = 0, is_second_run: bool = False, **_: Any) -> None:
     """Remove an author's rows from a viewer's timeline after an unfollow or a block."""
-    follows.run_edge_job(Job("purge", viewer, actor, version), is_second_run=is_second_run, now=time.time())
+    follows.run_edge_job(Job("purge", viewer, author, version), is_second_run=is_second_run, now=time.time())
 
 
 @shared_task(name="activity.tasks.rebuild", **{**JOB_TASK_OPTIONS, "soft_time_limit": 100, "time_limit": 110})
@@ -63,12 +63,12 @@ def rebuild(uid: str, *_args: Any, **_: Any) -> None:
     rebuilds.rebuild_timeline(uid)
 
 
-@shared_task(name="activity.tasks.cross", **JOB_TASK_OPTIONS)
-def cross(uid: str, direction: str = "", _version: int = 0, cursor: str = "", **_: Any) -> None:
+@shared_task(name="activity.tasks.change_reach", **JOB_TASK_OPTIONS)
+def change_reach(uid: str, direction: str = "", _version: int = 0, cursor: str = "", **_: Any) -> None:
     """Change the delivery of an account for one batch of its followers."""
     following = reach.change_reach_batch(uid, direction=direction, cursor=cursor, now=time.time())
     if following is not None:
-        cross.delay(uid, following[0], cursor=following[1])
+        change_reach.delay(uid, following[0], cursor=following[1])
 
 
 @shared_task(name="activity.tasks.sweep_jobs", soft_time_limit=20, time_limit=30, expires=10, **QUIET)

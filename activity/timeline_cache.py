@@ -1,6 +1,6 @@
 """Hot timelines: the one module that touches these sorted sets.
 
-A member is `<actor>NUL<title>`, its score is `at · 64 + deeds`: what was done (status 2 bits,
+A member is `<author>NUL<title>`, its score is `at · 64 + deeds`: what was done (status 2 bits,
 favourite 1, rating 3) rides in the low bits, so that setting a row is one blind ZADD whatever it
 was before. Times stay exact: 2³¹ · 64 is far below 2⁵³.
 
@@ -86,7 +86,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """)
 
-# KEYS: timeline, load. ARGV: actor and its separator. Removes all that came from one person.
+# KEYS: timeline, load. ARGV: author and its separator. Removes all that came from one person.
 _PURGE = Script("""
 redis.call('DEL', KEYS[2])
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
@@ -120,29 +120,29 @@ def set_row(viewers: Sequence[str], row: TimelineRow, relation: Relation) -> Non
     """Set (or, for an empty relation, remove) a row on every loaded timeline. One script call."""
     if viewers:
         names = [name for viewer in viewers for name in (key(viewer), _load_key(viewer))]
-        score = "" if relation.empty else _score(row)
-        _DELIVER.run(state_redis(), keys=names, args=[MAX_ROWS, _member(row.actor, row.title), score])
+        score = "" if relation.is_empty else _score(row)
+        _DELIVER.run(state_redis(), keys=names, args=[MAX_ROWS, _member(row.author, row.title), score])
 
 
 def update_rows(viewer: str, rows: Sequence[TimelineRow], *, without: Sequence[tuple[str, str]] = ()) -> None:
-    """Set rows and remove (actor, title) ones on one timeline, if it is loaded. One script call."""
+    """Set rows and remove (author, title) ones on one timeline, if it is loaded. One script call."""
     args: list[Any] = [MAX_ROWS, len(rows)]
     for row in rows:
-        args += [_member(row.actor, row.title), _score(row)]
-    args += [_member(actor, title) for actor, title in without]
+        args += [_member(row.author, row.title), _score(row)]
+    args += [_member(author, title) for author, title in without]
     _MERGE.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=args)
 
 
-def remove_author(viewer: str, actor: str) -> None:
+def remove_author(viewer: str, author: str) -> None:
     """Remove all that came from one person. One script call."""
-    _PURGE.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=[f"{actor}\0"])
+    _PURGE.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=[f"{author}\0"])
 
 
-def remove_author_from_all(viewers: Sequence[str], actor: str) -> None:
+def remove_author_from_all(viewers: Sequence[str], author: str) -> None:
     """`remove_author` for many viewers. Cost: 2 waits."""
     pipe = state_redis().pipeline()
     for viewer in viewers:
-        _PURGE.run(pipe, keys=[key(viewer), _load_key(viewer)], args=[f"{actor}\0"])
+        _PURGE.run(pipe, keys=[key(viewer), _load_key(viewer)], args=[f"{author}\0"])
     pipe.execute()
 
 
@@ -170,21 +170,21 @@ def load(viewer: str, read: Callable[[], list[TimelineRow]], *, limit: int) -> l
 def _store_loaded(viewer: str, token: str, rows: Sequence[TimelineRow], *, floor: int) -> bool:
     args: list[Any] = [token, keys.TIMELINE.ttl, "", floor]
     for row in rows:
-        args += [_member(row.actor, row.title), _score(row)]
+        args += [_member(row.author, row.title), _score(row)]
     return bool(_STORE_IF_UNCHANGED.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=args))
 
 
 def encode_row(row: TimelineRow) -> tuple[str, int]:
     """(member, score) of a row, for the other sorted set of this form (a many-follower account's own)."""
-    return _member(row.actor, row.title), _score(row)
+    return _member(row.author, row.title), _score(row)
 
 
 def _load_key(uid: str) -> str:
     return keys.TIMELINE_LOAD.name(viewer=uid)
 
 
-def _member(actor: str, title: str) -> str:
-    return f"{actor}\0{title}"
+def _member(author: str, title: str) -> str:
+    return f"{author}\0{title}"
 
 
 def _score(row: TimelineRow) -> int:
@@ -193,10 +193,10 @@ def _score(row: TimelineRow) -> int:
 
 
 def _row(member: bytes, score: float) -> TimelineRow:
-    actor, _, title = member.decode().partition("\0")
+    author, _, title = member.decode().partition("\0")
     at, deeds = divmod(int(score), 64)
     return TimelineRow(
-        actor=actor,
+        author=author,
         title=title,
         at=at,
         status=_STATUS_CODES[deeds >> 4],

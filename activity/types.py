@@ -1,4 +1,4 @@
-"""What activity tells other apps of people: plain values, no models."""
+"""Plain values about people that other apps may import. This module imports no models."""
 
 import re
 from collections.abc import Mapping
@@ -8,157 +8,163 @@ from typing import Any, Final, Literal
 
 from core.units import DAY
 
-UID_LENGTH: Final = 128
+MAX_UID_LENGTH: Final = 128
+MAX_NAME_LENGTH: Final = 200
+MAX_PICTURE_LENGTH: Final = 1_000
 STATUSES: Final = ("watching", "watchlist", "finished")
-SOURCES: Final = ("search", "recommendation", "friend", "community")
-NAMELESS: Final = "Someone you follow"
-NAME_LENGTH: Final = 200
-PICTURE_LENGTH: Final = 1_000
-UID_PATTERN: Final = rf"^[!-.0-z|~]{{1,{UID_LENGTH}}}$"
+ORIGINS: Final = ("search", "recommendation", "friend", "community")
+FALLBACK_NAME: Final = "Someone you follow"
+UID_PATTERN: Final = rf"^[!-.0-z|~]{{1,{MAX_UID_LENGTH}}}$"
 
 
-def is_uid(text: str) -> bool:
-    """Whether this can be the uid of somebody to follow: 1 to 128 printable ASCII characters without blanks.
+def is_followable_uid(text: str) -> bool:
+    """Return whether `text` can be the uid of a person to follow: 1 to 128 printable ASCII characters, no blanks.
 
-    Firebase makes letters and digits, apps that make their own may add more; slashes, braces and mere dots
-    are left to paths.
+    Firebase makes uids of letters and digits; apps that make their own may use more characters. Slashes, braces,
+    "." and ".." are excluded, because uids are part of URL paths.
     """
     return re.fullmatch(UID_PATTERN, text) is not None and text not in {".", ".."}
 
 
-# Bounds of what is kept of one person.
-SEEN_KEPT: Final = 5_000
-FINISHED_KEPT: Final = 5_000
-SKIPPED_KEPT: Final = 200
-SKIPPED_SECONDS: Final = 30 * DAY  # behind the newest; an older skip is forgotten
-BLOCKS_KEPT: Final = 1_000
-BLOCKED_BY_KEPT: Final = (
-    10_000  # newest; beyond it a block still ends follows, and holds on the blocker's side
-)
-FOLLOWS_KEPT: Final = 100_000
-PULLED_READ: Final = 20  # many-follower accounts that one viewer's plans merge
+# Limits on what is stored of one person.
+MAX_SEEN_ITEMS: Final = 5_000
+MAX_FINISHED_TITLES: Final = 5_000
+MAX_SKIPPED_TITLES: Final = 200
+SKIPPED_TTL: Final = 30 * DAY  # counted back from the newest skip; older skips are removed
+MAX_BLOCKS: Final = 1_000
+# The newest. A block beyond the limit still ends follows, and the blocker's own list still has it.
+MAX_BLOCKED_BY: Final = 10_000
+MAX_FOLLOWS: Final = 100_000
+MAX_PULLED_AUTHORS: Final = 20  # pull-delivered accounts that one viewer's plans merge
 
-LIKINGS: Final = ("movies_liking", "shows_liking")
+AFFINITY_GAIN_FIELDS: Final = ("movies_affinity_gain", "shows_affinity_gain")
 
-_NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
-_NEVER: Final[Mapping[str, int]] = MappingProxyType({})
+_EMPTY_SUMS: Final[Mapping[str, float]] = MappingProxyType({})
+_EMPTY_TIMES: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class StoreUnavailable(Exception):
-    """The activity store gave no answer; to be tried again after `retry_after` seconds."""
+    """The activity store does not answer; callers may retry after `retry_after` seconds."""
 
     retry_after = 5.0
 
 
 class Blocked(ValueError):
-    """There is a block between these two people."""
+    """One of two people blocks the other."""
 
 
 class LimitReached(ValueError):
-    """A documented cap; the message names it."""
+    """A documented limit is reached; the message names it."""
 
 
-# How an account's deeds reach its followers: pushed to each of them, pulled by each of their plans, or
-# on the way from one to the other (still pushed, while followers are told to pull, or the reverse).
-Reach = Literal["pushed", "rising", "pulled", "sinking"]
+# How an account's activities get to its followers: by push, by pull, or in transition to one of the two. In
+# transition, activities are still pushed while the followers' pull lists change.
+Reach = Literal["push", "to_pull", "pull", "to_push"]
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The lite profile: all that a plan needs of a viewer besides seen items and timeline.
+    """The part of a person that a plan needs, besides seen history and timeline.
 
-    `genres` are the slugs that the viewer chose, in order; `affinities` what was learned (0 to 1 each);
-    `finished` title keys; `skipped` title key → epoch seconds; `unwanted` the uids blocked by or blocking the
-    viewer; `pulled` the many-follower accounts among those they follow; `following` how many they follow; `reach`
-    how their own deeds travel. `choice_version` rises when the viewer's own choices change (a new session starts),
-    `version` at every change.
+    `genres` are the slugs that the viewer chose, in order; `affinities` genre → 0 to 1; `finished` title keys;
+    `skipped` title key → epoch seconds; `blocked_uids` the people whom the viewer blocks or who block the viewer;
+    `pull_list` the pull-delivered accounts that the viewer follows; `following_count` the number of people that they
+    follow; `active_at` the epoch seconds of their newest activity. `version` rises at every change,
+    `choice_version` only when the viewer's own choices change, which ends the current session.
     """
 
     uid: str
     name: str | None = None
     picture: str | None = None
     genres: tuple[str, ...] = ()
-    affinities: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
+    affinities: Mapping[str, float] = field(default_factory=lambda: _EMPTY_SUMS)
     finished: frozenset[str] = frozenset()
-    skipped: Mapping[str, int] = field(default_factory=lambda: _NEVER)
-    unwanted: frozenset[str] = frozenset()
-    pulled: tuple[str, ...] = ()
-    following: int = 0
-    reach: Reach = "pushed"
-    active_at: int = 0  # epoch seconds of the newest deed
+    skipped: Mapping[str, int] = field(default_factory=lambda: _EMPTY_TIMES)
+    blocked_uids: frozenset[str] = frozenset()
+    pull_list: tuple[str, ...] = ()
+    following_count: int = 0
+    reach: Reach = "push"
+    active_at: int = 0
     choice_version: int = 0
     version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What a phone syncs; None leaves the stored value as it is.
+    """The preferences that a phone sends. None leaves the stored value unchanged.
 
-    The likings are what the chosen titles add to the person's genres: they take the place of what those chosen
-    before added.
+    The affinity gains are what the chosen titles add to the person's affinity sums, by genre. They replace the gains
+    of the titles chosen before.
     """
 
     genres: tuple[str, ...] | None = None
     providers: list[dict[str, object]] | None = None
     movies: list[dict[str, object]] | None = None
     shows: list[dict[str, object]] | None = None
-    movies_liking: Mapping[str, float] | None = None
-    shows_liking: Mapping[str, float] | None = None
+    movies_affinity_gain: Mapping[str, float] | None = None
+    shows_affinity_gain: Mapping[str, float] | None = None
 
     @property
-    def stated(self) -> dict[str, Any]:
-        """What is kept besides genres, without what is left as it is."""
-        names = ("providers", "movies", "shows", *LIKINGS)
+    def given_values(self) -> dict[str, Any]:
+        """The given values by name, without genres, which are stored with the person."""
+        names = ("providers", "movies", "shows", *AFFINITY_GAIN_FIELDS)
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """What one viewer's events in one stretch of a stream came to.
+class HistoryDelta:
+    """What one viewer's events in one batch of a stream add to the viewer's history.
 
-    `stream` names the stream, `upto` is the id of the stretch's last entry: by the two a store knows what it has.
-    `seen` is item id → epoch seconds, `skipped` title key → the same. `learned` is genre → a sum in the measure of
-    `activity.store.taste.grown`, `learned_at` the newest event in it, in epoch seconds (0: nothing learned).
+    `stream` names the stream and `end_id` the batch's last entry: with these two, a store recognises a repeat.
+    `seen` is item id → epoch seconds, `skipped` title key → epoch seconds. `affinity_sums` is genre → a sum on the
+    scale of `activity.rules.affinities.decay_scale`, `affinity_at` the epoch seconds of the newest event in it
+    (0 if there is none).
     """
 
     stream: str
-    upto: str
-    seen: Mapping[str, int] = field(default_factory=lambda: _NEVER)
-    learned: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
-    learned_at: int = 0
-    skipped: Mapping[str, int] = field(default_factory=lambda: _NEVER)
+    end_id: str
+    seen: Mapping[str, int] = field(default_factory=lambda: _EMPTY_TIMES)
+    affinity_sums: Mapping[str, float] = field(default_factory=lambda: _EMPTY_SUMS)
+    affinity_at: int = 0
+    skipped: Mapping[str, int] = field(default_factory=lambda: _EMPTY_TIMES)
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A person's whole relation to a title. Nothing in it: the title is off their lists."""
+    """A person's state towards a title. An empty relation means that the title is off the person's lists."""
 
     status: str | None = None
     favorite: bool = False
     rating: int | None = None
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         return self.status is None and not self.favorite and self.rating is None
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """How far an activity's delivery is: followers when it began, delivered so far, where it goes on (`cursor`:
-    the last follower served, by uid), first and last chunk in epoch seconds."""
+    """The progress of an activity's delivery.
 
-    followers: int = 0
-    delivered: int = 0
+    `follower_count` is counted at the start; `cursor` is the uid of the last follower delivered to; `started_at` and
+    `updated_at` are the epoch seconds of the first and the last follower batch.
+    """
+
+    follower_count: int = 0
+    delivered_count: int = 0
     cursor: str = ""
-    first_at: float | None = None
-    last_at: float | None = None
+    started_at: float | None = None
+    updated_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """One person did one thing to one title. `at` (epoch seconds) is when their status or favourite last
-    changed: a rating alone does not move it. `version` rises at every change; an empty relation is an undone one.
-    `liking` is what it adds to the person's genres."""
+    """A recorded relation of a person to a title.
+
+    `at` (epoch seconds) is when the status or the favourite last changed: a rating alone does not move it. `version`
+    rises at every change. An activity with an empty relation was undone. `origin` is where the person found the
+    title; `affinity_gain` is what the relation adds to their affinity sums, by genre.
+    """
 
     uid: str
     title: str
@@ -166,14 +172,14 @@ class Activity:
     at: int
     version: int
     recorded_at: float = 0.0
-    source: str | None = None
-    liking: Mapping[str, float] = field(default_factory=lambda: _NOTHING)
+    origin: str | None = None
+    affinity_gain: Mapping[str, float] = field(default_factory=lambda: _EMPTY_SUMS)
     ledger: Ledger = Ledger()
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """What recording did; `changed` is False for a repeat, which nothing is delivered for."""
+class RecordResult:
+    """The activity and profile after recording; `changed` is False for a repeat, which is not delivered."""
 
     activity: Activity
     profile: Profile
@@ -182,21 +188,21 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
-    """One person's relation to one title, as delivered to one viewer. `at` is epoch seconds."""
+    """One author's relation to one title, as delivered to one viewer. `at` is epoch seconds."""
 
-    actor: str
+    author: str
     title: str
     at: int
     status: str | None = None
     favorite: bool = False
     rating: int | None = None
-    actor_name: str | None = None
-    actor_picture: str | None = None
+    author_name: str | None = None
+    author_picture: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """A title with its supporters, newest first; `at` is the newest supporter's."""
+    """A title with its supporters, newest first; `at` is that of the newest supporter."""
 
     title: str
     supporters: tuple[TimelineRow, ...]
@@ -206,18 +212,18 @@ class TimelineEntry:
         return self.supporters[0].at
 
 
-JobKind = Literal["deliver", "settle", "backfill", "purge", "rebuild", "cross"]
+JobKind = Literal["deliver", "recheck", "backfill", "purge", "rebuild", "change_reach"]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work that a change left to do, kept until it is done: `subject` acts upon `target`.
+    """Work that a change left for later.
 
-    deliver: subject's activity on the title `target`; settle: the same once more, when no delivery of an
-    older version can still be writing; backfill, purge: `target`'s deeds to, from the
-    timeline of `subject`; rebuild: the timeline of `subject`; cross: the reach of `subject`.
-    `due` is epoch seconds: not finished by then, beat queues it again. `first_due` is the due it was left
-    with, which no postponing moves: the store fills it in, and it does not count in comparisons.
+    deliver: the activity of `subject` on the title `target`; recheck: a second pass over its followers, when no
+    delivery of an older version can still be writing; backfill, purge: the rows of the author `target` in the
+    timeline of `subject`; rebuild: the timeline of `subject`; change_reach: the reach of `subject`.
+    `due` is epoch seconds: the sweep queues a job that is not done by then. `first_due` is the `due` that the job
+    was left with; postponing does not move it. The store sets it, and comparisons ignore it.
     """
 
     kind: JobKind
@@ -229,11 +235,11 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
-    """A follow as one side lists it: the other's uid and when it began, in epoch seconds."""
+class FollowEdge:
+    """A follow as one side lists it: the other side's uid and the epoch seconds at which it began."""
 
     uid: str
     at: float
 
 
-Document = dict[str, Any]
+StoredDocument = dict[str, Any]

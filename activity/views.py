@@ -17,7 +17,7 @@ from rest_framework.serializers import Serializer
 
 from activity import serializers
 from activity.services import follows, people, preferences, relations
-from activity.types import Edge, Relation, is_uid
+from activity.types import FollowEdge, Relation, is_followable_uid
 from content.types import title_key
 from core.auth.drf import get_viewer
 from core.times import format_utc_iso
@@ -174,10 +174,10 @@ class SocialViewSet(viewsets.ViewSet):
 
 def check_uid(uid: str) -> str:
     """Return a uid from a path. Raises ValidationError if no person can have it."""
-    if not is_uid(uid):
+    if not is_followable_uid(uid):
         raise ValidationError({"uid": [serializers.INVALID_UID_MESSAGE]})
     return uid
 
 
-def serialize_edges(edges: Sequence[Edge]) -> list[dict[str, str]]:
+def serialize_edges(edges: Sequence[FollowEdge]) -> list[dict[str, str]]:
     return [{"uid": edge.uid, "created_at": format_utc_iso(edge.at)} for edge in edges]

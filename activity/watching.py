@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from activity.store import taste, watched
-from activity.types import Slice
+from activity.rules import affinities, history
+from activity.types import HistoryDelta
 from analytics.types import Event, EventKind
 from content.types import Facts
 
@@ -29,27 +29,30 @@ def telling(events: Iterable[Event]) -> list[Event]:
     ]
 
 
-def fold(events: Iterable[Event], facts: Mapping[str, Facts], *, stream: str, upto: str) -> dict[str, Slice]:
+def fold(
+    events: Iterable[Event], facts: Mapping[str, Facts], *, stream: str, end_id: str
+) -> dict[str, HistoryDelta]:
     """By viewer what telling events come to. Items without facts (not published) are seen, and teach nothing."""
     by_viewer: dict[str, list[Event]] = defaultdict(list)
     for event in events:
         by_viewer[event.viewer].append(event)
-    slices = {viewer: _slice(mine, facts, stream, upto) for viewer, mine in by_viewer.items()}
-    return {viewer: mine for viewer, mine in slices.items() if mine.seen or mine.learned}
+    slices = {viewer: _slice(mine, facts, stream, end_id) for viewer, mine in by_viewer.items()}
+    return {viewer: mine for viewer, mine in slices.items() if mine.seen or mine.affinity_sums}
 
 
-def _slice(events: Sequence[Event], facts: Mapping[str, Facts], stream: str, upto: str) -> Slice:
+def _slice(events: Sequence[Event], facts: Mapping[str, Facts], stream: str, end_id: str) -> HistoryDelta:
     known = [(event, facts[event.item]) for event in events if event.item in facts]
     taught = [(event, about.genres) for event, about in known if about.genres]
-    return Slice(
+    return HistoryDelta(
         stream,
-        upto,
-        seen=watched.latest({event.item: _at(event)} for event in events if event.kind in SEEN),
-        learned=taste.added(
-            taste.spread(genres, LEARNED[event.kind] * taste.grown(_at(event))) for event, genres in taught
+        end_id,
+        seen=history.latest_by_key({event.item: _at(event)} for event in events if event.kind in SEEN),
+        affinity_sums=affinities.sum_by_genre(
+            affinities.split_by_genre(genres, LEARNED[event.kind] * affinities.decay_scale(_at(event)))
+            for event, genres in taught
         ),
-        learned_at=max((_at(event) for event, _ in taught), default=0),
-        skipped=watched.newest_skipped(
+        affinity_at=max((_at(event) for event, _ in taught), default=0),
+        skipped=history.merge_skipped(
             {about.title: _at(event)} for event, about in known if event.kind == "skip"
         ),
     )

@@ -219,7 +219,7 @@ def _friends_pool(request: Request, entries: Sequence[TimelineEntry]) -> Pool:
     standing, called = _standing_and_called(
         request,
         [entry.title for entry, _ in newest],
-        [_naming(supporters).actor for _, supporters in newest],
+        [_naming(supporters).author for _, supporters in newest],
     )
     candidates = tuple(
         Candidate(
@@ -264,14 +264,14 @@ def _verb(row: TimelineRow) -> int | None:
 
 def _naming(supporters: Sequence[TimelineRow]) -> TimelineRow:
     """Who names the reason: of those with the strongest verb among them all, the newest."""
-    return min(supporters, key=lambda row: (_verb(row), -row.at, row.actor))
+    return min(supporters, key=lambda row: (_verb(row), -row.at, row.author))
 
 
 def reason_of(supporters: Sequence[TimelineRow], called: Mapping[str, Name]) -> str:
     """`Ama and 2 others liked this`."""
     naming = _naming(supporters)
     _, of_one, of_several = recipe.VERBS[_verb(naming) or 0]
-    name, others = called[naming.actor][0], len(supporters) - 1
+    name, others = called[naming.author][0], len(supporters) - 1
     if others == 0:
         return f"{name} {of_one}"
     return f"{name} and {others} other{'s' if others > 1 else ''} {of_several}"
@@ -289,7 +289,7 @@ def _following_pool(request: Request, found: Sequence[TimelineEntry]) -> Pool:
     standing, called = _standing_and_called(
         request,
         [entry.title for entry in entries],
-        [row.actor for entry in entries for row in _spoken_of(entry)],
+        [row.author for entry in entries for row in _spoken_of(entry)],
     )
     shown = [entry for entry in entries if standing[entry.title]]
     candidates = tuple(
@@ -309,7 +309,7 @@ def _told(entry: TimelineEntry, called: Mapping[str, Name]) -> str:
     backing = _recommending(entry)
     if backing:
         return reason_of(backing, called)
-    return f"{called[entry.supporters[0].actor][0]} rated this"
+    return f"{called[entry.supporters[0].author][0]} rated this"
 
 
 def _social(entry: TimelineEntry, called: Mapping[str, Name]) -> dict[str, Any]:
@@ -327,8 +327,8 @@ def _social(entry: TimelineEntry, called: Mapping[str, Name]) -> dict[str, Any]:
 
 
 def _friend(row: TimelineRow, called: Mapping[str, Name]) -> dict[str, str | None]:
-    name, picture = called[row.actor]
-    return {"uid": row.actor, "username": name, "avatarUrl": picture}
+    name, picture = called[row.author]
+    return {"uid": row.author, "username": name, "avatarUrl": picture}
 
 
 SOURCES: Final = {

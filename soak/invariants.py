@@ -74,7 +74,7 @@ def find_timeline_errors(model: ExpectedTimelines, stored: Stored) -> Iterator[s
     expected = {
         pair: (relation.status, relation.favorite, relation.rating)
         for pair, (relation, _) in model.activities.items()
-        if not relation.empty
+        if not relation.is_empty
     }
     found = {pair: row[1:] for pair, row in activities.items()}  # The server determines the time.
     yield from _find_differences("activity", expected, found)

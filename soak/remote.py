@@ -86,7 +86,7 @@ def get_backlog() -> dict[str, int]:
     connection.close()
     now = time.time()
     return {
-        "jobs": len(get_store().jobs_due(now=now + 3_600, limit=MAX_JOBS)),
+        "jobs": len(get_store().get_due_jobs(now=now + 3_600, limit=MAX_JOBS)),
         "events": lag.measure(now=now).backlog,
         "histories": PendingHistory.objects.count(),
         "cards": Item.objects.filter(card_version__lt=F("version")).count(),
@@ -146,16 +146,16 @@ def _get_person(uid: str) -> dict[str, Any]:
     The timeline is read from the store (`durable`), from the cache (`cached`; None if it is not loaded), and as a plan
     reads it (`visible`); then the cache is loaded again (`reloaded`, `visible_after_reload`).
     """
-    stored = get_store().profile(uid)
+    stored = get_store().get_profile(uid)
     profile = profiles.get(uid)
-    durable = get_store().timeline(uid, limit=MAX_TIMELINE_ROWS)
+    durable = get_store().get_timeline(uid, limit=MAX_TIMELINE_ROWS)
     cached = inspection.cached_rows(uid)
     visible = _get_visible_rows(uid)
     reloaded = inspection.reloaded_rows(uid)
     return {
         "profile_differences": _compare_profiles(profile, stored),
-        "following": profile.following,
-        "pull_list": list(profile.pulled),
+        "following": profile.following_count,
+        "pull_list": list(profile.pull_list),
         "durable": _to_lists(durable),
         "cached": None if cached is None else _to_lists(cached),
         "reloaded": _to_lists(reloaded or []),

@@ -49,7 +49,9 @@ class SocialState:
         with self.lock:
             activities = self.model.activities.items()
             return sorted(
-                title for (author, title), (relation, _) in activities if author == uid and not relation.empty
+                title
+                for (author, title), (relation, _) in activities
+                if author == uid and not relation.is_empty
             )
 
     def get_followees(self, uid: str) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from activity.store import taste
+from activity.rules import affinities
 from content.services import genres
 
 PREFERENCE_TITLE_WEIGHT: Final = 0.5  # a title picked when the phone asked for some
@@ -13,5 +13,7 @@ def get_affinity_gain(titles: Sequence[str], *, weight: float) -> dict[str, floa
     """Genre → how much all of these titles add. Cost: 2 waits, whatever their number; none for no weight."""
     if weight <= 0 or not titles:
         return {}
-    sums = taste.added(taste.spread(slugs, weight) for slugs in genres.get_slugs_of_titles(titles).values())
+    sums = affinities.sum_by_genre(
+        affinities.split_by_genre(slugs, weight) for slugs in genres.get_slugs_of_titles(titles).values()
+    )
     return {slug: round(total, 4) for slug, total in sums.items()}

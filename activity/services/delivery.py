@@ -46,44 +46,44 @@ def deliver_batch(uid: str, title: str, version: int, *, now: float) -> bool:
     Cost: about 7 store calls and 4 waits, whatever the chunk. Raises StoreUnavailable; doing it again is safe.
     """
     job = Job("deliver", uid, title, version)
-    activity = get_store().activity(uid, title)
+    activity = get_store().get_activity(uid, title)
     if activity is None or activity.version != version:
-        get_store().finish(job)  # a newer version has a job of its own
+        get_store().finish_job(job)  # a newer version has a job of its own
         return False
     ledger = activity.ledger
-    if ledger.first_at is None:
-        ledger = Ledger(followers=get_store().follower_count(uid), first_at=now, last_at=now)
-        if reach.pulls(uid, ledger.followers, now=now):
-            get_store().keep_ledger(uid, title, version, ledger)
+    if ledger.started_at is None:
+        ledger = Ledger(follower_count=get_store().count_followers(uid), started_at=now, updated_at=now)
+        if reach.pulls(uid, ledger.follower_count, now=now):
+            get_store().save_ledger(uid, title, version, ledger)
             _finish_delivery(activity, job)
             return False
-    followers = get_store().followers(uid, after=ledger.cursor, limit=FOLLOWERS_PER_BATCH)
+    followers = get_store().get_follower_uids(uid, after=ledger.cursor, limit=FOLLOWERS_PER_BATCH)
     write_until_stable(activity, presence.get_active(followers))
-    done = replace(ledger, delivered=ledger.delivered + len(followers), last_at=now)
+    done = replace(ledger, delivered_count=ledger.delivered_count + len(followers), updated_at=now)
     if followers:
         done = replace(done, cursor=followers[-1])
-    get_store().keep_ledger(uid, title, version, done)
+    get_store().save_ledger(uid, title, version, done)
     if len(followers) < FOLLOWERS_PER_BATCH:
         _finish_delivery(activity, job)
         lag.record_delivery(activity, now=now)
         return False
-    get_store().postpone(job, due=now + JOB_DUE_SECONDS)
+    get_store().postpone_job(job, due=now + JOB_DUE_SECONDS)
     return True
 
 
 def recheck_batch(uid: str, title: str, version: int, *, cursor: str, now: float) -> str | None:
     """One chunk of it, behind `cursor`; the next cursor, None at the end. Cost: about 5 store calls, 3 waits."""
-    job = Job("settle", uid, title, version)
-    activity = get_store().activity(uid, title)
+    job = Job("recheck", uid, title, version)
+    activity = get_store().get_activity(uid, title)
     if activity is None or reach.refresh_pull_activities(uid):
-        get_store().finish(job)
+        get_store().finish_job(job)
         return None
-    followers = get_store().followers(uid, after=cursor, limit=FOLLOWERS_PER_BATCH)
+    followers = get_store().get_follower_uids(uid, after=cursor, limit=FOLLOWERS_PER_BATCH)
     write_until_stable(activity, presence.get_active(followers))
     if len(followers) < FOLLOWERS_PER_BATCH:
-        get_store().finish(job)
+        get_store().finish_job(job)
         return None
-    get_store().postpone(job, due=now + JOB_DUE_SECONDS)
+    get_store().postpone_job(job, due=now + JOB_DUE_SECONDS)
     return followers[-1]
 
 
@@ -96,11 +96,11 @@ def write_until_stable(activity: Activity, viewers: Sequence[str]) -> None:
         return
     for _ in range(MAX_WRITE_ATTEMPTS):
         _write(activity, viewers)
-        linked = get_store().edges([(viewer, activity.uid) for viewer in viewers])
+        linked = get_store().get_existing_edges([(viewer, activity.uid) for viewer in viewers])
         gone = [viewer for viewer in viewers if (viewer, activity.uid) not in linked]
         if gone:
             _write(_emptied(activity), gone)
-        current = get_store().activity(activity.uid, activity.title)
+        current = get_store().get_activity(activity.uid, activity.title)
         if current is None:
             _write(_emptied(activity), viewers)
             return
@@ -113,10 +113,10 @@ def write_until_stable(activity: Activity, viewers: Sequence[str]) -> None:
 def _write(activity: Activity, viewers: Sequence[str]) -> None:
     """Durable rows first, then the hot copies: a loader that misses the one is cancelled by the other."""
     row = timelines.make_row(activity, names.get_names([activity.uid])[activity.uid])
-    if activity.relation.empty:
-        get_store().drop_rows([(viewer, activity.uid, activity.title) for viewer in viewers])
+    if activity.relation.is_empty:
+        get_store().delete_timeline_rows([(viewer, activity.uid, activity.title) for viewer in viewers])
     else:
-        get_store().put_rows([(viewer, row) for viewer in viewers])
+        get_store().put_timeline_rows([(viewer, row) for viewer in viewers])
     timeline_cache.set_row(viewers, row, activity.relation)
     delivery = f"{activity.uid}:{activity.title}:{activity.version}"
     for viewer in viewers:
@@ -131,5 +131,5 @@ def _emptied(activity: Activity) -> Activity:
 def _finish_delivery(activity: Activity, job: Job) -> None:
     if activity.version > 1:
         due = activity.recorded_at + RECHECK_DELAY_SECONDS
-        get_store().put_job(Job("settle", activity.uid, activity.title, activity.version, due))
-    get_store().finish(job)
+        get_store().put_job(Job("recheck", activity.uid, activity.title, activity.version, due))
+    get_store().finish_job(job)

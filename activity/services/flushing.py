@@ -38,7 +38,7 @@ def _flush_viewer(uid: str, *, now: float) -> bool:
     rows = pending_history.lease_rows(uid, now=now)
     if not rows:
         return False
-    profile = get_store().add_history(uid, [pending_history.to_delta(row) for row in rows])
+    profile = get_store().apply_history(uid, [pending_history.to_delta(row) for row in rows])
     profiles.cache_profile(profile)
     history.invalidate(uid)
     pending_history.delete(rows)

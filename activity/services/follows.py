@@ -6,7 +6,7 @@ from typing import Final
 from activity import dispatch, timeline_cache
 from activity.services import backfill, profiles, reach, rebuilds
 from activity.store import get_store
-from activity.types import Edge, Job, Profile, StoreUnavailable
+from activity.types import FollowEdge, Job, Profile, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -64,31 +64,31 @@ def run_edge_job(job: Job, *, is_second_run: bool, now: float) -> None:
     Cost: as backfill.sync_author_rows, and 4 store calls and 2 waits. `is_second_run` says that a purge ran before.
     """
     is_following = backfill.sync_author_rows(job.subject, job.target)
-    profile = get_store().profile(job.subject)
+    profile = get_store().get_profile(job.subject)
     if profile is not None:
         profiles.cache_profile(reach.sync_pull_list(profile, job.target))
     backfill.finish_edge_job(job, is_following=is_following, now=now, is_second_run=is_second_run)
 
 
-def get_followers(uid: str, *, offset: int, limit: int) -> list[Edge]:
+def get_followers(uid: str, *, offset: int, limit: int) -> list[FollowEdge]:
     """Newest first. Cost: 1 store call, offset + limit documents."""
-    return get_store().follower_edges(uid, offset=offset, limit=limit)
+    return get_store().get_followers(uid, offset=offset, limit=limit)
 
 
-def get_following(uid: str, *, offset: int, limit: int) -> list[Edge]:
+def get_following(uid: str, *, offset: int, limit: int) -> list[FollowEdge]:
     """Newest first. Cost: 1 store call, offset + limit documents."""
-    return get_store().following_edges(uid, offset=offset, limit=limit)
+    return get_store().get_following(uid, offset=offset, limit=limit)
 
 
 def get_stats(uid: str) -> tuple[int, int]:
     """(followers, following), exact. Cost: 2 store calls."""
-    return get_store().follower_count(uid), get_store().following_count(uid)
+    return get_store().count_followers(uid), get_store().count_following(uid)
 
 
 def get_mutuals(uid: str) -> list[str]:
     """Those whom they follow and who follow them, among their newest 1,000 follows. Cost: 2 store calls."""
-    followed = [edge.uid for edge in get_store().following_edges(uid, limit=MAX_MUTUALS_READ)]
-    back = get_store().edges([(other, uid) for other in followed])
+    followed = [edge.uid for edge in get_store().get_following(uid, limit=MAX_MUTUALS_READ)]
+    back = get_store().get_existing_edges([(other, uid) for other in followed])
     return [other for other in followed if (other, uid) in back]
 
 

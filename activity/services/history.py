@@ -10,9 +10,10 @@ from typing import Any, Final, NamedTuple
 from redis.client import Pipeline
 
 from activity import keys
+from activity.rules import history as history_rules
 from activity.services import pending_history
-from activity.store import get_store, watched
-from activity.types import SEEN_KEPT, SKIPPED_KEPT, Slice, StoreUnavailable
+from activity.store import get_store
+from activity.types import MAX_SEEN_ITEMS, MAX_SKIPPED_TITLES, HistoryDelta, StoreUnavailable
 from core.redis.client import state_redis
 from core.redis.keys import Key
 from core.redis.reads import Read
@@ -58,26 +59,26 @@ def read(uid: str) -> Read[History]:
 def _decode(uid: str, copy: frozenset[bytes], fresh: frozenset[bytes], skipped: frozenset[bytes]) -> History:
     if copy:
         return History(_texts((copy | fresh) - {_LOADED_MARKER}), _texts(skipped))
-    waiting: list[Slice] = []
+    waiting: list[HistoryDelta] = []
     try:
         # Before the store: what a flush moves meanwhile is then read twice, not never.
         waiting = pending_history.get_for(uid)
         loaded = _load(uid, waiting)
         whole = True
     except StoreUnavailable:
-        loaded = watched.newest_seen(s.seen for s in waiting)
+        loaded = history_rules.merge_seen(s.seen for s in waiting)
         whole = False
-    skips = watched.newest_skipped(s.skipped for s in waiting)
+    skips = history_rules.merge_skipped(s.skipped for s in waiting)
     return History(_texts(fresh).union(loaded), _texts(skipped).union(skips), whole)
 
 
-def cache_recently_seen(slices: Mapping[str, Slice]) -> None:
+def cache_recently_seen(slices: Mapping[str, HistoryDelta]) -> None:
     """Have plans leave out what was just seen. Idempotent. Cost: 1 wait for 1,000 viewers."""
     for start in range(0, len(slices), _VIEWERS_AT_ONCE):
         pipe = state_redis().pipeline()
         for uid in list(slices)[start : start + _VIEWERS_AT_ONCE]:
-            _queue_newest(pipe, keys.RECENTLY_SEEN, uid, slices[uid].seen, SEEN_KEPT)
-            _queue_newest(pipe, keys.SKIPPED_TITLES, uid, slices[uid].skipped, SKIPPED_KEPT)
+            _queue_newest(pipe, keys.RECENTLY_SEEN, uid, slices[uid].seen, MAX_SEEN_ITEMS)
+            _queue_newest(pipe, keys.SKIPPED_TITLES, uid, slices[uid].skipped, MAX_SKIPPED_TITLES)
         pipe.execute()
 
 
@@ -86,14 +87,14 @@ def invalidate(uid: str) -> None:
     state_redis().unlink(keys.SEEN_ITEMS.name(viewer=uid))
 
 
-def _load(uid: str, waiting: Sequence[Slice]) -> dict[str, int]:
-    seen = watched.newest_seen((get_store().seen(uid), *(s.seen for s in waiting)))
+def _load(uid: str, waiting: Sequence[HistoryDelta]) -> dict[str, int]:
+    seen = history_rules.merge_seen((get_store().get_seen(uid), *(s.seen for s in waiting)))
     name = keys.SEEN_ITEMS.name(viewer=uid)
     pipe = state_redis().pipeline()
     pipe.zadd(name, {_LOADED_MARKER: 0, **seen})
     pipe.expire(name, keys.SEEN_ITEMS.ttl or 0)
-    skipped = watched.newest_skipped(s.skipped for s in waiting)
-    _queue_newest(pipe, keys.SKIPPED_TITLES, uid, skipped, SKIPPED_KEPT)
+    skipped = history_rules.merge_skipped(s.skipped for s in waiting)
+    _queue_newest(pipe, keys.SKIPPED_TITLES, uid, skipped, MAX_SKIPPED_TITLES)
     pipe.execute()
     return seen
 

@@ -33,7 +33,7 @@ def read_batch(shard: int, *, now: float) -> bool:
         return False
     events = watching.telling(batch.events)
     facts = _facts(event.item for event in events)
-    slices = watching.fold(events, facts, stream=f"{shard} {batch.stream_id}", upto=batch.end_id)
+    slices = watching.fold(events, facts, stream=f"{shard} {batch.stream_id}", end_id=batch.end_id)
     history.cache_recently_seen(slices)
     with transaction.atomic():
         reader.advance_checkpoint(batch, now=now)

@@ -52,7 +52,7 @@ def measure(*, now: float) -> Lag:
     raw = cast("list[bytes]", state_redis().lrange(keys.DELIVERY_LAGS.name(), 0, -1))
     entries = [tuple(map(float, entry.split())) for entry in raw]
     durations = sorted(seconds for at, seconds in entries if at > now - HOUR)
-    jobs = get_store().jobs_waiting(limit=MAX_JOBS_READ)
+    jobs = get_store().get_oldest_jobs(limit=MAX_JOBS_READ)
     started = [job.first_due - JOB_DUE_SECONDS for job in jobs if job.kind == "deliver"]
     return Lag(
         finished=len(durations),

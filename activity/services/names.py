@@ -6,7 +6,7 @@ import orjson
 
 from activity import keys
 from activity.store import get_store
-from activity.types import NAMELESS, TimelineRow
+from activity.types import FALLBACK_NAME, TimelineRow
 from core.redis.client import cache_redis
 from core.redis.reads import Read
 
@@ -20,7 +20,7 @@ def read(uids: Iterable[str]) -> Read[dict[str, Name]]:
     trip. Raises StoreUnavailable.
     """
     return _read(uids).map(
-        lambda names: {uid: (name or NAMELESS, picture) for uid, (name, picture) in names.items()}
+        lambda names: {uid: (name or FALLBACK_NAME, picture) for uid, (name, picture) in names.items()}
     )
 
 
@@ -47,9 +47,9 @@ def cache_names_from_rows(rows: Sequence[TimelineRow]) -> None:
     """
     pipe = cache_redis().pipeline()
     for row in rows:
-        if row.actor_name:
-            name = orjson.dumps((row.actor_name, row.actor_picture))
-            pipe.set(keys.NAME.name(viewer=row.actor), name, ex=keys.NAME.ttl, nx=True)
+        if row.author_name:
+            name = orjson.dumps((row.author_name, row.author_picture))
+            pipe.set(keys.NAME.name(viewer=row.author), name, ex=keys.NAME.ttl, nx=True)
     pipe.execute()
 
 
@@ -67,7 +67,7 @@ def _decode(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Nam
     }
     missing = [uid for uid in uids if uid not in called]
     if missing:
-        profiles = get_store().profiles(missing)
+        profiles = get_store().get_profiles(missing)
         loaded = {
             uid: (profiles[uid].name, profiles[uid].picture) if uid in profiles else (None, None)
             for uid in missing

@@ -2,7 +2,7 @@
 
 from activity.services import names, profiles
 from activity.store import get_store
-from activity.types import NAME_LENGTH, PICTURE_LENGTH
+from activity.types import MAX_NAME_LENGTH, MAX_PICTURE_LENGTH
 
 
 def sync_name_from_token(uid: str, name: str | None, picture: str | None) -> None:
@@ -10,8 +10,8 @@ def sync_name_from_token(uid: str, name: str | None, picture: str | None) -> Non
 
     Cost: 1 wait; for a change 1 store call and 2 waits more. Raises StoreUnavailable.
     """
-    name = name[:NAME_LENGTH] if name else None
-    picture = picture if picture and len(picture) <= PICTURE_LENGTH else None
+    name = name[:MAX_NAME_LENGTH] if name else None
+    picture = picture if picture and len(picture) <= MAX_PICTURE_LENGTH else None
     if name is None and picture is None:
         return
     known_name, known_picture = names.get_names([uid])[uid]

@@ -33,8 +33,8 @@ def sync(
         providers=providers,
         movies=movies,
         shows=shows,
-        movies_liking=_get_gain("movie", movies),
-        shows_liking=_get_gain("tv", shows),
+        movies_affinity_gain=_get_gain("movie", movies),
+        shows_affinity_gain=_get_gain("tv", shows),
     )
     profile = get_store().save_preferences(uid, wanted)
     profiles.cache_profile(profile)

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 from activity import keys, timeline_cache
 from activity.services import pending_history, profiles
 from activity.store import get_store
-from activity.types import Document
+from activity.types import StoredDocument
 from core.redis.client import cache_redis, state_redis, unlink_keys
 from core.redis.references import ReferenceReader
 
@@ -34,26 +34,26 @@ COLUMNS_WITHOUT_UID: Final = frozenset(
         "activity.Person.name",
         "activity.Person.picture",
         "activity.Person.genres",
-        "activity.Person.likings",
-        "activity.Person.learned",
+        "activity.Person.title_affinity_sums",
+        "activity.Person.event_affinity_sums",
         "activity.Person.skipped",
-        "activity.Person.applied",
+        "activity.Person.stream_positions",
         "activity.Person.finished",
         "activity.Person.preferences",
         "activity.Person.reach",
         "activity.SeenHistory.items",
         "activity.Activity.title",
         "activity.Activity.status",
-        "activity.Activity.source",
-        "activity.Activity.liking",
-        "activity.Delivery.title",
-        "activity.Delivery.status",
-        "activity.Delivery.actor_name",
-        "activity.Delivery.actor_picture",
+        "activity.Activity.origin",
+        "activity.Activity.affinity_gain",
+        "activity.TimelineRow.title",
+        "activity.TimelineRow.status",
+        "activity.TimelineRow.author_name",
+        "activity.TimelineRow.author_picture",
         "activity.Job.kind",
         "activity.PendingHistory.stream",
-        "activity.PendingHistory.upto",
-        "activity.PendingHistory.body",
+        "activity.PendingHistory.end_id",
+        "activity.PendingHistory.delta",
     }
 )
 
@@ -63,10 +63,10 @@ def store_contacts(uid: str) -> None:
 
     Cost: 1 store call and 1 round trip per 500 followers.
     """
-    profile = get_store().profile(uid)
-    _add_contacts(uid, sorted(profile.unwanted) if profile else [])
+    profile = get_store().get_profile(uid)
+    _add_contacts(uid, sorted(profile.blocked_uids) if profile else [])
     cursor = ""
-    while followers := get_store().followers(uid, after=cursor, limit=CHUNK):
+    while followers := get_store().get_follower_uids(uid, after=cursor, limit=CHUNK):
         _add_contacts(uid, followers)
         cursor = followers[-1]
 
@@ -104,10 +104,10 @@ def count_references(uid: str) -> dict[str, int]:
 
     Cost: the store's `traces`. Raises StoreUnavailable.
     """
-    return {f"store: {name}": number for name, number in get_store().traces(uid).items()}
+    return {f"store: {name}": number for name, number in get_store().count_references(uid).items()}
 
 
-def export(uid: str) -> Iterator[tuple[str, Document]]:
+def export(uid: str) -> Iterator[tuple[str, StoredDocument]]:
     """(collection, document) of what is kept of a person, but for what is not theirs to know: who blocked them.
 
     Jobs are left out: they are on their way, and theirs are about others as well.
@@ -131,7 +131,7 @@ def _add_contacts(uid: str, people: Sequence[str]) -> None:
 
 def _in_profile(uid: str, raw: Any) -> bool:
     profile = profiles.unpack("", raw)
-    return uid in profile.unwanted or uid in profile.pulled
+    return uid in profile.blocked_uids or uid in profile.pull_list
 
 
 def _in_timeline(uid: str, members: Sequence[bytes]) -> bool:

@@ -33,7 +33,7 @@ def get(uid: str) -> Profile:
 
 
 def _load(uid: str) -> Profile:
-    profile = get_store().profile(uid) or Profile(uid)
+    profile = get_store().get_profile(uid) or Profile(uid)
     cache_profile(profile)
     return profile
 
@@ -52,7 +52,7 @@ def _queue(client: Redis, profile: Profile) -> None:
 def cache_profiles(uids: Sequence[str]) -> None:
     """Write through what a task changed in bulk, up to 1,000 people. Cost: 1 store call, 2 waits."""
     pipe = state_redis().pipeline()
-    for profile in get_store().profiles(uids).values():
+    for profile in get_store().get_profiles(uids).values():
         _queue(pipe, profile)
     pipe.execute()
 
@@ -66,9 +66,9 @@ def _pack(profile: Profile) -> bytes:
             "affinities": dict(profile.affinities),
             "finished": sorted(profile.finished),
             "skipped": dict(profile.skipped),
-            "unwanted": sorted(profile.unwanted),
-            "pulled": profile.pulled,
-            "following": profile.following,
+            "blocked_uids": sorted(profile.blocked_uids),
+            "pull_list": profile.pull_list,
+            "following_count": profile.following_count,
             "reach": profile.reach,
             "active_at": profile.active_at,
             "choice_version": profile.choice_version,
@@ -88,9 +88,9 @@ def unpack(uid: str, raw: bytes) -> Profile:
         affinities=body["affinities"],
         finished=frozenset(body["finished"]),
         skipped=body.get("skipped", {}),  # not in what an older version wrote
-        unwanted=frozenset(body["unwanted"]),
-        pulled=tuple(body["pulled"]),
-        following=body["following"],
+        blocked_uids=frozenset(body["blocked_uids"]),
+        pull_list=tuple(body["pull_list"]),
+        following_count=body["following_count"],
         reach=body["reach"],
         active_at=body["active_at"],
         choice_version=body["choice_version"],

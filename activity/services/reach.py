@@ -25,26 +25,26 @@ def pulls(uid: str, followers: int, *, now: float) -> bool:
     Their profile is written through as well, in case nobody lived to do so after the change.
     Cost: 1 store call and 1 wait; on a crossing a call more, for an account that is pulled 2 calls and 1 wait.
     """
-    profile = get_store().profile(uid) or Profile(uid)
+    profile = get_store().get_profile(uid) or Profile(uid)
     wanted: Reach | None = None
-    if profile.reach == "pushed" and followers > settings.FANOUT_PUSH_LIMIT:
-        wanted = "rising"
-    elif profile.reach == "pulled" and followers < settings.FANOUT_PUSH_LIMIT * 0.8:
-        wanted = "sinking"
+    if profile.reach == "push" and followers > settings.FANOUT_PUSH_LIMIT:
+        wanted = "to_pull"
+    elif profile.reach == "pull" and followers < settings.FANOUT_PUSH_LIMIT * 0.8:
+        wanted = "to_push"
     if wanted is not None:
         profile = get_store().set_reach(uid, wanted, due=now)
     profiles.cache_profile(profile)
-    if profile.reach != "pushed":
+    if profile.reach != "push":
         timelines.refresh_pull_activities(uid)
-    return profile.reach == "pulled"
+    return profile.reach == "pull"
 
 
 def refresh_pull_activities(uid: str) -> bool:
     """Whether this account is pulled only; its list is made anew then, and on its way up or down."""
-    profile = get_store().profile(uid) or Profile(uid)
-    if profile.reach != "pushed":
+    profile = get_store().get_profile(uid) or Profile(uid)
+    if profile.reach != "push":
         timelines.refresh_pull_activities(uid)
-    return profile.reach == "pulled"
+    return profile.reach == "pull"
 
 
 def change_reach_batch(uid: str, *, direction: str, cursor: str, now: float) -> tuple[Reach, str] | None:
@@ -53,44 +53,44 @@ def change_reach_batch(uid: str, *, direction: str, cursor: str, now: float) -> 
     The direction and the next cursor, None when the crossing is over. `direction` is empty at the start; a
     chain of another one than the account's, which it outlived, ends. Idempotent.
     """
-    profile = get_store().profile(uid)
-    job = get_store().job("cross", uid)
-    if profile is None or job is None or profile.reach not in {"rising", "sinking"}:
+    profile = get_store().get_profile(uid)
+    job = get_store().get_job("change_reach", uid)
+    if profile is None or job is None or profile.reach not in {"to_pull", "to_push"}:
         if profile is not None:
             profiles.cache_profile(profile)
         if job is not None:
-            get_store().finish(job)
+            get_store().finish_job(job)
         return None
     if direction not in {"", profile.reach}:
         return None
-    rising = profile.reach == "rising"
+    rising = profile.reach == "to_pull"
     if rising and not cursor:
         timelines.refresh_pull_activities(uid)  # it may be there since the last time, and old
     size = FOLLOWERS_PER_BATCH_TO_PULL if rising else FOLLOWERS_PER_BATCH_TO_PUSH
-    followers = get_store().followers(uid, after=cursor, limit=size)
+    followers = get_store().get_follower_uids(uid, after=cursor, limit=size)
     _update_followers(uid, followers, rising=rising)
     if len(followers) == size:
-        get_store().postpone(job, due=now + JOB_DUE_SECONDS)
+        get_store().postpone_job(job, due=now + JOB_DUE_SECONDS)
         return profile.reach, followers[-1]
-    profiles.cache_profile(get_store().set_reach(uid, "pulled" if rising else "pushed", due=now))
-    get_store().finish(job)
+    profiles.cache_profile(get_store().set_reach(uid, "pull" if rising else "push", due=now))
+    get_store().finish_job(job)
     return None
 
 
-def sync_pull_list(viewer: Profile, actor: str) -> Profile:
+def sync_pull_list(viewer: Profile, author: str) -> Profile:
     """Make a viewer's list of accounts to pull agree with the edge to this one and with how it travels.
 
     Their profile then. Cost: 1 store call for an account that is pushed to everybody, else 2, and 2 for a change.
     """
     for _ in range(MAX_SYNC_ATTEMPTS):
-        target = get_store().profile(actor)
-        pulled = target is not None and target.reach in {"rising", "pulled"}
-        wanted = pulled and bool(get_store().edges([(viewer.uid, actor)]))
-        if (actor in viewer.pulled) == wanted:
+        target = get_store().get_profile(author)
+        pulled = target is not None and target.reach in {"to_pull", "pull"}
+        wanted = pulled and bool(get_store().get_existing_edges([(viewer.uid, author)]))
+        if (author in viewer.pull_list) == wanted:
             return viewer
-        get_store().tell_pulled([viewer.uid], actor, pulled=wanted)
-        viewer = get_store().profile(viewer.uid) or viewer
-    raise RuntimeError(f"the reach of {actor} keeps changing")
+        get_store().update_pull_lists([viewer.uid], author, listed=wanted)
+        viewer = get_store().get_profile(viewer.uid) or viewer
+    raise RuntimeError(f"the reach of {author} keeps changing")
 
 
 def _update_followers(uid: str, followers: list[str], *, rising: bool) -> None:
@@ -99,10 +99,10 @@ def _update_followers(uid: str, followers: list[str], *, rising: bool) -> None:
     if not rising:
         for viewer in followers:
             backfill.sync_author_rows(viewer, uid)
-    get_store().tell_pulled(followers, uid, pulled=rising)
+    get_store().update_pull_lists(followers, uid, listed=rising)
     if rising:
-        linked = get_store().edges([(viewer, uid) for viewer in followers])
+        linked = get_store().get_existing_edges([(viewer, uid) for viewer in followers])
         gone = [viewer for viewer in followers if (viewer, uid) not in linked]
         if gone:
-            get_store().tell_pulled(gone, uid, pulled=False)
+            get_store().update_pull_lists(gone, uid, listed=False)
     profiles.cache_profiles(followers)

@@ -39,7 +39,7 @@ def start_rebuild(profile: Profile, *, now: float) -> bool:
     the rebuild: a delivery that still skips them finds its activity read by it.
     Cost: 1 wait, and for a rebuild 1 store call, 1 wait more and a message.
     """
-    if profile.following == 0:
+    if profile.following_count == 0:
         presence.mark_active(profile.uid)
         return False
     get_store().put_job(Job("rebuild", profile.uid, due=now + JOB_DUE_SECONDS))
@@ -60,17 +60,17 @@ def rebuild_timeline(uid: str) -> int:
     """
     latest: list[Profile] = []
     try:
-        if (job := get_store().job("rebuild", uid)) is not None:
+        if (job := get_store().get_job("rebuild", uid)) is not None:
             job = replace(job, version=secrets.randbelow(2**31))
             get_store().put_job(job)
             _clear_timeline(uid)
-            followed = [edge.uid for edge in get_store().following_edges(uid, limit=MAX_FOLLOWS_READ)]
-            people = get_store().profiles(followed)
+            followed = [edge.uid for edge in get_store().get_following(uid, limit=MAX_FOLLOWS_READ)]
+            people = get_store().get_profiles(followed)
             latest = sorted(people.values(), key=lambda p: (-p.active_at, p.uid))[:MAX_FOLLOWEES]
             for person in latest:
                 backfill.sync_author_rows(uid, person.uid, newest=ACTIVITIES_PER_FOLLOWEE)
             get_store().trim_timeline(uid, keep=timeline_cache.MAX_DURABLE_ROWS)
-            get_store().finish(job)
+            get_store().finish_job(job)
     finally:
         state_redis().delete(presence.rebuilding_key(uid))
     return len(latest)
@@ -78,9 +78,9 @@ def rebuild_timeline(uid: str) -> int:
 
 def _clear_timeline(uid: str) -> None:
     while True:
-        rows = get_store().timeline(uid, limit=PAGE_SIZE)
+        rows = get_store().get_timeline(uid, limit=PAGE_SIZE)
         if rows:
-            get_store().drop_rows([(uid, row.actor, row.title) for row in rows])
+            get_store().delete_timeline_rows([(uid, row.author, row.title) for row in rows])
         if len(rows) < PAGE_SIZE:
             break
     timeline_cache.invalidate(uid)

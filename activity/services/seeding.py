@@ -13,8 +13,8 @@ def record_past_activity(uid: str, title: str, relation: Relation, *, at: float)
 
     Cost: 2 store calls. Raises StoreUnavailable.
     """
-    recorded = get_store().record(uid, title, relation, now=at, due=at)
-    get_store().finish(Job("deliver", uid, title, recorded.activity.version))
+    recorded = get_store().record_relation(uid, title, relation, now=at, due=at)
+    get_store().finish_job(Job("deliver", uid, title, recorded.activity.version))
 
 
 def follow_with_backfill(uid: str, followee: str, *, now: float) -> None:
@@ -24,10 +24,10 @@ def follow_with_backfill(uid: str, followee: str, *, now: float) -> None:
     """
     profile, _ = get_store().follow(uid, followee, now=now, due=now)
     backfill.sync_author_rows(uid, followee)
-    get_store().finish(Job("backfill", uid, followee, profile.version))
+    get_store().finish_job(Job("backfill", uid, followee, profile.version))
 
 
 def activate(uid: str) -> None:
     """Mark a person active and cache their profile. Cost: 1 store call, 2 round trips. Raises StoreUnavailable."""
-    profiles.cache_profile(get_store().profile(uid) or Profile(uid))
+    profiles.cache_profile(get_store().get_profile(uid) or Profile(uid))
     presence.mark_active(uid)

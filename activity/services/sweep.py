@@ -29,9 +29,9 @@ def sweep_jobs(*, now: float) -> int:
     queued = 0
     while dispatch.get_backlog() < MAX_BACKLOG:
         current = now + time.monotonic() - started
-        jobs = get_store().jobs_due(now=current, limit=JOBS_PER_BATCH)
+        jobs = get_store().get_due_jobs(now=current, limit=JOBS_PER_BATCH)
         for job in jobs:
-            get_store().postpone(job, due=current + SWEEP_DUE_SECONDS)
+            get_store().postpone_job(job, due=current + SWEEP_DUE_SECONDS)
             queue_again(job)
         queued += len(jobs)
         if len(jobs) < JOBS_PER_BATCH or time.monotonic() > started + SWEEP_SECONDS:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from activity import keys, timeline_cache
 from activity.services import names
 from activity.store import get_store
-from activity.types import PULLED_READ, Activity, Profile, TimelineEntry, TimelineRow
+from activity.types import MAX_PULLED_AUTHORS, Activity, Profile, TimelineEntry, TimelineRow
 from core.redis.client import state_redis
 from core.redis.reads import Read
 from core.redis.script import Script
@@ -32,7 +32,7 @@ def read(viewer: Profile) -> Read[list[TimelineEntry]]:
     cold timeline costs 1 store call (100 documents at most) and 3 round trips; the cold list of an account 1 store
     call and 1 round trip. Raises StoreUnavailable.
     """
-    pulled = [keys.PULL_ACTIVITIES.name(viewer=actor) for actor in viewer.pulled[:PULLED_READ]]
+    pulled = [keys.PULL_ACTIVITIES.name(viewer=author) for author in viewer.pull_list[:MAX_PULLED_AUTHORS]]
     return timeline_cache.read(timeline_cache.key(viewer.uid), *pulled).map(
         lambda found: _merge(viewer, found[0], found[1:])
     )
@@ -43,20 +43,20 @@ def _merge(
 ) -> list[TimelineEntry]:
     """Group the rows of the viewer's timeline and of pull-delivered accounts.
 
-    Rows that such an account pushed before are ignored: its own list is newer, and beyond PULLED_READ such accounts
-    nothing removes a row that was undone.
+    Rows that such an account pushed before are ignored: its own list is newer, and beyond MAX_PULLED_AUTHORS such
+    accounts nothing removes a row that was undone.
     """
     rows = own if own is not None else _load(viewer.uid)
-    pull_list = set(viewer.pulled)
-    merged = [row for row in rows if row.actor not in pull_list]
-    for actor, recent in zip(viewer.pulled[:PULLED_READ], pulled, strict=True):
-        merged += recent if recent is not None else _load_pull_activities(actor)
-    return group_by_title(row for row in merged if row.actor not in viewer.unwanted)
+    pull_list = set(viewer.pull_list)
+    merged = [row for row in rows if row.author not in pull_list]
+    for author, recent in zip(viewer.pull_list[:MAX_PULLED_AUTHORS], pulled, strict=True):
+        merged += recent if recent is not None else _load_pull_activities(author)
+    return group_by_title(row for row in merged if row.author not in viewer.blocked_uids)
 
 
 def group_by_title(rows: Iterable[TimelineRow]) -> list[TimelineEntry]:
     """Rows into entries: one a title, its supporters newest first, entries by their newest supporter."""
-    by_title = sorted(rows, key=lambda row: (row.title, -row.at, row.actor))
+    by_title = sorted(rows, key=lambda row: (row.title, -row.at, row.author))
     entries = [
         TimelineEntry(title, tuple(supporters))
         for title, supporters in groupby(by_title, lambda row: row.title)
@@ -68,54 +68,54 @@ def make_row(activity: Activity, name: names.Name) -> TimelineRow:
     """An activity as it is delivered."""
     relation = activity.relation
     return TimelineRow(
-        actor=activity.uid,
+        author=activity.uid,
         title=activity.title,
         at=activity.at,
         status=relation.status,
         favorite=relation.favorite,
         rating=relation.rating,
-        actor_name=name[0],
-        actor_picture=name[1],
+        author_name=name[0],
+        author_picture=name[1],
     )
 
 
-def refresh_pull_activities(actor: str) -> None:
+def refresh_pull_activities(author: str) -> None:
     """Make a many-follower account's list anew from the store, and once more if it changed meanwhile.
 
     Cost: 2 store calls (100 documents each), 1 wait. Raises RuntimeError if it will not hold still.
     """
     before: list[TimelineRow] | None = None
     for _ in range(MAX_REFRESH_ATTEMPTS):
-        rows = _get_pull_rows(actor)
+        rows = _get_pull_rows(author)
         if rows == before:
             return
-        _set_pull_activities(actor, rows, only_if_missing=False)
+        _set_pull_activities(author, rows, only_if_missing=False)
         before = rows
-    raise RuntimeError(f"what {actor} does keeps changing under its list")
+    raise RuntimeError(f"what {author} does keeps changing under its list")
 
 
 def _load(uid: str) -> list[TimelineRow]:
-    rows = timeline_cache.load(uid, lambda: get_store().timeline(uid, limit=LOAD_LIMIT), limit=LOAD_LIMIT)
+    rows = timeline_cache.load(uid, lambda: get_store().get_timeline(uid, limit=LOAD_LIMIT), limit=LOAD_LIMIT)
     names.cache_names_from_rows(rows)
     return rows
 
 
-def _load_pull_activities(actor: str) -> list[TimelineRow]:
+def _load_pull_activities(author: str) -> list[TimelineRow]:
     """For a reader: what a task wrote meanwhile is newer, and stays."""
-    rows = _get_pull_rows(actor)
-    _set_pull_activities(actor, rows, only_if_missing=True)
+    rows = _get_pull_rows(author)
+    _set_pull_activities(author, rows, only_if_missing=True)
     return rows
 
 
-def _get_pull_rows(actor: str) -> list[TimelineRow]:
+def _get_pull_rows(author: str) -> list[TimelineRow]:
     return [
         make_row(activity, (None, None))
-        for activity in get_store().activities(actor, limit=MAX_PULL_ACTIVITIES)
+        for activity in get_store().get_activities(author, limit=MAX_PULL_ACTIVITIES)
     ]
 
 
-def _set_pull_activities(actor: str, rows: Sequence[TimelineRow], *, only_if_missing: bool) -> None:
+def _set_pull_activities(author: str, rows: Sequence[TimelineRow], *, only_if_missing: bool) -> None:
     args: list[Any] = [int(only_if_missing), keys.PULL_ACTIVITIES.ttl, "", 0]
     for row in rows:
         args += timeline_cache.encode_row(row)
-    _SET_RECENT.run(state_redis(), keys=[keys.PULL_ACTIVITIES.name(viewer=actor)], args=args)
+    _SET_RECENT.run(state_redis(), keys=[keys.PULL_ACTIVITIES.name(viewer=author)], args=args)

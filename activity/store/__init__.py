@@ -1,7 +1,6 @@
-"""The activity store: where people's own data lives, behind one protocol.
+"""The activity store: where people's data lives, behind one protocol.
 
-`ACTIVITY_STORE` names the implementation; `orm` keeps it in Django's database,
-`firestore` in Google's.
+`ACTIVITY_STORE` selects the implementation: `orm` is Django's database, `firestore` is Cloud Firestore.
 """
 
 from functools import cache
@@ -12,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from activity.store.base import ActivityStore
 
-IMPLEMENTATIONS = {
+STORES = {
     "orm": "activity.store.orm.OrmStore",
     "firestore": "activity.store.firestore.FirestoreStore",
 }
@@ -20,11 +19,11 @@ IMPLEMENTATIONS = {
 
 @cache
 def get_store() -> ActivityStore:
-    """The store that ACTIVITY_STORE names, made once per process."""
+    """Return the store that ACTIVITY_STORE selects. It is made once per process. Raises ImproperlyConfigured."""
     try:
-        module, _, name = IMPLEMENTATIONS[settings.ACTIVITY_STORE].rpartition(".")
+        module, _, name = STORES[settings.ACTIVITY_STORE].rpartition(".")
     except KeyError:
-        known = ", ".join(sorted(IMPLEMENTATIONS))
-        raise ImproperlyConfigured(f"ACTIVITY_STORE is one of: {known}") from None
-    made: ActivityStore = getattr(import_module(module), name)()
-    return made
+        names = ", ".join(sorted(STORES))
+        raise ImproperlyConfigured(f"ACTIVITY_STORE must be one of: {names}") from None
+    store: ActivityStore = getattr(import_module(module), name)()
+    return store

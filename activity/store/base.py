@@ -1,9 +1,8 @@
-"""The protocol: one method per access pattern, with the cost of each in calls and documents.
+"""The store protocol: one method per access pattern, with its cost in calls and documents.
 
-Every method raises `StoreUnavailable` when the store gives no answer, at once while its
-breaker is open. Times are epoch seconds, given by the caller. "Blind" writes read nothing
-and may be repeated. A *job* is written in the transaction of the change that needs it, so
-that a process dying right after leaves nothing undone for good.
+Every method raises `StoreUnavailable` if the store does not answer; while the circuit breaker is open, it does so at
+once. Times are epoch seconds and given by the caller. "Blind" writes read nothing and are idempotent. A job is written
+in the transaction of the change that needs it, so that a process that dies right after the change loses no work.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,16 +10,16 @@ from typing import Protocol
 
 from activity.types import (
     Activity,
-    Document,
-    Edge,
+    FollowEdge,
+    HistoryDelta,
     Job,
     Ledger,
     Preferences,
     Profile,
     Reach,
-    Recorded,
+    RecordResult,
     Relation,
-    Slice,
+    StoredDocument,
     TimelineRow,
 )
 
@@ -28,49 +27,50 @@ from activity.types import (
 class ActivityStore(Protocol):
     # --- people ---
 
-    def profile(self, uid: str) -> Profile | None:
-        """The lite profile of a person, None if the store has never heard of them. 1 call, 1 document."""
+    def get_profile(self, uid: str) -> Profile | None:
+        """Return a person's profile, None if the store has no record of them. 1 call, 1 document."""
 
-    def profiles(self, uids: Sequence[str]) -> dict[str, Profile]:
-        """Those of up to 1,000 people whom the store knows. 1 call, a document each."""
+    def get_profiles(self, uids: Sequence[str]) -> dict[str, Profile]:
+        """Return the profiles of those of up to 1,000 people that exist, by uid. 1 call, a document each."""
 
     def save_preferences(self, uid: str, preferences: Preferences) -> Profile:
-        """Store what is not None; versions rise only if something changed. 1 call, 2 documents at most."""
+        """Store the values that are not None. Versions rise only if one changed. 1 call, 2 documents at most."""
 
     def save_name(self, uid: str, name: str | None, picture: str | None) -> Profile:
-        """What the token says of a person. None leaves the stored value. 1 call, 1 document."""
+        """Store the name and picture of the person's token. None leaves the stored value. 1 call, 1 document."""
 
     def set_block(self, uid: str, target: str, *, blocked: bool, due: float) -> tuple[Profile, Profile]:
-        """Let `uid` block or unblock `target`; both profiles afterwards. Idempotent.
+        """Let `uid` block or unblock `target`, and return both profiles afterwards. Idempotent.
 
-        Blocking ends the follows between them and leaves a purge job for each side, due at `due`.
-        1 call, 6 documents. Raises LimitReached past BLOCKS_KEPT.
+        Blocking ends the follows between them and leaves a purge job for each, due at `due`.
+        1 call, 6 documents. Raises LimitReached beyond MAX_BLOCKS.
         """
 
     def set_reach(self, uid: str, reach: Reach, *, due: float) -> Profile:
-        """Change how a person's deeds travel. `rising` and `sinking` leave a cross job. 1 call, 2 documents."""
+        """Set a person's reach. `to_pull` and `to_push` leave a change_reach job. 1 call, 2 documents."""
 
-    def tell_pulled(self, viewers: Sequence[str], actor: str, *, pulled: bool) -> None:
-        """Add `actor` to (or take from) the `pulled` of up to 500 viewers; their versions rise.
+    def update_pull_lists(self, viewers: Sequence[str], author: str, *, listed: bool) -> None:
+        """Add `author` to the pull lists of up to 500 viewers, or remove them. The viewers' versions rise.
 
         Idempotent. 1 call, a document each.
         """
 
-    # --- what they have seen ---
+    # --- seen history ---
 
-    def seen(self, uid: str) -> Mapping[str, int]:
-        """Item id → when, the newest SEEN_KEPT at most. 1 call, 1 document."""
+    def get_seen(self, uid: str) -> Mapping[str, int]:
+        """Return item id → time of the newest MAX_SEEN_ITEMS that the person has seen. 1 call, 1 document."""
 
-    def add_history(self, uid: str, slices: Sequence[Slice]) -> Profile:
-        """Add what a person's events came to; the profile afterwards. No choice of theirs: no new session begins.
+    def apply_history(self, uid: str, deltas: Sequence[HistoryDelta]) -> Profile:
+        """Apply history deltas and return the profile afterwards. It is not a choice, so no new session begins.
 
-        Of one stream, slices come in its order, over calls too: what is not beyond the last one applied is taken for
-        a repeat. Keeps the newest SEEN_KEPT items and SKIPPED_KEPT titles. Idempotent. 1 call, 2 documents.
+        The deltas of one stream come in its order, also across calls: a delta that is not beyond the last one applied
+        is a repeat and ignored. Keeps the newest MAX_SEEN_ITEMS items and MAX_SKIPPED_TITLES titles.
+        Idempotent. 1 call, 2 documents.
         """
 
     # --- activities ---
 
-    def record(
+    def record_relation(
         self,
         uid: str,
         title: str,
@@ -78,102 +78,105 @@ class ActivityStore(Protocol):
         *,
         now: float,
         due: float,
-        source: str | None = None,
-        liking: Mapping[str, float] | None = None,
-    ) -> Recorded:
-        """State a person's relation to a title; a repeat changes nothing.
+        origin: str | None = None,
+        affinity_gain: Mapping[str, float] | None = None,
+    ) -> RecordResult:
+        """Record a person's relation to a title. A repeat changes nothing.
 
-        A change raises the activity's version, empties its ledger, moves `at` unless only the rating
-        changed, corrects the person's affinities by `liking`, finished titles and `active_at`, and leaves
-        a deliver job of that version. 1 call, 3 documents (activity, person, job).
+        A change raises the activity's version, empties its ledger, sets `at` unless only the rating changed, updates
+        the person's affinity sums, finished titles and `active_at`, and leaves a deliver job of the new version.
+        1 call, 3 documents (activity, person, job).
         """
 
-    def activity(self, uid: str, title: str) -> Activity | None:
-        """Its current state, also when undone. 1 call, 1 document."""
+    def get_activity(self, uid: str, title: str) -> Activity | None:
+        """Return the current activity, also if it was undone. 1 call, 1 document."""
 
-    def activities(self, uid: str, *, limit: int = 100) -> list[Activity]:
-        """The newest by `at`, undone ones left out. 1 call, `limit` documents at most."""
+    def get_activities(self, uid: str, *, limit: int = 100) -> list[Activity]:
+        """Return the newest activities by `at`, without undone ones. 1 call, `limit` documents at most."""
 
-    def keep_ledger(self, uid: str, title: str, version: int, ledger: Ledger) -> bool:
-        """Write how far the delivery of `version` is; False if there is a newer one. 1 call, 1 document."""
+    def save_ledger(self, uid: str, title: str, version: int, ledger: Ledger) -> bool:
+        """Save the ledger of `version`; return False if there is a newer version. 1 call, 1 document."""
 
     # --- follows ---
 
     def follow(self, uid: str, target: str, *, now: float, due: float) -> tuple[Profile, bool]:
-        """Add an edge and a backfill job (or change nothing); whether it was new.
+        """Add a follow edge and a backfill job, or change nothing if the edge exists. Return whether it was added.
 
-        1 call, 3 documents. Raises Blocked where one of the two blocked the other, LimitReached past
-        FOLLOWS_KEPT.
+        1 call, 3 documents. Raises Blocked if one of the two blocks the other, LimitReached beyond MAX_FOLLOWS.
         """
 
     def unfollow(self, uid: str, target: str, *, due: float) -> tuple[Profile, bool]:
-        """Take an edge away, leaving a purge job; a choice of the viewer's. 1 call, 3 documents."""
+        """Remove a follow edge, leaving a purge job. Return whether there was an edge. 1 call, 3 documents."""
 
-    def followers(self, uid: str, *, after: str = "", limit: int = 500) -> list[str]:
-        """Uids in ascending order behind `after`. 1 call, `limit` documents at most."""
+    def get_follower_uids(self, uid: str, *, after: str = "", limit: int = 500) -> list[str]:
+        """Return the uids of followers after `after`, in ascending order. 1 call, `limit` documents at most."""
 
-    def follower_edges(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[Edge]:
-        """Newest first. 1 call, offset + limit documents at most."""
+    def get_followers(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[FollowEdge]:
+        """Return the newest followers first. 1 call, offset + limit documents at most."""
 
-    def following_edges(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[Edge]:
-        """Newest first. 1 call, offset + limit documents at most."""
+    def get_following(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[FollowEdge]:
+        """Return the newest followees first. 1 call, offset + limit documents at most."""
 
-    def follower_count(self, uid: str) -> int:
-        """Exact: counted, not kept. 1 call, a document per 1,000 followers."""
+    def count_followers(self, uid: str) -> int:
+        """Count the edges to a person exactly. 1 call, a document per 1,000 followers."""
 
-    def following_count(self, uid: str) -> int:
-        """Exact: counted, not kept. 1 call, a document per 1,000."""
+    def count_following(self, uid: str) -> int:
+        """Count the edges from a person exactly. 1 call, a document per 1,000 followees."""
 
-    def edges(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Those of up to 1,000 (follower, followee) pairs that exist. 1 call, a document each."""
+    def get_existing_edges(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return those of up to 1,000 (follower, followee) pairs that exist. 1 call, a document each."""
 
     # --- timelines ---
 
-    def timeline(self, uid: str, *, limit: int = 100) -> list[TimelineRow]:
-        """The newest rows of the viewer's own timeline. 1 call, `limit` documents at most."""
+    def get_timeline(self, uid: str, *, limit: int = 100) -> list[TimelineRow]:
+        """Return the newest rows of the viewer's durable timeline. 1 call, `limit` documents at most."""
 
-    def put_rows(self, rows: Sequence[tuple[str, TimelineRow]]) -> None:
-        """Set up to 1,000 (viewer, row); (viewer, actor, title) is the identity. Blind. 1 call, a document each."""
+    def put_timeline_rows(self, rows: Sequence[tuple[str, TimelineRow]]) -> None:
+        """Write up to 1,000 (viewer, row), by the key (viewer, author, title). Blind. 1 call, a document each."""
 
-    def drop_rows(self, keys: Sequence[tuple[str, str, str]]) -> None:
-        """Delete up to 1,000 rows by (viewer, actor, title). Blind. 1 call, a document each."""
+    def delete_timeline_rows(self, keys: Sequence[tuple[str, str, str]]) -> None:
+        """Delete up to 1,000 rows by (viewer, author, title). Blind. 1 call, a document each."""
 
-    def rows_from(self, uid: str, actor: str, *, limit: int = 500) -> list[str]:
-        """Titles of the viewer's rows that came from `actor`. 1 call, `limit` documents at most."""
+    def get_titles_by_author(self, uid: str, author: str, *, limit: int = 500) -> list[str]:
+        """Return the titles of one author's rows in a viewer's timeline. 1 call, `limit` documents at most."""
 
     def trim_timeline(self, uid: str, *, keep: int, limit: int = 500) -> int:
-        """Delete rows older than the newest `keep`, `limit` at most; how many went. 1 call, 2 documents a row."""
+        """Delete up to `limit` rows older than the newest `keep`, and return their number.
+
+        1 call, 2 documents per deleted row.
+        """
 
     # --- jobs ---
 
-    def jobs_due(self, *, now: float, limit: int = 100) -> list[Job]:
-        """Jobs whose `due` has passed, oldest first. 1 call, `limit` documents at most."""
+    def get_due_jobs(self, *, now: float, limit: int = 100) -> list[Job]:
+        """Return jobs whose `due` has passed, by `due`. 1 call, `limit` documents at most."""
 
-    def jobs_waiting(self, *, limit: int = 100) -> list[Job]:
-        """All jobs, due or not, in the order of their `first_due`. 1 call, `limit` documents at most."""
+    def get_oldest_jobs(self, *, limit: int = 100) -> list[Job]:
+        """Return jobs by `first_due`, due or not. 1 call, `limit` documents at most."""
 
-    def job(self, kind: str, subject: str, target: str = "") -> Job | None:
-        """1 call, 1 document."""
+    def get_job(self, kind: str, subject: str, target: str = "") -> Job | None:
+        """Return one job. 1 call, 1 document."""
 
     def put_job(self, job: Job) -> None:
-        """Keep a job that no change left behind (a rebuild). Blind. 1 call, 1 document."""
+        """Save a job that no change left, for example a rebuild. Blind. 1 call, 1 document."""
 
-    def postpone(self, job: Job, *, due: float) -> None:
-        """It is being worked on: not due again before `due`. Does nothing if it is gone. 1 call, 1 document."""
+    def postpone_job(self, job: Job, *, due: float) -> None:
+        """Set `due` of a job that is under way. Does nothing if the job is gone. 1 call, 1 document."""
 
-    def finish(self, job: Job) -> bool:
-        """Forget a job at its version; False if there is a newer one or none. 1 call, 1 document."""
+    def finish_job(self, job: Job) -> bool:
+        """Delete a job at its version; return False if there is a newer one or none. 1 call, 1 document."""
 
-    # --- leaving ---
+    # --- privacy ---
 
-    def export(self, uid: str) -> Iterator[tuple[str, Document]]:
-        """(collection, document) of all that is kept of a person, in batches of 500 documents a call."""
+    def export(self, uid: str) -> Iterator[tuple[str, StoredDocument]]:
+        """Iterate over (collection, document) of a person's data. 1 call for 500 documents."""
 
     def erase(self, uid: str, *, limit: int = 500) -> int:
-        """Delete up to `limit` documents of or about a person, rows in others' timelines too; 0 when none is left.
+        """Delete up to `limit` documents of or about a person; return their number, 0 when none remains.
 
-        To be repeated until 0. Follow edges and blocks of others that name the person go as well.
+        Includes rows in the timelines of others, and the person's uid in their follow edges and blocks. The caller
+        repeats it until it returns 0.
         """
 
-    def traces(self, uid: str) -> dict[str, int]:
-        """How many documents still name a person, by collection; empty when none does. For the verifier."""
+    def count_references(self, uid: str) -> dict[str, int]:
+        """Count the documents that name a person, by collection. Empty when none does."""

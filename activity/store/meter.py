@@ -1,4 +1,4 @@
-"""What store calls cost, counted where they are made; and the breaker of a store that has no other."""
+"""Counting what store calls cost, and the circuit breaker of a store whose client has none."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,48 +16,48 @@ R = TypeVar("R")
 
 breaker = register_circuit_breaker(CircuitBreaker("store", failure_types=(StoreUnavailable,)))
 
-# Calls that only read; what the others touch they write, also where they look first.
-_READERS: Final = frozenset(
+# Methods that only read. The documents that other methods touch count as written, even if some are only read.
+_READ_METHODS: Final = frozenset(
     (
-        "profile",
-        "profiles",
-        "seen",
-        "activity",
-        "activities",
-        "followers",
-        "follower_edges",
-        "following_edges",
-        "follower_count",
-        "following_count",
-        "edges",
-        "timeline",
-        "rows_from",
-        "jobs_due",
-        "jobs_waiting",
-        "job",
-        "traces",
-        "_page",
-        "_own",
+        "get_profile",
+        "get_profiles",
+        "get_seen",
+        "get_activity",
+        "get_activities",
+        "get_follower_uids",
+        "get_followers",
+        "get_following",
+        "count_followers",
+        "count_following",
+        "get_existing_edges",
+        "get_timeline",
+        "get_titles_by_author",
+        "get_due_jobs",
+        "get_oldest_jobs",
+        "get_job",
+        "count_references",
+        "_get_page",
+        "_get_own_documents",
     )
 )
 
 
 @dataclass(slots=True)
-class Tally:
-    """The names of the calls made, how many documents they touched, and how many of these they wrote."""
+class CallTally:
+    """The names of the calls made, the number of documents they touched, and the number of these written."""
 
     calls: list[str] = field(default_factory=list)
     documents: int = 0
     written: int = 0
 
 
-_tally: ContextVar[Tally | None] = ContextVar("store_tally", default=None)
+_tally: ContextVar[CallTally | None] = ContextVar("store_tally", default=None)
 
 
 @contextmanager
-def count_calls() -> Iterator[Tally]:
-    """Count this thread's store calls within the block. What an inner block counts, an outer one does, too."""
-    tally, outer = Tally(), _tally.get()
+def count_calls() -> Iterator[CallTally]:
+    """Count this thread's store calls within the block. An outer block also counts the calls of an inner one."""
+    tally, outer = CallTally(), _tally.get()
     token = _tally.set(tally)
     try:
         yield tally
@@ -69,41 +69,41 @@ def count_calls() -> Iterator[Tally]:
             outer.written += tally.written
 
 
-def note_documents(number: int) -> None:
-    """Say from within a call how many documents it touched."""
+def count_documents(number: int) -> None:
+    """Add to the documents that the current call touched."""
     tally = _tally.get()
     if tally is not None:
         tally.documents += number
 
 
-def metered(call: Callable[P, R]) -> Callable[P, R]:
-    """Count the call."""
+def counted(method: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a store method so that its calls and documents are counted."""
 
-    @wraps(call)
-    def counted(*args: P.args, **kwargs: P.kwargs) -> R:
-        tally = _tally.get() or Tally()
-        tally.calls.append(call.__name__)
+    @wraps(method)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        tally = _tally.get() or CallTally()
+        tally.calls.append(method.__name__)
         before = tally.documents
         try:
-            return call(*args, **kwargs)
+            return method(*args, **kwargs)
         finally:
-            if call.__name__ not in _READERS:
+            if method.__name__ not in _READ_METHODS:
                 tally.written += tally.documents - before
 
-    return counted
+    return wrapped
 
 
-def guarded(call: Callable[P, R]) -> Callable[P, R]:
-    """Raise `StoreUnavailable` at once while the breaker is open or the request is late."""
+def protected(method: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a store method to raise StoreUnavailable at once if the circuit breaker is open or time is up."""
 
-    @wraps(call)
-    def within(*args: P.args, **kwargs: P.kwargs) -> R:
+    @wraps(method)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         if deadlines.remaining_optional() <= 0:
-            raise StoreUnavailable("it is too late for another call")
+            raise StoreUnavailable("deadline exceeded")
         try:
             with breaker.protect():
-                return call(*args, **kwargs)
+                return method(*args, **kwargs)
         except CircuitOpen as reason:
             raise StoreUnavailable(str(reason)) from reason
 
-    return within
+    return wrapped

@@ -42,17 +42,17 @@ def friends(messages: Messages, *uids: str, of: str = "kofi") -> None:
 
 def left() -> set[tuple[str, str]]:
     """Jobs that are not done: (kind, subject)."""
-    return {(job.kind, job.subject) for job in get_store().jobs_due(now=NOW * 2, limit=1_000)}
+    return {(job.kind, job.subject) for job in get_store().get_due_jobs(now=NOW * 2, limit=1_000)}
 
 
 def durable(viewer: str) -> list[str]:
-    """Titles on the timeline in the store, by actor."""
-    return [f"{row.actor} {row.title}" for row in get_store().timeline(viewer, limit=1_000)]
+    """Titles on the timeline in the store, by author."""
+    return [f"{row.author} {row.title}" for row in get_store().get_timeline(viewer, limit=1_000)]
 
 
 def kept_hot(viewer: str) -> list[str] | None:
     [rows] = timeline_cache.read(timeline_cache.key(viewer)).fetch(state_redis())
-    return None if rows is None else [f"{row.actor} {row.title}" for row in rows]
+    return None if rows is None else [f"{row.author} {row.title}" for row in rows]
 
 
 def seen(viewer: str) -> list[TimelineRow]:
@@ -62,7 +62,7 @@ def seen(viewer: str) -> list[TimelineRow]:
 
 
 def shown(viewer: str) -> list[str]:
-    return [f"{row.actor} {row.title}" for row in seen(viewer)]
+    return [f"{row.author} {row.title}" for row in seen(viewer)]
 
 
 def everywhere(viewer: str) -> list[str]:

@@ -1,7 +1,7 @@
 """What the tests of the store's contract share: a moment, a deadline, and things people do."""
 
 from activity.store.base import ActivityStore
-from activity.types import Job, Profile, Recorded, Relation, Slice, TimelineRow
+from activity.types import HistoryDelta, Job, Profile, RecordResult, Relation, TimelineRow
 
 NOW = 1_700_000_000
 DUE = NOW + 30.0
@@ -33,8 +33,8 @@ HOSTILE = [
 ]
 
 
-def do(store: ActivityStore, uid: str, title: str, relation: Relation, *, at: float = NOW) -> Recorded:
-    return store.record(uid, title, relation, now=at, due=at + 30)
+def do(store: ActivityStore, uid: str, title: str, relation: Relation, *, at: float = NOW) -> RecordResult:
+    return store.record_relation(uid, title, relation, now=at, due=at + 30)
 
 
 def follow(store: ActivityStore, uid: str, *targets: str, at: float = NOW) -> None:
@@ -42,13 +42,13 @@ def follow(store: ActivityStore, uid: str, *targets: str, at: float = NOW) -> No
         store.follow(uid, target, now=at + number, due=DUE)
 
 
-def saw(store: ActivityStore, uid: str, items: dict[str, int], *, upto: int = 1) -> Profile:
+def saw(store: ActivityStore, uid: str, items: dict[str, int], *, end_id: int = 1) -> Profile:
     """Let somebody have seen these items (id → epoch seconds), as their stream's entries up to here tell."""
-    return store.add_history(uid, [Slice("stream", f"{upto}-0", seen=items)])
+    return store.apply_history(uid, [HistoryDelta("stream", f"{end_id}-0", seen=items)])
 
 
-def row(actor: str, title: str, *, at: int = NOW) -> TimelineRow:
-    return TimelineRow(actor, title, at, favorite=True, actor_name=actor.title())
+def row(author: str, title: str, *, at: int = NOW) -> TimelineRow:
+    return TimelineRow(author, title, at, favorite=True, author_name=author.title())
 
 
 def identities(jobs: list[Job]) -> set[tuple[str, str, str]]:

@@ -71,7 +71,7 @@ class TestPages:
         Person.objects.bulk_create(Person(uid=f"person-{n}") for n in range(60))
         Activity.objects.bulk_create(Activity(uid="ama", title=f"movie:{n}", at=n) for n in range(60))
         Follow.objects.bulk_create(Follow(follower=f"person-{n}", followee="ama", at=n) for n in range(60))
-        Job.objects.bulk_create(Job(kind="cross", subject=f"person-{n}", due=n) for n in range(60))
+        Job.objects.bulk_create(Job(kind="change_reach", subject=f"person-{n}", due=n) for n in range(60))
         # Session, user, count of rows, rows; for activities the oldest jobs, too.
         with django_assert_max_num_queries(6):
             assert len(staff.get(page).context["cl"].result_list) == 50

@@ -8,7 +8,7 @@ import pytest
 from activity.services import presence
 from activity.store import get_store
 from activity.store.base import ActivityStore
-from activity.types import is_uid
+from activity.types import is_followable_uid
 from finishd.testing.api import get_client
 from finishd.testing.people import Messages
 
@@ -116,10 +116,14 @@ def assert_refused(answer: Any, *, status: int = 400) -> None:
 
 def assert_nothing_stored(messages: Messages) -> None:
     assert messages.waiting == []
-    assert get_store().activities("ama") == []
-    assert get_store().jobs_due(now=3e9) == []
-    profile = get_store().profile("ama")
-    assert profile is None or (profile.following, profile.genres, profile.unwanted) == (0, (), frozenset())
+    assert get_store().get_activities("ama") == []
+    assert get_store().get_due_jobs(now=3e9) == []
+    profile = get_store().get_profile("ama")
+    assert profile is None or (profile.following_count, profile.genres, profile.blocked_uids) == (
+        0,
+        (),
+        frozenset(),
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -189,7 +193,7 @@ class TestAbsurdUids:
     def test_nobody_is_called_so_in_a_body(
         self, messages: Messages, request_: tuple[str, dict[str, Any]], uid: str
     ) -> None:
-        assert not is_uid(uid)
+        assert not is_followable_uid(uid)
         assert_refused(get_client("ama").post(request_[0], {**request_[1], "target_uid": uid}))
         assert_nothing_stored(messages)
 

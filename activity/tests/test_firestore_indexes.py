@@ -85,7 +85,7 @@ def needs(rpcs: Recorder) -> set[Need]:  # noqa: F811
     furnish(store)
     for use in USES.values():
         use(store)
-    store.followers("ama", after="p1")
+    store.get_follower_uids("ama", after="p1")
     queries = [rpc.arguments["request"] for rpc in rpcs.made if rpc.name == "run_query"]
     structured = [request["structured_query"] for request in queries]
     counts = [rpc.arguments["request"] for rpc in rpcs.made if rpc.name == "run_aggregation_query"]
@@ -114,9 +114,9 @@ def test_no_hot_field_is_indexed_unsharded() -> None:
 
     Under `people/{uid}` and `timelines/{viewer}` it is one person's index.
     """
-    hot = {"at", "due", "recorded_at", "newest"}
+    hot = {"at", "due", "recorded_at", "feed_order_at"}
     begin = {(index.group, index.fields[0][0]) for index in shipped()}
     assert {(group, field) for group, field in begin if field in hot} == {
-        ("activities", "newest"),
+        ("activities", "feed_order_at"),
         ("rows", "at"),
     }

@@ -71,7 +71,7 @@ def ruled(firestore: Database, settings: Any) -> Database:
         saw(store, uid, {"item": 1})
         follow(store, uid, "esi")
         do(store, uid, "movie:1", LIKED)
-        store.put_rows([(uid, row("esi", "movie:1"))])
+        store.put_timeline_rows([(uid, row("esi", "movie:1"))])
     return database
 
 
@@ -117,13 +117,13 @@ def test_timelines_are_not_searched_across_people(ruled: Database) -> None:
 )
 def test_nobody_but_the_server_writes(ruled: Database, method: str, path: str) -> None:
     assert Phone(ruled, "ama").write(method, path) == DENIED
-    profile = FirestoreStore().profile("ama")
+    profile = FirestoreStore().get_profile("ama")
     assert profile is not None
-    assert profile.following == 1
+    assert profile.following_count == 1
 
 
 def test_an_escaped_id_is_nobodys_uid(ruled: Database) -> None:
-    escaped: Any = layout.identity("a/b")
+    escaped: Any = layout.make_document_id("a/b")
     assert escaped == "a%2Fb"
     assert Phone(ruled, escaped).get("/people/a%252Fb") == DENIED
     assert Phone(ruled, escaped).get("/timelines/a%252Fb/rows") == DENIED

@@ -15,7 +15,7 @@ from activity.services.history import History
 from activity.store import get_store
 from activity.store.meter import count_calls
 from activity.tests.deeds import Killed, die, meanwhile, state
-from activity.types import SEEN_KEPT
+from activity.types import MAX_SEEN_ITEMS
 from content.tests.factories import ItemFactory
 from core.redis.client import count_round_trips, state_redis
 from finishd.testing.events import append_and_read_events, make_event
@@ -51,12 +51,12 @@ def test_what_was_seen_and_learned_arrives_and_nothing_stays_behind(clock: Clock
     assert profiles.get("ama").affinities == {"comedy": 0.1429, "drama": 0.25}  # of the liked title
     assert flush(NOW + EVERY) == 1
     profile = profiles.get("ama")
-    assert profile == get_store().profile("ama")
+    assert profile == get_store().get_profile("ama")
     # 1 + (0.1 + 1 + 0.5 - 0.3) = 2.3 of 2.3 + 3, and the half of it in the second genre
     assert profile.affinities == {"comedy": 0.2771, "drama": 0.434}
     assert profile.skipped == {"movie:603": NOW}
     assert profile.choice_version == choices
-    assert get_store().seen("ama") == {"film": NOW}
+    assert get_store().get_seen("ama") == {"film": NOW}
     assert left() == 0
 
 
@@ -67,10 +67,10 @@ def test_a_viewer_is_written_once_in_ten_minutes_at_most(clock: Clock) -> None:
         view(clock, "ama", f"film-{minute}")
         with count_calls() as tally:
             flush(clock.now)
-        written += [minute] * tally.calls.count("add_history")
+        written += [minute] * tally.calls.count("apply_history")
     assert written == [10, 21, 32]
     flush(clock.now + EVERY)
-    assert len(get_store().seen("ama")) == 40
+    assert len(get_store().get_seen("ama")) == 40
 
 
 def test_the_newest_five_thousand_are_kept_exactly(clock: Clock) -> None:
@@ -82,7 +82,9 @@ def test_the_newest_five_thousand_are_kept_exactly(clock: Clock) -> None:
 
     binge(1_000, 5_900)
     binge(0, 1_200)  # from a phone that was away
-    assert get_store().seen("ama") == {f"film-{n}": NOW - 9_000 + n for n in range(900, 900 + SEEN_KEPT)}
+    assert get_store().get_seen("ama") == {
+        f"film-{n}": NOW - 9_000 + n for n in range(900, 900 + MAX_SEEN_ITEMS)
+    }
 
 
 def test_what_a_viewer_costs(clock: Clock) -> None:
@@ -91,7 +93,7 @@ def test_what_a_viewer_costs(clock: Clock) -> None:
             view(clock, uid, f"film-{number}")
     with count_round_trips() as waits, count_calls() as tally, CaptureQueriesContext(connection) as queries:
         assert flush(NOW + EVERY) == 2
-    assert (tally.calls, tally.documents) == (["add_history"] * 2, 4)
+    assert (tally.calls, tally.documents) == (["apply_history"] * 2, 4)
     assert (
         len([wait for wait in waits if wait != "EVAL"]) == 4
     )  # the profile and the copy of what was seen, of each
@@ -111,7 +113,7 @@ def test_a_dead_store_delays_and_loses_nothing(
     assert get_history("ama").seen == {"film-1"}
     activity_store_unavailable.undo()
     assert flush(NOW + 3 * EVERY) == 2
-    assert get_store().seen("ama") == get_store().seen("kofi") == {"film-1": NOW}
+    assert get_store().get_seen("ama") == get_store().get_seen("kofi") == {"film-1": NOW}
 
 
 @pytest.mark.parametrize("step", ["profiles.cache_profile", "history.invalidate", "pending_history.delete"])
@@ -124,7 +126,7 @@ def test_killed_behind_the_stores_write_it_adds_nothing_twice(
         patch.setattr(f"activity.services.{step}", lambda *_: die())
         with pytest.raises(Killed):
             flush(NOW + EVERY)
-    once = get_store().profile("ama")
+    once = get_store().get_profile("ama")
     assert left() == 1
     assert flush(NOW + EVERY + 1) == 0  # not before its time, even so
     view(clock, "ama", "film-2")
@@ -132,7 +134,7 @@ def test_killed_behind_the_stores_write_it_adds_nothing_twice(
     assert once is not None
     assert once.affinities == {"drama": 0.25}
     assert profiles.get("ama").affinities == once.affinities
-    assert get_store().seen("ama") == {"film-2": NOW}  # who likes an item has not therefore seen it
+    assert get_store().get_seen("ama") == {"film-2": NOW}  # who likes an item has not therefore seen it
     assert left() == 0
 
 
@@ -154,9 +156,9 @@ def test_of_two_flushes_at_once_one_writes(clock: Clock) -> None:
     for thread in flushes:
         thread.join()
     assert sum(flushed) == 6
-    assert [profile.version for profile in get_store().profiles([f"p{n}" for n in range(6)]).values()] == [
-        1
-    ] * 6
+    assert [
+        profile.version for profile in get_store().get_profiles([f"p{n}" for n in range(6)]).values()
+    ] == [1] * 6
     assert not PendingHistory.objects.exists()
 
 
@@ -167,10 +169,10 @@ def test_more_rows_than_one_write_takes_wait_for_the_next(
     for number in range(5):
         view(clock, "ama", f"film-{number}")
     assert flush(NOW + EVERY) == 1
-    assert len(get_store().seen("ama")) == 3
+    assert len(get_store().get_seen("ama")) == 3
     assert flush(NOW + EVERY + 60) == 0
     assert flush(NOW + 2 * EVERY) == 1
-    assert len(get_store().seen("ama")) == 5
+    assert len(get_store().get_seen("ama")) == 5
 
 
 def test_what_arrives_while_the_store_writes_is_not_dropped_with_the_rest(
@@ -178,7 +180,7 @@ def test_what_arrives_while_the_store_writes_is_not_dropped_with_the_rest(
 ) -> None:
     view(clock, "ama", "film-1")
     clock.now += EVERY
-    meanwhile(monkeypatch, "add_history", lambda: view(clock, "ama", "film-2"))
+    meanwhile(monkeypatch, "apply_history", lambda: view(clock, "ama", "film-2"))
     flush(clock.now)
     assert [set(s.seen) for s in pending_history.get_for("ama")] == [{"film-2"}]
     assert get_history("ama").seen == {"film-1", "film-2"}
@@ -190,7 +192,7 @@ def test_a_copy_made_while_a_flush_moves_rows_lacks_nothing(
     """The loader has read SQL, then the flush carries all of it to the store and drops the copy there was."""
     view(clock, "ama", "film-1")
     state_redis().flushall()
-    meanwhile(monkeypatch, "seen", lambda: flush(NOW + EVERY))
+    meanwhile(monkeypatch, "get_seen", lambda: flush(NOW + EVERY))
     assert get_history("ama").seen == {"film-1"}
     assert get_history("ama").seen == {"film-1"}
 

@@ -63,11 +63,11 @@ def test_a_delivery_is_measured_from_the_deed_to_its_last_chunk(monkeypatch: pyt
 def test_the_oldest_delivery_under_way_ages_however_often_it_is_postponed() -> None:
     relations.set_relation("kofi", "movie:1", Relation(favorite=True), source=None, now=NOW)
     relations.set_relation("kofi", "movie:2", Relation(favorite=True), source=None, now=NOW + 50)
-    for job in get_store().jobs_waiting():
-        get_store().postpone(job, due=NOW + 500)
+    for job in get_store().get_oldest_jobs():
+        get_store().postpone_job(job, due=NOW + 500)
     found = lag.measure(now=NOW + 70)
     assert (found.oldest_seconds, found.backlog, found.late) == (70.0, {"deliver": 2}, True)
-    assert [job.target for job in get_store().jobs_waiting(limit=1)] == ["movie:1"]
+    assert [job.target for job in get_store().get_oldest_jobs(limit=1)] == ["movie:1"]
 
 
 def test_a_repeated_change_of_mind_begins_anew() -> None:

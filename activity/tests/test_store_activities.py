@@ -4,7 +4,7 @@ import pytest
 
 from activity.store.base import ActivityStore
 from activity.tests.store_contract import DUE, FINISHED, LIKED, NOTHING, NOW, do
-from activity.types import FINISHED_KEPT, Activity, Ledger, Relation
+from activity.types import MAX_FINISHED_TITLES, Activity, Ledger, Relation
 
 
 def known(activity: Activity | None) -> Activity:
@@ -15,8 +15,8 @@ def known(activity: Activity | None) -> Activity:
 class TestRecording:
     def test_what_was_said_is_kept_whole(self, store: ActivityStore) -> None:
         relation = Relation(status="watching", favorite=True, rating=4)
-        recorded = store.record(
-            "ama", "movie:1", relation, now=NOW + 0.5, due=DUE, source="friend", liking={"drama": 1.5}
+        recorded = store.record_relation(
+            "ama", "movie:1", relation, now=NOW + 0.5, due=DUE, origin="friend", affinity_gain={"drama": 1.5}
         )
         assert recorded.changed
         assert recorded.activity == Activity(
@@ -26,35 +26,35 @@ class TestRecording:
             at=NOW,
             version=1,
             recorded_at=NOW + 0.5,
-            source="friend",
-            liking={"drama": 1.5},
+            origin="friend",
+            affinity_gain={"drama": 1.5},
         )
-        assert store.activity("ama", "movie:1") == recorded.activity
-        assert store.profile("ama") == recorded.profile
+        assert store.get_activity("ama", "movie:1") == recorded.activity
+        assert store.get_profile("ama") == recorded.profile
 
     def test_it_leaves_a_job_of_its_version(self, store: ActivityStore) -> None:
         for version, relation in enumerate((LIKED, FINISHED, NOTHING), start=1):
             assert do(store, "ama", "movie:1", relation).activity.version == version
-            job = store.job("deliver", "ama", "movie:1")
+            job = store.get_job("deliver", "ama", "movie:1")
             assert job is not None
             assert (job.version, job.due) == (version, DUE)
 
     def test_a_repeat_changes_nothing_and_leaves_nothing(self, store: ActivityStore) -> None:
         first = do(store, "ama", "movie:1", LIKED)
-        job = store.job("deliver", "ama", "movie:1")
+        job = store.get_job("deliver", "ama", "movie:1")
         assert job is not None
-        assert store.finish(job)
+        assert store.finish_job(job)
         again = do(store, "ama", "movie:1", LIKED, at=NOW + 60)
         assert not again.changed
         assert (again.activity, again.profile) == (first.activity, first.profile)
-        assert store.job("deliver", "ama", "movie:1") is None
+        assert store.get_job("deliver", "ama", "movie:1") is None
 
     def test_taking_back_what_was_never_said_is_nothing(self, store: ActivityStore) -> None:
         recorded = do(store, "ama", "movie:1", NOTHING)
         assert not recorded.changed
         assert recorded.activity.version == 0
-        assert store.activity("ama", "movie:1") is None
-        assert store.jobs_due(now=DUE + 60) == []
+        assert store.get_activity("ama", "movie:1") is None
+        assert store.get_due_jobs(now=DUE + 60) == []
 
     def test_a_rating_alone_does_not_move_it_in_time(self, store: ActivityStore) -> None:
         do(store, "ama", "movie:1", LIKED, at=NOW)
@@ -72,15 +72,15 @@ class TestRecording:
 
     def test_a_change_empties_the_ledger(self, store: ActivityStore) -> None:
         do(store, "ama", "movie:1", LIKED)
-        store.keep_ledger("ama", "movie:1", 1, Ledger(10, 5, "kofi", NOW, NOW))
+        store.save_ledger("ama", "movie:1", 1, Ledger(10, 5, "kofi", NOW, NOW))
         assert do(store, "ama", "movie:1", FINISHED).activity.ledger == Ledger()
-        assert known(store.activity("ama", "movie:1")).ledger == Ledger()
+        assert known(store.get_activity("ama", "movie:1")).ledger == Ledger()
 
 
 class TestThePerson:
     def test_likings_come_and_go_with_the_deed(self, store: ActivityStore) -> None:
         def record(liking: dict[str, float], relation: Relation) -> dict[str, float]:
-            kept = store.record("ama", "movie:1", relation, now=NOW, due=DUE, liking=liking)
+            kept = store.record_relation("ama", "movie:1", relation, now=NOW, due=DUE, affinity_gain=liking)
             return dict(kept.profile.affinities)
 
         assert record({"drama": 3.0, "__odd__": 1.0, "a.b": 1.0}, LIKED) == {
@@ -99,12 +99,11 @@ class TestThePerson:
     def test_the_newest_finished_titles_are_kept(
         self, store: ActivityStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        for module in ("orm", "firestore"):
-            monkeypatch.setattr(f"activity.store.{module}.activities.FINISHED_KEPT", 3)
+        monkeypatch.setattr("activity.rules.relations.MAX_FINISHED_TITLES", 3)
         for number in range(5):
             profile = do(store, "ama", f"movie:{number}", FINISHED).profile
         assert profile.finished == {"movie:2", "movie:3", "movie:4"}
-        assert FINISHED_KEPT == 5_000
+        assert MAX_FINISHED_TITLES == 5_000
 
     def test_their_newest_deed_is_dated_and_their_version_rises(self, store: ActivityStore) -> None:
         assert do(store, "ama", "movie:1", LIKED, at=NOW + 60).profile.version == 1
@@ -118,11 +117,11 @@ class TestReading:
             do(store, "ama", f"movie:{number}", LIKED, at=NOW + number)
         do(store, "ama", "movie:3", NOTHING, at=NOW + 10)
         do(store, "kofi", "movie:9", LIKED, at=NOW + 20)
-        titles = [activity.title for activity in store.activities("ama")]
+        titles = [activity.title for activity in store.get_activities("ama")]
         assert titles == ["movie:4", "movie:2", "movie:1", "movie:0"]
-        assert [a.title for a in store.activities("ama", limit=2)] == ["movie:4", "movie:2"]
-        undone = known(store.activity("ama", "movie:3"))
-        assert undone.relation.empty
+        assert [a.title for a in store.get_activities("ama", limit=2)] == ["movie:4", "movie:2"]
+        undone = known(store.get_activity("ama", "movie:3"))
+        assert undone.relation.is_empty
         assert undone.version == 2
 
 
@@ -130,9 +129,9 @@ class TestLedger:
     def test_it_is_kept_for_the_version_it_is_about(self, store: ActivityStore) -> None:
         do(store, "ama", "movie:1", LIKED)
         ledger = Ledger(1_000, 500, "kofi", NOW + 0.25, NOW + 1.5)
-        assert store.keep_ledger("ama", "movie:1", 1, ledger)
-        assert known(store.activity("ama", "movie:1")).ledger == ledger
+        assert store.save_ledger("ama", "movie:1", 1, ledger)
+        assert known(store.get_activity("ama", "movie:1")).ledger == ledger
         do(store, "ama", "movie:1", NOTHING)
-        assert not store.keep_ledger("ama", "movie:1", 1, ledger)
-        assert not store.keep_ledger("ama", "movie:2", 1, ledger)
-        assert known(store.activity("ama", "movie:1")).ledger == Ledger()
+        assert not store.save_ledger("ama", "movie:1", 1, ledger)
+        assert not store.save_ledger("ama", "movie:2", 1, ledger)
+        assert known(store.get_activity("ama", "movie:1")).ledger == Ledger()

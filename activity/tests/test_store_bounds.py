@@ -10,48 +10,54 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from activity.rules.affinities import DECAY_EPOCH
 from activity.store.base import ActivityStore
 from activity.store.meter import count_calls
-from activity.store.taste import LANDMARK
 from activity.tests.store_contract import DUE, HOSTILE, LIKED, NOTHING, NOW, do, follow, row, saw
-from activity.types import Job, Ledger, Preferences, Relation, Slice
+from activity.types import HistoryDelta, Job, Ledger, Preferences, Relation
 
 PEOPLE = [f"p{n}" for n in range(20)]
 Use = Callable[[ActivityStore], Any]
 
 # Method → a use of it, and the most documents that its docstring allows for that use.
 COSTS: dict[str, tuple[Use, int]] = {
-    "profile": (lambda s: s.profile("ama"), 1),
-    "profiles": (lambda s: s.profiles(PEOPLE), 20),
+    "get_profile": (lambda s: s.get_profile("ama"), 1),
+    "get_profiles": (lambda s: s.get_profiles(PEOPLE), 20),
     "save_preferences": (lambda s: s.save_preferences("ama", Preferences(genres=("new",), movies=[])), 2),
     "save_name": (lambda s: s.save_name("ama", "New", None), 1),
     "set_block": (lambda s: s.set_block("ama", "p1", blocked=True, due=DUE), 6),
-    "set_reach": (lambda s: s.set_reach("ama", "rising", due=DUE), 2),
-    "tell_pulled": (lambda s: s.tell_pulled(PEOPLE, "ama", pulled=True), 20),
-    "seen": (lambda s: s.seen("ama"), 1),
-    "add_history": (lambda s: saw(s, "ama", {"b": NOW}, upto=2), 2),
-    "record": (lambda s: do(s, "ama", "movie:1", NOTHING), 3),
-    "activity": (lambda s: s.activity("ama", "movie:1"), 1),
-    "activities": (lambda s: s.activities("ama", limit=5), 5),
-    "keep_ledger": (lambda s: s.keep_ledger("ama", "movie:1", 1, Ledger()), 1),
+    "set_reach": (lambda s: s.set_reach("ama", "to_pull", due=DUE), 2),
+    "update_pull_lists": (lambda s: s.update_pull_lists(PEOPLE, "ama", listed=True), 20),
+    "get_seen": (lambda s: s.get_seen("ama"), 1),
+    "apply_history": (lambda s: saw(s, "ama", {"b": NOW}, end_id=2), 2),
+    "record_relation": (lambda s: do(s, "ama", "movie:1", NOTHING), 3),
+    "get_activity": (lambda s: s.get_activity("ama", "movie:1"), 1),
+    "get_activities": (lambda s: s.get_activities("ama", limit=5), 5),
+    "save_ledger": (lambda s: s.save_ledger("ama", "movie:1", 1, Ledger()), 1),
     "follow": (lambda s: s.follow("ama", "new", now=NOW, due=DUE), 3),
     "unfollow": (lambda s: s.unfollow("ama", "p1", due=DUE), 3),
-    "followers": (lambda s: s.followers("ama", limit=5), 5),
-    "follower_edges": (lambda s: s.follower_edges("ama", offset=2, limit=3), 5),
-    "following_edges": (lambda s: s.following_edges("ama", offset=2, limit=3), 5),
-    "follower_count": (lambda s: s.follower_count("ama"), 1),
-    "following_count": (lambda s: s.following_count("ama"), 1),
-    "edges": (lambda s: s.edges([("ama", uid) for uid in PEOPLE]), 20),
-    "timeline": (lambda s: s.timeline("ama", limit=5), 5),
-    "put_rows": (lambda s: s.put_rows([(uid, row("ama", "movie:1")) for uid in PEOPLE]), 20),
-    "drop_rows": (lambda s: s.drop_rows([(uid, "ama", "movie:1") for uid in PEOPLE]), 20),
-    "rows_from": (lambda s: s.rows_from("ama", "p1", limit=5), 5),
-    "jobs_due": (lambda s: s.jobs_due(now=DUE, limit=5), 5),
-    "jobs_waiting": (lambda s: s.jobs_waiting(limit=5), 5),
-    "job": (lambda s: s.job("deliver", "ama", "movie:1"), 1),
+    "get_follower_uids": (lambda s: s.get_follower_uids("ama", limit=5), 5),
+    "get_followers": (lambda s: s.get_followers("ama", offset=2, limit=3), 5),
+    "get_following": (lambda s: s.get_following("ama", offset=2, limit=3), 5),
+    "count_followers": (lambda s: s.count_followers("ama"), 1),
+    "count_following": (lambda s: s.count_following("ama"), 1),
+    "get_existing_edges": (lambda s: s.get_existing_edges([("ama", uid) for uid in PEOPLE]), 20),
+    "get_timeline": (lambda s: s.get_timeline("ama", limit=5), 5),
+    "put_timeline_rows": (
+        lambda s: s.put_timeline_rows([(uid, row("ama", "movie:1")) for uid in PEOPLE]),
+        20,
+    ),
+    "delete_timeline_rows": (
+        lambda s: s.delete_timeline_rows([(uid, "ama", "movie:1") for uid in PEOPLE]),
+        20,
+    ),
+    "get_titles_by_author": (lambda s: s.get_titles_by_author("ama", "p1", limit=5), 5),
+    "get_due_jobs": (lambda s: s.get_due_jobs(now=DUE, limit=5), 5),
+    "get_oldest_jobs": (lambda s: s.get_oldest_jobs(limit=5), 5),
+    "get_job": (lambda s: s.get_job("deliver", "ama", "movie:1"), 1),
     "put_job": (lambda s: s.put_job(Job("rebuild", "ama")), 1),
-    "postpone": (lambda s: s.postpone(Job("deliver", "ama", "movie:1", 1), due=DUE), 1),
-    "finish": (lambda s: s.finish(Job("deliver", "ama", "movie:1", 1)), 1),
+    "postpone_job": (lambda s: s.postpone_job(Job("deliver", "ama", "movie:1", 1), due=DUE), 1),
+    "finish_job": (lambda s: s.finish_job(Job("deliver", "ama", "movie:1", 1)), 1),
 }
 
 
@@ -60,14 +66,14 @@ def furnish(store: ActivityStore) -> None:
     for number, uid in enumerate(PEOPLE):
         follow(store, uid, "ama")
         do(store, "ama", f"movie:{number}", LIKED)
-    store.put_rows([("ama", row("p1", f"movie:{n}", at=NOW + n)) for n in range(20)])
+    store.put_timeline_rows([("ama", row("p1", f"movie:{n}", at=NOW + n)) for n in range(20)])
     saw(store, "ama", {"a": NOW})
 
 
 class TestCosts:
     def test_every_method_but_those_of_leaving_and_trimming_is_priced(self) -> None:
         methods = {name for name in vars(ActivityStore) if not name.startswith("_")}
-        assert methods - set(COSTS) == {"trim_timeline", "export", "erase", "traces"}
+        assert methods - set(COSTS) == {"trim_timeline", "export", "erase", "count_references"}
 
     def test_each_is_one_call_with_no_more_documents_than_promised(self, store: ActivityStore) -> None:
         furnish(store)
@@ -79,11 +85,11 @@ class TestCosts:
 
     def test_a_cold_feed_load_reads_102_documents(self, store: ActivityStore) -> None:
         furnish(store)
-        store.put_rows([("ama", row("p1", f"movie:{n}", at=NOW + n)) for n in range(150)])
+        store.put_timeline_rows([("ama", row("p1", f"movie:{n}", at=NOW + n)) for n in range(150)])
         with count_calls() as tally:
-            store.profile("ama")
-            store.timeline("ama")
-            store.seen("ama")
+            store.get_profile("ama")
+            store.get_timeline("ama")
+            store.get_seen("ama")
         assert (len(tally.calls), tally.documents) == (3, 102)
 
 
@@ -93,29 +99,29 @@ class TestHostileNames:
             store.save_name(uid, f"I am {uid}", None)
             saw(store, uid, {uid: NOW})
         for uid in HOSTILE:
-            profile = store.profile(uid)
+            profile = store.get_profile(uid)
             assert profile is not None
             assert (profile.uid, profile.name, profile.version) == (uid, f"I am {uid}", 2)
-            assert store.seen(uid) == {uid: NOW}
+            assert store.get_seen(uid) == {uid: NOW}
 
     def test_all_of_them_are_different_titles(self, store: ActivityStore) -> None:
         titles = [title[:80] for title in HOSTILE]
         for number, title in enumerate(titles):
             do(store, "ama", title, LIKED, at=NOW + number)
-            store.put_rows([("kofi", row("ama", title, at=NOW + number))])
-        assert [a.title for a in store.activities("ama")] == titles[::-1]
-        assert [r.title for r in store.timeline("kofi")] == titles[::-1]
-        store.drop_rows([("kofi", "ama", title) for title in titles])
-        assert store.timeline("kofi") == []
+            store.put_timeline_rows([("kofi", row("ama", title, at=NOW + number))])
+        assert [a.title for a in store.get_activities("ama")] == titles[::-1]
+        assert [r.title for r in store.get_timeline("kofi")] == titles[::-1]
+        store.delete_timeline_rows([("kofi", "ama", title) for title in titles])
+        assert store.get_timeline("kofi") == []
 
     def test_pairs_of_them_are_not_mixed_up(self, store: ActivityStore) -> None:
         pairs = [*pairwise(HOSTILE), ("a|b", "c"), ("a", "b|c")]
         for follower, followee in pairs:
             assert store.follow(follower, followee, now=NOW, due=DUE)[1]
-        assert store.edges(list(permutations({*HOSTILE, "a", "c", "b|c"}, 2))) == set(pairs)
+        assert store.get_existing_edges(list(permutations({*HOSTILE, "a", "c", "b|c"}, 2))) == set(pairs)
         for follower, followee in pairs:
-            assert followee in [edge.uid for edge in store.following_edges(follower)]
-            assert store.job("backfill", follower, followee) is not None
+            assert followee in [edge.uid for edge in store.get_following(follower)]
+            assert store.get_job("backfill", follower, followee) is not None
 
 
 class TestThreads:
@@ -138,17 +144,17 @@ class TestThreads:
         self._all_at_once(
             [lambda n=n: shared_store.follow("ama", f"p{n}", now=NOW, due=DUE) for n in range(6)]  # type: ignore[misc]
         )
-        profile = shared_store.profile("ama")
+        profile = shared_store.get_profile("ama")
         assert profile is not None
-        assert (profile.following, profile.version) == (6, 6)
-        assert shared_store.following_count("ama") == 6
+        assert (profile.following_count, profile.version) == (6, 6)
+        assert shared_store.count_following("ama") == 6
 
     def test_following_the_same_person(self, shared_store: ActivityStore) -> None:
         answers = self._all_at_once([lambda: shared_store.follow("ama", "kofi", now=NOW, due=DUE)] * 4)
         assert sorted(new for _, new in answers) == [False, False, False, True]
-        profile = shared_store.profile("ama")
+        profile = shared_store.get_profile("ama")
         assert profile is not None
-        assert (profile.following, shared_store.follower_count("kofi")) == (1, 1)
+        assert (profile.following_count, shared_store.count_followers("kofi")) == (1, 1)
 
     def test_saying_different_things_of_one_title(self, shared_store: ActivityStore) -> None:
         def say(rating: int) -> Any:
@@ -157,8 +163,8 @@ class TestThreads:
         answers = self._all_at_once([lambda r=r: say(r) for r in range(1, 6)])  # type: ignore[misc]
         assert sorted(answer.activity.version for answer in answers) == [1, 2, 3, 4, 5]
         last = max(answers, key=lambda answer: answer.activity.version)
-        assert shared_store.activity("ama", "movie:1") == last.activity
-        job = shared_store.job("deliver", "ama", "movie:1")
+        assert shared_store.get_activity("ama", "movie:1") == last.activity
+        job = shared_store.get_job("deliver", "ama", "movie:1")
         assert job is not None
         assert job.version == 5
 
@@ -171,20 +177,20 @@ class TestThreads:
             ]
         )
         for uid, other in (("ama", "kofi"), ("kofi", "ama")):
-            profile = shared_store.profile(uid)
+            profile = shared_store.get_profile(uid)
             assert profile is not None
-            assert (profile.unwanted, profile.following) == (frozenset({other}), 0)
+            assert (profile.blocked_uids, profile.following_count) == (frozenset({other}), 0)
 
     def test_bringing_the_same_history_and_liking_something_meanwhile(
         self, shared_store: ActivityStore
     ) -> None:
-        ours = Slice("stream", "1-0", {"a": NOW}, {"drama": 1.0}, LANDMARK)
-        bring = partial(shared_store.add_history, "ama", [ours])
+        ours = HistoryDelta("stream", "1-0", {"a": NOW}, {"drama": 1.0}, DECAY_EPOCH)
+        bring = partial(shared_store.apply_history, "ama", [ours])
         self._all_at_once([bring, bring, bring, lambda: do(shared_store, "ama", "movie:1", LIKED)])
-        profile = shared_store.profile("ama")
+        profile = shared_store.get_profile("ama")
         assert profile is not None
         assert (profile.affinities, profile.version) == ({"drama": 0.25}, 2)
-        assert shared_store.seen("ama") == {"a": NOW}
+        assert shared_store.get_seen("ama") == {"a": NOW}
 
     @pytest.mark.parametrize("erased", ["ama", "kofi"])
     def test_leaving_while_others_follow(self, shared_store: ActivityStore, erased: str) -> None:
@@ -199,8 +205,8 @@ class TestThreads:
         )
         while shared_store.erase(erased):
             pass
-        assert shared_store.traces(erased) == {}
+        assert shared_store.count_references(erased) == {}
         for uid in {"ama", "kofi"} - {erased}:
-            profile = shared_store.profile(uid)
+            profile = shared_store.get_profile(uid)
             assert profile is not None
-            assert profile.following == shared_store.following_count(uid)
+            assert profile.following_count == shared_store.count_following(uid)

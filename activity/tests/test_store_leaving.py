@@ -18,9 +18,9 @@ def settle_in(store: ActivityStore, uid: str, *, friends: list[str], fans: list[
     follow(store, uid, *friends)
     for fan in fans:
         follow(store, fan, uid)
-    store.put_rows([(fan, row(uid, "movie:0")) for fan in fans])
-    store.put_rows([(uid, row(friend, "movie:5")) for friend in friends])
-    store.tell_pulled(fans, uid, pulled=True)
+    store.put_timeline_rows([(fan, row(uid, "movie:0")) for fan in fans])
+    store.put_timeline_rows([(uid, row(friend, "movie:5")) for friend in friends])
+    store.update_pull_lists(fans, uid, listed=True)
     store.set_block(uid, foe, blocked=True, due=DUE)
     store.set_block(foe, uid, blocked=True, due=DUE)
     store.put_job(Job("rebuild", uid, due=DUE))
@@ -39,36 +39,36 @@ class TestErasing:
     @pytest.mark.parametrize("limit", [3, 500])
     def test_nothing_names_them_any_more(self, store: ActivityStore, limit: int) -> None:
         settle_in(store, "ama", friends=["kofi", "esi"], fans=["kofi", "yaw"], foe="foe")
-        before = store.traces("ama")
+        before = store.count_references("ama")
         assert {"people", "seen", "activities", "follows", "timelines", "jobs", "lists"} <= set(before)
         rounds = erase(store, "ama", limit=limit)
         assert len(rounds) >= 1
-        assert store.traces("ama") == {}
+        assert store.count_references("ama") == {}
         assert list(store.export("ama")) == []
-        assert store.profile("ama") is None
-        assert store.seen("ama") == {}
+        assert store.get_profile("ama") is None
+        assert store.get_seen("ama") == {}
         assert store.erase("ama") == 0
 
     def test_others_keep_what_is_theirs_and_their_counts_are_right(self, store: ActivityStore) -> None:
         settle_in(store, "ama", friends=["kofi", "esi"], fans=["kofi", "yaw"], foe="foe")
         follow(store, "kofi", "esi")
-        store.put_rows([("kofi", row("esi", "movie:3"))])
+        store.put_timeline_rows([("kofi", row("esi", "movie:3"))])
         do(store, "kofi", "movie:0", LIKED)
         erase(store, "ama", limit=500)
-        kofi, foe = store.profile("kofi"), store.profile("foe")
+        kofi, foe = store.get_profile("kofi"), store.get_profile("foe")
         assert kofi is not None
         assert foe is not None
-        assert (kofi.following, kofi.pulled, store.following_count("kofi")) == (1, (), 1)
-        assert store.follower_count("esi") == 1
-        assert foe.unwanted == frozenset()
-        assert [r.actor for r in store.timeline("kofi")] == ["esi"]
-        assert [a.title for a in store.activities("kofi")] == ["movie:0"]
+        assert (kofi.following_count, kofi.pull_list, store.count_following("kofi")) == (1, (), 1)
+        assert store.count_followers("esi") == 1
+        assert foe.blocked_uids == frozenset()
+        assert [r.author for r in store.get_timeline("kofi")] == ["esi"]
+        assert [a.title for a in store.get_activities("kofi")] == ["movie:0"]
 
     def test_profiles_of_others_are_newer_after_it(self, store: ActivityStore) -> None:
         settle_in(store, "ama", friends=[], fans=["kofi"], foe="foe")
-        before = store.profiles(["kofi", "foe"])
+        before = store.get_profiles(["kofi", "foe"])
         erase(store, "ama", limit=500)
-        after = store.profiles(["kofi", "foe"])
+        after = store.get_profiles(["kofi", "foe"])
         assert all(after[uid].version > before[uid].version for uid in ("kofi", "foe"))
 
     @pytest.mark.parametrize("uid", HOSTILE)
@@ -76,13 +76,13 @@ class TestErasing:
         settle_in(store, uid, friends=["kofi"], fans=["kofi"], foe="foe")
         settle_in(store, "ama", friends=["kofi"], fans=["kofi"], foe="foe")
         erase(store, uid, limit=500)
-        assert store.traces(uid) == {}
-        assert store.traces("ama") != {}
-        assert store.follower_count("kofi") == 1
+        assert store.count_references(uid) == {}
+        assert store.count_references("ama") != {}
+        assert store.count_followers("kofi") == 1
 
     def test_a_stranger_leaves_at_once(self, store: ActivityStore) -> None:
         assert store.erase("nobody") == 0
-        assert store.traces("nobody") == {}
+        assert store.count_references("nobody") == {}
 
 
 class TestExport:
@@ -101,6 +101,6 @@ class TestExport:
         assert not any(isinstance(value, bytes) for _, document in export for value in document.values())
 
     def test_it_goes_on_behind_a_full_batch(self, store: ActivityStore) -> None:
-        store.put_rows([("ama", row("kofi", f"movie:{n}")) for n in range(503)])
+        store.put_timeline_rows([("ama", row("kofi", f"movie:{n}")) for n in range(503)])
         export = list(store.export("ama"))
         assert len({document["title"] for _, document in export}) == len(export) == 503

@@ -7,65 +7,65 @@ from activity.types import Job, TimelineRow
 
 class TestRows:
     def test_the_newest_are_read_first(self, store: ActivityStore) -> None:
-        store.put_rows([("ama", row("kofi", f"movie:{n}", at=NOW + n)) for n in range(5)])
-        store.put_rows([("esi", row("kofi", "movie:9", at=NOW + 9))])
-        assert [r.title for r in store.timeline("ama")] == [f"movie:{n}" for n in (4, 3, 2, 1, 0)]
-        assert [r.title for r in store.timeline("ama", limit=2)] == ["movie:4", "movie:3"]
-        assert store.timeline("yaw") == []
+        store.put_timeline_rows([("ama", row("kofi", f"movie:{n}", at=NOW + n)) for n in range(5)])
+        store.put_timeline_rows([("esi", row("kofi", "movie:9", at=NOW + 9))])
+        assert [r.title for r in store.get_timeline("ama")] == [f"movie:{n}" for n in (4, 3, 2, 1, 0)]
+        assert [r.title for r in store.get_timeline("ama", limit=2)] == ["movie:4", "movie:3"]
+        assert store.get_timeline("yaw") == []
 
     def test_a_row_is_kept_whole_and_set_blindly(self, store: ActivityStore) -> None:
         first = TimelineRow("kofi", "movie:1", NOW, "finished", True, 5, "Kofi", "https://example.com/k.png")
         for _ in range(2):
-            store.put_rows([("ama", first)])
-        assert store.timeline("ama") == [first]
+            store.put_timeline_rows([("ama", first)])
+        assert store.get_timeline("ama") == [first]
         second = TimelineRow("kofi", "movie:1", NOW + 1, None, False, 2, None, None)
-        store.put_rows([("ama", second)])
-        assert store.timeline("ama") == [second]
+        store.put_timeline_rows([("ama", second)])
+        assert store.get_timeline("ama") == [second]
 
     def test_one_title_has_a_row_a_supporter(self, store: ActivityStore) -> None:
-        store.put_rows([("ama", row("kofi", "movie:1")), ("ama", row("esi", "movie:1", at=NOW + 1))])
-        assert [r.actor for r in store.timeline("ama")] == ["esi", "kofi"]
+        store.put_timeline_rows([("ama", row("kofi", "movie:1")), ("ama", row("esi", "movie:1", at=NOW + 1))])
+        assert [r.author for r in store.get_timeline("ama")] == ["esi", "kofi"]
 
     def test_dropping_is_blind_too(self, store: ActivityStore) -> None:
-        store.put_rows(
+        store.put_timeline_rows(
             [("ama", row("kofi", "movie:1")), ("ama", row("esi", "movie:1")), ("yaw", row("kofi", "movie:1"))]
         )
         for _ in range(2):
-            store.drop_rows([("ama", "kofi", "movie:1"), ("nobody", "kofi", "movie:1")])
-        assert store.timeline("ama") == [row("esi", "movie:1")]
-        assert store.timeline("yaw") == [row("kofi", "movie:1")]
+            store.delete_timeline_rows([("ama", "kofi", "movie:1"), ("nobody", "kofi", "movie:1")])
+        assert store.get_timeline("ama") == [row("esi", "movie:1")]
+        assert store.get_timeline("yaw") == [row("kofi", "movie:1")]
 
     def test_a_thousand_viewers_are_written_and_cleared_in_a_call_each(self, store: ActivityStore) -> None:
         viewers = [f"viewer-{n:04d}" for n in range(1_000)]
         long = TimelineRow(
             "kofi", "movie:1", NOW, "finished", True, 5, "K" * 200, "https://e.example/" + "k" * 980
         )
-        store.put_rows([(viewer, long) for viewer in viewers])
-        assert store.timeline(viewers[0]) == store.timeline(viewers[-1]) == [long]
-        store.drop_rows([(viewer, "kofi", "movie:1") for viewer in viewers])
-        assert store.timeline(viewers[0]) == store.timeline(viewers[-1]) == []
+        store.put_timeline_rows([(viewer, long) for viewer in viewers])
+        assert store.get_timeline(viewers[0]) == store.get_timeline(viewers[-1]) == [long]
+        store.delete_timeline_rows([(viewer, "kofi", "movie:1") for viewer in viewers])
+        assert store.get_timeline(viewers[0]) == store.get_timeline(viewers[-1]) == []
 
     def test_nothing_is_nothing(self, store: ActivityStore) -> None:
-        store.put_rows([])
-        store.drop_rows([])
+        store.put_timeline_rows([])
+        store.delete_timeline_rows([])
 
     def test_rows_are_found_by_who_they_came_from(self, store: ActivityStore) -> None:
-        store.put_rows([("ama", row("kofi", f"movie:{n}")) for n in range(4)])
-        store.put_rows([("ama", row("esi", "movie:7")), ("yaw", row("kofi", "movie:8"))])
-        assert store.rows_from("ama", "kofi") == [f"movie:{n}" for n in range(4)]
-        assert len(store.rows_from("ama", "kofi", limit=3)) == 3
-        assert store.rows_from("ama", "nobody") == []
+        store.put_timeline_rows([("ama", row("kofi", f"movie:{n}")) for n in range(4)])
+        store.put_timeline_rows([("ama", row("esi", "movie:7")), ("yaw", row("kofi", "movie:8"))])
+        assert store.get_titles_by_author("ama", "kofi") == [f"movie:{n}" for n in range(4)]
+        assert len(store.get_titles_by_author("ama", "kofi", limit=3)) == 3
+        assert store.get_titles_by_author("ama", "nobody") == []
 
 
 class TestTrimming:
     def test_the_oldest_beyond_the_kept_go(self, store: ActivityStore) -> None:
-        store.put_rows([("ama", row("kofi", f"movie:{n}", at=NOW + n)) for n in range(10)])
-        store.put_rows([("esi", row("kofi", "movie:1"))])
+        store.put_timeline_rows([("ama", row("kofi", f"movie:{n}", at=NOW + n)) for n in range(10)])
+        store.put_timeline_rows([("esi", row("kofi", "movie:1"))])
         assert store.trim_timeline("ama", keep=10) == 0
         assert store.trim_timeline("ama", keep=6, limit=3) == 3
         assert store.trim_timeline("ama", keep=6) == 1
-        assert [r.title for r in store.timeline("ama")] == [f"movie:{n}" for n in (9, 8, 7, 6, 5, 4)]
-        assert len(store.timeline("esi")) == 1
+        assert [r.title for r in store.get_timeline("ama")] == [f"movie:{n}" for n in (9, 8, 7, 6, 5, 4)]
+        assert len(store.get_timeline("esi")) == 1
 
 
 class TestJobs:
@@ -74,49 +74,49 @@ class TestJobs:
         for job in jobs:
             store.put_job(job)
         store.put_job(Job("rebuild", "later", due=NOW + 0.5))
-        assert store.jobs_due(now=NOW, limit=5) == jobs[:-6:-1]
-        assert store.jobs_due(now=NOW) == jobs[::-1]
-        assert len(store.jobs_due(now=NOW + 1)) == 41
+        assert store.get_due_jobs(now=NOW, limit=5) == jobs[:-6:-1]
+        assert store.get_due_jobs(now=NOW) == jobs[::-1]
+        assert len(store.get_due_jobs(now=NOW + 1)) == 41
 
     def test_all_that_wait_come_in_the_order_they_were_left(self, store: ActivityStore) -> None:
         jobs = [Job("rebuild", f"p{n}", due=NOW + n) for n in range(20)]
         for job in jobs:
             store.put_job(job)
-        store.postpone(jobs[0], due=NOW + 100)
-        waiting = store.jobs_waiting()
+        store.postpone_job(jobs[0], due=NOW + 100)
+        waiting = store.get_oldest_jobs()
         assert [job.subject for job in waiting] == [job.subject for job in jobs]
         assert [(job.due, job.first_due) for job in waiting[:2]] == [(NOW + 100, NOW), (NOW + 1, NOW + 1)]
-        assert store.jobs_waiting(limit=3) == waiting[:3]
+        assert store.get_oldest_jobs(limit=3) == waiting[:3]
 
     def test_a_job_is_one_for_its_kind_subject_and_target(self, store: ActivityStore) -> None:
         store.put_job(Job("purge", "ama", "kofi", 1, NOW))
         store.put_job(Job("purge", "ama", "esi", 1, NOW))
         store.put_job(Job("backfill", "ama", "kofi", 1, NOW))
         store.put_job(Job("purge", "ama", "kofi", 2, NOW + 1))
-        assert store.job("purge", "ama", "kofi") == Job("purge", "ama", "kofi", 2, NOW + 1)
-        assert store.job("purge", "kofi", "ama") is None
-        assert len(identities(store.jobs_due(now=NOW + 1))) == 3
+        assert store.get_job("purge", "ama", "kofi") == Job("purge", "ama", "kofi", 2, NOW + 1)
+        assert store.get_job("purge", "kofi", "ama") is None
+        assert len(identities(store.get_due_jobs(now=NOW + 1))) == 3
 
     def test_a_postponed_one_is_not_due_before(self, store: ActivityStore) -> None:
         job = Job("rebuild", "ama", version=3, due=NOW)
         store.put_job(job)
-        store.postpone(job, due=NOW + 60)
-        assert store.jobs_due(now=NOW + 59) == []
-        (later,) = store.jobs_due(now=NOW + 60)
+        store.postpone_job(job, due=NOW + 60)
+        assert store.get_due_jobs(now=NOW + 59) == []
+        (later,) = store.get_due_jobs(now=NOW + 60)
         assert (later.version, later.due) == (3, NOW + 60)
-        store.postpone(Job("rebuild", "kofi"), due=NOW)
-        assert store.job("rebuild", "kofi") is None
+        store.postpone_job(Job("rebuild", "kofi"), due=NOW)
+        assert store.get_job("rebuild", "kofi") is None
 
     def test_only_its_own_version_is_finished(self, store: ActivityStore) -> None:
         old, new = Job("rebuild", "ama", version=1, due=NOW), Job("rebuild", "ama", version=2, due=NOW)
         store.put_job(new)
-        assert not store.finish(old)
-        assert store.finish(new)
-        assert not store.finish(new)
-        assert store.job("rebuild", "ama") is None
+        assert not store.finish_job(old)
+        assert store.finish_job(new)
+        assert not store.finish_job(new)
+        assert store.get_job("rebuild", "ama") is None
 
     def test_a_postponed_one_is_finished_all_the_same(self, store: ActivityStore) -> None:
         job = Job("rebuild", "ama", due=NOW)
         store.put_job(job)
-        store.postpone(job, due=NOW + 60)
-        assert store.finish(job)
+        store.postpone_job(job, due=NOW + 60)
+        assert store.finish_job(job)

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from activity import keys, tasks
 from activity import watching as fold
 from activity.models import PendingHistory
+from activity.rules import affinities
+from activity.rules import history as history_rules
+from activity.rules.person import Person
 from activity.services import history, history_reader, pending_history
-from activity.store import taste, watched
-from activity.store.watched import Watched
-from activity.types import SEEN_KEPT, Slice
+from activity.types import MAX_SEEN_ITEMS, HistoryDelta
 from analytics import stream
 from analytics.models import Checkpoint
 from analytics.services import reader
@@ -39,7 +40,7 @@ FACTS = {
     )
     for n, item in enumerate(ITEMS[:5])
 }  # the last one is not published
-NOTHING = Watched({}, 0, {}, {})
+NOTHING = Person("ama")
 
 
 def event(
@@ -54,8 +55,10 @@ def event(
     return Event(f"{arrived}000-{place}", "ama", item, kind, at, watched, b"")
 
 
-def folded(events: list[Event], *, upto: str = "1-0") -> Slice:
-    return fold.fold(fold.telling(events), FACTS, stream="s", upto=upto).get("ama", Slice("s", upto))
+def folded(events: list[Event], *, end_id: str = "1-0") -> HistoryDelta:
+    return fold.fold(fold.telling(events), FACTS, stream="s", end_id=end_id).get(
+        "ama", HistoryDelta("s", end_id)
+    )
 
 
 class TestFold:
@@ -73,8 +76,8 @@ class TestFold:
 
     @pytest.mark.parametrize(("kind", "amount"), fold.LEARNED.items())
     def test_each_kind_teaches_its_amount_the_first_genre_most(self, kind: Any, amount: float) -> None:
-        learned = taste.affinities(
-            {"drama": 3.0, "comedy": 3.0, "horror": 3.0}, folded([event("film-0", kind)]).learned, NOW
+        learned = affinities.get_affinities(
+            {"drama": 3.0, "comedy": 3.0, "horror": 3.0}, folded([event("film-0", kind)]).affinity_sums, NOW
         )
         parts = {"drama": amount, "comedy": amount / 2, "horror": amount * 0.33}
         assert learned == {genre: round((3 + part) / (6 + part), 4) for genre, part in parts.items()}
@@ -84,12 +87,12 @@ class TestFold:
         both = folded([event("film-1", "skip"), event("film-5", "skip")])
         assert both.skipped == {"movie:1": NOW}
         assert both.seen.keys() == {"film-1", "film-5"}
-        assert folded([event("film-5", "skip")]).learned == {}
-        assert folded([event("film-5", "like")]) == Slice("s", "1-0")
+        assert folded([event("film-5", "skip")]).affinity_sums == {}
+        assert folded([event("film-5", "like")]) == HistoryDelta("s", "1-0")
 
     def test_nothing_happens_after_it_was_told(self) -> None:
         late = folded([event("film-0", "skip", at=NOW + 400 * 365 * DAY, arrived=NOW)])
-        assert (late.seen, late.skipped, late.learned_at) == ({"film-0": NOW}, {"movie:0": NOW}, NOW)
+        assert (late.seen, late.skipped, late.affinity_at) == ({"film-0": NOW}, {"movie:0": NOW}, NOW)
 
     @settings(max_examples=60, deadline=None)
     @given(
@@ -108,23 +111,23 @@ class TestFold:
     def test_any_split_order_and_repetition_comes_to_the_same(
         self, events: list[Event], rng: random.Random
     ) -> None:
-        whole = watched.joined(NOTHING, [folded(events)])
+        whole = history_rules.apply_deltas(NOTHING, [folded(events)])
         shuffled = rng.sample(events, len(events))
         cuts = sorted(rng.choices(range(len(events) + 1), k=3))
         pieces = [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(events)], strict=True)]
-        slices = [folded(piece, upto=f"{n}-0") for n, piece in enumerate(pieces, start=9)]
+        slices = [folded(piece, end_id=f"{n}-0") for n, piece in enumerate(pieces, start=9)]
         state, seen = NOTHING, dict[str, int]()
         for delivery in _repeated(slices, rng):
-            new = watched.unapplied(delivery, state.applied)
-            state = watched.joined(state, new)
-            seen = watched.newest_seen((seen, *(s.seen for s in new)))
-        assert seen == watched.newest_seen([folded(events).seen])
-        assert (state.skipped, state.learned_at) == (whole.skipped, whole.learned_at)
-        assert state.learned == pytest.approx(whole.learned, rel=1e-9, abs=1e-12)
+            new = history_rules.select_unapplied(delivery, state.stream_positions)
+            state = history_rules.apply_deltas(state, new)
+            seen = history_rules.merge_seen((seen, *(s.seen for s in new)))
+        assert seen == history_rules.merge_seen([folded(events).seen])
+        assert (state.skipped, state.event_affinity_at) == (whole.skipped, whole.event_affinity_at)
+        assert state.event_affinity_sums == pytest.approx(whole.event_affinity_sums, rel=1e-9, abs=1e-12)
         assert _affinities(state) == pytest.approx(_affinities(whole), abs=1e-4)
 
 
-def _repeated(slices: list[Slice], rng: random.Random) -> Iterator[list[Slice]]:
+def _repeated(slices: list[HistoryDelta], rng: random.Random) -> Iterator[list[HistoryDelta]]:
     """As flushes bring them: in their order, some together, the last ones again after a kill."""
     done = 0
     while done < len(slices):
@@ -135,8 +138,10 @@ def _repeated(slices: list[Slice], rng: random.Random) -> Iterator[list[Slice]]:
         done = following
 
 
-def _affinities(state: Watched) -> dict[str, float]:
-    return taste.affinities({"drama": 1.0, "comedy": 2.0}, state.learned, state.learned_at)
+def _affinities(state: Person) -> dict[str, float]:
+    return affinities.get_affinities(
+        {"drama": 1.0, "comedy": 2.0}, state.event_affinity_sums, state.event_affinity_at
+    )
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -220,11 +225,13 @@ class TestReading:
         assert len(pending_history.get_for("ama")) == 1
 
     def test_redis_holds_the_newest_only_and_for_an_hour(self) -> None:
-        history.cache_recently_seen({"ama": Slice("s", "1-0", {f"i{n}": NOW + n for n in range(SEEN_KEPT)})})
         history.cache_recently_seen(
-            {"ama": Slice("s", "2-0", {"old": NOW - 1, "new": NOW + SEEN_KEPT, "i1": NOW - 5})}
+            {"ama": HistoryDelta("s", "1-0", {f"i{n}": NOW + n for n in range(MAX_SEEN_ITEMS)})}
         )
-        assert len(_fresh("ama")) == SEEN_KEPT
+        history.cache_recently_seen(
+            {"ama": HistoryDelta("s", "2-0", {"old": NOW - 1, "new": NOW + MAX_SEEN_ITEMS, "i1": NOW - 5})}
+        )
+        assert len(_fresh("ama")) == MAX_SEEN_ITEMS
         assert {"new", "i1"} <= set(_fresh("ama"))
         assert not {"old", "i0"} & set(_fresh("ama"))
         assert 0 < state_redis().ttl(keys.RECENTLY_SEEN.name(viewer="ama")) <= HOUR

@@ -39,7 +39,7 @@ def deliver_likes(followers: int, likes: int, first: int) -> float:
     for title in undelivered:
         relations.set_relation(author, title, _LIKED, source=None, now=time.time())
     while undelivered := [
-        title for title in undelivered if get_store().job("deliver", author, title) is not None
+        title for title in undelivered if get_store().get_job("deliver", author, title) is not None
     ]:
         if time.monotonic() - start > DELIVERY_SECONDS:
             raise RuntimeError(f"timeout: {undelivered} were not delivered in {DELIVERY_SECONDS:.0f} s")

@@ -38,11 +38,20 @@ ITEM_COLUMNS: Final = (
     *("staff_boost", "hidden", "published_at", "created_at", "updated_at", "version", "card_version"),
 )
 LINK_COLUMNS: Final = ("item_id", "genre_id", "position")
-_TIMELINE_COLUMNS: Final = ("viewer", "actor", "title", "at", "status", "favorite", "actor_name")
+_TIMELINE_COLUMNS: Final = ("viewer", "author", "title", "at", "status", "favorite", "author_name")
 _PERSON_COLUMNS: Final = (
-    *("uid", "name", "genres", "likings", "finished"),
-    *("blocked", "blocked_by", "pulled", "preferences", "learned", "learned_at", "skipped", "applied"),
-    "following",
+    *("uid", "name", "genres", "title_affinity_sums", "finished"),
+    *(
+        "blocked",
+        "blocked_by",
+        "pull_list",
+        "preferences",
+        "event_affinity_sums",
+        "event_affinity_at",
+        "skipped",
+        "stream_positions",
+    ),
+    "following_count",
     *("reach", "active_at", "choice_version", "version", "created_at", "updated_at"),
 )
 
@@ -138,14 +147,14 @@ def seed_people(followees: list[int], viewers: int, items: int) -> float:
         for index in range(viewers)
         for row in _timeline_rows(number, items, now=now)
     )
-    bulk.insert_rows("activity_delivery", _TIMELINE_COLUMNS, rows)
+    bulk.insert_rows("activity_timelinerow", _TIMELINE_COLUMNS, rows)
     return time.monotonic() - start
 
 
 def warm_caches(uids: list[str]) -> None:
     """Load timelines, names and profiles into Redis, and mark these people as active, through the services."""
     for uid in uids:
-        read = partial(get_store().timeline, uid, limit=timeline_cache.MAX_ROWS)
+        read = partial(get_store().get_timeline, uid, limit=timeline_cache.MAX_ROWS)
         rows = timeline_cache.load(uid, read, limit=timeline_cache.MAX_ROWS)
         people_names.cache_names_from_rows(rows)
         profiles.get(uid)
@@ -178,7 +187,7 @@ def _person_rows(
 ) -> Iterator[tuple[Any, ...]]:
     moment = datetime.fromtimestamp(now, UTC)
     no_relations = ("[]", "[]", "[]", "{}", "{}", 0, "{}", "{}")
-    end = ("pushed", now, 1, 1, moment, moment)
+    end = ("push", now, 1, 1, moment, moment)
     for number in range(authors):
         yield names.author(number), f"Friend {number}", "[]", "{}", "[]", *no_relations, 0, *end
     for number in followees:

@@ -15,7 +15,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from activity import keys as activity_keys
-from activity.store.meter import Tally, count_calls
+from activity.store.meter import CallTally, count_calls
 from content.models import Item
 from content.services import items
 from core.redis.client import count_round_trips, state_redis
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 class Cost:
     waits: list[str] = field(default_factory=list)
     sql: list[Any] = field(default_factory=list)
-    store: Tally = field(default_factory=Tally)
+    store: CallTally = field(default_factory=CallTally)
 
 
 @contextmanager
@@ -121,7 +121,7 @@ def test_a_cold_viewer() -> None:
     with cost() as spent:
         get_feed("ama", limit=10)
     # profile 1 document, seen history 1, timeline 27 rows (at most 100): 3 calls, at most 102 documents
-    assert sorted(spent.store.calls) == ["profile", "seen", "timeline"]
+    assert sorted(spent.store.calls) == ["get_profile", "get_seen", "get_timeline"]
     assert spent.store.documents == 1 + 1 + 27
     # as warm; profile and seen history are written to Redis (1 each), the timeline is announced, kept and
     # its names with it (3)

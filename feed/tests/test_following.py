@@ -26,13 +26,13 @@ def _world(messages: Messages) -> None:
     world.catalogue(80)
     world.build()
     presence.mark_active("ama")
-    for actor, name, picture in [
+    for author, name, picture in [
         ("kofi", "Kofi", "https://pictures.example/kofi.jpg"),
         ("mei", "Mei", None),
         ("zuri", None, None),
     ]:
-        people.sync_name_from_token(actor, name, picture)
-        follows.follow("ama", actor, now=NOW)
+        people.sync_name_from_token(author, name, picture)
+        follows.follow("ama", author, now=NOW)
     messages.run_all()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from activity.services import follows, profiles
 from activity.store import get_store
-from activity.types import Relation, Slice
+from activity.types import HistoryDelta, Relation
 from content.models import Item
 from content.services import items
 from core.redis.client import state_redis
@@ -282,8 +282,8 @@ def test_seen_and_finished_titles_stay_away() -> None:
     world.catalogue(100)
     world.build()
     seen = {"film-0003": 1_795_000_000, "film-0004": 1_795_000_000}
-    get_store().add_history("ama", [Slice("a stream", "1-0", seen)])
-    done = get_store().record("ama", "movie:1008", Relation("finished"), now=0, due=0)
+    get_store().apply_history("ama", [HistoryDelta("a stream", "1-0", seen)])
+    done = get_store().record_relation("ama", "movie:1008", Relation("finished"), now=0, due=0)
     profiles.cache_profile(done.profile)  # film-0008 and its clip, film-0009
     walked = get_item_ids(*walk_feed("ama", limit=50))
     assert len(walked) == 96

@@ -13,7 +13,7 @@ from activity import keys as activity_keys
 from activity import timeline_cache
 from activity.services import follows, profiles
 from activity.store import get_store
-from activity.types import NAMELESS, Relation, StoreUnavailable, TimelineRow
+from activity.types import FALLBACK_NAME, Relation, StoreUnavailable, TimelineRow
 from content.models import Item
 from content.services import items, titles
 from core.redis.client import state_redis
@@ -30,15 +30,15 @@ from finishd.testing.api import get_feed, get_item_ids, walk_feed
 NOW = int(world.NOW.timestamp())
 
 
-def row(actor: str, **deed: Any) -> TimelineRow:
+def row(author: str, **deed: Any) -> TimelineRow:
     """What a friend did to one title, a minute before the next one in `deed`'s order."""
     return TimelineRow(
-        **{"actor": actor, "title": "movie:1000", "at": NOW, "actor_name": actor.title(), **deed}
+        **{"author": author, "title": "movie:1000", "at": NOW, "author_name": author.title(), **deed}
     )
 
 
 def told(supporters: list[TimelineRow]) -> str:
-    return reason_of(supporters, {r.actor: (r.actor_name or NAMELESS, None) for r in supporters})
+    return reason_of(supporters, {r.author: (r.author_name or FALLBACK_NAME, None) for r in supporters})
 
 
 class TestReasons:
@@ -52,7 +52,7 @@ class TestReasons:
             ({"status": "finished", "rating": 1, "favorite": True}, "Kofi liked this"),
             ({"status": "watching"}, "Kofi is watching this"),
             ({"status": "watchlist"}, "Kofi wants to watch this"),
-            ({"status": "watching", "actor_name": None}, "Someone you follow is watching this"),
+            ({"status": "watching", "author_name": None}, "Someone you follow is watching this"),
         ],
     )
     def test_of_one_friend(self, deed: dict[str, Any], reason: str) -> None:
@@ -83,7 +83,7 @@ class TestReasons:
                 "Kofi and 1 other want to watch this",
             ),
             (
-                [row("x", favorite=True, actor_name=""), row("mei", status="watching")],
+                [row("x", favorite=True, author_name=""), row("mei", status="watching")],
                 "Someone you follow and 1 other liked this",
             ),
         ],
@@ -234,7 +234,7 @@ def request_counts(uid: str) -> dict[str, tuple[float, int]]:
 def learned(uid: str, **affinities: float) -> None:
     """Likings that come to these affinities: sum / (sum + 3)."""
     sums = {genre: 3 * value / (1 - value) for genre, value in affinities.items()}
-    done = get_store().record(uid, "movie:0", Relation(rating=5), now=0, due=0, liking=sums)
+    done = get_store().record_relation(uid, "movie:0", Relation(rating=5), now=0, due=0, affinity_gain=sums)
     profiles.cache_profile(done.profile)
 
 
@@ -275,7 +275,7 @@ def store_away() -> Iterator[None]:
 
 def store_answers() -> bool:
     try:
-        get_store().profile("nobody")
+        get_store().get_profile("nobody")
     except StoreUnavailable:
         return False
     return True

@@ -61,29 +61,29 @@ def choose(uid: str, *names: str) -> None:
     preferences.sync(uid, genre_names=list(names))
 
 
-def befriend(uid: str, numbers: range, *, actor: str = "kofi", name: str = "Kofi") -> None:
+def befriend(uid: str, numbers: range, *, author: str = "kofi", name: str = "Kofi") -> None:
     """Let somebody have liked these films, the first one last, and the viewer follow them; delivered on the spot."""
     now = int(NOW.timestamp())
-    people.sync_name_from_token(actor, name, None)
+    people.sync_name_from_token(author, name, None)
     for n in numbers:
         if n % 10 != 9:
             relation = Relation(favorite=True)
-            get_store().record(actor, f"movie:{1_000 + n}", relation, now=now - 60 * n, due=now)
-    profile, _ = get_store().follow(uid, actor, now=now, due=now)
+            get_store().record_relation(author, f"movie:{1_000 + n}", relation, now=now - 60 * n, due=now)
+    profile, _ = get_store().follow(uid, author, now=now, due=now)
     profiles.cache_profile(profile)
     presence.mark_active(uid)
-    backfill.sync_author_rows(uid, actor)
+    backfill.sync_author_rows(uid, author)
 
 
 def deliver(uid: str, rows: Sequence[TimelineRow]) -> None:
     """Put rows on a viewer's timeline as a delivery would have, whoever they follow."""
-    get_store().put_rows([(uid, row) for row in rows])
-    names.cache_names({row.actor: (row.actor_name, row.actor_picture) for row in rows})
+    get_store().put_timeline_rows([(uid, row) for row in rows])
+    names.cache_names({row.author: (row.author_name, row.author_picture) for row in rows})
     state_redis().delete(timeline_cache.key(uid))
 
 
 def finish(uid: str, titles: Sequence[str]) -> None:
     """Let somebody have watched these titles."""
     for title in titles:
-        profile = get_store().record(uid, title, Relation("finished"), now=0, due=0).profile
+        profile = get_store().record_relation(uid, title, Relation("finished"), now=0, due=0).profile
     profiles.cache_profile(profile)

@@ -3,13 +3,13 @@
 from django.db import models
 from django.db.models import Q
 
-from activity.types import UID_LENGTH
+from activity.types import MAX_UID_LENGTH
 
 
 class Erasure(models.Model):
     """A request to erase a person. The uid is blanked once the erasure has been verified."""
 
-    uid = models.CharField(max_length=UID_LENGTH, blank=True)
+    uid = models.CharField(max_length=MAX_UID_LENGTH, blank=True)
     requested_at = models.DateTimeField()
     due_at = models.DateTimeField(help_text="The sweep queues the erasure again at this time.")
     erased_at = models.DateTimeField(

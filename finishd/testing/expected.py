@@ -29,24 +29,24 @@ class ExpectedTimelines:
         if relation == before:
             return
         only_rated = (relation.status, relation.favorite) == (before.status, before.favorite)
-        self.activities[uid, title] = relation, at if only_rated and not before.empty else now
+        self.activities[uid, title] = relation, at if only_rated and not before.is_empty else now
 
     def is_blocked(self, one: str, other: str) -> bool:
         return (one, other) in self.blocks or (other, one) in self.blocks
 
     def timeline(self, viewer: str) -> dict[Pair, ExpectedActivity]:
-        """(actor, title) → deed, of all whom the viewer follows."""
+        """(author, title) → deed, of all whom the viewer follows."""
         return {
-            (actor, title): (at, relation.status, relation.favorite, relation.rating)
-            for (actor, title), (relation, at) in self.activities.items()
-            if (viewer, actor) in self.follows and not relation.empty
+            (author, title): (at, relation.status, relation.favorite, relation.rating)
+            for (author, title), (relation, at) in self.activities.items()
+            if (viewer, author) in self.follows and not relation.is_empty
         }
 
     def entries(self, viewer: str) -> list[tuple[str, list[str]]]:
         """(title, supporters newest first), newest first."""
         rows: dict[str, list[tuple[int, str]]] = {}
-        for (actor, title), (at, *_) in self.timeline(viewer).items():
-            rows.setdefault(title, []).append((-at, actor))
+        for (author, title), (at, *_) in self.timeline(viewer).items():
+            rows.setdefault(title, []).append((-at, author))
         grouped = [(title, sorted(supporters)) for title, supporters in rows.items()]
         grouped.sort(key=lambda entry: (entry[1][0][0], entry[0]))
-        return [(title, [actor for _, actor in supporters]) for title, supporters in grouped]
+        return [(title, [author for _, author in supporters]) for title, supporters in grouped]

@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 from activity import timeline_cache
 from activity.models import Person, SeenHistory
 from activity.services import timelines
-from activity.store.orm.calls import profile_of
+from activity.store.orm.person import from_row
 from activity.types import Profile, TimelineEntry, TimelineRow
 from analytics.models import Count
 from core.redis.client import state_redis
@@ -32,7 +32,7 @@ def reloaded_rows(uid: str) -> list[TimelineRow] | None:
 
 
 def rows_by_author_and_title(rows: list[TimelineRow]) -> dict[Pair, ExpectedActivity]:
-    return {(row.actor, row.title): (row.at, row.status, row.favorite, row.rating) for row in rows}
+    return {(row.author, row.title): (row.at, row.status, row.favorite, row.rating) for row in rows}
 
 
 def stored_counts() -> dict[tuple[str, int, str], tuple[int, int]]:
@@ -47,7 +47,7 @@ def stored_histories() -> dict[str, tuple[set[str], dict[str, float]]]:
     """Viewer → what they have seen, and their affinities."""
     seen = {row.uid: {item for item, _ in row.items} for row in SeenHistory.objects.iterator()}
     people = Person.objects.in_bulk(list(seen))
-    return {uid: (items, dict(profile_of(people[uid]).affinities)) for uid, items in seen.items()}
+    return {uid: (items, dict(from_row(people[uid]).profile.affinities)) for uid, items in seen.items()}
 
 
 def find_key_violations() -> list[str]:

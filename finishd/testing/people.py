@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from activity.store import IMPLEMENTATIONS, get_store
+from activity.store import STORES, get_store
 from activity.store.base import ActivityStore
 from activity.types import StoreUnavailable
 from core.redis.client import cache_redis, state_redis
 from finishd.celery import app
 
 
-@pytest.fixture(params=sorted(IMPLEMENTATIONS, reverse=True))
+@pytest.fixture(params=sorted(STORES, reverse=True))
 def activity_store(request: pytest.FixtureRequest, settings: Any) -> Iterator[ActivityStore]:
     """The store that services use, empty; use with a database that commits."""
     if request.param == "firestore":

@@ -195,9 +195,9 @@ class World:
         for round_number in itertools.count():
             while self.messages.waiting:
                 self.deliver()
-            if not get_store().jobs_due(now=self.clock.now + 1e6, limit=1):
+            if not get_store().get_due_jobs(now=self.clock.now + 1e6, limit=1):
                 break
-            assert round_number < 50, get_store().jobs_due(now=self.clock.now + 1e6)
+            assert round_number < 50, get_store().get_due_jobs(now=self.clock.now + 1e6)
             self.clock.now += 31
             self.sweep()
         self.chances = calm
@@ -224,22 +224,22 @@ class World:
     def check(self) -> None:
         for uid in self.uids:
             profile = profiles.get(uid)
-            assert profile == (get_store().profile(uid) or Profile(uid)), uid
-            assert profile.following == sum(1 for follower, _ in self.model.follows if follower == uid)
+            assert profile == (get_store().get_profile(uid) or Profile(uid)), uid
+            assert profile.following_count == sum(1 for follower, _ in self.model.follows if follower == uid)
             truth = self.model.timeline(uid)
-            pushed = {pair: deed for pair, deed in truth.items() if pair[0] not in profile.pulled}
+            pushed = {pair: deed for pair, deed in truth.items() if pair[0] not in profile.pull_list}
             self._check_rows(uid, profile, pushed)
             self._check_visible(uid, profile, truth, pushed)
 
     def _check_rows(self, uid: str, profile: Profile, pushed: dict[Pair, ExpectedActivity]) -> None:
         """Check the cached rows as they are, the durable rows, and the cached rows after a reload."""
-        stored = get_store().timeline(uid, limit=5_000)
-        durable = rows_by_author_and_title([row for row in stored if row.actor not in profile.pulled])
+        stored = get_store().get_timeline(uid, limit=5_000)
+        durable = rows_by_author_and_title([row for row in stored if row.author not in profile.pull_list])
         newest = sorted(pushed.items(), key=lambda row: (-row[1][0], row[0]))
         for rows in (cached_rows(uid), reloaded_rows(uid)):
             if rows is not None:
                 by_pair = rows_by_author_and_title(rows)
-                check_hot({k: v for k, v in by_pair.items() if k[0] not in profile.pulled}, pushed)
+                check_hot({k: v for k, v in by_pair.items() if k[0] not in profile.pull_list}, pushed)
         assert durable.items() <= pushed.items(), (uid, durable.items() - pushed.items())
         if len(pushed) > timeline_cache.MAX_DURABLE_ROWS:
             read = timelines.LOAD_LIMIT
@@ -255,11 +255,11 @@ class World:
         pushed: dict[Pair, ExpectedActivity],
     ) -> None:
         """What sources show, if nothing is beyond a bound."""
-        if len(pushed) >= timelines.LOAD_LIMIT or len(profile.pulled) > 20:
+        if len(pushed) >= timelines.LOAD_LIMIT or len(profile.pull_list) > 20:
             return
         expected = self.model.entries(uid)
         entries = read_timeline(profile)
-        assert [(e.title, [row.actor for row in e.supporters]) for e in entries] == expected, uid
+        assert [(e.title, [row.author for row in e.supporters]) for e in entries] == expected, uid
         shown = [(title, who) for title, who in expected if title in self.model.published]
         following = self._pool(profile, recipe.FOLLOWING)
         assert [
@@ -267,7 +267,9 @@ class World:
             for candidate in following
         ] == [(self.film[title], who[:20]) for title, who in shown], uid
         backed = {
-            self.film[title] for title, who in shown if any(recommends(truth[actor, title]) for actor in who)
+            self.film[title]
+            for title, who in shown
+            if any(recommends(truth[author, title]) for author in who)
         }
         assert {candidate.id for candidate in self._pool(profile, recipe.FRIENDS)} == backed, uid
 

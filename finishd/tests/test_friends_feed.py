@@ -9,7 +9,7 @@ from activity.services import follows, people, presence, profiles, reach, rebuil
 from activity.store import get_store
 from activity.store.base import ActivityStore
 from activity.store.meter import count_calls
-from activity.types import PULLED_READ, Relation
+from activity.types import MAX_PULLED_AUTHORS, Relation
 from core.redis.client import count_round_trips, state_redis
 from feed import keys
 from feed.tests import world
@@ -75,7 +75,7 @@ class TestWhoWasAway:
     def test_nothing_is_pushed_to_them(self, messages: Messages) -> None:
         like("kofi", 2)
         messages.run_all()
-        assert [row.title for row in get_store().timeline("ama")] == ["movie:1001"]
+        assert [row.title for row in get_store().get_timeline("ama")] == ["movie:1001"]
 
     @pytest.mark.parametrize("feed", ["for_you", "following"])
     def test_when_they_return_the_page_says_so_and_lives_a_minute_at_most(
@@ -138,7 +138,7 @@ class TestWhoWasAway:
             like("zuri", 20 + number, now=2_000_000_100 + number)
         get_feed("ama")
         messages.run_all()
-        assert sorted(row.title for row in get_store().timeline("ama")) == [
+        assert sorted(row.title for row in get_store().get_timeline("ama")) == [
             *(f"movie:{1_010 + n}" for n in (5, 6, 7)),
             *(f"movie:{1_020 + n}" for n in (5, 6, 7)),
         ]
@@ -169,7 +169,7 @@ class TestVeryManyFollowers:
         messages.run_all()
         messages.run(SWEEP)
         messages.run_all()
-        assert reach_of("kofi") == "pulled"
+        assert reach_of("kofi") == "pull"
 
     def test_on_the_way_up_nothing_is_lost_and_nothing_twice(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
@@ -177,7 +177,7 @@ class TestVeryManyFollowers:
         monkeypatch.setattr(reach, "FOLLOWERS_PER_BATCH_TO_PULL", 2)
         like("kofi", 1)
         messages.run_all()
-        assert reach_of("kofi") == "rising"
+        assert reach_of("kofi") == "to_pull"
         messages.run(SWEEP)
         for number in range(2, 9):
             for viewer in self.VIEWERS:
@@ -188,18 +188,18 @@ class TestVeryManyFollowers:
             for message in messages.by_kind("deliver"):
                 messages.waiting.remove(message)
                 messages.run(message)
-        assert reach_of("kofi") == "pulled"
+        assert reach_of("kofi") == "pull"
         for viewer in self.VIEWERS:
             assert set(told(viewer).values()) == {"Kofi liked this"}
 
     def test_an_account_that_is_pulled_is_not_pushed(self, messages: Messages) -> None:
         self.rise(messages)
-        before = get_store().timeline("ama")
+        before = get_store().get_timeline("ama")
         like("kofi", 2)
         with count_calls() as spent:
             messages.run_all()
-        assert get_store().timeline("ama") == before
-        assert "put_rows" not in spent.calls
+        assert get_store().get_timeline("ama") == before
+        assert "put_timeline_rows" not in spent.calls
         assert sorted(told("ama")) == ["film-0001", "film-0002"]
         assert told("ama", "for_you") == told("ama")
 
@@ -217,7 +217,7 @@ class TestVeryManyFollowers:
         assert told("ama") == {}
         messages.run_all()
         assert told("ama") == {}
-        assert profiles.get("ama").pulled == ()
+        assert profiles.get("ama").pull_list == ()
 
     def test_who_follows_it_now_sees_it_at_once(self, messages: Messages) -> None:
         self.rise(messages)
@@ -231,7 +231,7 @@ class TestVeryManyFollowers:
         get_store().follow("esi", "kofi", now=0, due=0)
         messages.run(SWEEP)
         messages.run_all()
-        assert profiles.get("esi").pulled == ("kofi",)
+        assert profiles.get("esi").pull_list == ("kofi",)
 
     def test_on_the_way_down_nothing_is_lost_and_nothing_twice(
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
@@ -247,17 +247,17 @@ class TestVeryManyFollowers:
         messages.run_all()
         like("kofi", 4)  # three are fewer than 80 % of four
         messages.run_all()
-        assert reach_of("kofi") == "sinking"
+        assert reach_of("kofi") == "to_push"
         messages.run(SWEEP)
         shown = ["film-0002", "film-0003", "film-0004"]
         while messages.waiting:
             messages.run(messages.waiting.pop())
             for viewer in self.VIEWERS[:3]:
                 assert sorted(told(viewer)) == shown, viewer
-        assert reach_of("kofi") == "pushed"
+        assert reach_of("kofi") == "push"
         for viewer in self.VIEWERS[:3]:
-            assert profiles.get(viewer).pulled == ()
-            assert len(get_store().timeline(viewer)) == 3
+            assert profiles.get(viewer).pull_list == ()
+            assert len(get_store().get_timeline(viewer)) == 3
         like("kofi", 5)
         like("kofi", 2, Relation())
         messages.run_all()
@@ -269,7 +269,7 @@ class TestVeryManyFollowers:
     ) -> None:
         like("kofi", 1)
         messages.run_all()
-        real = type(get_store()).followers
+        real = type(get_store()).get_follower_uids
         done: list[bool] = []
 
         def followers(*args: Any, **kwargs: Any) -> list[str]:
@@ -278,42 +278,42 @@ class TestVeryManyFollowers:
                 done.append(follows.unfollow("ama", "kofi", now=0))
             return found
 
-        monkeypatch.setattr(type(get_store()), "followers", followers)
+        monkeypatch.setattr(type(get_store()), "get_follower_uids", followers)
         messages.run(SWEEP)
         messages.run(messages.by_kind("cross")[0])
         assert done == [True]
-        assert profiles.get("ama").pulled == ()
+        assert profiles.get("ama").pull_list == ()
         assert told("ama") == {}
 
     def test_a_chain_that_outlived_its_crossing_does_not_take_part_in_the_next(
         self, messages: Messages
     ) -> None:
         self.rise(messages)
-        get_store().set_reach("kofi", "sinking", due=0)
-        assert reach.change_reach_batch("kofi", direction="rising", cursor="mei", now=0) is None
-        assert reach_of("kofi") == "sinking"
-        assert get_store().job("cross", "kofi") is not None
+        get_store().set_reach("kofi", "to_push", due=0)
+        assert reach.change_reach_batch("kofi", direction="to_pull", cursor="mei", now=0) is None
+        assert reach_of("kofi") == "to_push"
+        assert get_store().get_job("change_reach", "kofi") is not None
 
     def test_a_plan_merges_twenty_of_them_at_most_and_waits_no_longer(self, messages: Messages) -> None:
         self.rise(messages)
         told("ama")
         with count_round_trips() as alone:
             get_feed("ama", limit=10, refresh="true")
-        for number in range(PULLED_READ + 1):
+        for number in range(MAX_PULLED_AUTHORS + 1):
             star = f"star-{number:02}"
             people.sync_name_from_token(star, star.title(), None)
             like(star, 10 + number if number % 10 != 9 else 40)
             follows.follow("ama", star, now=0)
             messages.run_all()
-            get_store().set_reach(star, "rising", due=0)
+            get_store().set_reach(star, "to_pull", due=0)
             messages.run(SWEEP)
             messages.run_all()
-        assert len(profiles.get("ama").pulled) == PULLED_READ + 2
+        assert len(profiles.get("ama").pull_list) == MAX_PULLED_AUTHORS + 2
         told("ama", "for_you")
         with count_round_trips() as waits, count_calls() as spent:
             page = get_feed("ama", limit=100, refresh="true")
         supporters = {i["reason"].split(" ")[0] for i in page["feed"] if i["source"] == "friends"}
-        assert len(supporters) <= PULLED_READ
+        assert len(supporters) <= MAX_PULLED_AUTHORS
         assert "Star-19" not in supporters
         assert "Star-20" not in supporters
         # Their lists come with the viewer's own timeline, in one pipeline.
@@ -322,7 +322,7 @@ class TestVeryManyFollowers:
 
 
 def reach_of(uid: str) -> str:
-    profile = get_store().profile(uid)
+    profile = get_store().get_profile(uid)
     assert profile is not None
     return profile.reach
 

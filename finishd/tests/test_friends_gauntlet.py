@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from activity import timeline_cache
-from activity.models import Delivery, Follow, Person
+from activity.models import Follow, Person, TimelineRow
 from activity.services import follows, presence, profiles, rebuilds, relations
 from activity.store import get_store
 from activity.types import Relation
@@ -61,7 +61,7 @@ class Crowd:
         self.followers = set(self.viewers)
         rows = [Follow(follower=viewer, followee="kofi", at=0) for viewer in self.viewers]
         Follow.objects.bulk_create(rows, batch_size=500)
-        Person.objects.bulk_create([Person(uid=v, following=1) for v in self.viewers], batch_size=500)
+        Person.objects.bulk_create([Person(uid=v, following_count=1) for v in self.viewers], batch_size=500)
         for viewer in self.viewers:
             presence.mark_active(viewer)
 
@@ -89,7 +89,7 @@ class Crowd:
     def wrong(self, viewers: list[str]) -> list[str]:
         """Those whose durable timeline is not what it must be."""
         held: dict[str, set[str]] = {viewer: set() for viewer in viewers}
-        for viewer, title in Delivery.objects.values_list("viewer", "title"):
+        for viewer, title in TimelineRow.objects.values_list("viewer", "title"):
             if viewer in held:
                 held[viewer].add(title)
         return [v for v, titles in held.items() if titles != (self.liked if v in self.followers else set())]
@@ -149,7 +149,7 @@ def run(size: int, rounds: int, kind: str, redis_server: RedisServer, tmp_path: 
                 assert time.monotonic() < restarted + RIGHT_WITHIN, (len(wrong), wrong[:5], waiting(around))
                 time.sleep(0.5)
             took = time.monotonic() - restarted
-            around.wait_for(lambda: not get_store().jobs_due(now=time.time() + 3_600), seconds=180)
+            around.wait_for(lambda: not get_store().get_due_jobs(now=time.time() + 3_600), seconds=180)
         assert crowd.wrong(watched) == []
         crowd.assert_seen(random.Random(1).sample(watched, 60))
     print(f"{size} followers, {kind} broker: right after {took:.1f} s")  # noqa: T201
@@ -172,7 +172,7 @@ def messages_to(url: str) -> Iterator[None]:
 
 
 def waiting(around: Processes) -> str:
-    jobs = get_store().jobs_due(now=time.time() + 3_600)
+    jobs = get_store().get_due_jobs(now=time.time() + 3_600)
     return f"{len(jobs)} jobs, {jobs[:3]}, {around.output[-1_500:]}"
 
 

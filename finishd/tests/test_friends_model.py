@@ -40,7 +40,7 @@ def made_of(
         made = World(seed, messages, clock, people=30, titles=titles, chances=Chances(**chances))
         stores.get_store.cache_clear()
         monkeypatch.setattr(f"{__name__}._between", lambda: Interleaved(activity_store, made.between))
-        monkeypatch.setitem(stores.IMPLEMENTATIONS, "between", f"{__name__}._between")
+        monkeypatch.setitem(stores.STORES, "between", f"{__name__}._between")
         settings.ACTIVITY_STORE = "between"
         made.begin()
         return made

@@ -259,7 +259,7 @@ class TestMeasures:
 
     def test_sums_wait_for_redis_to_come_back(self, redis_server: RedisServer) -> None:
         with metering.metered(["somewhere"]):
-            get_store().profile("ama")
+            get_store().get_profile("ama")
         redis_server.stop()
         metering.flush(at_once=True)
         redis_server.start()

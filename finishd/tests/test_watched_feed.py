@@ -132,6 +132,6 @@ def test_a_cold_viewer_costs_one_query_more_than_the_store() -> None:
     )
     with count_calls() as tally, CaptureQueriesContext(connection) as queries:
         plan()
-    assert sorted(tally.calls) == ["profile", "seen", "timeline"]
+    assert sorted(tally.calls) == ["get_profile", "get_seen", "get_timeline"]
     of_the_store = 3 if isinstance(get_store(), OrmStore) else 0
     assert len(queries.captured_queries) == of_the_store + 1

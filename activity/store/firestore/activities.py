@@ -1,25 +1,24 @@
-"""What people did to titles."""
+"""Activities and their ledgers."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 
 from google.cloud.firestore_v1 import Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from activity.store import taste
+from activity.rules import relations
 from activity.store.firestore import calls, layout, person
-from activity.store.firestore.calls import call
-from activity.store.firestore.changes import Change, settle
-from activity.store.firestore.jobs import leave_job
+from activity.store.firestore.calls import store_call
+from activity.store.firestore.changes import OptimisticChange, commit_with_retry
+from activity.store.firestore.jobs import save_jobs
 from activity.store.firestore.layout import Snapshot
-from activity.store.firestore.person import Person
-from activity.store.meter import note_documents
-from activity.types import FINISHED_KEPT, Activity, Document, Ledger, Recorded, Relation
+from activity.store.meter import count_documents
+from activity.types import Activity, Ledger, RecordResult, Relation, StoredDocument
 
 
 class Activities:
-    @call
-    def record(
+    @store_call
+    def record_relation(
         self,
         uid: str,
         title: str,
@@ -27,126 +26,94 @@ class Activities:
         *,
         now: float,
         due: float,
-        source: str | None = None,
-        liking: Mapping[str, float] | None = None,
-    ) -> Recorded:
-        note_documents(3)
-        deed = _Deed(relation, now, source, liking or {})
+        origin: str | None = None,
+        affinity_gain: Mapping[str, float] | None = None,
+    ) -> RecordResult:
+        count_documents(3)
 
-        def decide(change: Change) -> Recorded:
+        def decide(change: OptimisticChange) -> RecordResult:
             ref = layout.activity(uid, title)
-            somebody, there = change.read(layout.person(uid), ref)
-            before = person.of(uid, somebody)
-            old = _activity(there) if there.exists else Activity(uid, title, Relation(), int(now), 0)
-            if relation == old.relation:
-                return Recorded(old, before.profile, changed=False)
-            new = deed.upon(old)
-            change.put(ref, _document(new))
-            after = person.save(change, before, _lived(before, old, new))
-            leave_job(change, "deliver", uid, title, version=new.version, due=due)
-            return Recorded(new, after.profile, changed=True)
+            person_snapshot, snapshot = change.read(layout.person(uid), ref)
+            before = person.from_snapshot(uid, person_snapshot)
+            new = relations.make_unrecorded(uid, title, now=now)
+            recorded = relations.record_relation(
+                before,
+                _from_snapshot(snapshot) if snapshot.exists else new,
+                relation,
+                now=now,
+                due=due,
+                origin=origin,
+                affinity_gain=affinity_gain or {},
+            )
+            if recorded.changed:
+                change.put(ref, _to_document(recorded.activity))
+                person.save_person(change, before, recorded.person)
+                save_jobs(change, recorded.jobs)
+            return recorded.result
 
-        return settle(decide)
+        return commit_with_retry(decide)
 
-    @call
-    def activity(self, uid: str, title: str) -> Activity | None:
-        note_documents(1)
-        (there,) = calls.read([layout.activity(uid, title)])
-        return _activity(there) if there.exists else None
+    @store_call
+    def get_activity(self, uid: str, title: str) -> Activity | None:
+        count_documents(1)
+        (snapshot,) = calls.read([layout.activity(uid, title)])
+        return _from_snapshot(snapshot) if snapshot.exists else None
 
-    @call
-    def activities(self, uid: str, *, limit: int = 100) -> list[Activity]:
-        # `newest` of an undone one is null, and null is no number.
-        live = layout.activities(uid).where(filter=FieldFilter("newest", ">=", 0))
-        newest = live.order_by("newest", direction=Query.DESCENDING).limit(limit)
-        found = [_activity(there) for there in calls.find(newest)]
-        note_documents(len(found))
-        return sorted(found, key=lambda activity: (-activity.at, activity.title))
+    @store_call
+    def get_activities(self, uid: str, *, limit: int = 100) -> list[Activity]:
+        # `feed_order_at` of an undone activity is null, which no number matches.
+        recorded = layout.activities(uid).where(filter=FieldFilter("feed_order_at", ">=", 0))
+        newest = recorded.order_by("feed_order_at", direction=Query.DESCENDING).limit(limit)
+        activities = [_from_snapshot(snapshot) for snapshot in calls.run_query(newest)]
+        count_documents(len(activities))
+        return sorted(activities, key=lambda activity: (-activity.at, activity.title))
 
-    @call
-    def keep_ledger(self, uid: str, title: str, version: int, ledger: Ledger) -> bool:
-        note_documents(1)
+    @store_call
+    def save_ledger(self, uid: str, title: str, version: int, ledger: Ledger) -> bool:
+        count_documents(1)
 
-        def decide(change: Change) -> bool:
+        def decide(change: OptimisticChange) -> bool:
             ref = layout.activity(uid, title)
-            (there,) = change.read(ref)
-            if not there.exists or there.get("version") != version:
+            (snapshot,) = change.read(ref)
+            if not snapshot.exists or snapshot.get("version") != version:
                 return False
-            change.put(ref, {**(there.to_dict() or {}), **asdict(ledger)})
+            change.put(ref, {**(snapshot.to_dict() or {}), **asdict(ledger)})
             return True
 
-        return settle(decide)
+        return commit_with_retry(decide)
 
 
-@dataclass(frozen=True, slots=True)
-class _Deed:
-    """What somebody says of a title now."""
-
-    relation: Relation
-    now: float
-    source: str | None
-    liking: Mapping[str, float]
-
-    def upon(self, old: Activity) -> Activity:
-        """The activity with this said of it: a rating alone does not move it in time."""
-        said, before = self.relation, old.relation
-        rated_only = (said.status, said.favorite) == (before.status, before.favorite)
-        moves = not rated_only or before.empty or said.empty
-        return Activity(
-            uid=old.uid,
-            title=old.title,
-            relation=said,
-            at=int(self.now) if moves else old.at,
-            version=old.version + 1,
-            recorded_at=self.now,
-            source=self.source,
-            liking=dict(self.liking),
-        )
-
-
-def _lived(before: Person, old: Activity, new: Activity) -> Person:
-    """The person with what the deed says of them."""
-    return replace(
-        before,
-        likings=taste.corrected(before.likings, minus=old.liking, plus=new.liking),
-        finished=_edited(before.finished, new.title, present=new.relation.status == "finished"),
-        active_at=max(before.active_at, int(new.recorded_at)),
-    )
-
-
-def _edited(titles: tuple[str, ...], title: str, *, present: bool) -> tuple[str, ...]:
-    """Newest last; beyond the cap the oldest give way."""
-    if present == (title in titles):
-        return titles
-    rest = tuple(t for t in titles if t != title)
-    return (*rest, title)[-FINISHED_KEPT:] if present else rest
-
-
-def _document(activity: Activity) -> Document:
+def _to_document(activity: Activity) -> StoredDocument:
     return {
         "uid": activity.uid,
         "title": activity.title,
         **asdict(activity.relation),
         "at": activity.at,
-        "newest": None if activity.relation.empty else activity.at,
+        "feed_order_at": None if activity.relation.is_empty else activity.at,
         "version": activity.version,
         "recorded_at": activity.recorded_at,
-        "source": activity.source,
-        "liking": layout.packed(activity.liking),
+        "origin": activity.origin,
+        "affinity_gain": layout.pack_map(activity.affinity_gain),
         **asdict(activity.ledger),
     }
 
 
-def _activity(there: Snapshot) -> Activity:
-    f = there.to_dict() or {}
+def _from_snapshot(snapshot: Snapshot) -> Activity:
+    document = snapshot.to_dict() or {}
     return Activity(
-        uid=f["uid"],
-        title=f["title"],
-        relation=Relation(f["status"], f["favorite"], f["rating"]),
-        at=f["at"],
-        version=f["version"],
-        recorded_at=f["recorded_at"],
-        source=f["source"],
-        liking=layout.unpacked(f["liking"]),
-        ledger=Ledger(f["followers"], f["delivered"], f["cursor"], f["first_at"], f["last_at"]),
+        uid=document["uid"],
+        title=document["title"],
+        relation=Relation(document["status"], document["favorite"], document["rating"]),
+        at=document["at"],
+        version=document["version"],
+        recorded_at=document["recorded_at"],
+        origin=document["origin"],
+        affinity_gain=layout.unpack_map(document["affinity_gain"]),
+        ledger=Ledger(
+            document["follower_count"],
+            document["delivered_count"],
+            document["cursor"],
+            document["started_at"],
+            document["updated_at"],
+        ),
     )

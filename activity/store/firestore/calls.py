@@ -1,8 +1,7 @@
-"""The one way to Firestore: every RPC has a deadline, and retries end with the call they belong to.
+"""All RPCs to Firestore: every one has a deadline, and retries end with the store call they belong to.
 
-Google's library alone does not bound a call: `timeout=` is what one attempt may take, and reads are
-attempted for five minutes. Here a store method has a budget of seconds, and whatever it does (attempts,
-pauses, conflicts) happens within it.
+Google's library alone does not bound a call: its `timeout=` is for one attempt, and it retries reads for five minutes.
+Here a store method has a budget of seconds for everything it does: attempts, pauses and conflicts.
 """
 
 import random
@@ -34,150 +33,154 @@ from google.cloud.firestore_v1 import DocumentReference, Query, WriteBatch
 from google.cloud.firestore_v1.aggregation import AggregationQuery
 from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
 
-from activity.store.firestore.client import client, put_aside
+from activity.store.firestore.client import discard_client, get_client
 from activity.store.firestore.layout import Snapshot
-from activity.store.meter import guarded, metered
-from activity.types import Document, StoreUnavailable
+from activity.store.meter import counted, protected
+from activity.types import StoredDocument, StoreUnavailable
 from core import deadlines
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LONG: Final = 8  # a bulk method's budget, in those of a small one
-# Bounds of one request: 500 writes in production, 10 MiB there and 4 MiB on the emulator.
-WRITES_AT_ONCE: Final = 500
-BYTES_AT_ONCE: Final = 3_000_000
+BULK_BUDGET_FACTOR: Final = 8  # a bulk method's budget, as a multiple of FIRESTORE_DEADLINE
+# Limits of one request: 500 writes and 10 MiB in production, 4 MiB on the emulator.
+MAX_WRITES_PER_REQUEST: Final = 500
+MAX_BYTES_PER_REQUEST: Final = 3_000_000
 
-_PASSING = (Aborted, DeadlineExceeded, InternalServerError, ResourceExhausted, ServiceUnavailable)
-_PASSING_CODES: Final = frozenset({4, 8, 10, 13, 14})  # the same, as a bulk write's statuses say them
-_GONE: Final = 5  # NOT_FOUND
-# The library's own loops: off. It wants a policy, not None, when a query's stream breaks.
-_ONCE = Retry(predicate=lambda _: False, timeout=0.0)
+_TRANSIENT_ERRORS = (Aborted, DeadlineExceeded, InternalServerError, ResourceExhausted, ServiceUnavailable)
+_TRANSIENT_CODES: Final = frozenset({4, 8, 10, 13, 14})  # the same, as status codes of bulk writes
+_NOT_FOUND: Final = 5
+# Turns off the library's own retries. When a query's stream breaks, it needs a policy, not None.
+_NO_RETRY = Retry(predicate=lambda _: False, timeout=0.0)
 
-_ends_at: ContextVar[float] = ContextVar("firestore_ends_at")
+_budget_ends_at: ContextVar[float] = ContextVar("firestore_budget_ends_at")
 
 
 class Conflict(Exception):
-    """Somebody else wrote what a change was based on; nothing of it was kept."""
+    """Another change wrote a document that a change had read. Nothing of the change was applied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write of a bulk: `set` replaces or makes, `update` changes fields of a document if it is there."""
+    """One write of a bulk: `set` replaces or creates a document, `update` changes fields of an existing one."""
 
-    verb: Literal["set", "update", "delete"]
+    operation: Literal["set", "update", "delete"]
     ref: DocumentReference
-    data: Document | None = None
+    data: StoredDocument | None = None
 
     def add_to(self, batch: BulkWriteBatch) -> None:
-        if self.verb == "delete":
+        if self.operation == "delete":
             batch.delete(self.ref)
-        elif self.verb == "set":
+        elif self.operation == "set":
             batch.set(self.ref, self.data or {})
         else:
             batch.update(self.ref, self.data or {})
 
     @property
     def size(self) -> int:
-        """About its bytes in a request."""
+        """Its approximate size in a request, in bytes."""
         fields = (self.data or {}).items()
         return 200 + 2 * len(str(self.ref.path)) + sum(20 + len(key) + _bytes(value) for key, value in fields)
 
 
-def call(method: Callable[P, R]) -> Callable[P, R]:
-    """A store method: counted, behind the breaker, done or StoreUnavailable within FIRESTORE_DEADLINE seconds, or what
-    the request has left."""
-    return metered(guarded(_budgeted(method, 1)))
+def store_call(method: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a store method: count it, and protect it by the circuit breaker and a budget.
+
+    It ends or raises StoreUnavailable within FIRESTORE_DEADLINE seconds or the request's deadline, if that is earlier.
+    """
+    return counted(protected(_with_budget(method, 1)))
 
 
-def long_call(method: Callable[P, R]) -> Callable[P, R]:
-    """As `call`, for what moves hundreds of documents: `LONG` times the budget."""
-    return metered(guarded(_budgeted(method, LONG)))
+def bulk_store_call(method: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a store method of hundreds of documents: as `store_call`, with BULK_BUDGET_FACTOR times the budget."""
+    return counted(protected(_with_budget(method, BULK_BUDGET_FACTOR)))
 
 
 def read(refs: Sequence[DocumentReference], *, fields: Sequence[str] | None = None) -> list[Snapshot]:
-    """The documents in the order asked for; one that is missing says so by `exists`. 1 RPC."""
+    """Read documents in the given order. A missing one has `exists` false. 1 RPC, none for no documents."""
     if not refs:
         return []
-
-    answer = _answer(lambda timeout: list(client().get_all(list(refs), fields, retry=_ONCE, timeout=timeout)))
-    by_path = {snapshot.reference.path: snapshot for snapshot in answer}
+    snapshots = _call_with_retry(
+        lambda timeout: list(get_client().get_all(list(refs), fields, retry=_NO_RETRY, timeout=timeout))
+    )
+    by_path = {snapshot.reference.path: snapshot for snapshot in snapshots}
     return [by_path[ref.path] for ref in refs]
 
 
-def find(query: Query) -> list[Snapshot]:
-    """What a query matches. 1 RPC."""
-    return _answer(lambda timeout: list(query.stream(retry=_ONCE, timeout=timeout)))
+def run_query(query: Query) -> list[Snapshot]:
+    """Return the documents that a query matches. 1 RPC."""
+    return _call_with_retry(lambda timeout: list(query.stream(retry=_NO_RETRY, timeout=timeout)))
 
 
-def count(query: Query) -> int:
-    """How many documents a query matches. 1 RPC, billed as a document per 1,000."""
+def count_matches(query: Query) -> int:
+    """Count the documents that a query matches. 1 RPC, billed as one document per 1,000."""
     counting = AggregationQuery(query).count()
-    answer: Any = _answer(lambda timeout: counting.get(retry=_ONCE, timeout=timeout))
-    return int(answer[0][0].value)
+    result: Any = _call_with_retry(lambda timeout: counting.get(retry=_NO_RETRY, timeout=timeout))
+    return int(result[0][0].value)
 
 
 def commit(batch: WriteBatch) -> None:
-    """Apply all writes of a batch or none. Raises Conflict when a precondition fails. 1 RPC."""
+    """Apply all writes of a batch or none. Raises Conflict if a precondition fails. 1 RPC."""
     try:
-        _answer(lambda timeout: batch.commit(retry=_ONCE, timeout=timeout), conflicts=True)
+        _call_with_retry(lambda timeout: batch.commit(retry=_NO_RETRY, timeout=timeout), conflicts=True)
     except (AlreadyExists, FailedPrecondition, NotFound) as reason:
         raise Conflict(str(reason)) from reason
 
 
-def bulk(writes: Iterable[Write]) -> None:
-    """Apply writes that do not depend on each other, the last of a document; updates of what is gone are dropped.
+def write_bulk(writes: Iterable[Write]) -> None:
+    """Apply independent writes, the last one of each document. Updates of missing documents are ignored.
 
-    All are done when it returns; when it raises, some are. 1 RPC for 500 of them or 3 MB.
+    All are applied when this returns; when it raises, some may be. 1 RPC for 500 writes or 3 MB.
     """
-    for part in _parts(list({write.ref.path: write for write in writes}.values())):
-        left, pause = part, 0.02
-        while left := _written(left):
-            rest(random.uniform(pause / 2, pause))  # noqa: S311
+    for part in _split(list({write.ref.path: write for write in writes}.values())):
+        remaining, pause = part, 0.02
+        while remaining := _write_once(remaining):
+            sleep_within_budget(random.uniform(pause / 2, pause))  # noqa: S311
             pause = min(2 * pause, 1.0)
 
 
-def rest(seconds: float) -> None:
-    """Wait within the budget. Raises StoreUnavailable when it does not last."""
-    if time.monotonic() + seconds >= _ends_at.get():
-        raise StoreUnavailable("Firestore: too many others write the same documents")
+def sleep_within_budget(seconds: float) -> None:
+    """Sleep. Raises StoreUnavailable if the budget would be spent."""
+    if time.monotonic() + seconds >= _budget_ends_at.get():
+        raise StoreUnavailable("Firestore: the budget is spent; too many writes to the same documents")
     time.sleep(seconds)
 
 
-def _budgeted(method: Callable[P, R], share: int) -> Callable[P, R]:
+def _with_budget(method: Callable[P, R], factor: int) -> Callable[P, R]:
     @wraps(method)
-    def within(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _until(
-            time.monotonic() + min(share * settings.FIRESTORE_DEADLINE, deadlines.remaining_optional())
-        ):
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        seconds = min(factor * settings.FIRESTORE_DEADLINE, deadlines.remaining_optional())
+        with _set_budget_end(time.monotonic() + seconds):
             try:
                 return method(*args, **kwargs)
-            except GoogleAuthError as reason:  # no credentials, or their server does not answer
+            except GoogleAuthError as reason:  # no credentials, or the server that issues them is unavailable
                 raise StoreUnavailable(f"Firestore: {reason}") from reason
 
-    return within
+    return wrapped
 
 
 @contextmanager
-def _until(ends_at: float) -> Iterator[None]:
-    token = _ends_at.set(ends_at)
+def _set_budget_end(ends_at: float) -> Iterator[None]:
+    token = _budget_ends_at.set(ends_at)
     try:
         yield
     finally:
-        _ends_at.reset(token)
+        _budget_ends_at.reset(token)
 
 
-def _answer(rpc: Callable[[float], R], *, conflicts: bool = False) -> R:
-    """What an RPC answers, attempted again while that may help and the budget lasts."""
-    left = max(_ends_at.get() - time.monotonic(), 0.0)
-    retry = Retry(if_exception_type(*_PASSING), initial=0.05, maximum=1.0, multiplier=2.0, timeout=left)
-    used = client()
+def _call_with_retry(rpc: Callable[[float], R], *, conflicts: bool = False) -> R:
+    """Return the result of an RPC, retrying transient errors until the budget is spent."""
+    remaining = max(_budget_ends_at.get() - time.monotonic(), 0.0)
+    retry = Retry(
+        if_exception_type(*_TRANSIENT_ERRORS), initial=0.05, maximum=1.0, multiplier=2.0, timeout=remaining
+    )
+    client = get_client()
     try:
-        return retry(lambda: rpc(_attempt_seconds()))()
+        return retry(lambda: rpc(_get_attempt_timeout()))()
     except (DeadlineExceeded, RetryError, ServiceUnavailable) as reason:
-        put_aside(used)
+        discard_client(client)
         raise StoreUnavailable(f"Firestore: {reason}") from reason
-    except InvalidArgument:  # our mistake: trying later will not help, and the breaker must not open for it
+    except InvalidArgument:  # a bug here: a retry will not help, and the circuit breaker must not open
         raise
     except GoogleAPICallError as reason:
         if conflicts and isinstance(reason, AlreadyExists | FailedPrecondition | NotFound):
@@ -185,16 +188,16 @@ def _answer(rpc: Callable[[float], R], *, conflicts: bool = False) -> R:
         raise StoreUnavailable(f"Firestore: {reason}") from reason
 
 
-def _attempt_seconds() -> float:
-    seconds: float = min(settings.FIRESTORE_TIMEOUT, _ends_at.get() - time.monotonic())
+def _get_attempt_timeout() -> float:
+    seconds: float = min(settings.FIRESTORE_TIMEOUT, _budget_ends_at.get() - time.monotonic())
     return max(seconds, 0.01)
 
 
-def _parts(writes: list[Write]) -> Iterator[list[Write]]:
+def _split(writes: list[Write]) -> Iterator[list[Write]]:
     part: list[Write] = []
     size = 0
     for write in writes:
-        if part and (len(part) >= WRITES_AT_ONCE or size + write.size > BYTES_AT_ONCE):
+        if part and (len(part) >= MAX_WRITES_PER_REQUEST or size + write.size > MAX_BYTES_PER_REQUEST):
             yield part
             part, size = [], 0
         part.append(write)
@@ -203,17 +206,17 @@ def _parts(writes: list[Write]) -> Iterator[list[Write]]:
         yield part
 
 
-def _written(writes: list[Write]) -> list[Write]:
-    """Write them; those that failed for a reason that passes."""
-    batch = BulkWriteBatch(client())
+def _write_once(writes: list[Write]) -> list[Write]:
+    """Write once, and return the writes that failed with a transient error."""
+    batch = BulkWriteBatch(get_client())
     for write in writes:
         write.add_to(batch)
-    answer = _answer(lambda timeout: batch.commit(retry=_ONCE, timeout=timeout))
+    response = _call_with_retry(lambda timeout: batch.commit(retry=_NO_RETRY, timeout=timeout))
     failed = []
-    for write, status in zip(writes, answer.status, strict=True):
-        if status.code in _PASSING_CODES:
+    for write, status in zip(writes, response.status, strict=True):
+        if status.code in _TRANSIENT_CODES:
             failed.append(write)
-        elif status.code not in {0, _GONE}:
+        elif status.code not in {0, _NOT_FOUND}:
             raise StoreUnavailable(f"Firestore refused a write: {status.message}")
     return failed
 

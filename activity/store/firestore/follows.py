@@ -1,111 +1,107 @@
-"""Who follows whom."""
+"""Follow edges."""
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from google.cloud.firestore_v1 import Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from activity.rules import follows
 from activity.store.firestore import calls, layout, person
-from activity.store.firestore.calls import call, long_call
-from activity.store.firestore.changes import Change, settle
-from activity.store.firestore.jobs import leave_job
-from activity.store.meter import note_documents
-from activity.types import FOLLOWS_KEPT, Blocked, Edge, LimitReached, Profile
+from activity.store.firestore.calls import bulk_store_call, store_call
+from activity.store.firestore.changes import OptimisticChange, commit_with_retry
+from activity.store.firestore.jobs import save_jobs
+from activity.store.meter import count_documents
+from activity.types import FollowEdge, Profile
 
 
 class Follows:
-    @call
+    @store_call
     def follow(self, uid: str, target: str, *, now: float, due: float) -> tuple[Profile, bool]:
-        note_documents(3)
+        count_documents(3)
 
-        def decide(change: Change) -> tuple[Profile, bool]:
+        def decide(change: OptimisticChange) -> tuple[Profile, bool]:
             ref = layout.edge(uid, target)
-            there, edge = change.read(layout.person(uid), ref)
-            before = person.of(uid, there)
+            snapshot, edge = change.read(layout.person(uid), ref)
+            before = person.from_snapshot(uid, snapshot)
             if edge.exists:
                 return before.profile, False
-            if target in (*before.blocked, *before.blocked_by):
-                raise Blocked("There is a block between you and this person.")
-            if before.following >= FOLLOWS_KEPT:
-                raise LimitReached(f"more than {FOLLOWS_KEPT} follows")
+            followed = follows.follow(before, target, due=due)
             change.put(ref, {"follower": uid, "followee": target, "at": now})
-            after = person.save(change, before, replace(before, following=before.following + 1))
-            leave_job(change, "backfill", uid, target, version=after.version, due=due)
-            return after.profile, True
+            person.save_person(change, before, followed.person)
+            save_jobs(change, followed.jobs)
+            return followed.person.profile, True
 
-        return settle(decide)
+        return commit_with_retry(decide)
 
-    @call
+    @store_call
     def unfollow(self, uid: str, target: str, *, due: float) -> tuple[Profile, bool]:
-        note_documents(3)
+        count_documents(3)
 
-        def decide(change: Change) -> tuple[Profile, bool]:
-            there, edge = change.read(layout.person(uid), layout.edge(uid, target))
-            before = person.of(uid, there)
+        def decide(change: OptimisticChange) -> tuple[Profile, bool]:
+            snapshot, edge = change.read(layout.person(uid), layout.edge(uid, target))
+            before = person.from_snapshot(uid, snapshot)
             if not edge.exists:
                 return before.profile, False
-            change.drop(edge)
-            pulled = tuple(followee for followee in before.pulled if followee != target)
-            less = replace(before, following=before.following - 1, pulled=pulled)
-            after = person.save(change, before, less, chose=True)
-            leave_job(change, "purge", uid, target, version=after.version, due=due)
-            return after.profile, True
+            unfollowed = follows.unfollow(before, target, due=due)
+            change.delete(edge)
+            person.save_person(change, before, unfollowed.person)
+            save_jobs(change, unfollowed.jobs)
+            return unfollowed.person.profile, True
 
-        return settle(decide)
+        return commit_with_retry(decide)
 
-    @call
-    def followers(self, uid: str, *, after: str = "", limit: int = 500) -> list[str]:
-        query = followers_of(uid).limit(limit)
-        found = [there.get("follower") for there in calls.find(query.start_after({"follower": after}))]
-        note_documents(len(found))
-        return found
+    @store_call
+    def get_follower_uids(self, uid: str, *, after: str = "", limit: int = 500) -> list[str]:
+        query = query_followers(uid).limit(limit).start_after({"follower": after})
+        uids = [snapshot.get("follower") for snapshot in calls.run_query(query)]
+        count_documents(len(uids))
+        return uids
 
-    @call
-    def follower_edges(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[Edge]:
-        return _listed("followee", uid, "follower", offset, limit)
+    @store_call
+    def get_followers(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[FollowEdge]:
+        return _get_edges("followee", uid, "follower", offset, limit)
 
-    @call
-    def following_edges(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[Edge]:
-        return _listed("follower", uid, "followee", offset, limit)
+    @store_call
+    def get_following(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[FollowEdge]:
+        return _get_edges("follower", uid, "followee", offset, limit)
 
-    @call
-    def follower_count(self, uid: str) -> int:
-        return _counted(followers_of(uid))
+    @store_call
+    def count_followers(self, uid: str) -> int:
+        return _count(query_followers(uid))
 
-    @call
-    def following_count(self, uid: str) -> int:
-        return _counted(following_of(uid))
+    @store_call
+    def count_following(self, uid: str) -> int:
+        return _count(query_following(uid))
 
-    @long_call
-    def edges(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-        note_documents(len(pairs))
+    @bulk_store_call
+    def get_existing_edges(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        count_documents(len(pairs))
         wanted = list(set(pairs))
         refs = [layout.edge(follower, followee) for follower, followee in wanted]
-        there = calls.read(refs, fields=["at"])
-        return {pair for pair, edge in zip(wanted, there, strict=True) if edge.exists}
+        snapshots = calls.read(refs, fields=["at"])
+        return {pair for pair, snapshot in zip(wanted, snapshots, strict=True) if snapshot.exists}
 
 
-def followers_of(uid: str) -> Query:
-    """In the order of their uids."""
+def query_followers(uid: str) -> Query:
+    """Return the query of edges to a person, by the followers' uids."""
     return layout.follows().where(filter=FieldFilter("followee", "==", uid)).order_by("follower")
 
 
-def following_of(uid: str) -> Query:
-    """Newest first."""
-    mine = layout.follows().where(filter=FieldFilter("follower", "==", uid))
-    return mine.order_by("at", direction=Query.DESCENDING)
+def query_following(uid: str) -> Query:
+    """Return the query of edges from a person, newest first."""
+    edges = layout.follows().where(filter=FieldFilter("follower", "==", uid))
+    return edges.order_by("at", direction=Query.DESCENDING)
 
 
-def _listed(side: str, uid: str, other: str, offset: int, limit: int) -> list[Edge]:
+def _get_edges(side: str, uid: str, other_side: str, offset: int, limit: int) -> list[FollowEdge]:
     query = layout.follows().where(filter=FieldFilter(side, "==", uid))
     newest = query.order_by("at", direction=Query.DESCENDING).offset(offset).limit(limit)
-    found = [Edge(there.get(other), there.get("at")) for there in calls.find(newest)]
-    note_documents(offset + len(found))
-    return sorted(found, key=lambda edge: (-edge.at, edge.uid))
+    edges = [FollowEdge(row.get(other_side), row.get("at")) for row in calls.run_query(newest)]
+    count_documents(offset + len(edges))
+    return sorted(edges, key=lambda edge: (-edge.at, edge.uid))
 
 
-def _counted(query: Query) -> int:
-    counted = calls.count(query)
-    note_documents(max(1, -(-counted // 1_000)))
-    return counted
+def _count(query: Query) -> int:
+    number = calls.count_matches(query)
+    count_documents(max(1, -(-number // 1_000)))
+    return number

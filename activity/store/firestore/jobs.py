@@ -1,86 +1,85 @@
-"""Work left to do. The indexes that find what is due and what waits are spread over `layout.SHARDS`."""
+"""Jobs. The indexes that find due and oldest jobs are spread over `layout.SHARDS`."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from activity.store.firestore import calls, layout
-from activity.store.firestore.calls import Write, call
-from activity.store.firestore.changes import Change, settle
+from activity.store.firestore.calls import Write, store_call
+from activity.store.firestore.changes import OptimisticChange, commit_with_retry
 from activity.store.firestore.layout import Snapshot
-from activity.store.meter import note_documents
-from activity.types import Document, Job, JobKind
+from activity.store.meter import count_documents
+from activity.types import Job, StoredDocument
 
-# Kinds whose target is a person, as the subject always is.
-_TOWARDS: Final = frozenset({"backfill", "purge"})
-_EVERYWHERE: Final = FieldFilter("shard", "in", list(range(layout.SHARDS)))
+# Kinds whose target is a person. The subject always is one.
+_KINDS_WITH_TARGET_PERSON: Final = frozenset({"backfill", "purge"})
+_ALL_SHARDS: Final = FieldFilter("shard", "in", list(range(layout.SHARDS)))
 
 
 class Jobs:
-    @call
-    def jobs_due(self, *, now: float, limit: int = 100) -> list[Job]:
-        past = FieldFilter("due", "<=", now)
-        query = layout.jobs().where(filter=_EVERYWHERE).where(filter=past).order_by("due").limit(limit)
-        found = [_job(there) for there in calls.find(query)]
-        note_documents(len(found))
-        return found
+    @store_call
+    def get_due_jobs(self, *, now: float, limit: int = 100) -> list[Job]:
+        is_due = FieldFilter("due", "<=", now)
+        query = layout.jobs().where(filter=_ALL_SHARDS).where(filter=is_due).order_by("due").limit(limit)
+        jobs = [_from_snapshot(snapshot) for snapshot in calls.run_query(query)]
+        count_documents(len(jobs))
+        return jobs
 
-    @call
-    def jobs_waiting(self, *, limit: int = 100) -> list[Job]:
-        query = layout.jobs().where(filter=_EVERYWHERE).order_by("first_due").limit(limit)
-        found = [_job(there) for there in calls.find(query)]
-        note_documents(len(found))
-        return found
+    @store_call
+    def get_oldest_jobs(self, *, limit: int = 100) -> list[Job]:
+        query = layout.jobs().where(filter=_ALL_SHARDS).order_by("first_due").limit(limit)
+        jobs = [_from_snapshot(snapshot) for snapshot in calls.run_query(query)]
+        count_documents(len(jobs))
+        return jobs
 
-    @call
-    def job(self, kind: str, subject: str, target: str = "") -> Job | None:
-        note_documents(1)
-        (there,) = calls.read([layout.job(kind, subject, target)])
-        return _job(there) if there.exists else None
+    @store_call
+    def get_job(self, kind: str, subject: str, target: str = "") -> Job | None:
+        count_documents(1)
+        (snapshot,) = calls.read([layout.job(kind, subject, target)])
+        return _from_snapshot(snapshot) if snapshot.exists else None
 
-    @call
+    @store_call
     def put_job(self, job: Job) -> None:
-        note_documents(1)
-        calls.bulk([Write("set", layout.job(job.kind, job.subject, job.target), _document(job))])
+        count_documents(1)
+        calls.write_bulk([Write("set", layout.job(job.kind, job.subject, job.target), _to_document(job))])
 
-    @call
-    def postpone(self, job: Job, *, due: float) -> None:
-        note_documents(1)
+    @store_call
+    def postpone_job(self, job: Job, *, due: float) -> None:
+        count_documents(1)
 
-        def decide(change: Change) -> None:
-            if there := _same(change, job):
-                change.put(there.reference, {**(there.to_dict() or {}), "due": due})
+        def decide(change: OptimisticChange) -> None:
+            if snapshot := _read_same_version(change, job):
+                change.put(snapshot.reference, {**(snapshot.to_dict() or {}), "due": due})
 
-        settle(decide)
+        commit_with_retry(decide)
 
-    @call
-    def finish(self, job: Job) -> bool:
-        note_documents(1)
+    @store_call
+    def finish_job(self, job: Job) -> bool:
+        count_documents(1)
 
-        def decide(change: Change) -> bool:
-            there = _same(change, job)
-            if there:
-                change.drop(there)
-            return there is not None
+        def decide(change: OptimisticChange) -> bool:
+            snapshot = _read_same_version(change, job)
+            if snapshot:
+                change.delete(snapshot)
+            return snapshot is not None
 
-        return settle(decide)
-
-
-def leave_job(
-    change: Change, kind: JobKind, subject: str, target: str = "", *, version: int = 0, due: float
-) -> None:
-    """With a change: what is left to do after it. A newer one takes an older one's place."""
-    job = Job(kind, subject, target, version, due)
-    change.put_blind(layout.job(kind, subject, target), _document(job))
+        return commit_with_retry(decide)
 
 
-def _same(change: Change, job: Job) -> Snapshot | None:
-    """The job if it is still there at its version."""
-    (there,) = change.read(layout.job(job.kind, job.subject, job.target))
-    return there if there.exists and there.get("version") == job.version else None
+def save_jobs(change: OptimisticChange, jobs: Iterable[Job]) -> None:
+    """Write the jobs that a change leaves together with it. A job replaces an older one."""
+    for job in jobs:
+        change.overwrite(layout.job(job.kind, job.subject, job.target), _to_document(job))
 
 
-def _document(job: Job) -> Document:
+def _read_same_version(change: OptimisticChange, job: Job) -> Snapshot | None:
+    """Return the job's document if it exists at the job's version."""
+    (snapshot,) = change.read(layout.job(job.kind, job.subject, job.target))
+    return snapshot if snapshot.exists and snapshot.get("version") == job.version else None
+
+
+def _to_document(job: Job) -> StoredDocument:
     return {
         "kind": job.kind,
         "subject": job.subject,
@@ -88,18 +87,18 @@ def _document(job: Job) -> Document:
         "version": job.version,
         "due": job.due,
         "first_due": job.due,
-        "shard": layout.shard(job.kind, job.subject, job.target),
-        "people": [job.subject, job.target] if job.kind in _TOWARDS else [job.subject],
+        "shard": layout.get_shard(job.kind, job.subject, job.target),
+        "people": [job.subject, job.target] if job.kind in _KINDS_WITH_TARGET_PERSON else [job.subject],
     }
 
 
-def _job(there: Snapshot) -> Job:
-    fields = there.to_dict() or {}
+def _from_snapshot(snapshot: Snapshot) -> Job:
+    document = snapshot.to_dict() or {}
     return Job(
-        fields["kind"],
-        fields["subject"],
-        fields["target"],
-        fields["version"],
-        fields["due"],
-        fields["first_due"],
+        document["kind"],
+        document["subject"],
+        document["target"],
+        document["version"],
+        document["due"],
+        document["first_due"],
     )

@@ -1,15 +1,15 @@
-"""Where documents lie, and how any uid or title becomes a document's id.
+"""The paths of documents, and how a uid or a title becomes a document id.
 
-    people/{uid}                       the lite profile, and what counts towards it
-    people/{uid}/activities/{title}    what they did to a title, with its delivery's ledger
-    preferences/{uid}                  what their phone synced besides genres; no plan needs it
-    seen/{uid}                         all that they have seen, in one document
-    follows/{follower|followee}        an edge
-    timelines/{viewer}/rows/{actor|title}
+    people/{uid}                       the person, without preferences and seen history
+    people/{uid}/activities/{title}    an activity with its ledger
+    preferences/{uid}                  preferences besides genres; no plan needs them
+    seen/{uid}                         seen history, in one document
+    follows/{follower|followee}        a follow edge
+    timelines/{viewer}/rows/{author|title}
     jobs/{kind|subject|target}
 
-Ids are never taken apart again: every document names its uids and titles in fields. An id is
-the plain uid wherever it can be, because `firestore.rules` compares it with the token's.
+Ids are never parsed: every document has its uids and titles in fields. An id is the plain uid wherever possible,
+because `firestore.rules` compares it with the token's uid.
 """
 
 import zlib
@@ -20,100 +20,101 @@ from typing import Any, Final, TypeAlias
 import orjson
 from google.cloud.firestore_v1 import CollectionReference, DocumentReference, DocumentSnapshot, Query
 
-from activity.store.firestore.client import client
+from activity.store.firestore.client import get_client
 
 Snapshot: TypeAlias = DocumentSnapshot[DocumentReference]
 
-# Jobs are read by `due`, which only grows: unsharded, its index would take 500 writes a second at most.
+# Jobs are read by `due`, which only grows. Without shards, its index would take 500 writes per second at most.
 SHARDS: Final = 16
 
-_ID_BYTES: Final = 1_400  # Firestore's bound is 1,500
+_MAX_ID_BYTES: Final = 1_400  # Firestore allows 1,500
 _ESCAPED: Final = {
     ord(c): f"%{ord(c):02X}" for c in ["%", "/", "|", ".", "~", *map(chr, range(0x20)), "\x7f"]
 }
 
 
-def identity(*parts: str) -> str:
-    """A document id that only these parts have: escaped, or hashed where that would be too long.
+def make_document_id(*parts: str) -> str:
+    """Return a document id that only these parts have: escaped, or a hash if that would be too long.
 
-    Raises UnicodeEncodeError (a ValueError) for half a surrogate pair.
+    Raises UnicodeEncodeError (a ValueError) for a lone surrogate.
     """
-    text = "|".join(_escaped(part) for part in parts)
+    text = "|".join(_escape(part) for part in parts)
     raw = text.encode()
-    return text if len(raw) <= _ID_BYTES else f"~{blake2b(raw, digest_size=32).hexdigest()}"
+    return text if len(raw) <= _MAX_ID_BYTES else f"~{blake2b(raw, digest_size=32).hexdigest()}"
 
 
-def _escaped(part: str) -> str:
+def _escape(part: str) -> str:
     text = part.translate(_ESCAPED)
-    if text.startswith("__"):  # Firestore keeps `__x__` for itself
+    if text.startswith("__"):  # Firestore reserves `__x__`
         text = f"%5F{text[1:]}"
     return text or "%"
 
 
 def person(uid: str) -> DocumentReference:
-    return client().collection("people").document(identity(uid))
-
-
-def preferences(uid: str) -> DocumentReference:
-    return client().collection("preferences").document(identity(uid))
-
-
-def seen(uid: str) -> DocumentReference:
-    return client().collection("seen").document(identity(uid))
-
-
-def activity(uid: str, title: str) -> DocumentReference:
-    return activities(uid).document(identity(title))
-
-
-def activities(uid: str) -> CollectionReference:
-    made: CollectionReference = person(uid).collection("activities")
-    return made
-
-
-def edge(follower: str, followee: str) -> DocumentReference:
-    return follows().document(identity(follower, followee))
-
-
-def follows() -> CollectionReference:
-    return client().collection("follows")
-
-
-def row(viewer: str, actor: str, title: str) -> DocumentReference:
-    return rows(viewer).document(identity(actor, title))
-
-
-def rows(viewer: str) -> CollectionReference:
-    made: CollectionReference = client().collection("timelines").document(identity(viewer)).collection("rows")
-    return made
-
-
-def all_rows() -> Query:
-    """The rows of every timeline."""
-    return client().collection_group("rows")
+    return people().document(make_document_id(uid))
 
 
 def people() -> CollectionReference:
-    return client().collection("people")
+    return get_client().collection("people")
+
+
+def preferences(uid: str) -> DocumentReference:
+    return get_client().collection("preferences").document(make_document_id(uid))
+
+
+def seen(uid: str) -> DocumentReference:
+    return get_client().collection("seen").document(make_document_id(uid))
+
+
+def activity(uid: str, title: str) -> DocumentReference:
+    return activities(uid).document(make_document_id(title))
+
+
+def activities(uid: str) -> CollectionReference:
+    collection: CollectionReference = person(uid).collection("activities")
+    return collection
+
+
+def edge(follower: str, followee: str) -> DocumentReference:
+    return follows().document(make_document_id(follower, followee))
+
+
+def follows() -> CollectionReference:
+    return get_client().collection("follows")
+
+
+def row(viewer: str, author: str, title: str) -> DocumentReference:
+    return rows(viewer).document(make_document_id(author, title))
+
+
+def rows(viewer: str) -> CollectionReference:
+    timeline = get_client().collection("timelines").document(make_document_id(viewer))
+    collection: CollectionReference = timeline.collection("rows")
+    return collection
+
+
+def all_rows() -> Query:
+    """Return the query of the rows of all timelines."""
+    return get_client().collection_group("rows")
 
 
 def job(kind: str, subject: str, target: str) -> DocumentReference:
-    return jobs().document(identity(kind, subject, target))
+    return jobs().document(make_document_id(kind, subject, target))
 
 
 def jobs() -> CollectionReference:
-    return client().collection("jobs")
+    return get_client().collection("jobs")
 
 
-def shard(kind: str, subject: str, target: str) -> int:
-    return zlib.crc32(identity(kind, subject, target).encode()) % SHARDS
+def get_shard(kind: str, subject: str, target: str) -> int:
+    return zlib.crc32(make_document_id(kind, subject, target).encode()) % SHARDS
 
 
-def packed(value: Mapping[str, Any]) -> bytes:
-    """A map whose keys are not ours (slugs, item ids): as a field's map, `__x__` or an empty key would be refused."""
+def pack_map(value: Mapping[str, Any]) -> bytes:
+    """Pack a map with foreign keys (slugs, item ids). Firestore refuses maps with keys such as `__x__` or ""."""
     return orjson.dumps(value)
 
 
-def unpacked(value: bytes | None) -> dict[str, Any]:
-    made: dict[str, Any] = orjson.loads(value) if value else {}
-    return made
+def unpack_map(value: bytes | None) -> dict[str, Any]:
+    unpacked: dict[str, Any] = orjson.loads(value) if value else {}
+    return unpacked

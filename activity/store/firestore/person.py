@@ -1,105 +1,62 @@
-"""A person's document, and the rule by which its versions rise."""
+"""People's documents as plain values.
+
+Phones may read these documents (see `firestore.rules`), so their field names are part of the interface to the app.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import fields
+from typing import Any, Final
 
-from activity.store import taste
+from activity.rules.person import Person
 from activity.store.firestore import layout
-from activity.store.firestore.changes import Change
+from activity.store.firestore.changes import OptimisticChange
 from activity.store.firestore.layout import Snapshot
-from activity.types import Document, Profile, Reach
+from activity.types import StoredDocument
 
-_MAPS: Final = ("likings", "learned", "skipped", "applied")
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """`likings` are the sums behind affinities, genre → what titles added; for what events added see Watched."""
-
-    uid: str
-    name: str | None = None
-    picture: str | None = None
-    genres: tuple[str, ...] = ()
-    likings: Mapping[str, float] = field(default_factory=dict)
-    learned: Mapping[str, float] = field(default_factory=dict)
-    learned_at: int = 0
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    applied: Mapping[str, str] = field(default_factory=dict)
-    finished: tuple[str, ...] = ()
-    blocked: tuple[str, ...] = ()
-    blocked_by: tuple[str, ...] = ()
-    pulled: tuple[str, ...] = ()
-    following: int = 0
-    reach: Reach = "pushed"
-    active_at: int = 0
-    choice_version: int = 0
-    version: int = 0
-
-    @property
-    def profile(self) -> Profile:
-        return Profile(
-            uid=self.uid,
-            name=self.name,
-            picture=self.picture,
-            genres=self.genres,
-            affinities=taste.affinities(self.likings, self.learned, self.learned_at),
-            finished=frozenset(self.finished),
-            skipped=self.skipped,
-            unwanted=frozenset(self.blocked) | frozenset(self.blocked_by),
-            pulled=self.pulled,
-            following=self.following,
-            reach=self.reach,
-            active_at=self.active_at,
-            choice_version=self.choice_version,
-            version=self.version,
-        )
+# Fields of a person that have another name in the document.
+_DOCUMENT_NAMES: Final = {
+    "title_affinity_sums": "likings",
+    "event_affinity_sums": "learned",
+    "event_affinity_at": "learned_at",
+    "stream_positions": "applied",
+    "pull_list": "pulled",
+    "following_count": "following",
+}
+_PACKED: Final = frozenset({"title_affinity_sums", "event_affinity_sums", "skipped", "stream_positions"})
+_FIELDS: Final = tuple(field.name for field in fields(Person))
 
 
-def of(uid: str, snapshot: Snapshot) -> Person:
-    """What a document says of a person; one whom the store has never heard of has said nothing yet."""
+def document_name(field: str) -> str:
+    """Return the name of a person's field in the document."""
+    return _DOCUMENT_NAMES.get(field, field)
+
+
+def from_snapshot(uid: str, snapshot: Snapshot) -> Person:
+    """Return the person in a document, or a new person if there is no document."""
     if not snapshot.exists:
         return Person(uid)
-    fields = snapshot.to_dict() or {}
-    lists = {name: tuple(fields[name]) for name in ("genres", "finished", "blocked", "blocked_by", "pulled")}
-    # A document from before there were events has no field of theirs.
-    maps = {name: layout.unpacked(fields.get(name)) for name in _MAPS}
-    return Person(**{**fields, **lists, **maps})
+    document = snapshot.to_dict() or {}
+    names = ((field, document_name(field)) for field in _FIELDS)
+    return Person(**{field: _decode(field, document[name]) for field, name in names if name in document})
 
 
-def save(
-    change: Change, before: Person, after: Person, *, chose: bool = False, synced: bool = False
-) -> Person:
-    """Write what differs, with higher versions; `chose`: a choice that no field shows, `synced`: a change elsewhere."""
-    if after == before and not synced:
-        return before
-    chose = chose or (after.genres, after.blocked, after.blocked_by) != (
-        before.genres,
-        before.blocked,
-        before.blocked_by,
-    )
-    risen = replace(
-        after, version=before.version + 1, choice_version=before.choice_version + (1 if chose else 0)
-    )
-    change.put(layout.person(risen.uid), _document(risen))
-    return risen
+def save_person(change: OptimisticChange, before: Person, after: Person) -> None:
+    """Write what differs, if a rule raised the version."""
+    if after.version != before.version:
+        change.put(layout.person(after.uid), _to_document(after))
 
 
-def _document(person: Person) -> Document:
-    return {
-        "uid": person.uid,
-        "name": person.name,
-        "picture": person.picture,
-        "genres": list(person.genres),
-        **{name: layout.packed(getattr(person, name)) for name in _MAPS},
-        "learned_at": person.learned_at,
-        "finished": list(person.finished),
-        "blocked": list(person.blocked),
-        "blocked_by": list(person.blocked_by),
-        "pulled": list(person.pulled),
-        "following": person.following,
-        "reach": person.reach,
-        "active_at": person.active_at,
-        "choice_version": person.choice_version,
-        "version": person.version,
-    }
+def _to_document(person: Person) -> StoredDocument:
+    return {document_name(field): _encode(getattr(person, field)) for field in _FIELDS}
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return layout.pack_map(value) if isinstance(value, Mapping) else value
+
+
+def _decode(field: str, value: Any) -> Any:
+    if field in _PACKED:
+        return layout.unpack_map(value)
+    return tuple(value) if isinstance(value, list) else value

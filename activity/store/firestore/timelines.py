@@ -1,62 +1,79 @@
-"""Durable timelines: a collection of rows a viewer."""
+"""Durable timelines: one collection of rows per viewer.
+
+Phones may read these documents (see `firestore.rules`), so their field names are part of the interface to the app.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Final
 
 from google.cloud.firestore_v1 import Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from activity.store.firestore import calls, layout
-from activity.store.firestore.calls import Write, call, long_call
+from activity.store.firestore.calls import Write, bulk_store_call, store_call
 from activity.store.firestore.layout import Snapshot
-from activity.store.meter import note_documents
-from activity.types import TimelineRow
+from activity.store.meter import count_documents
+from activity.types import StoredDocument, TimelineRow
+
+# Fields of a row that have another name in the document.
+_DOCUMENT_NAMES: Final = {
+    "author": "actor",
+    "author_name": "actor_name",
+    "author_picture": "actor_picture",
+}
+_FIELDS: Final = {name: field for field, name in _DOCUMENT_NAMES.items()}
 
 
 class Timelines:
-    @call
-    def timeline(self, uid: str, *, limit: int = 100) -> list[TimelineRow]:
+    @store_call
+    def get_timeline(self, uid: str, *, limit: int = 100) -> list[TimelineRow]:
         newest = layout.rows(uid).order_by("at", direction=Query.DESCENDING).limit(limit)
-        rows = [_row(there) for there in calls.find(newest)]
-        note_documents(len(rows))
-        return sorted(rows, key=lambda row: (-row.at, row.actor, row.title))
+        rows = [_from_snapshot(snapshot) for snapshot in calls.run_query(newest)]
+        count_documents(len(rows))
+        return sorted(rows, key=lambda row: (-row.at, row.author, row.title))
 
-    @long_call
-    def put_rows(self, rows: Sequence[tuple[str, TimelineRow]]) -> None:
-        note_documents(len(rows))
-        calls.bulk(
-            Write("set", layout.row(viewer, row.actor, row.title), {"viewer": viewer, **asdict(row)})
+    @bulk_store_call
+    def put_timeline_rows(self, rows: Sequence[tuple[str, TimelineRow]]) -> None:
+        count_documents(len(rows))
+        calls.write_bulk(
+            Write("set", layout.row(viewer, row.author, row.title), _to_document(viewer, row))
             for viewer, row in rows
         )
 
-    @long_call
-    def drop_rows(self, keys: Sequence[tuple[str, str, str]]) -> None:
-        note_documents(len(keys))
-        calls.bulk(Write("delete", layout.row(*key)) for key in keys)
+    @bulk_store_call
+    def delete_timeline_rows(self, keys: Sequence[tuple[str, str, str]]) -> None:
+        count_documents(len(keys))
+        calls.write_bulk(Write("delete", layout.row(*key)) for key in keys)
 
-    @call
-    def rows_from(self, uid: str, actor: str, *, limit: int = 500) -> list[str]:
-        query = layout.rows(uid).where(filter=FieldFilter("actor", "==", actor)).limit(limit)
-        found = sorted(there.get("title") for there in calls.find(query))
-        note_documents(len(found))
-        return found
+    @store_call
+    def get_titles_by_author(self, uid: str, author: str, *, limit: int = 500) -> list[str]:
+        query = layout.rows(uid).where(filter=FieldFilter("actor", "==", author)).limit(limit)
+        titles = sorted(snapshot.get("title") for snapshot in calls.run_query(query))
+        count_documents(len(titles))
+        return titles
 
-    @long_call
+    @bulk_store_call
     def trim_timeline(self, uid: str, *, keep: int, limit: int = 500) -> int:
         rows = Query(layout.rows(uid))
-        there = calls.count(rows)
-        note_documents(1)
-        surplus = min(there - keep, limit)
+        number = calls.count_matches(rows)
+        count_documents(1)
+        surplus = min(number - keep, limit)
         if surplus <= 0:
             return 0
-        # Backwards, so that what is read is what goes, not what is kept.
-        old = calls.find(rows.order_by("at").limit(surplus).select(["at"]))
-        note_documents(2 * len(old))
-        calls.bulk(Write("delete", row.reference) for row in old)
-        return len(old)
+        # Oldest first, so that only rows to delete are read.
+        oldest = calls.run_query(rows.order_by("at").limit(surplus).select(["at"]))
+        count_documents(2 * len(oldest))
+        calls.write_bulk(Write("delete", snapshot.reference) for snapshot in oldest)
+        return len(oldest)
 
 
-def _row(there: Snapshot) -> TimelineRow:
-    fields = there.to_dict() or {}
-    del fields["viewer"]
-    return TimelineRow(**fields)
+def _to_document(viewer: str, row: TimelineRow) -> StoredDocument:
+    fields = {_DOCUMENT_NAMES.get(field, field): value for field, value in asdict(row).items()}
+    return {"viewer": viewer, **fields}
+
+
+def _from_snapshot(snapshot: Snapshot) -> TimelineRow:
+    document = snapshot.to_dict() or {}
+    del document["viewer"]
+    return TimelineRow(**{_FIELDS.get(name, name): value for name, value in document.items()})

@@ -3,10 +3,10 @@
 from activity.store.orm.activities import Activities
 from activity.store.orm.follows import Follows
 from activity.store.orm.jobs import Jobs
-from activity.store.orm.leaving import Leaving
 from activity.store.orm.people import People
+from activity.store.orm.privacy import Privacy
 from activity.store.orm.timelines import Timelines
 
 
-class OrmStore(People, Activities, Follows, Timelines, Jobs, Leaving):
+class OrmStore(People, Activities, Follows, Timelines, Jobs, Privacy):
     """Implements `ActivityStore`."""

@@ -1,21 +1,22 @@
-"""What people did to titles."""
+"""Activities and their ledgers."""
 
 from collections.abc import Mapping
 
 from django.db import transaction
 from django.db.models import Q
 
-from activity.models import Activity as Row
-from activity.models import Person
-from activity.store import taste
-from activity.store.meter import note_documents
-from activity.store.orm.calls import call, changing, leave_job, profile_of
-from activity.types import FINISHED_KEPT, Activity, Ledger, Recorded, Relation
+from activity.models import Activity as ActivityRow
+from activity.rules import relations
+from activity.store.meter import count_documents
+from activity.store.orm.calls import store_call
+from activity.store.orm.jobs import save_jobs
+from activity.store.orm.person import from_row, lock_person, save_person
+from activity.types import Activity, Ledger, RecordResult, Relation
 
 
 class Activities:
-    @call
-    def record(
+    @store_call
+    def record_relation(
         self,
         uid: str,
         title: str,
@@ -23,96 +24,77 @@ class Activities:
         *,
         now: float,
         due: float,
-        source: str | None = None,
-        liking: Mapping[str, float] | None = None,
-    ) -> Recorded:
-        note_documents(3)
-        with transaction.atomic(), changing(uid) as person:
-            # The person's lock is the activity's too.
-            row = Row.objects.filter(uid=uid, title=title).first()
-            before = _relation(row) if row else Relation()
-            changed = relation != before
-            if changed:
-                row = row or Row(uid=uid, title=title, version=0)
-                _apply(row, relation, before, now=now, source=source, liking=liking or {}, person=person)
-                leave_job("deliver", uid, title, version=row.version, due=due)
-        if row is None:
-            nothing = Activity(uid, title, relation, int(now), 0)
-            return Recorded(nothing, profile_of(person), changed=False)
-        return Recorded(_activity(row), profile_of(person), changed)
+        origin: str | None = None,
+        affinity_gain: Mapping[str, float] | None = None,
+    ) -> RecordResult:
+        count_documents(3)
+        with transaction.atomic():
+            person = lock_person(uid)
+            # The person's lock protects their activities too.
+            row = ActivityRow.objects.filter(uid=uid, title=title).first()
+            before = _from_row(row) if row else relations.make_unrecorded(uid, title, now=now)
+            change = relations.record_relation(
+                from_row(person),
+                before,
+                relation,
+                now=now,
+                due=due,
+                origin=origin,
+                affinity_gain=affinity_gain or {},
+            )
+            if change.changed:
+                _save(row or ActivityRow(uid=uid, title=title), change.activity)
+                save_jobs(change.jobs)
+                save_person(person, change.person)
+        return change.result
 
-    @call
-    def activity(self, uid: str, title: str) -> Activity | None:
-        row = Row.objects.filter(uid=uid, title=title).first()
-        note_documents(1)
-        return _activity(row) if row else None
+    @store_call
+    def get_activity(self, uid: str, title: str) -> Activity | None:
+        row = ActivityRow.objects.filter(uid=uid, title=title).first()
+        count_documents(1)
+        return _from_row(row) if row else None
 
-    @call
-    def activities(self, uid: str, *, limit: int = 100) -> list[Activity]:
+    @store_call
+    def get_activities(self, uid: str, *, limit: int = 100) -> list[Activity]:
         empty = Q(status=None, favorite=False, rating=None)
-        rows = Row.objects.filter(uid=uid).exclude(empty).order_by("-at", "title")[:limit]
-        found = [_activity(row) for row in rows]
-        note_documents(len(found))
-        return found
+        rows = ActivityRow.objects.filter(uid=uid).exclude(empty).order_by("-at", "title")[:limit]
+        activities = [_from_row(row) for row in rows]
+        count_documents(len(activities))
+        return activities
 
-    @call
-    def keep_ledger(self, uid: str, title: str, version: int, ledger: Ledger) -> bool:
-        note_documents(1)
+    @store_call
+    def save_ledger(self, uid: str, title: str, version: int, ledger: Ledger) -> bool:
+        count_documents(1)
         return bool(
-            Row.objects.filter(uid=uid, title=title, version=version).update(
-                followers=ledger.followers,
-                delivered=ledger.delivered,
+            ActivityRow.objects.filter(uid=uid, title=title, version=version).update(
+                follower_count=ledger.follower_count,
+                delivered_count=ledger.delivered_count,
                 cursor=ledger.cursor,
-                first_at=ledger.first_at,
-                last_at=ledger.last_at,
+                started_at=ledger.started_at,
+                updated_at=ledger.updated_at,
             )
         )
 
 
-def _apply(
-    row: Row,
-    relation: Relation,
-    before: Relation,
-    *,
-    now: float,
-    source: str | None,
-    liking: Mapping[str, float],
-    person: Person,
-) -> None:
-    rated_only = (relation.status, relation.favorite) == (before.status, before.favorite)
-    if not rated_only or before.empty or relation.empty:
-        row.at = int(now)
-    person.likings = taste.corrected(person.likings, minus=row.liking, plus=liking)
-    person.finished = _edited(person.finished, row.title, present=relation.status == "finished")
-    person.active_at = max(person.active_at, int(now))
+def _save(row: ActivityRow, activity: Activity) -> None:
+    relation, ledger = activity.relation, activity.ledger
     row.status, row.favorite, row.rating = relation.status, relation.favorite, relation.rating
-    row.source, row.liking, row.recorded_at = source, dict(liking), now
-    row.version += 1
-    row.followers, row.delivered, row.cursor, row.first_at, row.last_at = 0, 0, "", None, None
+    row.at, row.recorded_at, row.version = activity.at, activity.recorded_at, activity.version
+    row.origin, row.affinity_gain = activity.origin, dict(activity.affinity_gain)
+    row.follower_count, row.delivered_count = ledger.follower_count, ledger.delivered_count
+    row.cursor, row.started_at, row.updated_at = ledger.cursor, ledger.started_at, ledger.updated_at
     row.save()
 
 
-def _edited(titles: list[str], title: str, *, present: bool) -> list[str]:
-    """Newest last; beyond the cap the oldest give way."""
-    if present == (title in titles):
-        return titles
-    rest = [t for t in titles if t != title]
-    return [*rest, title][-FINISHED_KEPT:] if present else rest
-
-
-def _relation(row: Row) -> Relation:
-    return Relation(row.status, row.favorite, row.rating)
-
-
-def _activity(row: Row) -> Activity:
+def _from_row(row: ActivityRow) -> Activity:
     return Activity(
         uid=row.uid,
         title=row.title,
-        relation=_relation(row),
+        relation=Relation(row.status, row.favorite, row.rating),
         at=row.at,
         version=row.version,
         recorded_at=row.recorded_at,
-        source=row.source,
-        liking=row.liking,
-        ledger=Ledger(row.followers, row.delivered, row.cursor, row.first_at, row.last_at),
+        origin=row.origin,
+        affinity_gain=row.affinity_gain,
+        ledger=Ledger(row.follower_count, row.delivered_count, row.cursor, row.started_at, row.updated_at),
     )

@@ -1,6 +1,6 @@
-"""Who follows whom."""
+"""Follow edges."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import reduce
 from operator import or_
 
@@ -8,87 +8,99 @@ from django.db import transaction
 from django.db.models import Q
 
 from activity.models import Follow
-from activity.store.meter import note_documents
-from activity.store.orm.calls import call, changing, leave_job, profile_of
-from activity.types import FOLLOWS_KEPT, Blocked, Edge, LimitReached, Profile
+from activity.rules import follows
+from activity.store.meter import count_documents
+from activity.store.orm.calls import store_call
+from activity.store.orm.jobs import save_jobs
+from activity.store.orm.person import from_row, lock_person, save_person
+from activity.types import FollowEdge, Profile
 from core.sql.json_rows import in_values
 
 
 class Follows:
-    @call
+    @store_call
     def follow(self, uid: str, target: str, *, now: float, due: float) -> tuple[Profile, bool]:
-        note_documents(3)
-        with transaction.atomic(), changing(uid) as person:
-            new = not Follow.objects.filter(follower=uid, followee=target).exists()
-            if new:
-                if target in person.blocked or target in person.blocked_by:
-                    raise Blocked("There is a block between you and this person.")
-                if person.following >= FOLLOWS_KEPT:
-                    raise LimitReached(f"more than {FOLLOWS_KEPT} follows")
-                Follow.objects.create(follower=uid, followee=target, at=now)
-                person.following += 1
-                leave_job("backfill", uid, target, version=person.version + 1, due=due)
-        return profile_of(person), new
+        count_documents(3)
+        with transaction.atomic():
+            row = lock_person(uid)
+            person = from_row(row)
+            if Follow.objects.filter(follower=uid, followee=target).exists():
+                return person.profile, False
+            change = follows.follow(person, target, due=due)
+            Follow.objects.create(follower=uid, followee=target, at=now)
+            save_jobs(change.jobs)
+            save_person(row, change.person)
+        return change.person.profile, True
 
-    @call
+    @store_call
     def unfollow(self, uid: str, target: str, *, due: float) -> tuple[Profile, bool]:
-        note_documents(3)
-        with transaction.atomic(), changing(uid) as person:
-            gone, _ = Follow.objects.filter(follower=uid, followee=target).delete()
-            if gone:
-                person.following -= 1
-                person.pulled = [p for p in person.pulled if p != target]
-                person.choice_version += 1
-                leave_job("purge", uid, target, version=person.version + 1, due=due)
-        return profile_of(person), bool(gone)
+        count_documents(3)
+        with transaction.atomic():
+            row = lock_person(uid)
+            person = from_row(row)
+            if not delete_edge(uid, target):
+                return person.profile, False
+            change = follows.unfollow(person, target, due=due)
+            save_jobs(change.jobs)
+            save_person(row, change.person)
+        return change.person.profile, True
 
-    @call
-    def followers(self, uid: str, *, after: str = "", limit: int = 500) -> list[str]:
+    @store_call
+    def get_follower_uids(self, uid: str, *, after: str = "", limit: int = 500) -> list[str]:
         edges = Follow.objects.filter(followee=uid, follower__gt=after).order_by("follower")
-        found = list(edges.values_list("follower", flat=True)[:limit])
-        note_documents(len(found))
-        return found
+        uids = list(edges.values_list("follower", flat=True)[:limit])
+        count_documents(len(uids))
+        return uids
 
-    @call
-    def follower_edges(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[Edge]:
+    @store_call
+    def get_followers(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[FollowEdge]:
         rows = Follow.objects.filter(followee=uid).order_by("-at", "follower").values_list("follower", "at")
-        return _edges(rows[offset : offset + limit], offset)
+        return _make_edges(rows[offset : offset + limit], offset)
 
-    @call
-    def following_edges(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[Edge]:
+    @store_call
+    def get_following(self, uid: str, *, offset: int = 0, limit: int = 50) -> list[FollowEdge]:
         rows = Follow.objects.filter(follower=uid).order_by("-at", "followee").values_list("followee", "at")
-        return _edges(rows[offset : offset + limit], offset)
+        return _make_edges(rows[offset : offset + limit], offset)
 
-    @call
-    def follower_count(self, uid: str) -> int:
-        note_documents(1)
+    @store_call
+    def count_followers(self, uid: str) -> int:
+        count_documents(1)
         return Follow.objects.filter(followee=uid).count()
 
-    @call
-    def following_count(self, uid: str) -> int:
-        note_documents(1)
+    @store_call
+    def count_following(self, uid: str) -> int:
+        count_documents(1)
         return Follow.objects.filter(follower=uid).count()
 
-    @call
-    def edges(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-        note_documents(len(pairs))
+    @store_call
+    def get_existing_edges(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        count_documents(len(pairs))
         wanted = set(pairs)
         if not wanted:
             return set()
-        # One side is nearly always one person: ask for the sides apart, then keep the pairs.
-        followees: dict[str, list[str]] = {}
+        # One side is nearly always one person. Query by the two sides, then keep the wanted pairs.
+        followers_by_followee: dict[str, list[str]] = {}
         for follower, followee in wanted:
-            followees.setdefault(followee, []).append(follower)
-        if len(followees) > len({follower for follower, _ in wanted}):
+            followers_by_followee.setdefault(followee, []).append(follower)
+        if len(followers_by_followee) > len({follower for follower, _ in wanted}):
             rows = Follow.objects.filter(
-                follower__in={f for f, _ in wanted}, followee__in=list(followees)
+                follower__in={follower for follower, _ in wanted}, followee__in=list(followers_by_followee)
             ).values_list("follower", "followee")
             return wanted & set(rows)
-        either = reduce(or_, (Q(followee=to, follower__in=in_values(who)) for to, who in followees.items()))
-        return set(Follow.objects.filter(either).values_list("follower", "followee"))
+        conditions = (
+            Q(followee=followee, follower__in=in_values(followers))
+            for followee, followers in followers_by_followee.items()
+        )
+        return set(Follow.objects.filter(reduce(or_, conditions)).values_list("follower", "followee"))
 
 
-def _edges(rows: object, offset: int) -> list[Edge]:
-    found = [Edge(uid, at) for uid, at in rows]  # type: ignore[attr-defined]
-    note_documents(offset + len(found))
-    return found
+def delete_edge(follower: str, followee: str) -> bool:
+    """Delete a follow edge and return whether there was one. 1 SQL."""
+    deleted, _ = Follow.objects.filter(follower=follower, followee=followee).delete()
+    return bool(deleted)
+
+
+def _make_edges(rows: Iterable[tuple[str, float]], offset: int) -> list[FollowEdge]:
+    edges = [FollowEdge(uid, at) for uid, at in rows]
+    count_documents(offset + len(edges))
+    return edges

@@ -3,111 +3,114 @@
 from collections.abc import Mapping, Sequence
 
 from django.db import transaction
-from django.db.models import F
 
-from activity.models import Follow, Person, SeenHistory
-from activity.store import lists, taste, watched
-from activity.store.meter import note_documents
-from activity.store.orm.calls import call, changing, leave_job, profile_of
-from activity.store.watched import Watched
-from activity.types import Preferences, Profile, Reach, Slice
+from activity.models import Person as PersonRow
+from activity.models import SeenHistory
+from activity.rules import blocks, history
+from activity.rules import preferences as preference_rules
+from activity.rules import reach as reach_rules
+from activity.store.meter import count_documents
+from activity.store.orm.calls import store_call
+from activity.store.orm.follows import delete_edge
+from activity.store.orm.jobs import save_jobs
+from activity.store.orm.person import from_row, lock_person, save_person
+from activity.types import HistoryDelta, Preferences, Profile, Reach
 
 
 class People:
-    @call
-    def profile(self, uid: str) -> Profile | None:
-        person = Person.objects.filter(uid=uid).first()
-        note_documents(1)
-        return profile_of(person) if person else None
+    @store_call
+    def get_profile(self, uid: str) -> Profile | None:
+        row = PersonRow.objects.filter(uid=uid).first()
+        count_documents(1)
+        return from_row(row).profile if row else None
 
-    @call
-    def profiles(self, uids: Sequence[str]) -> dict[str, Profile]:
-        note_documents(len(uids))
-        return {person.uid: profile_of(person) for person in Person.objects.filter(uid__in=uids)}
+    @store_call
+    def get_profiles(self, uids: Sequence[str]) -> dict[str, Profile]:
+        count_documents(len(uids))
+        return {row.uid: from_row(row).profile for row in PersonRow.objects.filter(uid__in=uids)}
 
-    @call
+    @store_call
     def save_preferences(self, uid: str, preferences: Preferences) -> Profile:
-        note_documents(1)
-        with transaction.atomic(), changing(uid) as person:
-            person.likings = taste.chosen(person.likings, person.preferences, preferences.stated)
-            person.preferences.update(preferences.stated)
-            if preferences.genres is not None:
-                person.genres = list(preferences.genres)
-        return profile_of(person)
-
-    @call
-    def save_name(self, uid: str, name: str | None, picture: str | None) -> Profile:
-        note_documents(1)
-        with transaction.atomic(), changing(uid) as person:
-            person.name = name or person.name
-            person.picture = picture or person.picture
-        return profile_of(person)
-
-    @call
-    def set_block(self, uid: str, target: str, *, blocked: bool, due: float) -> tuple[Profile, Profile]:
-        note_documents(6)
-        # One order for both rows, or two people who block each other at once would wait for ever.
-        first, second = sorted((uid, target))
-        with transaction.atomic(), changing(first) as one, changing(second) as other:
-            blocker, blockee = (one, other) if first == uid else (other, one)
-            blocker.blocked = lists.blocked(blocker.blocked, target, present=blocked)
-            blockee.blocked_by = lists.blocked_by(blockee.blocked_by, uid, present=blocked)
-            if blocked:
-                _part(blocker, blockee, due=due)
-                _part(blockee, blocker, due=due)
-        return profile_of(blocker), profile_of(blockee)
-
-    @call
-    def set_reach(self, uid: str, reach: Reach, *, due: float) -> Profile:
-        note_documents(2)
-        with transaction.atomic(), changing(uid) as person:
-            person.reach = reach
-            if reach in {"rising", "sinking"}:
-                leave_job("cross", uid, due=due)
-        return profile_of(person)
-
-    @call
-    def tell_pulled(self, viewers: Sequence[str], actor: str, *, pulled: bool) -> None:
-        note_documents(len(viewers))
+        count_documents(1)
         with transaction.atomic():
-            people = list(Person.objects.select_for_update().filter(uid__in=viewers).order_by("uid"))
-            changed = [person for person in people if (actor in person.pulled) != pulled]
-            for person in changed:
-                rest = [uid for uid in person.pulled if uid != actor]
-                person.pulled = [*rest, actor] if pulled else rest
-                person.version = F("version") + 1
-            Person.objects.bulk_update(changed, ["pulled", "version"], batch_size=200)
+            row = lock_person(uid)
+            change = preference_rules.save_preferences(from_row(row), row.preferences, preferences)
+            save_person(row, change.person, preferences=change.preferences)
+        return change.person.profile
 
-    @call
-    def seen(self, uid: str) -> Mapping[str, int]:
-        history = SeenHistory.objects.filter(uid=uid).first()
-        note_documents(1)
-        return dict(history.items) if history else {}
+    @store_call
+    def save_name(self, uid: str, name: str | None, picture: str | None) -> Profile:
+        count_documents(1)
+        with transaction.atomic():
+            row = lock_person(uid)
+            person = preference_rules.save_name(from_row(row), name, picture)
+            save_person(row, person)
+        return person.profile
 
-    @call
-    def add_history(self, uid: str, slices: Sequence[Slice]) -> Profile:
-        note_documents(2)
-        with transaction.atomic(), changing(uid) as person:
-            if new := watched.unapplied(slices, person.applied):
-                before = Watched(person.learned, person.learned_at, person.skipped, person.applied)
-                after = watched.joined(before, new)
-                person.learned, person.learned_at = after.learned, after.learned_at
-                person.skipped, person.applied = after.skipped, after.applied
-                _add_seen(uid, new)
-        return profile_of(person)
+    @store_call
+    def set_block(self, uid: str, target: str, *, blocked: bool, due: float) -> tuple[Profile, Profile]:
+        count_documents(6)
+        with transaction.atomic():
+            # Always lock in the order of uids, or two people who block each other at the same time would deadlock.
+            rows = {either: lock_person(either) for either in sorted((uid, target))}
+            blocker, other = from_row(rows[uid]), from_row(rows[target])
+            if blocked:
+                change = blocks.block(
+                    blocker,
+                    other,
+                    is_follower=delete_edge(uid, target),
+                    is_followed=delete_edge(target, uid),
+                    due=due,
+                )
+            else:
+                change = blocks.unblock(blocker, other)
+            save_jobs(change.jobs)
+            save_person(rows[uid], change.blocker)
+            save_person(rows[target], change.blocked)
+        return change.blocker.profile, change.blocked.profile
 
+    @store_call
+    def set_reach(self, uid: str, reach: Reach, *, due: float) -> Profile:
+        count_documents(2)
+        with transaction.atomic():
+            row = lock_person(uid)
+            change = reach_rules.set_reach(from_row(row), reach, due=due)
+            save_jobs(change.jobs)
+            save_person(row, change.person)
+        return change.person.profile
 
-def _add_seen(uid: str, slices: Sequence[Slice]) -> None:
-    """The person's lock is their history's, too."""
-    history = SeenHistory.objects.filter(uid=uid).first() or SeenHistory(uid=uid)
-    newest = watched.newest_seen((dict(history.items), *(s.seen for s in slices)))
-    history.items = [list(pair) for pair in newest.items()]
-    history.save()
+    @store_call
+    def update_pull_lists(self, viewers: Sequence[str], author: str, *, listed: bool) -> None:
+        count_documents(len(viewers))
+        with transaction.atomic():
+            rows = list(PersonRow.objects.select_for_update().filter(uid__in=viewers).order_by("uid"))
+            changed = []
+            for row in rows:
+                before = tuple(row.pull_list)
+                after = reach_rules.update_pull_list(before, author, listed=listed)
+                if after != before:
+                    row.pull_list, row.version = list(after), row.version + 1
+                    changed.append(row)
+            PersonRow.objects.bulk_update(changed, ["pull_list", "version"], batch_size=200)
 
+    @store_call
+    def get_seen(self, uid: str) -> Mapping[str, int]:
+        row = SeenHistory.objects.filter(uid=uid).first()
+        count_documents(1)
+        return dict(row.items) if row else {}
 
-def _part(person: Person, other: Person, *, due: float) -> None:
-    """End a follow, if there is one, and leave the purge of what it brought."""
-    gone, _ = Follow.objects.filter(follower=person.uid, followee=other.uid).delete()
-    person.following -= gone
-    person.pulled = [uid for uid in person.pulled if uid != other.uid]
-    leave_job("purge", person.uid, other.uid, version=person.version + 1, due=due)
+    @store_call
+    def apply_history(self, uid: str, deltas: Sequence[HistoryDelta]) -> Profile:
+        count_documents(2)
+        with transaction.atomic():
+            row = lock_person(uid)
+            person = from_row(row)
+            unapplied = history.select_unapplied(deltas, person.stream_positions)
+            if unapplied:
+                # The person's lock protects their seen history too.
+                seen_row = SeenHistory.objects.filter(uid=uid).first() or SeenHistory(uid=uid)
+                person, seen = history.apply_history(person, dict(seen_row.items), unapplied)
+                seen_row.items = [list(pair) for pair in seen.items()]
+                seen_row.save()
+                save_person(row, person)
+        return person.profile

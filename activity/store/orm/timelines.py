@@ -1,4 +1,4 @@
-"""Durable timelines: rows of (viewer, actor, title)."""
+"""Durable timelines: rows with the key (viewer, author, title)."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -8,68 +8,88 @@ from typing import Final
 from django.db import connection
 from django.db.models import Q
 
-from activity.models import Delivery
-from activity.store.meter import note_documents
-from activity.store.orm.calls import call
+from activity.models import TimelineRow as Row
+from activity.store.meter import count_documents
+from activity.store.orm.calls import store_call
 from activity.types import TimelineRow
 from core.sql.json_rows import SqlType, pack_rows, select_rows_sql
 
-_IDENTITY: Final = ("viewer", "actor", "title")
+_KEY: Final = ("viewer", "author", "title")
 _COLUMNS: Final[dict[str, SqlType]] = {
     "at": "bigint",
     "status": "text",
     "favorite": "boolean",
     "rating": "bigint",
-    "actor_name": "text",
-    "actor_picture": "text",
+    "author_name": "text",
+    "author_picture": "text",
 }
-_ALL: Final[dict[str, SqlType]] = {**dict.fromkeys(_IDENTITY, "text"), **_COLUMNS}
-_DELETED_AT_ONCE = 200  # SQLite's bound on the depth of a condition
+_ALL_COLUMNS: Final[dict[str, SqlType]] = {**dict.fromkeys(_KEY, "text"), **_COLUMNS}
+_CONDITIONS_PER_DELETE = 200  # SQLite limits the depth of a condition
 
 
 class Timelines:
-    @call
-    def timeline(self, uid: str, *, limit: int = 100) -> list[TimelineRow]:
-        newest = Delivery.objects.filter(viewer=uid).order_by("-at", "actor", "title")
-        rows = list(newest.values_list("actor", "title", *_COLUMNS)[:limit])
-        note_documents(len(rows))
+    @store_call
+    def get_timeline(self, uid: str, *, limit: int = 100) -> list[TimelineRow]:
+        newest = Row.objects.filter(viewer=uid).order_by("-at", "author", "title")
+        rows = list(newest.values_list("author", "title", *_COLUMNS)[:limit])
+        count_documents(len(rows))
         return [TimelineRow(*row) for row in rows]
 
-    @call
-    def put_rows(self, rows: Sequence[tuple[str, TimelineRow]]) -> None:
-        note_documents(len(rows))
+    @store_call
+    def put_timeline_rows(self, rows: Sequence[tuple[str, TimelineRow]]) -> None:
+        count_documents(len(rows))
         values = [
-            (viewer, row.actor, row.title, *(getattr(row, c) for c in _COLUMNS)) for viewer, row in rows
+            (viewer, row.author, row.title, *(getattr(row, column) for column in _COLUMNS))
+            for viewer, row in rows
         ]
-        news = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)
+        updates = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)
         statement = (
-            f"INSERT INTO activity_delivery ({', '.join(_ALL)}) {select_rows_sql(_ALL)} "
-            f"ON CONFLICT ({', '.join(_IDENTITY)}) DO UPDATE SET {news}"
+            f"INSERT INTO activity_timelinerow ({', '.join(_ALL_COLUMNS)}) {select_rows_sql(_ALL_COLUMNS)} "
+            f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {updates}"
         )
         with connection.cursor() as cursor:
             cursor.execute(statement, [pack_rows(values)])
 
-    @call
-    def drop_rows(self, keys: Sequence[tuple[str, str, str]]) -> None:
-        note_documents(len(keys))
+    @store_call
+    def delete_timeline_rows(self, keys: Sequence[tuple[str, str, str]]) -> None:
+        count_documents(len(keys))
         viewers: dict[tuple[str, str], list[str]] = {}
-        for viewer, actor, title in keys:
-            viewers.setdefault((actor, title), []).append(viewer)
-        wholes = [Q(actor=actor, title=title, viewer__in=who) for (actor, title), who in viewers.items()]
-        for start in range(0, len(wholes), _DELETED_AT_ONCE):
-            Delivery.objects.filter(reduce(or_, wholes[start : start + _DELETED_AT_ONCE])).delete()
+        for viewer, author, title in keys:
+            viewers.setdefault((author, title), []).append(viewer)
+        conditions = [
+            Q(author=author, title=title, viewer__in=uids) for (author, title), uids in viewers.items()
+        ]
+        for start in range(0, len(conditions), _CONDITIONS_PER_DELETE):
+            Row.objects.filter(reduce(or_, conditions[start : start + _CONDITIONS_PER_DELETE])).delete()
 
-    @call
-    def rows_from(self, uid: str, actor: str, *, limit: int = 500) -> list[str]:
-        rows = Delivery.objects.filter(viewer=uid, actor=actor).order_by("title")
-        found = list(rows.values_list("title", flat=True)[:limit])
-        note_documents(len(found))
-        return found
+    @store_call
+    def get_titles_by_author(self, uid: str, author: str, *, limit: int = 500) -> list[str]:
+        rows = Row.objects.filter(viewer=uid, author=author).order_by("title")
+        titles = list(rows.values_list("title", flat=True)[:limit])
+        count_documents(len(titles))
+        return titles
 
-    @call
+    @store_call
     def trim_timeline(self, uid: str, *, keep: int, limit: int = 500) -> int:
-        surplus = Delivery.objects.filter(viewer=uid).order_by("-at", "actor", "title")
-        old = surplus.values("pk")[keep : keep + limit]
-        deleted, _ = Delivery.objects.filter(pk__in=old).delete()
-        note_documents(2 * deleted)
+        deleted = _delete(
+            "viewer = %s ORDER BY at DESC, author, title LIMIT %s OFFSET %s", [uid, limit, keep]
+        )
+        count_documents(2 * deleted)
         return deleted
+
+
+def delete_rows_naming(uid: str, limit: int) -> int:
+    """Delete up to `limit` rows with the person as viewer or author, and return their number. 1 SQL."""
+    return _delete("viewer = %s OR author = %s LIMIT %s", [uid, uid, limit])
+
+
+def _delete(selection: str, parameters: list[str | int]) -> int:
+    # Django 5.2 turns `pk__in` with a composite key and a slice into an EXISTS that loses the slice.
+    key = ", ".join(_KEY)
+    statement = (
+        f"DELETE FROM activity_timelinerow WHERE ({key}) IN "  # noqa: S608 - names from the code only
+        f"(SELECT {key} FROM activity_timelinerow WHERE {selection})"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return int(cursor.rowcount)
