@@ -1,4 +1,7 @@
-"""What phones tell, and what it must come to: by other means than the application's. Plain Python."""
+"""Compute what events must lead to, independently of the application's code. Plain Python.
+
+Tests compare the results with the stored counts and histories.
+"""
 
 import random
 from collections import Counter
@@ -15,16 +18,18 @@ EVENT_AFFINITY_WEIGHTS: Final = {
     "like": 1.0,
     "skip": -0.3,
 }
-GENRE_POSITION_WEIGHTS: Final = (1.0, 0.5)  # what an item's genres get of what it teaches
-ROUNDING: Final = 1.01e-4  # affinities are compared to four digits; the last one may be rounded otherwise
+GENRE_POSITION_WEIGHTS: Final = (1.0, 0.5)  # the share of an event's weight that each genre of its item gets
+AFFINITY_TOLERANCE: Final = (
+    1.01e-4  # affinities have four digits, and the last one may be rounded differently
+)
 
 Json = dict[str, Any]
-EventsByViewer = Mapping[str, Sequence[Json]]  # by viewer
-GenresOf = Callable[[str], Sequence[str]]  # of an item, the primary one first; of one that nobody knows, none
+EventsByViewer = Mapping[str, Sequence[Json]]
+GenresOf = Callable[[str], Sequence[str]]  # item → its genres, the primary one first; () for an unknown item
 
 
 def make_event_body(rng: random.Random, *, item: str, at: float, event_id: str | None) -> Json:
-    """Something that a viewer did to an item, as a phone words it; `at` is epoch seconds, sent to the millisecond."""
+    """Return a random event on an item as a phone sends it. `at` is epoch seconds, sent to the millisecond."""
     kind = rng.choice(KINDS)
     moment = datetime.fromtimestamp(at, UTC).replace(tzinfo=None)
     body: Json = {
@@ -39,25 +44,25 @@ def make_event_body(rng: random.Random, *, item: str, at: float, event_id: str |
     return body
 
 
-def expected_counts(stories: EventsByViewer) -> dict[tuple[str, int, str], tuple[int, int]]:
-    """What counts must be: (item, hour, kind) → (events, seconds)."""
+def expected_counts(events_by_viewer: EventsByViewer) -> dict[tuple[str, int, str], tuple[int, int]]:
+    """Return the expected hourly counts: (item, hour, kind) → (events, seconds watched)."""
     events: Counter[tuple[str, int, str]] = Counter()
     seconds: Counter[tuple[str, int, str]] = Counter()
-    for body in (body for told in stories.values() for body in told):
-        moment = datetime.fromisoformat(body["timestamp"]).replace(
+    for body in (body for bodies in events_by_viewer.values() for body in bodies):
+        hour = datetime.fromisoformat(body["timestamp"]).replace(
             tzinfo=UTC, minute=0, second=0, microsecond=0
         )
-        cell = (body["itemId"], int(moment.timestamp()), body["eventType"])
-        events[cell] += 1
-        seconds[cell] += body.get("durationWatched", 0)
-    return {cell: (number, seconds[cell]) for cell, number in events.items()}
+        key = (body["itemId"], int(hour.timestamp()), body["eventType"])
+        events[key] += 1
+        seconds[key] += body.get("durationWatched", 0)
+    return {key: (number, seconds[key]) for key, number in events.items()}
 
 
-def expected_history(told: Sequence[Json], genres_of: GenresOf) -> tuple[set[str], dict[str, float]]:
-    """What a viewer has seen, and their affinities: event by event, each genre's sum as of the newest event."""
+def expected_history(events: Sequence[Json], genres_of: GenresOf) -> tuple[set[str], dict[str, float]]:
+    """Return a viewer's expected seen items and affinities, as of their newest event."""
     seen: set[str] = set()
-    parts: list[tuple[str, float, float]] = []  # genre, amount, when
-    for body in told:
+    parts: list[tuple[str, float, float]] = []  # genre, weight, epoch seconds
+    for body in events:
         kind, item = body["eventType"], body["itemId"]
         if kind == "view" and body["durationWatched"] < 2:
             continue
@@ -65,28 +70,33 @@ def expected_history(told: Sequence[Json], genres_of: GenresOf) -> tuple[set[str
             seen.add(item)
         at = datetime.fromisoformat(body["timestamp"]).replace(tzinfo=UTC, microsecond=0).timestamp()
         parts += [
-            (genre, EVENT_AFFINITY_WEIGHTS[kind] * place, at)
-            for genre, place in zip(genres_of(item), GENRE_POSITION_WEIGHTS, strict=False)
+            (genre, EVENT_AFFINITY_WEIGHTS[kind] * weight, at)
+            for genre, weight in zip(genres_of(item), GENRE_POSITION_WEIGHTS, strict=False)
         ]
     newest = max((at for _, _, at in parts), default=0.0)
     sums: Counter[str] = Counter()
-    for genre, amount, at in parts:
-        sums[genre] += amount * 0.5 ** ((newest - at) / (30 * 86_400))
+    for genre, weight, at in parts:
+        sums[genre] += weight * 0.5 ** ((newest - at) / (30 * 86_400))
     return seen, {genre: round(total / (total + 3), 4) for genre, total in sums.items() if total > 0}
 
 
-def same_affinities(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
-    return all(abs(one.get(genre, 0.0) - other.get(genre, 0.0)) <= ROUNDING for genre in {*one, *other})
+def are_same_affinities(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    """Return whether all affinities are equal, apart from rounding."""
+    return all(
+        abs(one.get(genre, 0.0) - other.get(genre, 0.0)) <= AFFINITY_TOLERANCE for genre in {*one, *other}
+    )
 
 
 def find_mismatches(
-    stories: EventsByViewer, known: Mapping[str, tuple[set[str], dict[str, float]]], genres_of: GenresOf
+    events_by_viewer: EventsByViewer,
+    histories: Mapping[str, tuple[set[str], dict[str, float]]],
+    genres_of: GenresOf,
 ) -> list[str]:
-    """Viewers of whom anything else is known than they told: seen sets are equal, and so are affinities."""
-    wrong = []
-    for viewer, told in stories.items():
-        seen, affinities = expected_history(told, genres_of)
-        kept, weights = known.get(viewer, (set(), {}))
-        if kept != seen or not same_affinities(weights, affinities):
-            wrong.append(viewer)
-    return wrong
+    """Return the viewers whose stored seen items or affinities differ from the expected ones."""
+    mismatches = []
+    for viewer, events in events_by_viewer.items():
+        expected_seen, expected_affinities = expected_history(events, genres_of)
+        seen, affinities = histories.get(viewer, (set(), {}))
+        if seen != expected_seen or not are_same_affinities(affinities, expected_affinities):
+            mismatches.append(viewer)
+    return mismatches

@@ -1,4 +1,4 @@
-"""Workers killed again and again while phones send events, Redis once: what was acknowledged counts exactly once."""
+"""Test that acknowledged events count exactly once while workers are killed and Redis restarts."""
 
 import random
 import signal
@@ -31,9 +31,9 @@ pytestmark = [
 VIEWERS = 500
 ITEMS = 300
 WORKERS = 2
-PHONES = 4  # that send at the same time
-AGAIN = 0.05  # of all events are sent once more
-KILL_EVERY = 4.0  # seconds; a worker is up again after three
+CONCURRENT_REQUESTS = 4
+DUPLICATE_SHARE = 0.05  # of all events are sent twice
+KILL_INTERVAL_SECONDS = 4.0  # a worker is ready again after three
 GENRES = ("Drama", "Comedy", "Thriller", "Western", "Music", "War")
 
 
@@ -42,131 +42,131 @@ def genres_of(item: str) -> tuple[str, str]:
     return GENRES[number % 6].lower(), GENRES[(number * 5 + 1) % 6].lower()
 
 
-def story(viewer: int, number: int, *, now: float) -> list[Json]:
-    """What a viewer's phone has to tell: `number` events of the last hours, no two at the same millisecond."""
+def make_viewer_events(viewer: int, number: int, *, now: float) -> list[Json]:
+    """Return `number` events of a viewer in the last hours, each in a millisecond of its own."""
     rng = random.Random(viewer)
     return [
         make_event_body(
             rng,
             item=f"item-{int(rng.paretovariate(0.6)) % ITEMS}",
-            at=now - rng.randrange(5) * 3_600 - place - viewer / 1_000,
-            event_id=f"{viewer}-{place}" if place % 3 == 0 else None,
+            at=now - rng.randrange(5) * 3_600 - index - viewer / 1_000,
+            event_id=f"{viewer}-{index}" if index % 3 == 0 else None,
         )
-        for place in range(number)
+        for index in range(number)
     ]
 
 
 @dataclass
 class Phones:
-    """They send until they are told 200, as phones do."""
+    """Clients that send each batch until the response is 200."""
 
     web: Web
-    stories: dict[str, list[Json]]
+    events_by_viewer: dict[str, list[Json]]
     rng: random.Random
     requests: int = 0
     failed: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def batches(self) -> list[tuple[str, list[Json]]]:
-        """Every event in a batch of 20 to 200, some in two, in any order."""
+    def make_batches(self) -> list[tuple[str, list[Json]]]:
+        """Return batches of 20 to 200 events in random order. Some events are in two batches."""
         batches = []
-        for viewer, events in self.stories.items():
-            told = events + self.rng.sample(events, int(len(events) * AGAIN))
-            self.rng.shuffle(told)
-            while told:
+        for viewer, events in self.events_by_viewer.items():
+            unsent = events + self.rng.sample(events, int(len(events) * DUPLICATE_SHARE))
+            self.rng.shuffle(unsent)
+            while unsent:
                 size = self.rng.randrange(20, 200)
-                batches.append((viewer, told[:size]))
-                told = told[size:]
+                batches.append((viewer, unsent[:size]))
+                unsent = unsent[size:]
         self.rng.shuffle(batches)
         return batches
 
     def send_all(self, *, seconds: float) -> None:
-        """Spread over `seconds`, if the server can do it in that time."""
-        batches = self.batches()
+        """Send all batches, spread over `seconds` if the server is fast enough."""
+        batches = self.make_batches()
         began = time.monotonic()
-        pauses = [began + seconds * place / len(batches) for place in range(len(batches))]
-        with ThreadPoolExecutor(PHONES) as pool:
-            list(pool.map(self._send, batches, pauses))
+        start_times = [began + seconds * index / len(batches) for index in range(len(batches))]
+        with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
+            list(pool.map(self._send, batches, start_times))
 
     def _send(self, batch: tuple[str, list[Json]], not_before: float) -> None:
         viewer, events = batch
         time.sleep(max(not_before - time.monotonic(), 0))
         deadline = time.monotonic() + 60
-        while not self._taken(viewer, events):
-            assert time.monotonic() < deadline, "a batch was never taken"
+        while not self._is_accepted(viewer, events):
+            assert time.monotonic() < deadline, "a batch was not accepted within 60 s"
             time.sleep(0.2)
 
-    def _taken(self, viewer: str, events: list[Json]) -> bool:
+    def _is_accepted(self, viewer: str, events: list[Json]) -> bool:
         try:
-            answer = self.web.post("/api/v1/analytics/event", viewer, events=events)
+            response = self.web.post("/api/v1/analytics/event", viewer, events=events)
         except httpx.TransportError:
             return False
-        good = answer.status_code == 200
+        is_accepted = response.status_code == 200
         with self._lock:
             self.requests += 1
-            self.failed += not good
-        assert good or answer.status_code == 503, answer.text
-        return good
+            self.failed += not is_accepted
+        assert is_accepted or response.status_code == 503, response.text
+        return is_accepted
 
 
-class Machinery:
-    """Workers and beat on the Redis of this test, killed and started again."""
+class Workers:
+    """Workers and beat on the Redis of this test. Workers can be killed and are replaced."""
 
-    def __init__(self, around: Processes, environment: dict[str, str]) -> None:
-        self._around, self._environment = around, environment
-        self.workers = [self._worker() for _ in range(WORKERS)]
+    def __init__(self, started: Processes, environment: dict[str, str]) -> None:
+        self._started, self._environment = started, environment
+        self.workers = [self._start_worker() for _ in range(WORKERS)]
         self.kills = 0
-        around.beat(**environment)
-        around.wait_for(lambda: around.output.count("ready.") >= WORKERS, seconds=90)
+        started.beat(**environment)
+        started.wait_for(lambda: started.output.count("ready.") >= WORKERS, seconds=90)
 
     def kill_one(self) -> None:
-        place = self.kills % WORKERS
-        signal_group(self.workers[place].pid, signal.SIGKILL)
-        self.workers[place] = self._worker()
+        index = self.kills % WORKERS
+        signal_group(self.workers[index].pid, signal.SIGKILL)
+        self.workers[index] = self._start_worker()
         self.kills += 1
 
-    def _worker(self) -> "subprocess.Popen[bytes]":
-        return self._around.worker("events", **self._environment)
+    def _start_worker(self) -> "subprocess.Popen[bytes]":
+        return self._started.worker("events", **self._environment)
 
 
 @contextmanager
-def disturbed(machinery: Machinery, redis: PersistentRedis, *, restart_after: float) -> Iterator[None]:
-    """Kill a worker every few seconds, and Redis once, until the block ends."""
-    over = threading.Event()
+def inject_faults(workers: Workers, redis: PersistentRedis, *, restart_after: float) -> Iterator[None]:
+    """Kill a worker every few seconds, and restart Redis once, until the block ends."""
+    is_over = threading.Event()
 
-    def disturb() -> None:
+    def run() -> None:
         restart_at = time.monotonic() + restart_after
-        while not over.wait(KILL_EVERY):
-            machinery.kill_one()
+        while not is_over.wait(KILL_INTERVAL_SECONDS):
+            workers.kill_one()
             if time.monotonic() > restart_at:
                 restart_at = float("inf")
                 redis.stop()
                 time.sleep(1)
                 redis.start()
 
-    thread = threading.Thread(target=disturb)
+    thread = threading.Thread(target=run)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        is_over.set()
         thread.join()
 
 
-def read(reader: str) -> int:
-    """Events that a reader had."""
+def count_read_events(reader: str) -> int:
+    """Return the number of events that a reader has read."""
     return sum(Checkpoint.objects.filter(reader=reader).values_list("events", flat=True))
 
 
-def wait_for(condition: Callable[[], bool], around: Processes, *, seconds: float) -> None:
+def wait_for(condition: Callable[[], bool], started: Processes, *, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, (standing(), around.output[-3_000:])
+        assert time.monotonic() < deadline, (describe_progress(), started.output[-3_000:])
         time.sleep(0.5)
 
 
-def standing() -> str:
-    """How far readers are, for whom a deadline has passed."""
+def describe_progress() -> str:
+    """Describe the progress of readers, for the message of a missed deadline."""
     columns = ("reader", "shard", "entries_read", "events", "duplicates", "stream_resets", "advanced_at")
     rows = [
         " ".join(map(str, row))
@@ -175,40 +175,46 @@ def standing() -> str:
     return f"{PendingHistory.objects.count()} rows pending; {'; '.join(rows)}"
 
 
-def run(number: int, *, seconds: float, tmp_path: Path) -> dict[str, list[Json]]:
-    """Let phones send so many events while workers are killed, and all of it be read and stored; what they told."""
+def send_and_read_events(number: int, *, seconds: float, tmp_path: Path) -> dict[str, list[Json]]:
+    """Send events while workers are killed, wait until all are read and stored, and return them by viewer."""
     for genre in GENRES:
         genres.ensure_genre(genre)
-    for item in (f"item-{number}" for number in range(ITEMS)):
+    for item in (f"item-{index}" for index in range(ITEMS)):
         ItemFactory.create(id=item, genres=genres_of(item))
     now = time.time()
-    stories = {f"viewer-{n:03}": story(n, number // VIEWERS, now=now) for n in range(VIEWERS)}
+    events_by_viewer = {
+        f"viewer-{n:03}": make_viewer_events(n, number // VIEWERS, now=now) for n in range(VIEWERS)
+    }
     directory = tmp_path / "redis"
     directory.mkdir()
     redis = PersistentRedis(directory, fsync="always")
     environment = dict.fromkeys(("REDIS_URL", "CACHE_URL", "CELERY_BROKER_URL"), redis.url)
     environment["HISTORY_FLUSH_SECONDS"] = "10"
     try:
-        with processes(tmp_path) as around:
-            machinery = Machinery(around, environment)
-            phones = Phones(around.web(**environment), stories, random.Random(number))
-            with disturbed(machinery, redis, restart_after=seconds / 2):
+        with processes(tmp_path) as started:
+            workers = Workers(started, environment)
+            phones = Phones(started.web(**environment), events_by_viewer, random.Random(number))
+            with inject_faults(workers, redis, restart_after=seconds / 2):
                 began = time.monotonic()
                 phones.send_all(seconds=seconds)
                 sent = time.monotonic()
-            wait_for(lambda: min(read("counts"), read("history")) >= number, around, seconds=300)
-            drained = time.monotonic()
+            wait_for(
+                lambda: min(count_read_events("counts"), count_read_events("history")) >= number,
+                started,
+                seconds=300,
+            )
+            read = time.monotonic()
             # Beat flushes each minute.
-            wait_for(lambda: not PendingHistory.objects.exists(), around, seconds=300)
+            wait_for(lambda: not PendingHistory.objects.exists(), started, seconds=300)
             flushed = time.monotonic()
     finally:
         redis.close()
     print(  # noqa: T201
         f"{number} events in {phones.requests} requests, {phones.failed} of them 503, in {sent - began:.0f} s; "
-        f"{machinery.kills} workers killed; all read {drained - sent:.1f} s after the last request, "
+        f"{workers.kills} workers killed; all read {read - sent:.1f} s after the last request, "
         f"stored after {flushed - sent:.0f} s"
     )
-    return stories
+    return events_by_viewer
 
 
 @pytest.mark.parametrize(
@@ -218,8 +224,10 @@ def run(number: int, *, seconds: float, tmp_path: Path) -> dict[str, list[Json]]
         pytest.param(1_000_000, 240, marks=pytest.mark.gauntlet),
     ],
 )
-def test_what_was_acknowledged_counts_once_whatever_dies(number: int, seconds: int, tmp_path: Path) -> None:
-    stories = run(number, seconds=seconds, tmp_path=tmp_path)
-    assert stored_counts() == expected_counts(stories)
-    assert find_mismatches(stories, stored_histories(), genres_of) == []
-    assert read("counts") == read("history") == number
+def test_acknowledged_events_count_once_although_processes_are_killed(
+    number: int, seconds: int, tmp_path: Path
+) -> None:
+    events_by_viewer = send_and_read_events(number, seconds=seconds, tmp_path=tmp_path)
+    assert stored_counts() == expected_counts(events_by_viewer)
+    assert find_mismatches(events_by_viewer, stored_histories(), genres_of) == []
+    assert count_read_events("counts") == count_read_events("history") == number

@@ -1,4 +1,4 @@
-"""From a phone's event to another feed, over HTTP, with the web server, beat and the workers of production."""
+"""Test that events change feeds, over HTTP, with the web server, beat and the workers of production."""
 
 import time
 from collections.abc import Iterator
@@ -27,74 +27,74 @@ VIEWERS = 100
 
 
 @pytest.fixture
-def around(tmp_path: Path) -> Iterator[Processes]:
-    """A catalogue with its indexes and one film that nobody knows, and what reads events."""
+def started(tmp_path: Path) -> Iterator[Processes]:
+    """Start the processes that read events, with a catalogue, its indexes and one obscure film."""
     world.catalogue(60)
     ItemFactory.create(id=OBSCURE, popularity=0.0, vote_count=0, release_date="1961-01-01", genres=("drama",))
     world.build()
-    with processes(tmp_path) as started:
-        started.worker("events")
-        started.beat()
-        yield started
+    with processes(tmp_path) as running:
+        running.worker("events")
+        running.beat()
+        yield running
 
 
-def event(item: str, kind: str = "view", *, back: float = 0.0) -> dict[str, Any]:
-    """As the app writes it, `back` seconds ago."""
-    moment = datetime.fromtimestamp(time.time() - back, UTC).replace(tzinfo=None)
+def make_body(item: str, kind: str = "view", *, seconds_ago: float = 0.0) -> dict[str, Any]:
+    """Return an event as the app sends it. It happened `seconds_ago`."""
+    moment = datetime.fromtimestamp(time.time() - seconds_ago, UTC).replace(tzinfo=None)
     body = {"eventType": kind, "itemId": item, "timestamp": moment.isoformat(timespec="milliseconds")}
     return body | ({"durationWatched": 12} if kind == "view" else {})
 
 
-def tell(web: Web, uid: str, *events: dict[str, Any]) -> None:
-    answer = web.post(PATH, uid, events=list(events))
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["accepted"] == len(events)
+def send_events(web: Web, uid: str, *events: dict[str, Any]) -> None:
+    response = web.post(PATH, uid, events=list(events))
+    assert response.status_code == 200, response.text
+    assert response.json()["accepted"] == len(events)
 
 
-def likes() -> int:
-    found = counts.get_totals([OBSCURE]).get(OBSCURE)
-    return found.get_count("like") if found else 0
+def get_likes() -> int:
+    totals = counts.get_totals([OBSCURE]).get(OBSCURE)
+    return totals.get_count("like") if totals else 0
 
 
 @pytest.mark.slow
-def test_events_change_what_people_see(around: Processes) -> None:
-    web = around.web()
+def test_events_change_feeds(started: Processes) -> None:
+    web = started.web()
     watched = [item["id"] for item in web.feed("ama", limit=5)["feed"]]
 
     began = time.monotonic()
-    tell(web, "ama", *(event(item) for item in watched))
+    send_events(web, "ama", *(make_body(item) for item in watched))
 
-    def vanished() -> bool:
+    def is_out_of_feed() -> bool:
         page = web.feed("ama", limit=100, refresh="true")
         return not {item["id"] for item in page["feed"]} & set(watched)
 
-    around.wait_for(vanished, seconds=30)
+    started.wait_for(is_out_of_feed, seconds=30)
     print(f"out of the next plan after {time.monotonic() - began:.1f} s")  # noqa: T201
 
-    # A script says a hundred times that it likes a film: counted, and not heard.
-    tell(web, "script", *(event(OBSCURE, "like", back=60.0 * n) for n in range(VIEWERS)))
-    around.wait_for(lambda: likes() == VIEWERS, seconds=30)
+    # One account likes a film a hundred times: the events are counted, but they are one vote.
+    send_events(web, "script", *(make_body(OBSCURE, "like", seconds_ago=60.0 * n) for n in range(VIEWERS)))
+    started.wait_for(lambda: get_likes() == VIEWERS, seconds=30)
     builds.rebuild(now=timezone.now())
-    assert OBSCURE not in trending(web)[:40]
-    # A hundred people like it.
+    assert OBSCURE not in get_trending(web)[:40]
+    # A hundred accounts like it.
     for number in range(VIEWERS):
-        tell(web, f"viewer-{number}", event(OBSCURE, "like"))
-    around.wait_for(lambda: likes() == 2 * VIEWERS, seconds=30)
+        send_events(web, f"viewer-{number}", make_body(OBSCURE, "like"))
+    started.wait_for(lambda: get_likes() == 2 * VIEWERS, seconds=30)
     builds.rebuild(now=timezone.now())
-    assert OBSCURE in trending(web)[:3]
+    assert OBSCURE in get_trending(web)[:3]
     (card,) = (
         item for item in web.feed("mei", feed_type="trending", limit=3)["feed"] if item["id"] == OBSCURE
     )
     assert card["likeCount"] == 2 * VIEWERS
 
 
-def trending(web: Web) -> list[str]:
+def get_trending(web: Web) -> list[str]:
     page = web.feed("mei", feed_type="trending", limit=100, refresh="true")
     return [item["id"] for item in page["feed"]]
 
 
-def test_sending_events_calls_no_store() -> None:
+def test_sending_events_makes_no_store_call() -> None:
     with count_calls() as tally:
-        answer: Any = get_client("ama").post(PATH, {"events": [event(OBSCURE)]})
-    assert answer.status_code == 200
+        response: Any = get_client("ama").post(PATH, {"events": [make_body(OBSCURE)]})
+    assert response.status_code == 200
     assert tally.calls == []

@@ -1,4 +1,4 @@
-"""What a viewer just saw or skipped is known to their next plan, before any flush and whatever was lost."""
+"""Test that the next plan respects what a viewer has just seen or skipped, before a flush and after Redis is lost."""
 
 import math
 import time
@@ -35,13 +35,13 @@ def catalogue(activity_store: ActivityStore, settings: Any) -> list[str]:
     return ids
 
 
-def plan(uid: str = "ama") -> set[str]:
-    """All items of a new plan."""
+def get_plan_items(uid: str = "ama") -> set[str]:
+    """Return all items of a new plan."""
     return set(get_item_ids(get_feed(uid, limit=100, refresh="true")))
 
 
-def skipped(uid: str = "ama") -> list[str]:
-    """What the ranker is told of a new plan."""
+def get_skipped_titles(uid: str = "ama") -> list[str]:
+    """Return the skipped titles in the trace of a new plan."""
     session = get_feed(uid, limit=1, refresh="true")["meta"]["session"]
     raw: Any = state_redis().get(feed_keys.TRACE.name(viewer=uid, session=session, chunk=0))
     titles: list[str] = orjson.loads(raw)["inputs"]["skipped"]
@@ -54,12 +54,12 @@ def lose_redis() -> None:
 
 
 def flush() -> int:
-    """An hour later; how many viewers."""
+    """Flush all pending history an hour later, and return the number of viewers."""
     return flushing.flush(now=time.time() + HOUR, until=math.inf)
 
 
-def test_a_seen_item_is_gone_from_the_next_plan_at_once_and_for_good(catalogue: list[str]) -> None:
-    assert plan() == set(catalogue)
+def test_a_seen_item_is_not_in_the_next_plan_before_and_after_the_flush(catalogue: list[str]) -> None:
+    assert get_plan_items() == set(catalogue)
     seen = {"film-0001", "film-0002", "film-0003"}
     append_and_read_events(
         make_event("ama", "film-0001", at=NOW),
@@ -68,62 +68,60 @@ def test_a_seen_item_is_gone_from_the_next_plan_at_once_and_for_good(catalogue: 
         make_event("ama", "film-0004", "like", at=NOW),
         make_event("kofi", "film-0005", at=NOW),
     )
-    assert plan() == set(catalogue) - seen
+    assert get_plan_items() == set(catalogue) - seen
     lose_redis()
-    assert plan() == set(catalogue) - seen
+    assert get_plan_items() == set(catalogue) - seen
     assert flush() == 2
-    assert plan() == set(catalogue) - seen
+    assert get_plan_items() == set(catalogue) - seen
     lose_redis()
-    assert plan() == set(catalogue) - seen
+    assert get_plan_items() == set(catalogue) - seen
 
 
-def test_a_skipped_title_is_known_at_once_and_for_good() -> None:
-    append_and_read_events(
-        make_event("ama", "film-0008", "skip", at=NOW)
-    )  # film-0009 is a clip of the same film
-    assert skipped() == ["movie:1008"]
+def test_a_skipped_title_is_in_the_next_trace_before_and_after_the_flush() -> None:
+    append_and_read_events(make_event("ama", "film-0008", "skip", at=NOW))  # a trailer of movie:1008
+    assert get_skipped_titles() == ["movie:1008"]
     lose_redis()
-    assert skipped() == skipped() == ["movie:1008"]
+    assert get_skipped_titles() == get_skipped_titles() == ["movie:1008"]
     assert flush() == 1
-    assert skipped() == ["movie:1008"]
+    assert get_skipped_titles() == ["movie:1008"]
     lose_redis()
-    assert skipped() == ["movie:1008"]
+    assert get_skipped_titles() == ["movie:1008"]
 
 
-def test_what_was_learned_makes_a_taste() -> None:
+def test_events_change_affinities_after_the_flush() -> None:
     append_and_read_events(*(make_event("ama", f"film-000{n}", "like", at=NOW) for n in (0, 5)))
     assert flush() == 1
     page = get_feed("ama", limit=40)
     assert any(item["reason"] == "Because you like Drama" for item in page["feed"])
 
 
-def test_a_store_that_is_away_hides_nothing_that_redis_or_sql_knows(
+def test_without_the_store_seen_items_are_read_from_redis_or_sql(
     catalogue: list[str], activity_store_unavailable: pytest.MonkeyPatch
 ) -> None:
     append_and_read_events(make_event("ama", "film-0001", at=NOW))
-    for emptied in (False, True):
-        if emptied:
+    for is_redis_lost in (False, True):
+        if is_redis_lost:
             lose_redis()
         page = get_feed("ama", limit=100, refresh="true")
         assert set(get_item_ids(page)) == set(catalogue) - {"film-0001"}
         assert "history" in page["meta"]["degraded"]
 
 
-def test_sql_that_is_away_costs_what_only_it_knows(
+def test_without_sql_the_plan_lacks_pending_history_and_is_degraded(
     catalogue: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: Any) -> Any:
-        raise OperationalError("switched off")
+    def raise_unavailable(*_: Any) -> Any:
+        raise OperationalError("unavailable")
 
-    monkeypatch.setattr(pending_history, "_rows", away)
+    monkeypatch.setattr(pending_history, "_rows", raise_unavailable)
     page = get_feed("ama", limit=100)
     assert set(get_item_ids(page)) == set(catalogue)
     assert "history" in page["meta"]["degraded"]
 
 
-def test_a_cold_viewer_costs_one_query_more_than_the_store() -> None:
+def test_a_viewer_without_cached_data_costs_one_query_more_than_the_store() -> None:
     append_and_read_events(make_event("ama", "film-0001", at=NOW))
-    plan()
+    get_plan_items()
     state_redis().delete(
         *[
             key.name(viewer="ama")
@@ -131,7 +129,7 @@ def test_a_cold_viewer_costs_one_query_more_than_the_store() -> None:
         ]
     )
     with count_calls() as tally, CaptureQueriesContext(connection) as queries:
-        plan()
+        get_plan_items()
     assert sorted(tally.calls) == ["get_profile", "get_seen", "get_timeline"]
-    of_the_store = 3 if isinstance(get_store(), OrmStore) else 0
-    assert len(queries.captured_queries) == of_the_store + 1
+    store_queries = 3 if isinstance(get_store(), OrmStore) else 0
+    assert len(queries.captured_queries) == store_queries + 1
