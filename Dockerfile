@@ -10,7 +10,7 @@ COPY . .
 # The settings want these named; collectstatic signs nothing and opens no connection.
 RUN SECRET_KEY=for-collectstatic-only REDIS_URL=redis://unused:6379/0 \
     /srv/venv/bin/python manage.py collectstatic --noinput \
-    && /srv/venv/bin/python -m compileall -q manage.py finishd content activity analytics feed
+    && /srv/venv/bin/python -m compileall -q manage.py core finishd content activity analytics feed
 
 FROM python:3.13-slim-bookworm
 # Nothing in the image belongs to the user that runs it: a hole in the server cannot change its code.

@@ -2,6 +2,6 @@
 
 import os
 
-from finishd.settings import *  # noqa: F403
+from finishd.settings import *
 
 FIREBASE_KEYS_URL = os.environ["FINISHD_TEST_KEYS_URL"]
