@@ -135,4 +135,4 @@ def _is_ours(identity: str | None) -> bool:
 def test_shards_that_no_drain_would_look_for_are_refused(tmp_path: Path, shards: str) -> None:
     done = check(production(tmp_path, ANALYTICS_SHARDS=shards))
     assert done.returncode != 0
-    assert "ANALYTICS_SHARDS is a number from 1 to 64." in done.stderr
+    assert "ANALYTICS_SHARDS must be a number from 1 to 64." in done.stderr
