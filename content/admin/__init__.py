@@ -1,4 +1,4 @@
-"""Staff's shells over content's services."""
+"""Admin pages of content. Changes of many rows go through `content.services`."""
 
 from content.admin.genres import GenreAdmin
 from content.admin.items import ItemAdmin

@@ -1,4 +1,4 @@
-"""Genres in the admin, and the queue of those that came in with an import."""
+"""Genres in the admin, with the review queue of genres that imports created."""
 
 from typing import Any
 
@@ -19,7 +19,10 @@ from content.services import curation, genres
 
 
 class AliasForm(ModelForm):  # type: ignore[type-arg]
-    """A spelling is its own key: it is added or removed, never changed or taken from another genre."""
+    """A form to add a spelling. A saved spelling can be deleted, but not changed.
+
+    A spelling of another genre is refused. Staff delete it there first, or merge the genres.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -33,9 +36,9 @@ class AliasForm(ModelForm):  # type: ignore[type-arg]
         try:
             _, key = genres.clean_name(key)
         except ValueError as reason:
-            raise ValidationError("A spelling has letters or digits, 64 at most.") from reason
-        if taken := GenreAlias.objects.select_related("genre").filter(key=key).first():
-            raise ValidationError(f"“{key}” is a spelling of {taken.genre} already.")
+            raise ValidationError("Enter letters or digits, 64 characters at most.") from reason
+        if existing := GenreAlias.objects.select_related("genre").filter(key=key).first():
+            raise ValidationError(f"“{key}” is already a spelling of {existing.genre}.")
         return key
 
 
@@ -45,7 +48,7 @@ class AliasInline(TabularInline):
     extra = 1
     hide_title = True
     verbose_name = "spelling"
-    verbose_name_plural = "other spellings (case, accents and signs do not matter)"
+    verbose_name_plural = "other spellings (case, accents and punctuation are ignored)"
 
 
 class TmdbIdInline(TabularInline):
@@ -66,7 +69,7 @@ class MergeForm(Form):
 
 @admin.register(Genre)
 class GenreAdmin(ModelAdmin):
-    """Genres and the queue of those that came in with an import."""
+    """Genres, with those that need review first."""
 
     list_display = ["name", "slug", "reviewed", "spellings", "item_count", "created_at"]
     list_filter = ["reviewed"]
@@ -76,14 +79,14 @@ class GenreAdmin(ModelAdmin):
     inlines = [AliasInline, TmdbIdInline]
     prepopulated_fields = {"slug": ["name"]}
     readonly_fields = ["created_at"]
-    list_before_template = "content/admin/queue.html"
+    list_before_template = "content/admin/review_queue.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Genre]:
         queryset: QuerySet[Genre] = super().get_queryset(request)
-        return queryset.annotate(used=Count("item_genres")).prefetch_related("aliases")
+        return queryset.annotate(item_total=Count("item_genres")).prefetch_related("aliases")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Genre | None = None) -> list[str]:
-        # The slug names the genre's index and stands in what viewers chose: it stays.
+        # The slug is part of index names and of viewers' preferences, so it cannot change.
         return [*self.readonly_fields, *(["slug"] if obj else [])]
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Genre | None = None) -> dict[str, list[str]]:
@@ -95,9 +98,9 @@ class GenreAdmin(ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        waiting = Genre.objects.filter(reviewed=False).count()
+        unreviewed = Genre.objects.filter(reviewed=False).count()
         response: HttpResponse = super().changelist_view(
-            request, {"waiting": waiting, **(extra_context or {})}
+            request, {"unreviewed": unreviewed, **(extra_context or {})}
         )
         return response
 
@@ -110,14 +113,14 @@ class GenreAdmin(ModelAdmin):
     def spellings(self, genre: Genre) -> str:
         return ", ".join(alias.key for alias in genre.aliases.all())
 
-    @display(description="items", ordering="used")
+    @display(description="items", ordering="item_total")
     def item_count(self, genre: Genre) -> int:
-        return genre.used  # type: ignore[attr-defined,no-any-return]
+        return genre.item_total  # type: ignore[attr-defined,no-any-return]
 
-    @admin.action(description="Mark reviewed", permissions=["change"])
+    @admin.action(description="Mark as reviewed", permissions=["change"])
     def mark_reviewed(self, request: HttpRequest, queryset: QuerySet[Genre]) -> None:
-        marked = curation.mark_reviewed([genre.pk for genre in queryset])
-        self.message_user(request, f"{marked} genre{'' if marked == 1 else 's'} off the queue.")
+        reviewed = curation.mark_reviewed([genre.pk for genre in queryset])
+        self.message_user(request, f"{reviewed} genre{'' if reviewed == 1 else 's'} marked as reviewed.")
 
     @admin.action(description="Merge into …", permissions=["delete"])
     def merge_into(self, request: HttpRequest, queryset: QuerySet[Genre]) -> HttpResponse | None:

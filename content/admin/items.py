@@ -1,4 +1,4 @@
-"""The catalogue in the admin."""
+"""Items in the admin."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from unfold.decorators import display
 from content.models import Item, ItemGenre
 from content.services import items
 
-BOOSTED = 5
+BOOST_STEP = 5
 Status = Item.Status
 
 
 class ItemGenreInline(TabularInline):
-    """Drag to order; the first is the primary one."""
+    """The genres of an item, which staff order by dragging. The first is the primary genre."""
 
     model = ItemGenre
     extra = 0
@@ -29,7 +29,7 @@ class ItemGenreInline(TabularInline):
     hide_ordering_field = True
     autocomplete_fields = ["genre"]
     verbose_name = "genre"
-    verbose_name_plural = "genres, the primary one first"
+    verbose_name_plural = "genres (the first is the primary genre)"
 
 
 class BoostFilter(DropdownFilter):
@@ -37,7 +37,7 @@ class BoostFilter(DropdownFilter):
     parameter_name = "boost"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("up", "Boosted"), ("down", "Buried"), ("none", "Neither")]
+        return [("up", "Boosted"), ("down", "Buried"), ("none", "Not boosted")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Item]) -> QuerySet[Item]:
         conditions = {
@@ -50,7 +50,7 @@ class BoostFilter(DropdownFilter):
 
 @admin.register(Item)
 class ItemAdmin(ModelAdmin):
-    """The catalogue. Nothing is deleted here: what should go is archived."""
+    """Items. Staff cannot delete them, only archive them."""
 
     list_display = [
         "title_and_id",
@@ -73,9 +73,9 @@ class ItemAdmin(ModelAdmin):
     list_filter_submit = True
     list_fullwidth = True
     list_per_page = 50
-    show_full_result_count = False  # one count less on every page of a big table
+    show_full_result_count = False  # saves a query that counts all items
     search_fields = ["title", "video_name", "=id", "=tmdb_id"]
-    search_help_text = "Title, name of the clip, id or TMDB id"
+    search_help_text = "Title, name of the video, id or TMDB id"
     ordering = ["-updated_at"]
     actions = ["publish", "unpublish", "archive", "boost", "bury", "clear_boost"]
     inlines = [ItemGenreInline]
@@ -92,7 +92,7 @@ class ItemAdmin(ModelAdmin):
         ("Clip", {"classes": ["tab"], "fields": [
             "youtube_key", "video_name", "video_type", "channel_title", "thumbnail_url", "image_url",
             "description"]}),
-        ("Machinery", {"classes": ["tab"], "fields": [
+        ("System", {"classes": ["tab"], "fields": [
             "published_at", ("created_at", "updated_at"), ("version", "card_version"),
             ("like_count", "view_count", "share_count")]}),
     ]  # fmt: skip
@@ -112,8 +112,8 @@ class ItemAdmin(ModelAdmin):
         self, request: HttpRequest, form: "ModelForm[Item]", formsets: Any, change: bool
     ) -> None:
         super().save_related(request, form, formsets, change)
-        for place, link in enumerate(form.instance.item_genres.order_by("position", "pk")):
-            ItemGenre.objects.filter(pk=link.pk).exclude(position=place).update(position=place)
+        for position, link in enumerate(form.instance.item_genres.order_by("position", "pk")):
+            ItemGenre.objects.filter(pk=link.pk).exclude(position=position).update(position=position)
 
     @display(description="title", header=True, ordering="title")
     def title_and_id(self, item: Item) -> list[str]:
@@ -151,45 +151,40 @@ class ItemAdmin(ModelAdmin):
     def archive(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
         self._set_status(request, queryset, Status.ARCHIVED)
 
-    @admin.action(description=f"Boost (+{BOOSTED})", permissions=["change"])
+    @admin.action(description=f"Boost (+{BOOST_STEP})", permissions=["change"])
     def boost(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
-        self._set_boost(request, queryset, BOOSTED)
+        self._set_boost(request, queryset, BOOST_STEP)
 
-    @admin.action(description=f"Bury (-{BOOSTED})", permissions=["change"])
+    @admin.action(description=f"Bury (-{BOOST_STEP})", permissions=["change"])
     def bury(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
-        self._set_boost(request, queryset, -BOOSTED)
+        self._set_boost(request, queryset, -BOOST_STEP)
 
-    @admin.action(description="Neither boost nor bury", permissions=["change"])
+    @admin.action(description="Clear boost", permissions=["change"])
     def clear_boost(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
         self._set_boost(request, queryset, 0)
 
     def _set_status(self, request: HttpRequest, queryset: QuerySet[Item], status: Item.Status) -> None:
-        ids = _ids(queryset)
+        ids = _get_ids(queryset)
         changed = items.set_status(ids, status, now=timezone.now())
-        self._say(
-            request, f"now {status.label.lower()}", f"{status.label.lower()} already", changed, len(ids)
-        )
+        label = status.label.lower()
+        self._report_change(request, f"now {label}", f"already {label}", changed, len(ids))
 
     def _set_boost(self, request: HttpRequest, queryset: QuerySet[Item], boost: int) -> None:
-        ids = _ids(queryset)
+        ids = _get_ids(queryset)
         changed = items.set_boost(ids, boost, now=timezone.now())
-        now = f"now at boost {boost:+d}" if boost else "now without a boost"
-        self._say(request, f"{now}, felt at the next rebuild", "so already", changed, len(ids))
+        state = f"now boosted by {boost:+d}" if boost else "no longer boosted"
+        effect = f"{state} (applies at the next index rebuild)"
+        self._report_change(request, effect, "unchanged", changed, len(ids))
 
-    def _say(self, request: HttpRequest, now: str, already: str, changed: int, chosen: int) -> None:
-        """One message, whatever the number."""
-        rest = f" {chosen - changed} {_were(chosen - changed)} {already}." if chosen > changed else ""
-        text = f"{changed} item{'' if changed == 1 else 's'} {_are(changed)} {now}.{rest}"
+    def _report_change(
+        self, request: HttpRequest, new_state: str, old_state: str, changed: int, selected: int
+    ) -> None:
+        """Show one message for all selected items."""
+        text = f"{changed} item{'' if changed == 1 else 's'} {'is' if changed == 1 else 'are'} {new_state}."
+        if unchanged := selected - changed:
+            text += f" {unchanged} {'was' if unchanged == 1 else 'were'} {old_state}."
         self.message_user(request, text, messages.SUCCESS if changed else messages.INFO)
 
 
-def _ids(queryset: QuerySet[Item]) -> list[str]:
+def _get_ids(queryset: QuerySet[Item]) -> list[str]:
     return list(queryset.values_list("pk", flat=True))
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
-
-
-def _were(number: int) -> str:
-    return "was" if number == 1 else "were"

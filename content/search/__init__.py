@@ -1,17 +1,15 @@
-"""Finding items by words: what the two databases have in common.
+"""Search for items by words, on PostgreSQL and on SQLite.
 
-Each database keeps its own structures beside the items, outside the ORM, and brings
-them up to date by itself: PostgreSQL a generated column, SQLite triggers. So every
-way of changing an item changes what is found, and no code has to remember it.
+Each database has its own search structures beside the items, outside the ORM, and keeps them current
+itself. So every change of an item changes the results, and no code has to remember the search.
 
-| | words | misspelt titles |
+| module | words | similar titles |
 |---|---|---|
-| `postgresql` | generated `tsvector`, GIN | pg_trgm, GIN |
-| `sqlite` | FTS5, kept by triggers | FTS5 of trigrams, kept by triggers |
+| `postgresql` | generated `tsvector` column, GIN index | pg_trgm, GIN index |
+| `sqlite` | FTS5 table, maintained by triggers | FTS5 table of trigrams, maintained by triggers |
 
-Order: how well the words match (the title counts most, then the clip's name, type and
-the year, then the overview), times a gentle factor of popularity, doubled when the
-words are the whole title.
+Results are ordered by how well the words match. The title has the highest weight; then follow the name and type
+of the video and the year; then the overview. Popularity has a small effect, and an exact title doubles the score.
 """
 
 from types import ModuleType
@@ -21,20 +19,20 @@ from django.db import connection
 from content.search import postgresql, sqlite
 from content.search.words import split_words
 
-__all__ = ["find", "split_words"]
+__all__ = ["find_ids", "split_words"]
 
 
-def find(words: list[str], *, media_type: str | None, limit: int) -> list[str]:
-    """Ids of published items with all these words, the last one perhaps unfinished, best first.
+def find_ids(words: list[str], *, media_type: str | None, limit: int) -> list[str]:
+    """Return the ids of published items that match all words, best match first. The last word may be a prefix.
 
-    If there is none: those whose title is spelt much alike. Cost: 1 or 2 SQL queries.
+    If no item matches, return items with a similar title. Cost: 1 or 2 SQL queries.
     """
     if not words:
         return []
-    engine = _engine()
-    found: list[str] = engine.match_words(words, media_type=media_type, limit=limit)
-    return found or engine.match_similar_titles(" ".join(words), media_type=media_type, limit=limit)
+    engine = _get_engine()
+    matches: list[str] = engine.match_words(words, media_type=media_type, limit=limit)
+    return matches or engine.match_similar_titles(" ".join(words), media_type=media_type, limit=limit)
 
 
-def _engine() -> ModuleType:
+def _get_engine() -> ModuleType:
     return postgresql if connection.vendor == "postgresql" else sqlite

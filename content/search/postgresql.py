@@ -1,14 +1,14 @@
-"""Search in PostgreSQL: a generated `tsvector` column and trigrams of the title, both under GIN.
+"""Search on PostgreSQL, with the structures of migration `0002_search`.
 
-The text search configuration `finishd` takes every word as it is, without accents: film
-titles are made of the words that the language's own configurations drop ("It", "Up").
+The text search configuration `finishd` removes accents and keeps all words. The configurations of
+languages drop words that are film titles, such as "It" and "Up".
 """
 
 from typing import Final
 
 from django.db import connection
 
-# tsvector weights D, C, B, A: overview, nothing, the clip's name, type and the year, the title.
+# The weights of D (overview), C (not used), B (name and type of the video, year) and A (title).
 _WEIGHTS: Final = "{0.05, 0.1, 0.25, 1.0}"
 
 _WORDS: Final = """
@@ -23,7 +23,7 @@ _WORDS: Final = """
     LIMIT %(limit)s
 """
 
-# pg_trgm's own thresholds: 0.3 for `%` (the whole title), 0.6 for `<%` (some words of it).
+# `%` compares with the whole title (threshold 0.3), `<%` with some of its words (threshold 0.6).
 _SIMILAR: Final = """
     SELECT i.id
     FROM content_item i

@@ -1,10 +1,10 @@
-"""Search in SQLite: two FTS5 tables, of words and of trigrams, kept by triggers on the items.
+"""Search on SQLite: FTS5 tables of words and of trigrams, which triggers on the items maintain.
 
-`ensure_search_tables` runs after every `migrate`, not as a migration: when Django alters a table of
-SQLite it copies it, and drops the triggers with the old one.
+`ensure_search_tables` runs after every `migrate`. It is not a migration, because Django alters a table on
+SQLite by copying it, and the triggers are dropped with the old table.
 """
 
-# ruff: noqa: S608  (the statements are made of this file's own text; what users type goes as an argument)
+# ruff: noqa: S608  (the SQL contains only text of this module; user input is passed as arguments)
 
 from typing import Final
 
@@ -13,11 +13,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from content.search.words import split_words
 
-MIN_SIMILARITY: Final = 0.5  # share of the query's trigrams that a title must have
+MIN_SIMILARITY: Final = 0.5  # the part of the query's trigrams that a title must contain
 _SIMILAR_CANDIDATES: Final = 50
 
 _TABLES: Final = (
-    # Items have no whole number of their own, and a rowid of theirs would not survive VACUUM.
+    # FTS5 needs integer keys. The items' own rowids are not stable: VACUUM changes them.
     """CREATE TABLE IF NOT EXISTS search_doc (doc INTEGER PRIMARY KEY, item TEXT NOT NULL UNIQUE)""",
     """CREATE VIRTUAL TABLE IF NOT EXISTS search_words USING fts5(
         title, names, overview, tokenize = "unicode61 remove_diacritics 2", prefix = '2 3')""",
@@ -27,7 +27,10 @@ _TABLES: Final = (
 
 
 def _without_apostrophes_sql(text: str) -> str:
-    """`Schindler's` is two words and also, less heavily, the one that many type; `d'Amélie` should be two."""
+    """Return SQL for the text without apostrophes, or for '' if it has none.
+
+    Thus "schindlers" finds "Schindler's". The apostrophe still separates words in the title itself.
+    """
     joined = text
     for apostrophe in ("''", "\u2018", "\u2019", "\u02bc"):
         joined = f"replace({joined}, '{apostrophe}', '')"
@@ -73,7 +76,7 @@ _FILL: Final = (
 )
 
 _SCOPE: Final = "i.status = 'published' AND (%(media_type)s IS NULL OR i.media_type = %(media_type)s)"
-# bm25's weights are those of the columns: title, names, overview. A better match is more negative.
+# bm25 takes the weights of title, names and overview. A better match has a lower value.
 _WORDS: Final = f"""
     SELECT i.id
     FROM search_words JOIN search_doc ON doc = search_words.rowid JOIN content_item i ON i.id = item
@@ -94,16 +97,16 @@ _SIMILAR: Final = f"""
 
 
 def ensure_search_tables(database: BaseDatabaseWrapper) -> bool:
-    """Make what is missing of tables and triggers and fill them; returns whether anything was.
+    """Create the tables and triggers and fill the tables, unless all triggers exist. Return whether it did.
 
-    Does nothing on another database or before the items' table exists. Cost: 1 SQL query when all is there.
+    It does nothing on other databases, or before the items' table exists. Cost: 1 SQL query if all exist.
     """
     if database.vendor != "sqlite":
         return False
     with database.cursor() as cursor:
         cursor.execute("SELECT name FROM sqlite_master WHERE name = 'content_item' OR type = 'trigger'")
-        there = {row[0] for row in cursor.fetchall()}
-        if "content_item" not in there or set(_TRIGGERS) <= there:
+        existing = {row[0] for row in cursor.fetchall()}
+        if "content_item" not in existing or set(_TRIGGERS) <= existing:
             return False
         for name in _TRIGGERS:
             cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
@@ -114,30 +117,34 @@ def ensure_search_tables(database: BaseDatabaseWrapper) -> bool:
 
 def match_words(words: list[str], *, media_type: str | None, limit: int) -> list[str]:
     query = " ".join(f'"{word}"' for word in words) + "*"
-    rows = _rows(_WORDS, {"query": query, "text": " ".join(words), "media_type": media_type, "limit": limit})
+    rows = _fetch_rows(
+        _WORDS, {"query": query, "text": " ".join(words), "media_type": media_type, "limit": limit}
+    )
     return [row[0] for row in rows]
 
 
 def match_similar_titles(text: str, *, media_type: str | None, limit: int) -> list[str]:
-    wanted = _trigrams(text)
-    # The index knows only trigrams of the text itself, not of its ends.
-    inner = sorted(t for t in wanted if " " not in t)
+    trigrams = _get_trigrams(text)
+    # The index has no trigrams with spaces.
+    inner = sorted(trigram for trigram in trigrams if " " not in trigram)
     if not inner:
         return []
     query = " OR ".join(f'"{trigram}"' for trigram in inner)
-    rows = _rows(_SIMILAR, {"query": query, "media_type": media_type})
-    shares = [(len(wanted & _trigrams(title)) / len(wanted), item_id) for item_id, title in rows]
-    alike = sorted((s for s in shares if s[0] >= MIN_SIMILARITY), key=lambda s: -s[0])
-    return [item_id for _, item_id in alike[:limit]]
+    rows = _fetch_rows(_SIMILAR, {"query": query, "media_type": media_type})
+    similarities = [
+        (len(trigrams & _get_trigrams(title)) / len(trigrams), item_id) for item_id, title in rows
+    ]
+    similar = sorted((pair for pair in similarities if pair[0] >= MIN_SIMILARITY), key=lambda pair: -pair[0])
+    return [item_id for _, item_id in similar[:limit]]
 
 
-def _trigrams(text: str) -> set[str]:
-    """As PostgreSQL's pg_trgm cuts them: each word with two blanks before it and one behind."""
+def _get_trigrams(text: str) -> set[str]:
+    """Return trigrams like pg_trgm: each word is padded with two spaces before it and one after it."""
     padded = (f"  {word} " for word in split_words(text.casefold()))
     return {word[i : i + 3] for word in padded for i in range(len(word) - 2)}
 
 
-def _rows(sql: str, arguments: dict[str, str | int | None]) -> list[tuple[str, ...]]:
+def _fetch_rows(sql: str, arguments: dict[str, str | int | None]) -> list[tuple[str, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, arguments)
         rows: list[tuple[str, ...]] = cursor.fetchall()

@@ -1,10 +1,13 @@
-"""What counts as a word, in queries and in titles."""
+"""The words of a text, in queries and in titles."""
 
 import unicodedata
 
 
 def split_words(text: str) -> list[str]:
-    """Letters, digits and their marks only, so that none can be syntax anywhere; all else separates."""
+    """Return the words: letters, digits and combining marks. All other characters separate words.
+
+    A word thus contains no character that has a meaning in the syntax of a database's search.
+    """
     composed = unicodedata.normalize("NFC", text)
-    spaced = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in composed)
-    return [word for word in spaced.split() if any(c.isalnum() for c in word)]
+    separated = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in composed)
+    return [word for word in separated.split() if any(c.isalnum() for c in word)]

@@ -14,7 +14,7 @@ def search_cards(text: str, *, media_type: str | None = None, limit: int = 20) -
     Cost: 1 SQL query (2 if no item matches) and 1 round trip, and the cost of cards that are not cached
     (see `cards.get_cards`).
     """
-    ids = search.find(search.split_words(text), media_type=media_type, limit=limit)
+    ids = search.find_ids(search.split_words(text), media_type=media_type, limit=limit)
     return list(_with_source(cards.get_cards(ids)))
 
 

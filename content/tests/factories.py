@@ -1,4 +1,7 @@
-"""Genres and items for tests, saved the way staff save them. `ItemFactory.create(...)` is typed, a bare call is not."""
+"""Factories of genres and items, which are saved like in the admin.
+
+Use `ItemFactory.create(...)`: unlike `ItemFactory(...)` it has a type.
+"""
 
 from collections.abc import Iterable
 from datetime import date
@@ -14,7 +17,7 @@ from content.services import genres as genre_names
 
 
 class GenreFactory(DjangoModelFactory[Genre]):
-    """A reviewed genre of a name that no other has."""
+    """A reviewed genre with a unique name."""
 
     class Meta:
         model = Genre
@@ -25,9 +28,9 @@ class GenreFactory(DjangoModelFactory[Genre]):
 
 
 class ItemFactory(DjangoModelFactory[Item]):
-    """A published trailer of a film of its own.
+    """A published trailer of a film that no other item belongs to.
 
-    `genres` takes names, slugs, TMDB ids or Genres, the primary one first.
+    `genres` accepts names, slugs, TMDB ids or Genre objects, the primary genre first.
     """
 
     class Meta:
@@ -46,20 +49,20 @@ class ItemFactory(DjangoModelFactory[Item]):
 
     @classmethod
     def _create(cls, model_class: type[Item], *args: Any, **kwargs: Any) -> Item:
-        # One transaction: the card is written at its end and shows the genres.
+        # In one transaction, so that the card, which is written after the commit, has the genres.
         with transaction.atomic():
-            genres = [_genre(genre) for genre in kwargs.pop("genres")]
+            genres = [_get_genre(genre) for genre in kwargs.pop("genres")]
             item: Item = super()._create(model_class, *args, **kwargs)  # type: ignore[no-untyped-call]
-            link(item, genres)
+            add_genres(item, genres)
         return item
 
 
-def link(item: Item, genres: Iterable[Genre]) -> None:
-    """Give the item these genres in this order."""
+def add_genres(item: Item, genres: Iterable[Genre]) -> None:
+    """Add these genres to the item, in this order."""
     ItemGenre.objects.bulk_create(
         ItemGenre(item=item, genre=genre, position=position) for position, genre in enumerate(genres)
     )
 
 
-def _genre(genre: Genre | str | int) -> Genre:
+def _get_genre(genre: Genre | str | int) -> Genre:
     return genre if isinstance(genre, Genre) else genre_names.ensure_genre(str(genre))

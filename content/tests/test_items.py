@@ -1,4 +1,4 @@
-"""Changes to the catalogue: versions, dates, and what the database itself refuses."""
+"""Changes of items: versions, dates, counts, and the constraints of the database."""
 
 import threading
 from collections.abc import Callable
@@ -25,25 +25,25 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PUBLISHED, DRAFT, ARCHIVED = Item.Status.PUBLISHED, Item.Status.DRAFT, Item.Status.ARCHIVED
 
 
-def version(item_id: str) -> int:
+def get_version(item_id: str) -> int:
     return Item.objects.get(id=item_id).version
 
 
 class TestVersions:
-    def test_it_rises_with_every_save_also_of_one_column(self) -> None:
+    def test_every_save_raises_the_version(self) -> None:
         item = ItemFactory.create(id="heat")
         assert item.version == 1
         item.save()
         assert item.version == 2
         item.title = "Heat, the film"
         item.save(update_fields=["title"])
-        assert (item.version, version("heat")) == (3, 3)
+        assert (item.version, get_version("heat")) == (3, 3)
         assert b"Heat, the film" in (cards.get_cards(["heat"])[0] or b"")
 
-    def test_two_who_save_at_once_never_share_one(self) -> None:
+    def test_concurrent_saves_get_different_versions(self) -> None:
         ItemFactory.create(id="heat")
         ready = threading.Barrier(4)
-        got: list[int] = []
+        versions: list[int] = []
 
         def save_five_times(name: str) -> None:
             item = Item.objects.get(id="heat")
@@ -51,7 +51,7 @@ class TestVersions:
             for turn in range(5):
                 item.overview = f"{name} {turn}"
                 item.save()
-            got.append(version("heat"))
+                versions.append(item.version)
             connection.close()
 
         threads = [threading.Thread(target=save_five_times, args=(f"saver {n}",)) for n in range(4)]
@@ -59,20 +59,21 @@ class TestVersions:
             thread.start()
         for thread in threads:
             thread.join()
-        assert version("heat") == 21
+        assert sorted(versions) == list(range(2, 22))
+        assert get_version("heat") == 21
         item = Item.objects.get(id="heat")
         assert item.card_version == 21
         assert (item.overview or "").encode() in (cards.get_cards(["heat"])[0] or b"")
 
-    def test_a_new_item_over_an_id_that_is_taken_is_refused(self) -> None:
+    def test_a_new_item_with_an_existing_id_is_refused(self) -> None:
         ItemFactory.create(id="heat")
         with pytest.raises(IntegrityError):
             Item(id="heat", title="Another").save()
-        assert version("heat") == 1
+        assert get_version("heat") == 1
 
 
 class TestPublishing:
-    def test_the_first_publishing_is_dated_and_stays_so(self) -> None:
+    def test_the_date_of_the_first_publication_stays(self) -> None:
         ItemFactory.create(id="heat", status=DRAFT)
         assert items.set_status(["heat"], PUBLISHED, now=NOW) == 1
         assert items.set_status(["heat"], ARCHIVED, now=NOW.replace(hour=13)) == 1
@@ -80,30 +81,30 @@ class TestPublishing:
         item = Item.objects.get(id="heat")
         assert (item.published_at, item.updated_at) == (NOW, NOW.replace(hour=14))
 
-    def test_what_is_published_already_is_not_touched(self) -> None:
+    def test_an_item_that_has_the_status_already_does_not_change(self) -> None:
         ItemFactory.create(id="heat")
-        assert items.set_status(["heat", "nobody"], PUBLISHED, now=NOW) == 0
-        assert version("heat") == 1
+        assert items.set_status(["heat", "unknown"], PUBLISHED, now=NOW) == 0
+        assert get_version("heat") == 1
 
-    def test_many_change_with_a_few_queries_a_batch(
+    def test_the_number_of_queries_depends_on_the_number_of_batches(
         self, django_assert_max_num_queries: Callable[[int], Any]
     ) -> None:
         rows = [Item(id=f"i{n}", title="T", title_key=f"item:i{n}") for n in range(cards.BATCH_SIZE + 1)]
         Item.objects.bulk_create(rows)
-        # Per batch: lock and update, then items and genres (none here) for the cards, and one carded update
-        # in a transaction; two batches. BEGIN and COMMIT count with SQLite: 2 x (2 + 3) + 3 x 2 = 16.
+        # Two batches. Each locks and updates, loads items and genres (none here) for the cards, and sets the card
+        # versions in a transaction. SQLite counts BEGIN and COMMIT: 2 x (2 + 3) + 3 x 2 = 16.
         with django_assert_max_num_queries(16):
             assert items.set_status([row.id for row in rows], PUBLISHED, now=NOW) == cards.BATCH_SIZE + 1
         assert Item.objects.filter(status=PUBLISHED, card_version=2).count() == cards.BATCH_SIZE + 1
 
-    def test_boosting_changes_those_that_differ(self) -> None:
+    def test_set_boost_changes_only_items_with_another_boost(self) -> None:
         ItemFactory.create(id="a")
         ItemFactory.create(id="b", staff_boost=5)
         assert items.set_boost(["a", "b"], 5, now=NOW) == 1
         assert cards.get_facts(["a"])["a"].staff_boost == 5
-        assert (version("a"), version("b")) == (2, 1)
+        assert (get_version("a"), get_version("b")) == (2, 1)
 
-    def test_popular_ones_straight_from_sql(self) -> None:
+    def test_popular_ids_are_published_ordered_and_not_hidden(self) -> None:
         for name, popularity in (("low", 1.0), ("high", 9.0), ("also-high", 9.0)):
             ItemFactory.create(id=name, popularity=popularity)
         ItemFactory.create(id="hidden", popularity=99.0, hidden=True)
@@ -112,27 +113,27 @@ class TestPublishing:
 
 
 class TestCounts:
-    def test_a_card_tells_them_and_staffs_date_stays(self) -> None:
+    def test_cards_show_the_counts_and_the_time_of_the_last_change_stays(self) -> None:
         before = ItemFactory.create(id="heat").updated_at
-        assert items.set_counts({"heat": Counts(3, 70, 0), "nobody": Counts(1, 1, 1)}) == 1
+        assert items.set_counts({"heat": Counts(3, 70, 0), "unknown": Counts(1, 1, 1)}) == 1
         item = Item.objects.get(id="heat")
         assert (item.version, item.card_version, item.updated_at) == (2, 2, before)
         card = orjson.loads(cards.get_cards(["heat"])[0] or b"")
         assert (card["likeCount"], card["viewCount"], card["shareCount"]) == (3, 70, 0)
 
-    def test_what_tells_so_already_is_not_touched(
+    def test_items_whose_counts_do_not_differ_are_not_written(
         self, django_assert_num_queries: Callable[[int], Any]
     ) -> None:
         ItemFactory.create(id="heat")
         ItemFactory.create(id="ronin")
         items.set_counts({"heat": Counts(3, 70, 0), "ronin": Counts(0, 1, 0)})
-        with django_assert_num_queries(1), count_round_trips() as waits:
+        with django_assert_num_queries(1), count_round_trips() as round_trips:
             assert items.set_counts({"heat": Counts(3, 70, 0), "ronin": Counts(0, 1, 0)}) == 0
-        assert waits == []
+        assert round_trips == []
         assert items.set_counts({"heat": Counts(3, 71, 0), "ronin": Counts(0, 1, 0)}) == 1
-        assert (version("heat"), version("ronin")) == (3, 2)
+        assert (get_version("heat"), get_version("ronin")) == (3, 2)
 
-    def test_thousands_cost_one_query_and_those_that_change_a_few_a_batch(
+    def test_comparing_costs_one_query_and_changes_a_few_per_batch(
         self, django_assert_num_queries: Callable[[int], Any]
     ) -> None:
         rows = [
@@ -141,13 +142,15 @@ class TestCounts:
         ]
         Item.objects.bulk_create(rows)
         counts = {row.id: Counts(1, 2, 3) for row in rows}
-        # 1 to compare. Two batches: update, then items and genres for the cards and one carded update, whatever
-        # their versions: 2 x 4 = 8. BEGIN and COMMIT count: two transactions a batch, 2 x 2 x 2 = 8.
+        # 1 to compare. Two batches, each with an update, items and genres for the cards, and the card versions:
+        # 2 x 4 = 8. BEGIN and COMMIT of two transactions per batch: 2 x 2 x 2 = 8.
         with django_assert_num_queries(1 + 8 + 8):
             assert items.set_counts(counts) == len(rows)
         assert Item.objects.filter(like_count=1, card_version=F("version")).count() == len(rows)
 
-    def test_without_redis_they_are_kept_and_the_cards_follow(self, redis_server: RedisServer) -> None:
+    def test_without_redis_counts_are_stored_and_the_sweep_writes_the_cards_later(
+        self, redis_server: RedisServer
+    ) -> None:
         ItemFactory.create(id="heat")
         redis_server.stop()
         assert items.set_counts({"heat": Counts(3, 70, 0)}) == 1
@@ -156,39 +159,39 @@ class TestCounts:
         assert orjson.loads(cards.get_cards(["heat"])[0] or b"")["likeCount"] == 3
 
 
-class TestKnown:
-    def test_an_item_is_known_whatever_its_status(self) -> None:
+class TestExistingIds:
+    def test_items_exist_with_any_status(self) -> None:
         for status in Item.Status:
             ItemFactory.create(id=status.value, status=status)
-        assert items.get_existing_ids(["draft", "published", "archived", "nobody"]) == {
+        assert items.get_existing_ids(["draft", "published", "archived", "unknown"]) == {
             "draft",
             "published",
             "archived",
         }
         assert items.get_existing_ids([]) == set()
 
-    def test_thousands_are_asked_for_at_once(self, django_assert_num_queries: Callable[[int], Any]) -> None:
+    def test_thousands_of_ids_cost_one_query(self, django_assert_num_queries: Callable[[int], Any]) -> None:
         ItemFactory.create(id="heat")
-        asked = ["heat", *(f"nobody-{n}" for n in range(4_999))]
+        ids = ["heat", *(f"unknown-{n}" for n in range(4_999))]
         with django_assert_num_queries(1):
-            assert items.get_existing_ids(asked) == {"heat"}
+            assert items.get_existing_ids(ids) == {"heat"}
 
 
-class TestTitles:
-    def test_an_item_moved_to_another_title_leaves_the_old_one(self) -> None:
+class TestTitleKeys:
+    def test_an_item_that_moves_to_another_title_leaves_the_old_one(self) -> None:
         item = ItemFactory.create(id="heat", tmdb_id=1)
         assert titles.get_items(["movie:1", "movie:949"]) == {"movie:1": ["heat"], "movie:949": []}
         item.tmdb_id = 949
         item.save()
         assert titles.get_items(["movie:1", "movie:949"]) == {"movie:1": [], "movie:949": ["heat"]}
 
-    def test_without_a_tmdb_id_or_media_type_it_is_a_title_of_its_own(self) -> None:
+    def test_an_item_without_tmdb_id_or_media_type_is_a_title_of_its_own(self) -> None:
         assert ItemFactory.create(id="a", tmdb_id=None).title_key == "item:a"
         assert ItemFactory.create(id="b", media_type=None).title_key == "item:b"
         assert ItemFactory.create(id="c", media_type="tv", tmdb_id=603).title_key == "tv:603"
 
 
-class TestWhatTheDatabaseRefuses:
+class TestConstraints:
     @pytest.mark.parametrize(
         "columns",
         [
@@ -197,28 +200,28 @@ class TestWhatTheDatabaseRefuses:
             {"vote_average": -0.1}, {"release_year": 1800}, {"status": "published", "published_at": None},
         ],
     )  # fmt: skip
-    def test_whatever_the_way_in(self, columns: dict[str, Any]) -> None:
+    def test_the_database_refuses_invalid_values(self, columns: dict[str, Any]) -> None:
         row = Item(**{"id": "x", "title": "X", "title_key": "item:x"} | columns)
         with pytest.raises((IntegrityError, DataError)), transaction.atomic():
             Item.objects.bulk_create([row])
 
     @pytest.mark.parametrize("item_id", ["", "a b", "a\n", "a\x00", "x" * 65])
-    def test_a_form_refuses_a_bad_id(self, item_id: str) -> None:
+    def test_validation_refuses_an_invalid_id(self, item_id: str) -> None:
         with pytest.raises(ValidationError) as caught:
             Item(id=item_id, title="X").full_clean()
         assert "id" in caught.value.message_dict
 
 
-def test_a_save_stands_whatever_befalls_its_card(
+def test_an_item_is_saved_even_if_its_card_cannot_be_written(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     item = ItemFactory.create(title="Before")
 
-    def full(ids: list[str]) -> int:
+    def fail_out_of_memory(ids: list[str]) -> int:
         raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cards, "write_cards", full)
+        patch.setattr(cards, "write_cards", fail_out_of_memory)
         item.title = "After"
         item.save()
     assert "maxmemory" in caplog.text

@@ -1,4 +1,4 @@
-"""Search by words, on whichever database the tests run."""
+"""Search by words, on the database that the tests run with."""
 
 from typing import Any
 
@@ -49,110 +49,110 @@ def client() -> APIClient:
     return client
 
 
-def found(text: str, **options: Any) -> list[str]:
+def search_ids(text: str, **options: Any) -> list[str]:
     return [orjson.loads(card)["id"] for card in search.search_cards(text, **options)]
 
 
 @pytest.mark.usefixtures("world")
-class TestWhatIsFound:
-    def test_a_title_is_found_before_a_longer_one_and_both_before_a_mention_in_an_overview(self) -> None:
-        assert found("matrix") == ["matrix", "matrix-2", "essay"]
+class TestMatches:
+    def test_titles_come_before_longer_titles_and_those_before_overviews(self) -> None:
+        assert search_ids("matrix") == ["matrix", "matrix-2", "essay"]
 
-    def test_the_exact_title_comes_first_though_another_is_more_popular(self) -> None:
-        assert found("dark")[:2] == ["dark", "knight"]
+    def test_an_exact_title_comes_before_a_more_popular_item(self) -> None:
+        assert search_ids("dark")[:2] == ["dark", "knight"]
 
-    def test_of_two_films_of_one_name_the_more_popular_comes_first(self) -> None:
-        assert found("dune") == ["dune-21", "dune-84"]
+    def test_the_more_popular_of_two_films_with_the_same_title_comes_first(self) -> None:
+        assert search_ids("dune") == ["dune-21", "dune-84"]
 
-    def test_the_year_narrows(self) -> None:
-        assert found("dune 1984") == ["dune-84"]
-        assert found("it 2017") == ["it"]
+    def test_the_year_is_a_word(self) -> None:
+        assert search_ids("dune 1984") == ["dune-84"]
+        assert search_ids("it 2017") == ["it"]
 
-    def test_the_type_of_clip_narrows(self) -> None:
-        assert found("matrix reloaded trailer") == ["matrix-2"]
+    def test_the_content_type_is_a_word(self) -> None:
+        assert search_ids("matrix reloaded trailer") == ["matrix-2"]
 
-    def test_the_last_word_may_be_unfinished(self) -> None:
-        assert found("the matr")[:2] == ["matrix", "matrix-2"]
+    def test_the_last_word_may_be_a_prefix(self) -> None:
+        assert search_ids("the matr")[:2] == ["matrix", "matrix-2"]
 
-    def test_accents_case_hyphens_and_apostrophes_do_not_matter(self) -> None:
-        assert found("AMELIE") == ["amelie"]
-        assert found("destin d'Amélie") == ["amelie"]
-        assert found("spider man") == ["spider"]
-        assert found("spider-man") == ["spider"]
-        assert found("schindlers list") == ["schindler"]
-        assert found("Schindler's") == ["schindler"]
-        assert found("mr robot") == ["robot"]
+    def test_accents_case_hyphens_and_apostrophes_are_ignored(self) -> None:
+        assert search_ids("AMELIE") == ["amelie"]
+        assert search_ids("destin d'Amélie") == ["amelie"]
+        assert search_ids("spider man") == ["spider"]
+        assert search_ids("spider-man") == ["spider"]
+        assert search_ids("schindlers list") == ["schindler"]
+        assert search_ids("Schindler's") == ["schindler"]
+        assert search_ids("mr robot") == ["robot"]
 
-    def test_words_that_other_engines_drop_are_words(self) -> None:
-        assert found("it")[0] == "it"
+    def test_stop_words_are_words(self) -> None:
+        assert search_ids("it")[0] == "it"
 
-    def test_a_misspelt_title_is_found_when_no_word_matches(self) -> None:
-        assert found("matrx")[0] == "matrix"
-        assert found("schindlrs lits") == ["schindler"]
+    def test_similar_titles_are_found_if_no_item_matches(self) -> None:
+        assert search_ids("matrx")[0] == "matrix"
+        assert search_ids("schindlrs lits") == ["schindler"]
 
     def test_nonsense_finds_nothing(self) -> None:
-        assert found("zzxqy wvu") == []
+        assert search_ids("zzxqy wvu") == []
 
-    def test_films_and_series_apart(self) -> None:
-        assert found("dark", media_type="tv") == ["dark"]
-        assert "dark" not in found("dark", media_type="movie")
+    def test_the_media_type_restricts_the_results(self) -> None:
+        assert search_ids("dark", media_type="tv") == ["dark"]
+        assert "dark" not in search_ids("dark", media_type="movie")
 
-    def test_no_more_than_the_limit(self) -> None:
-        assert found("matrix", limit=1) == ["matrix"]
+    def test_the_limit_restricts_the_results(self) -> None:
+        assert search_ids("matrix", limit=1) == ["matrix"]
 
 
 @pytest.mark.usefixtures("world")
-class TestKeepingUp:
+class TestChangedItems:
     def test_an_unpublished_item_is_not_found(self) -> None:
         item = Item.objects.get(id="dune-84")
         items.set_status(["dune-84"], Item.Status.DRAFT, now=item.updated_at)
-        assert found("dune") == ["dune-21"]
+        assert search_ids("dune") == ["dune-21"]
 
     def test_a_hidden_item_is_found(self) -> None:
         item = Item.objects.get(id="robot")
         item.hidden = True
         item.save()
-        assert found("robot") == ["robot"]
+        assert search_ids("robot") == ["robot"]
 
-    def test_a_changed_title_is_found_by_its_new_name_only(self) -> None:
+    def test_a_changed_title_is_found_by_its_new_words_only(self) -> None:
         Item.objects.filter(id="it").update(title="Arrival")
-        assert found("arrival") == ["it"]
-        assert "it" not in found("it")
+        assert search_ids("arrival") == ["it"]
+        assert "it" not in search_ids("it")
 
-    def test_a_deleted_item_is_gone(self) -> None:
+    def test_a_deleted_item_is_not_found(self) -> None:
         Item.objects.filter(id="dark").delete()
-        assert found("dark") == ["knight", "essay"]
+        assert search_ids("dark") == ["knight", "essay"]
 
-    def test_what_came_in_by_the_batch_is_found(self) -> None:
+    def test_items_that_were_created_in_bulk_are_found(self) -> None:
         rows = [
             Item(id=f"b{n}", title=f"Batch {n}", title_key=f"item:b{n}", status="draft") for n in range(3)
         ]
         Item.objects.bulk_create(rows)
         items.set_status(["b1"], Item.Status.PUBLISHED, now=Item.objects.get(id="b1").updated_at)
-        assert found("batch") == ["b1"]
+        assert search_ids("batch") == ["b1"]
 
 
-@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL's column is generated")
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="only SQLite needs triggers")
 class TestOnSqlite:
-    def test_what_django_drops_when_it_copies_the_table_comes_back(self) -> None:
+    def test_missing_triggers_are_created_again_and_the_tables_filled(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute("DROP TRIGGER search_item_added")
         ItemFactory.create(id="late", title="Latecomer")
-        assert found("latecomer") == []
+        assert search_ids("latecomer") == []
         assert sqlite.ensure_search_tables(connection)
-        assert found("latecomer") == ["late"]
+        assert search_ids("latecomer") == ["late"]
         assert not sqlite.ensure_search_tables(connection)
 
     @pytest.mark.django_db(transaction=True)
-    def test_vacuum_moves_no_item(self) -> None:
+    def test_vacuum_does_not_change_the_results(self) -> None:
         for n in range(5):
             ItemFactory.create(id=f"v{n}", title=f"Number{n}")
         Item.objects.filter(id="v1").delete()
         with connection.cursor() as cursor:
             cursor.execute("VACUUM")
         Item.objects.filter(id="v3").update(title="Changed")
-        assert found("number4") == ["v4"]
-        assert found("changed") == ["v3"]
+        assert search_ids("number4") == ["v4"]
+        assert search_ids("changed") == ["v3"]
 
 
 class TestWords:
@@ -161,13 +161,13 @@ class TestWords:
             "a", "b", "OR", "c", "d", "2", "e", "NEAR", "3", "f", "g", "h",
         ]  # fmt: skip
 
-    def test_signs_alone_are_no_words(self) -> None:
+    def test_punctuation_and_symbols_are_not_words(self) -> None:
         assert split_words("🎬️ * \u0301 ?!") == []
 
 
 @pytest.mark.usefixtures("world")
 class TestOverHttp:
-    def test_a_bare_list_of_items_of_the_wire_with_their_source(self, client: APIClient) -> None:
+    def test_the_response_is_a_list_of_items_with_their_source(self, client: APIClient) -> None:
         response = client.get("/api/v1/search?q=++the+matrix++&limit=1")
         assert response.status_code == 200
         (item,) = orjson.loads(response.content)
@@ -179,7 +179,7 @@ class TestOverHttp:
         [{}, {"q": ""}, {"q": " a "}, {"q": "a" * 101}, {"q": "dune", "limit": 0}, {"q": "dune", "limit": 51},
          {"q": "dune", "limit": "many"}, {"q": "dune", "type": "resolver"}],
     )  # fmt: skip
-    def test_a_query_out_of_bounds_is_a_400(self, client: APIClient, query: dict[str, Any]) -> None:
+    def test_an_invalid_query_gets_a_400(self, client: APIClient, query: dict[str, Any]) -> None:
         response = client.get("/api/v1/search", query)
         assert response.status_code == 400
         assert orjson.loads(response.content)["error"] is True
@@ -190,31 +190,31 @@ class TestOverHttp:
          "((", "\\\\", "%%", "a:*", "!!dune", "dune & ", "<->", "é" * 100, "\u202e\u0301\u0301", "木木",
          "a b c d e f g h i j k l m n o p q r s t u v w x y z 0 1 2 3 4 5 6 7 8 9 a b c d e f g h"],
     )  # fmt: skip
-    def test_nothing_that_can_be_typed_breaks_it(self, client: APIClient, text: str) -> None:
+    def test_any_text_gets_a_list(self, client: APIClient, text: str) -> None:
         response = client.get("/api/v1/search", {"q": text})
         assert response.status_code == 200
         assert isinstance(orjson.loads(response.content), list)
 
-    def test_a_nul_is_a_400(self, client: APIClient) -> None:
+    def test_a_nul_character_gets_a_400(self, client: APIClient) -> None:
         assert client.get("/api/v1/search", {"q": "du\x00ne"}).status_code == 400
 
-    def test_a_stranger_is_a_401(self) -> None:
+    def test_a_request_without_token_gets_a_401(self) -> None:
         assert APIClient().get("/api/v1/search", {"q": "dune"}).status_code == 401
 
-    def test_a_warm_search_waits_once_for_sql_and_once_for_redis(
+    def test_a_search_costs_one_query_and_one_read_of_cards(
         self, client: APIClient, django_assert_num_queries: Any
     ) -> None:
         client.get("/api/v1/search", {"q": "dune"})
         # SQL: the ids. Redis: the throttle, one MGET of the cards.
-        with django_assert_num_queries(1), count_round_trips() as waits:
+        with django_assert_num_queries(1), count_round_trips() as round_trips:
             client.get("/api/v1/search", {"q": "dune"})
-        assert waits == ["pipeline of 2", "MGET"]
+        assert round_trips == ["pipeline of 2", "MGET"]
 
-    def test_a_misspelt_one_asks_sql_once_more(
+    def test_a_search_for_similar_titles_costs_a_second_query(
         self, client: APIClient, django_assert_num_queries: Any
     ) -> None:
         client.get("/api/v1/search", {"q": "matrx"})
         # SQL: the words, then the spelling. Redis: the throttle, one MGET.
-        with django_assert_num_queries(2), count_round_trips() as waits:
+        with django_assert_num_queries(2), count_round_trips() as round_trips:
             client.get("/api/v1/search", {"q": "matrx"})
-        assert waits == ["pipeline of 2", "MGET"]
+        assert round_trips == ["pipeline of 2", "MGET"]
