@@ -3,14 +3,13 @@
 import random
 import time
 from collections import Counter
-from typing import Any, cast
+from typing import Any
 from unittest import mock
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from analytics import keys, stream
 from analytics.models import Checkpoint, Count
 from analytics.services import counter, dead_letters, reader
 from analytics.services.reader import CheckpointMoved
@@ -19,14 +18,12 @@ from analytics.tests.events import (
     count_all,
     get_counts,
     get_event_counts,
-    get_stream_length,
     make_body,
-    post_events,
     send_events,
 )
-from analytics.types import COUNTS_READER, HISTORY_READER
+from analytics.types import COUNTS_READER
 from content.tests.factories import ItemFactory
-from core.redis.client import count_round_trips, state_redis
+from core.redis.client import count_round_trips
 from core.units import HOUR
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -39,14 +36,6 @@ NOW = float(THIS_HOUR + HOUR // 2)
 def films() -> None:
     for name in ("heat", "ran", "alien"):
         ItemFactory.create(id=name)
-
-
-def read_as_history_reader() -> None:
-    """Read all events with the other reader, so that the streams can be trimmed."""
-    for shard in reader.get_shards_with_backlog(HISTORY_READER):
-        while (batch := reader.read_batch(HISTORY_READER, shard, now=time.time())) is not None:
-            reader.advance_checkpoint(batch, now=time.time())
-            reader.trim_read_entries(shard)
 
 
 def test_events_are_counted_by_item_and_kind_and_hour_with_seconds_watched() -> None:
@@ -192,64 +181,6 @@ class TestOnce:
                     counter.count_batch(shard, now=now, count=rng.randrange(1, 8))
         count_all()
         assert get_event_counts() == dict(expected)
-
-
-class TestStream:
-    def test_it_is_trimmed_up_to_the_slowest_reader(self) -> None:
-        send_events("ama", make_body("heat"), make_body("ran"))
-        count_all()
-        assert get_stream_length() == 2
-        read_as_history_reader()
-        assert get_stream_length() == 0
-
-    def test_an_emptied_redis_is_detected_and_logged_and_counting_continues(self, caplog: Any) -> None:
-        send_events("ama", make_body("heat"))
-        count_all()
-        state_redis().flushall()
-        send_events("ama", make_body("ran"))
-        count_all()
-        assert get_event_counts() == {("heat", "view"): 1, ("ran", "view"): 1}
-        assert Checkpoint.objects.get(reader="counts", events=2).stream_resets == 1
-        assert "Redis lost unread events" in caplog.text
-
-    def test_a_lost_stream_is_detected_without_new_events(self, caplog: Any) -> None:
-        send_events("ama", make_body("heat"))
-        count_all()
-        state_redis().flushall()
-        count_all()
-        count_all()
-        assert caplog.text.count("Redis lost unread events") == 1
-
-    def test_a_stream_that_was_cut_short_is_not_counted_again(self) -> None:
-        """Redis restarted without its last second of writes. All entries that are left were read before."""
-        send_events("ama", make_body("heat"))
-        client = cast("Any", state_redis())
-        shard = stream.get_shard("ama")
-        name = keys.EVENTS.name(shard=shard)
-        dump = client.dump(name)
-        send_events("ama", make_body("ran"))
-        count_all()
-        client.restore(name, 0, dump, replace=True)
-        count_all()
-        send_events("ama", make_body("alien"))
-        count_all()
-        assert get_event_counts() == {("heat", "view"): 1, ("ran", "view"): 1, ("alien", "view"): 1}
-        assert Checkpoint.objects.get(reader="counts", shard=shard).stream_resets == 1
-
-    def test_a_counted_backlog_leaves_room_for_new_events(self, settings: Any) -> None:
-        settings.ANALYTICS_SHARDS, settings.ANALYTICS_STREAM_EVENTS = 1, 2
-        send_events("ama", make_body("heat"), make_body("ran"))
-        assert post_events("ama", make_body("alien")).status_code == 503
-        count_all()
-        read_as_history_reader()
-        assert send_events("ama", make_body("alien"))["accepted"] == 1
-
-    def test_the_backlog_of_former_shards_is_found(self, settings: Any) -> None:
-        settings.ANALYTICS_SHARDS = 64
-        send_events("ama", make_body("heat"))
-        settings.ANALYTICS_SHARDS = 1
-        assert len(reader.get_shards_with_backlog(COUNTS_READER)) == 1
-        assert list(stream.get_lengths()) == reader.get_shards_with_backlog(COUNTS_READER)
 
 
 @pytest.mark.parametrize("number", [1, 400])
