@@ -14,7 +14,7 @@ from redis.client import CaseInsensitiveDict
 
 from analytics import keys
 from analytics.event_format import FORMAT_VERSION
-from analytics.types import parse_stream_id
+from analytics.types import parse_entry_id
 from core.redis.client import state_redis
 from core.redis.script import Script
 
@@ -117,7 +117,7 @@ def get_lengths() -> dict[int, int]:
 
 def trim(shard: int, *, upto: str) -> None:
     """Delete the entries up to and including an id. Cost: 1 round trip."""
-    milliseconds, sequence = parse_stream_id(upto)
+    milliseconds, sequence = parse_entry_id(upto)
     state_redis().xtrim(
         keys.EVENTS.name(shard=shard), minid=f"{milliseconds}-{sequence + 1}", approximate=False
     )

@@ -51,7 +51,7 @@ class Event(NamedTuple):
     @property
     def arrived_at(self) -> int:
         """The time at which the event was appended to its stream, in epoch seconds."""
-        return parse_stream_id(self.id)[0] // 1_000
+        return parse_entry_id(self.id)[0] // 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,10 @@ class HourlyVotes(NamedTuple):
     votes: int
 
 
-def parse_stream_id(stream_id: str) -> tuple[int, int]:
-    """Return an entry's id in a Redis stream, `<milliseconds>-<sequence>`, as two numbers.
+def parse_entry_id(entry_id: str) -> tuple[int, int]:
+    """Return the numbers of an entry id, `<milliseconds>-<sequence>`. Raises ValueError.
 
-    Ids must be compared as numbers: as text, `10-0` comes before `9-0`.
+    Entry ids must be compared as numbers: as text, `10-0` comes before `9-0`.
     """
-    milliseconds, _, sequence = stream_id.partition("-")
+    milliseconds, _, sequence = entry_id.partition("-")
     return int(milliseconds), int(sequence)

@@ -11,7 +11,7 @@ from typing import Final
 from activity.rules import affinities
 from activity.rules.person import Person, raise_versions
 from activity.types import MAX_SEEN_ITEMS, MAX_SKIPPED_TITLES, SKIPPED_TTL, HistoryDelta
-from analytics.types import parse_stream_id
+from analytics.types import parse_entry_id
 
 # A person's events go to one stream. Another begins when Redis was emptied or shards were added.
 MAX_STREAM_POSITIONS: Final = 32
@@ -23,7 +23,7 @@ def select_unapplied(deltas: Iterable[HistoryDelta], positions: Mapping[str, str
         delta
         for delta in deltas
         if delta.stream not in positions
-        or parse_stream_id(delta.end_id) > parse_stream_id(positions[delta.stream])
+        or parse_entry_id(delta.end_id) > parse_entry_id(positions[delta.stream])
     ]
     return list({(delta.stream, delta.end_id): delta for delta in unapplied}.values())
 
@@ -77,8 +77,8 @@ def merge_positions(positions: Mapping[str, str], deltas: Sequence[HistoryDelta]
     """Return stream → the id of the last entry applied, after `deltas`; the newest MAX_STREAM_POSITIONS streams."""
     merged = dict(positions)
     for delta in deltas:
-        merged[delta.stream] = max(delta.end_id, merged.get(delta.stream, delta.end_id), key=parse_stream_id)
-    newest = sorted(merged.items(), key=lambda pair: (parse_stream_id(pair[1]), pair[0]))
+        merged[delta.stream] = max(delta.end_id, merged.get(delta.stream, delta.end_id), key=parse_entry_id)
+    newest = sorted(merged.items(), key=lambda pair: (parse_entry_id(pair[1]), pair[0]))
     return dict(sorted(newest[-MAX_STREAM_POSITIONS:]))
 
 

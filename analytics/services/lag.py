@@ -10,7 +10,7 @@ from django.db.models import Count as CountRows
 
 from analytics import dedup, stream
 from analytics.models import Checkpoint, DeadLetter
-from analytics.types import READERS, parse_stream_id
+from analytics.types import READERS, parse_entry_id
 
 LATE_AFTER_SECONDS: Final = 60.0  # a lag that staff should look at
 RATE_TTL: Final = 60.0  # seconds for which a batch's rate is shown
@@ -97,7 +97,7 @@ def _measure_reader(row: Checkpoint, state: stream.StreamState, *, now: float) -
     """Compute one reader's lag. The backlog is exact as long as only trims delete entries."""
     entries_read = row.entries_read if state.stream_id == row.stream_id else 0
     oldest_id = state.oldest_unread_id
-    oldest_at = parse_stream_id(oldest_id)[0] / 1_000 if oldest_id else now
+    oldest_at = parse_entry_id(oldest_id)[0] / 1_000 if oldest_id else now
     return ReaderLag(
         reader=row.reader,
         shard=row.shard,

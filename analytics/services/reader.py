@@ -22,7 +22,7 @@ from django.db.models import F
 
 from analytics import dedup, event_format, stream
 from analytics.models import Checkpoint
-from analytics.types import READERS, Event, parse_stream_id
+from analytics.types import READERS, Event, parse_entry_id
 from core.redis.client import REDIS_UNAVAILABLE
 from core.times import to_datetime
 
@@ -124,7 +124,7 @@ def trim_read_entries(shard: int) -> None:
     rows = Checkpoint.objects.filter(shard=shard, reader__in=READERS).values_list("stream_id", "position")
     checkpoints = list(rows)
     if len(checkpoints) == len(READERS) and len({stream_id for stream_id, _ in checkpoints}) == 1:
-        slowest = min((position for _, position in checkpoints), key=parse_stream_id)
+        slowest = min((position for _, position in checkpoints), key=parse_entry_id)
         if slowest != stream.STREAM_START:
             stream.trim(shard, upto=slowest)
 
@@ -173,7 +173,7 @@ def _compute_rate(batch: Batch) -> float:
     """Return events per second, from the arrival of the previous batch's end to the arrival of this one's."""
     if batch.start_id == stream.STREAM_START:
         return 0.0
-    milliseconds = parse_stream_id(batch.end_id)[0] - parse_stream_id(batch.start_id)[0]
+    milliseconds = parse_entry_id(batch.end_id)[0] - parse_entry_id(batch.start_id)[0]
     return round(batch.entry_count / max(milliseconds / 1_000, 1.0), 3)
 
 
@@ -191,7 +191,7 @@ def _has_stream_changed(checkpoint: Checkpoint, state: stream.StreamState) -> bo
     """Return whether the checkpoint belongs to another stream, or lies after the end of this one."""
     if (state.stream_id or "") != checkpoint.stream_id:
         return True
-    return parse_stream_id(checkpoint.position) > parse_stream_id(state.last_id)
+    return parse_entry_id(checkpoint.position) > parse_entry_id(state.last_id)
 
 
 def _reset_checkpoints(shard: int, state: stream.StreamState) -> None:

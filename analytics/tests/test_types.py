@@ -1,8 +1,8 @@
-"""Test stored numbers and the parsing of stream ids."""
+"""Test stored numbers and the parsing of entry ids."""
 
 import pytest
 
-from analytics.types import EVENT_KINDS, KIND_RANKS, Event, parse_stream_id
+from analytics.types import EVENT_KINDS, KIND_RANKS, Event, parse_entry_id
 
 
 def test_the_rank_of_a_kind_is_stored_and_never_changes() -> None:
@@ -11,16 +11,16 @@ def test_the_rank_of_a_kind_is_stored_and_never_changes() -> None:
     assert EVENT_KINDS == ("view", "skip", "complete", "save", "like", "share")
 
 
-def test_stream_ids_are_compared_as_numbers() -> None:
-    assert parse_stream_id("1795000000123-7") == (1_795_000_000_123, 7)
-    assert max("9-0", "10-0", "10-2", "10-10", key=parse_stream_id) == "10-10"
+def test_entry_ids_are_compared_as_numbers() -> None:
+    assert parse_entry_id("1795000000123-7") == (1_795_000_000_123, 7)
+    assert max("9-0", "10-0", "10-2", "10-10", key=parse_entry_id) == "10-10"
 
 
-def test_an_invalid_stream_id_raises() -> None:
+def test_an_invalid_entry_id_raises() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
-        parse_stream_id("newest")
+        parse_entry_id("newest")
 
 
-def test_the_stream_id_of_an_event_says_when_it_arrived() -> None:
+def test_the_entry_id_of_an_event_says_when_it_arrived() -> None:
     event = Event("1795000000999-3", "ama", "heat", "view", 1_794_000_000, None, b"")
     assert event.arrived_at == 1_795_000_000
