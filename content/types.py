@@ -23,9 +23,9 @@ YEARS: Final = (1870, 2200)  # the first and the last possible year of a release
 class Facts(NamedTuple):
     """The values of a published item that filters and ranking need.
 
-    `title` is the title key. `genres` are slugs, the primary genre first. `tmdb_rating` is 0 to 10.
-    `released_day` is the number of days since 1970-01-01, negative for earlier dates. `published_at` is
-    in epoch seconds. `staff_boost` is -10 to 10.
+    `title` is the title key. `genres` are slugs, the primary genre first. `popularity` is that of TMDB, 0 or
+    higher. `tmdb_rating` is 0 to 10. `released_day` is the number of days since 1970-01-01, negative for
+    earlier dates. `published_at` is in epoch seconds. `staff_boost` is -10 to 10.
     """
 
     id: str

@@ -89,7 +89,7 @@ class ItemAdmin(ModelAdmin):
         ("Title", {"classes": ["tab"], "fields": [
             ("media_type", "tmdb_id"), ("release_date", "release_year"), "overview",
             ("popularity", "vote_average", "vote_count"), "poster_path", "backdrop_path"]}),
-        ("Clip", {"classes": ["tab"], "fields": [
+        ("Media", {"classes": ["tab"], "fields": [
             "youtube_key", "video_name", "video_type", "channel_title", "thumbnail_url", "image_url",
             "description"]}),
         ("System", {"classes": ["tab"], "fields": [

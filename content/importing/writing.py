@@ -97,8 +97,8 @@ def _compare(
             result.genre_pks[row.id] = row_genre_pks
             continue
         genres_differ = row.id in genre_pks and stored_genre_pks.get(row.id, []) != row_genre_pks
-        is_published_now = publish and item.status == Item.Status.DRAFT
-        if not (_columns_differ(item, row.columns) or genres_differ or is_published_now):
+        becomes_published = publish and item.status == Item.Status.DRAFT
+        if not (_columns_differ(item, row.columns) or genres_differ or becomes_published):
             result.unchanged += 1
             continue
         result.title_keys.add(item.title_key)

@@ -26,7 +26,7 @@ class GenreMention:
 def get_slugs(names: Iterable[str | int]) -> dict[str | int, str]:
     """Return the slug for each name, alias or TMDB id. Unknown ones are left out.
 
-    Cost: 1 SQL query, or 2 if there are numbers.
+    An alias takes precedence over a TMDB id. Cost: 1 SQL query, or 2 if there are TMDB ids.
     """
     keys = {name: normalize(str(name)) for name in names}
     aliases = GenreAlias.objects.filter(key__in=set(keys.values()))
@@ -52,7 +52,7 @@ def ensure_genre(name: str) -> Genre:
         row = GenreTmdbId.objects.select_related("genre").filter(tmdb_id=int(key)).first()
         if row is not None:
             return row.genre
-    return _create(name, key)
+    return _create_genre(name, key)
 
 
 def clean_name(name: str) -> tuple[str, str]:
@@ -72,6 +72,16 @@ def get_names_by_slug() -> dict[str, str]:
     return dict(Genre.objects.values_list("slug", "name"))
 
 
+def get_slugs_of_titles(title_keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the genre slugs of each title's first item, the primary genre first.
+
+    Titles without items are left out. Cost: 2 round trips, and that of what is not cached.
+    """
+    first_items = {title_key: ids[0] for title_key, ids in titles.get_items(title_keys).items() if ids}
+    facts = cards.get_facts(list(first_items.values()))
+    return {title_key: facts[item].genres for title_key, item in first_items.items() if item in facts}
+
+
 class GenreResolver:
     """All spellings in memory, for the duration of an import. Only new genres need SQL.
 
@@ -80,7 +90,7 @@ class GenreResolver:
     """
 
     def __init__(self, *, create: bool) -> None:
-        self._create = create
+        self._may_create = create
         self.new_names: list[str] = []
         self.reload()
 
@@ -105,19 +115,19 @@ class GenreResolver:
         if _is_number(key) and int(key) in self._pks_by_tmdb_id:
             return self._pks_by_tmdb_id[int(key)]
         self.new_names.append(name)
-        return ensure_genre(name).pk if self._create else -len(self.new_names)
+        return ensure_genre(name).pk if self._may_create else -len(self.new_names)
 
 
 def _is_number(key: str) -> bool:
     return key.isascii() and key.isdigit() and len(key) <= 9
 
 
-def _create(name: str, key: str) -> Genre:
-    matching = Q(slug=_slug(name, key)) | Q(name=name)
+def _create_genre(name: str, key: str) -> Genre:
+    matching = Q(slug=_make_slug(name, key)) | Q(name=name)
     try:
         with transaction.atomic():
             genre = Genre.objects.filter(matching).first() or Genre.objects.create(
-                slug=_slug(name, key), name=name
+                slug=_make_slug(name, key), name=name
             )
             alias, _ = GenreAlias.objects.get_or_create(key=key, defaults={"genre": genre})
     except IntegrityError:  # another process has just created it
@@ -126,20 +136,10 @@ def _create(name: str, key: str) -> Genre:
     return alias.genre
 
 
-def _slug(name: str, key: str) -> str:
+def _make_slug(name: str, key: str) -> str:
     """Return an ASCII slug if it keeps all letters, else one in the script of the name.
 
     Thus names that differ after `normalize` have different slugs.
     """
     candidates = (slugify(name), slugify(name, allow_unicode=True))
     return next((slug for slug in candidates if normalize(slug) == key and len(slug) <= MAX_NAME_LENGTH), key)
-
-
-def get_slugs_of_titles(keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return the slugs of each title's first item, the primary genre first. Titles without items are left out.
-
-    Cost: 2 round trips.
-    """
-    first = {title: ids[0] for title, ids in titles.get_items(keys).items() if ids}
-    facts = cards.get_facts(list(first.values()))
-    return {title: facts[item].genres for title, item in first.items() if item in facts}

@@ -2,14 +2,18 @@
 
 import gzip
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError
 
+from content.importing import files
 from content.importing.errors import RejectedRow, UnusableFile
 from content.importing.files import inspect_file
-from content.importing.formats import Row
+from content.importing.formats import FORMATS, Format, Row
+from content.importing.layouts import JSON
 from content.models import Genre, Item
 from content.tests.imports import (
     COLUMNS,
@@ -123,6 +127,19 @@ def test_every_format_and_layout_is_detected(
     file = inspect_file(path, "auto")
     assert (file.format.name, file.count) == (format_, rows)
     assert len(list(file.rows())) == rows
+
+
+def test_a_format_is_detected_when_it_is_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse_row(raw: Mapping[str, Any]) -> Row:
+        return Row(raw["imdb"], {"title": raw["name"]}, None)
+
+    added = Format(name="imdb", syntax=JSON, score=lambda keys: 10 * ("imdb" in keys), parse_row=parse_row)
+    path = write_json(tmp_path / "a.json", [{"imdb": "tt0133093", "name": "The Matrix"}])
+    with pytest.raises(UnusableFile, match="none of the keys"):
+        inspect_file(path)
+    monkeypatch.setattr(files, "FORMATS", (*FORMATS, added))
+    assert inspect_file(path).format is added
+    assert [row.id for row in read_rows(path)] == ["tt0133093"]
 
 
 def test_the_keys_of_an_object_become_the_ids_of_rows_without_one(tmp_path: Path) -> None:

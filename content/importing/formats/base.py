@@ -29,7 +29,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A meaning of rows.
+    """The meaning of the keys of a row.
 
     `syntax` is that of the layouts in which the format occurs. `score` returns how well a set of keys fits the
     format; 0 means that it does not. `parse_row` raises RejectedRow. `needed_columns` is for the
@@ -69,7 +69,10 @@ _SHARED_KEYS: Final = {"title", "genres"}
 
 
 def score_json_keys(keys: Set[str], own_keys: Set[str]) -> int:
-    """Score a JSON format by its own keys. The shared keys `title` and `genres` only break a tie with 0."""
+    """Return the score of a JSON format, which rises with the number of keys that only this format has.
+
+    The keys `title` and `genres` occur in all formats. They only make a score of 0 positive.
+    """
     return 2 * len(keys & own_keys - _SHARED_KEYS) + bool(keys & _SHARED_KEYS)
 
 
