@@ -1,15 +1,15 @@
-"""Hot timelines: the one module that touches these sorted sets.
+"""Cached timelines. No other module touches these sorted sets.
 
-A member is `<author>NUL<title>`, its score is `at · 64 + deeds`: what was done (status 2 bits,
-favourite 1, rating 3) rides in the low bits, so that setting a row is one blind ZADD whatever it
-was before. Times stay exact: 2³¹ · 64 is far below 2⁵³.
+A member is `<author>NUL<title>`. Its score is `at * 64 + relation bits` (status 2 bits, favourite 1, rating 3).
+The low bits hold the relation, so setting a row is one ZADD that needs no read. Times stay exact, because 2^31 * 64 is
+far below 2^53.
 
-A timeline is loaded when its key exists. The empty member keeps an empty one alive, and its score is
-the timeline's floor: rows below it are not kept here, because older ones were cut off (the newest rows
-are read from the store, CAP are kept). So a timeline holds every row of its viewer from its floor on.
+A timeline is loaded when its key exists. The empty member exists in every loaded timeline, so that an empty one has a
+key too. Its score is the timeline's floor: rows below it are not cached, because older ones were trimmed (the newest
+rows are loaded from the store, and MAX_ROWS are kept). So a timeline has every row of its viewer from its floor on.
 
-Nobody writes to a timeline that is not loaded, but every write cancels a load under way (it may have
-read the store a moment too early), and the loader then reads again.
+Writes skip a timeline that is not loaded. But every write cancels a load in progress, which may have read the store
+before the write, and the loader then reads again.
 """
 
 import secrets
@@ -25,11 +25,12 @@ from core.redis.reads import Read
 from core.redis.script import Script
 
 MAX_ROWS: Final = 400
-MAX_DURABLE_ROWS: Final = 400  # of the durable timeline behind it; older ones are swept
+MAX_DURABLE_ROWS: Final = 400  # of the durable timeline; deliveries and rebuilds trim older ones
 MAX_LOAD_ATTEMPTS: Final = 3
 _STATUS_CODES: Final = (None, *STATUSES)
 
-# Sets a row of a loaded timeline, unless it lies below the floor; cuts the oldest ones off, raising the floor.
+# `set` sets a row of a loaded timeline, unless it lies below the floor. `trim` removes the oldest surplus rows and
+# raises the floor.
 _SET_ROW = """
 local function set(timeline, score, member)
   if tonumber(score) < tonumber(redis.call('ZSCORE', timeline, '')) then
@@ -38,8 +39,8 @@ local function set(timeline, score, member)
     redis.call('ZADD', timeline, score, member)
   end
 end
-local function cut(timeline, cap)
-  local surplus = redis.call('ZCARD', timeline) - 1 - tonumber(cap)
+local function trim(timeline, max_rows)
+  local surplus = redis.call('ZCARD', timeline) - 1 - tonumber(max_rows)
   if surplus > 0 then
     local last = redis.call('ZRANGE', timeline, surplus, surplus, 'WITHSCORES')
     redis.call('ZREMRANGEBYRANK', timeline, 1, surplus)
@@ -48,7 +49,7 @@ local function cut(timeline, cap)
 end
 """
 
-# KEYS: timeline, load of each viewer. ARGV: cap, member, score (empty: remove).
+# KEYS: timeline and load of each viewer. ARGV: maximum of rows, member, score (empty: remove the member).
 _DELIVER = Script(
     _SET_ROW
     + """
@@ -58,14 +59,14 @@ for i = 1, #KEYS, 2 do
     redis.call('ZREM', KEYS[i], ARGV[2])
   elseif redis.call('EXISTS', KEYS[i]) == 1 then
     set(KEYS[i], ARGV[3], ARGV[2])
-    cut(KEYS[i], ARGV[1])
+    trim(KEYS[i], ARGV[1])
   end
 end
 """
 )
 
-# KEYS: timeline, load. ARGV: cap, number of rows, member, score …, members to remove …
-_MERGE = Script(
+# KEYS: timeline, load. ARGV: maximum of rows, number of rows, member, score …, members to remove …
+_UPDATE = Script(
     _SET_ROW
     + """
 redis.call('DEL', KEYS[2])
@@ -73,11 +74,11 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return end
 local rows = tonumber(ARGV[2])
 for i = 3, 2 + 2 * rows, 2 do set(KEYS[1], ARGV[i + 1], ARGV[i]) end
 for i = 3 + 2 * rows, #ARGV do redis.call('ZREM', KEYS[1], ARGV[i]) end
-cut(KEYS[1], ARGV[1])
+trim(KEYS[1], ARGV[1])
 """
 )
 
-# KEYS: timeline, load. ARGV: token, ttl, member, score … Keeps what was loaded unless a write came between.
+# KEYS: timeline, load. ARGV: token, TTL, member, score … Stores the loaded rows unless a write deleted the token.
 _STORE_IF_UNCHANGED = Script("""
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1], KEYS[2])
@@ -86,8 +87,8 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """)
 
-# KEYS: timeline, load. ARGV: author and its separator. Removes all that came from one person.
-_PURGE = Script("""
+# KEYS: timeline, load. ARGV: author and separator. Removes all rows of one author.
+_REMOVE_AUTHOR = Script("""
 redis.call('DEL', KEYS[2])
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   if string.sub(member, 1, #ARGV[1]) == ARGV[1] then redis.call('ZREM', KEYS[1], member) end
@@ -97,6 +98,7 @@ return 1
 
 
 def key(uid: str) -> str:
+    """Return the key of a viewer's cached timeline."""
     return keys.TIMELINE.name(viewer=uid)
 
 
@@ -110,52 +112,46 @@ def read(*names: str) -> Read[list[list[TimelineRow] | None]]:
     return Read(queue, lambda *replies: [_decode(reply) for reply in replies])
 
 
-def _decode(raw: Sequence[tuple[bytes, float]]) -> list[TimelineRow] | None:
-    if not raw:
-        return None
-    return [_row(member, score) for member, score in raw if member]
-
-
 def set_row(viewers: Sequence[str], row: TimelineRow, relation: Relation) -> None:
-    """Set (or, for an empty relation, remove) a row on every loaded timeline. One script call."""
+    """Set a row on every loaded timeline of `viewers`; remove it if the relation is empty. Cost: 1 script call."""
     if viewers:
         names = [name for viewer in viewers for name in (key(viewer), _load_key(viewer))]
         score = "" if relation.is_empty else _score(row)
         _DELIVER.run(state_redis(), keys=names, args=[MAX_ROWS, _member(row.author, row.title), score])
 
 
-def update_rows(viewer: str, rows: Sequence[TimelineRow], *, without: Sequence[tuple[str, str]] = ()) -> None:
-    """Set rows and remove (author, title) ones on one timeline, if it is loaded. One script call."""
+def update_rows(viewer: str, rows: Sequence[TimelineRow], *, remove: Sequence[tuple[str, str]] = ()) -> None:
+    """Set rows and remove (author, title) rows on one timeline, if it is loaded. Cost: 1 script call."""
     args: list[Any] = [MAX_ROWS, len(rows)]
     for row in rows:
         args += [_member(row.author, row.title), _score(row)]
-    args += [_member(author, title) for author, title in without]
-    _MERGE.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=args)
+    args += [_member(author, title) for author, title in remove]
+    _UPDATE.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=args)
 
 
 def remove_author(viewer: str, author: str) -> None:
-    """Remove all that came from one person. One script call."""
-    _PURGE.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=[f"{author}\0"])
+    """Remove all rows of one author. Cost: 1 script call."""
+    _REMOVE_AUTHOR.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=[f"{author}\0"])
 
 
 def remove_author_from_all(viewers: Sequence[str], author: str) -> None:
-    """`remove_author` for many viewers. Cost: 2 waits."""
+    """Remove all rows of one author from many timelines. Cost: 2 round trips."""
     pipe = state_redis().pipeline()
     for viewer in viewers:
-        _PURGE.run(pipe, keys=[key(viewer), _load_key(viewer)], args=[f"{author}\0"])
+        _REMOVE_AUTHOR.run(pipe, keys=[key(viewer), _load_key(viewer)], args=[f"{author}\0"])
     pipe.execute()
 
 
 def invalidate(viewer: str) -> None:
-    """Unload a timeline; the next reader loads it. Cost: 1 wait."""
+    """Delete a cached timeline, so that the next reader loads it. Cost: 1 round trip."""
     state_redis().delete(key(viewer), _load_key(viewer))
 
 
 def load(viewer: str, read: Callable[[], list[TimelineRow]], *, limit: int) -> list[TimelineRow]:
-    """Read the newest `limit` rows from the store and keep them hot.
+    """Load the newest `limit` rows with `read`, cache them and return them.
 
-    A write that comes between is not lost: the store is read again, and after LOAD_TRIES the rows are
-    answered without being kept. Cost: 2 waits and 1 store call a try.
+    If a write comes between, `read` is called again. After MAX_LOAD_ATTEMPTS the rows are returned uncached.
+    Cost: 2 round trips and 1 store call an attempt.
     """
     rows: list[TimelineRow] = []
     for _ in range(MAX_LOAD_ATTEMPTS):
@@ -167,16 +163,16 @@ def load(viewer: str, read: Callable[[], list[TimelineRow]], *, limit: int) -> l
     return rows
 
 
+def encode_row(row: TimelineRow) -> tuple[str, int]:
+    """Return (member, score) of a row, for the list of a pull-delivered account, which has the same format."""
+    return _member(row.author, row.title), _score(row)
+
+
 def _store_loaded(viewer: str, token: str, rows: Sequence[TimelineRow], *, floor: int) -> bool:
     args: list[Any] = [token, keys.TIMELINE.ttl, "", floor]
     for row in rows:
         args += [_member(row.author, row.title), _score(row)]
     return bool(_STORE_IF_UNCHANGED.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=args))
-
-
-def encode_row(row: TimelineRow) -> tuple[str, int]:
-    """(member, score) of a row, for the other sorted set of this form (a many-follower account's own)."""
-    return _member(row.author, row.title), _score(row)
 
 
 def _load_key(uid: str) -> str:
@@ -188,18 +184,24 @@ def _member(author: str, title: str) -> str:
 
 
 def _score(row: TimelineRow) -> int:
-    deeds = _STATUS_CODES.index(row.status) << 4 | int(row.favorite) << 3 | (row.rating or 0)
-    return row.at * 64 + deeds
+    relation_bits = _STATUS_CODES.index(row.status) << 4 | int(row.favorite) << 3 | (row.rating or 0)
+    return row.at * 64 + relation_bits
+
+
+def _decode(raw: Sequence[tuple[bytes, float]]) -> list[TimelineRow] | None:
+    if not raw:
+        return None
+    return [_row(member, score) for member, score in raw if member]
 
 
 def _row(member: bytes, score: float) -> TimelineRow:
     author, _, title = member.decode().partition("\0")
-    at, deeds = divmod(int(score), 64)
+    at, relation_bits = divmod(int(score), 64)
     return TimelineRow(
         author=author,
         title=title,
         at=at,
-        status=_STATUS_CODES[deeds >> 4],
-        favorite=bool(deeds >> 3 & 1),
-        rating=deeds & 7 or None,
+        status=_STATUS_CODES[relation_bits >> 4],
+        favorite=bool(relation_bits >> 3 & 1),
+        rating=relation_bits & 7 or None,
     )

@@ -190,7 +190,7 @@ def _recall(
         reads.execute()
     with optional_until(request.deadline):
         seen = watched.value
-    if not seen.whole:
+    if not seen.is_complete:
         known.degraded.add("history")
     return tuple(sources.get_pool(each) for each in pending), seen, served.value
 

@@ -1,11 +1,13 @@
-"""Activity's door: what other apps, views, admin and tasks may call.
+"""Public interface of activity: other apps, views, admin pages and tasks call these modules.
 
-Of a viewer: `profiles` is what a plan needs of them, `preferences` what their phone syncs, `names` and
-`people` what they are called, `history` what they have seen and skipped, `presence` whether they are about,
-`privacy` exports and erases what is stored about them. Between people: `relations` is what somebody
-does to a title and `liking` what that
-says of their taste, `follows` who follows and blocks whom, `timelines` what a viewer's friends did.
-Behind them, for tasks: `fanout`, `edges`, `reach` and `rebuilds` deliver; `watching` reads events, `pending`
-keeps what they came to, `flushing` carries it to the store; `lag` says how far deliveries are behind, `metering`
-what the store's calls cost.
+| subject | modules |
+|---|---|
+| a viewer | `profiles`, `preferences`, `history` (seen and skipped), `presence` (active or not) |
+| names | `people` (from tokens), `names` (many at once) |
+| titles | `relations`, `affinity_gains` (what a title adds to affinities) |
+| follows and blocks | `follows` |
+| timelines | `timelines` (read), `delivery`, `backfill`, `reach`, `rebuilds` (write, for tasks) |
+| events | `history_reader`, `pending_history`, `flushing` |
+| operations | `sweep` (unfinished jobs), `lag`, `metering` (costs of store calls), `storage` (kind of store) |
+| people leaving, and demo people | `privacy` (export, erasure), `seeding` |
 """

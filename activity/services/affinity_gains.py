@@ -1,4 +1,4 @@
-"""What titles that somebody likes add to their genres."""
+"""Affinity gains: what titles add to a person's affinity sums, by genre."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,11 +6,14 @@ from typing import Final
 from activity.rules import affinities
 from content.services import genres
 
-PREFERENCE_TITLE_WEIGHT: Final = 0.5  # a title picked when the phone asked for some
+PREFERENCE_TITLE_WEIGHT: Final = 0.5  # of a title that a person picked in the preferences
 
 
 def get_affinity_gain(titles: Sequence[str], *, weight: float) -> dict[str, float]:
-    """Genre → how much all of these titles add. Cost: 2 waits, whatever their number; none for no weight."""
+    """Return genre → the sum of what these title keys add.
+
+    Cost: 2 round trips for any number of titles; none if the weight is 0.
+    """
     if weight <= 0 or not titles:
         return {}
     sums = affinities.sum_by_genre(

@@ -1,6 +1,7 @@
-"""Making a viewer's timeline hold what one followee did: backfill on follow, purge on unfollow and block.
+"""Write one author's rows to a viewer's timeline after a follow, and purge them after an unfollow or a block.
 
-Both look at the edge as it is now, so a follow and an unfollow that race end in what came last.
+Both read the follow edge as it is now. If a follow and an unfollow run concurrently, the timeline matches the later
+one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,24 +15,24 @@ from activity.types import Activity, Job
 BACKFILL_LIMIT: Final = 100  # newest activities that a new follower gets
 PAGE_SIZE: Final = 500
 MAX_SYNC_ATTEMPTS: Final = 5
-# A purge runs twice: a delivery that had read the edge before it went may still write, for as long as a
-# chunk may run.
+# A purge runs twice. A delivery that read the edge before it was removed may write as long as a task may run, so the
+# delay is longer than the tasks' time limit.
 SECOND_PURGE_DELAY_SECONDS: Final = 25.0
 
 
 def sync_author_rows(viewer: str, author: str, *, newest: int = BACKFILL_LIMIT) -> bool:
-    """Bring the viewer's rows of `author` in line with the edge between them; whether there is one.
+    """Make the viewer's rows of `author` match the follow edge, and return whether the viewer follows the author.
 
-    Rows that are there already and older than the `newest` activities stay unless they were undone.
-    Idempotent. Cost: 3 store calls and 1-2 waits a look, two looks if nothing moves meanwhile, and a call for
-    each older row. Raises RuntimeError if nothing holds still.
+    Rows of activities older than the `newest` ones stay, unless the activity was undone. Idempotent. Cost: 3 store
+    calls and 1-2 round trips an attempt, two attempts if nothing changes meanwhile, and 1 store call for each older
+    row. Raises RuntimeError if the activities changed on every attempt.
     """
     pair = (viewer, author)
     before: Mapping[str, int] | None = None
     for _ in range(MAX_SYNC_ATTEMPTS):
         if not get_store().get_existing_edges([pair]):
             purge_author(viewer, author)
-            # Followed again while we purged: begin anew.
+            # Read the edge again after the purge: a follow may have come between.
             if not get_store().get_existing_edges([pair]):
                 return False
             before = None
@@ -43,11 +44,11 @@ def sync_author_rows(viewer: str, author: str, *, newest: int = BACKFILL_LIMIT) 
         _write_rows(viewer, author, activities)
         _remove_undone(viewer, author, current=versions)
         before = versions
-    raise RuntimeError(f"what {author} does keeps changing under its backfill")
+    raise RuntimeError(f"the activities of {author} changed on every attempt of a backfill")
 
 
 def purge_author(viewer: str, author: str) -> None:
-    """Take all of a person's rows off the viewer's timeline. Idempotent. Cost: 2 store calls a page, 1 wait."""
+    """Remove all rows of an author from a viewer's timeline. Idempotent. Cost: 2 store calls a page, 1 round trip."""
     while True:
         titles = get_store().get_titles_by_author(viewer, author, limit=PAGE_SIZE)
         if titles:
@@ -58,7 +59,7 @@ def purge_author(viewer: str, author: str) -> None:
 
 
 def finish_edge_job(job: Job, *, is_following: bool, now: float, is_second_run: bool) -> None:
-    """Forget an edge's job, or, for a first purge, have it done once more."""
+    """Finish a backfill or purge job. The first run of a purge is postponed instead, so that it runs again."""
     if job.kind == "purge" and not is_following and not is_second_run:
         get_store().postpone_job(job, due=now + SECOND_PURGE_DELAY_SECONDS)
     else:
@@ -74,7 +75,10 @@ def _write_rows(viewer: str, author: str, activities: Sequence[Activity]) -> Non
 
 
 def _remove_undone(viewer: str, author: str, *, current: Mapping[str, int]) -> None:
-    """Take off rows whose activity was undone while nobody was told: killed half-way, idle, not pushed."""
+    """Remove rows of activities that were undone without a delivery to this viewer.
+
+    Causes are a killed delivery, an inactive viewer, and pull delivery.
+    """
     undone = []
     for title in get_store().get_titles_by_author(viewer, author, limit=PAGE_SIZE):
         if title not in current:
@@ -83,4 +87,4 @@ def _remove_undone(viewer: str, author: str, *, current: Mapping[str, int]) -> N
                 undone.append(title)
     if undone:
         get_store().delete_timeline_rows([(viewer, author, title) for title in undone])
-        timeline_cache.update_rows(viewer, (), without=[(author, title) for title in undone])
+        timeline_cache.update_rows(viewer, (), remove=[(author, title) for title in undone])

@@ -1,12 +1,11 @@
-"""Delivering an activity to its followers' timelines: chunk by chunk, idempotent, resumable.
+"""Deliver an activity to the timelines of its author's followers, in idempotent batches that can be resumed.
 
-A chunk writes the activity's state and looks again after it wrote: if the activity or a follow changed
-meanwhile it mends what it wrote. So an undo, unfollow or block that overtakes a delivery wins. Where the
-next chunk begins is in the ledger, so that a message lost, repeated or killed half-way moves nothing.
+A batch writes the rows and then reads the edges and the activity again. If one of them changed meanwhile, it repairs
+the rows. So an undo, an unfollow or a block that runs concurrently with a delivery wins. The ledger in the store says
+where the next batch starts, so a message that is lost, repeated or killed does no harm.
 
-One hole is left, a chunk killed between its write and its second look, and no message to do it again:
-hence a second pass over the followers for whatever replaced an older version, once no chunk of that
-one can still be running.
+One gap remains: a batch that is killed between its write and its second read, and whose message is lost. Therefore a
+changed activity is rechecked when no batch of its older version can still be running.
 """
 
 import time
@@ -22,11 +21,11 @@ from activity.types import Activity, Job, Ledger, Relation
 
 FOLLOWERS_PER_BATCH: Final = 500
 DELIVERY_SLICE_SECONDS: Final = 0.25  # of one delivery, before others get their turn
-JOB_DUE_SECONDS: Final = 20.0  # seconds after which beat queues unfinished work again
-# A chunk that began before a change is over by then: it is longer than a task may run.
+JOB_DUE_SECONDS: Final = 20.0  # the sweep queues a job that made no progress for this long
+# Longer than the time limit of a task: every batch that began before a change has ended by then.
 RECHECK_DELAY_SECONDS: Final = 25.0
 MAX_WRITE_ATTEMPTS: Final = 5
-TRIM_ONE_IN: Final = 512  # one in so many deliveries, by lot, sweeps its timeline's surplus rows
+TRIM_ONE_IN: Final = 512  # one in so many deliveries, chosen by hash, trims the durable timeline
 
 
 def deliver_slice(uid: str, title: str, version: int, *, now: float) -> bool:
@@ -41,28 +40,28 @@ def deliver_slice(uid: str, title: str, version: int, *, now: float) -> bool:
 
 
 def deliver_batch(uid: str, title: str, version: int, *, now: float) -> bool:
-    """Deliver this version to the next CHUNK followers; whether there are more.
+    """Deliver this version of an activity to the next FOLLOWERS_PER_BATCH followers; return whether more remain.
 
-    Cost: about 7 store calls and 4 waits, whatever the chunk. Raises StoreUnavailable; doing it again is safe.
+    Idempotent. Cost: about 7 store calls and 4 round trips for a batch of any size. Raises StoreUnavailable.
     """
     job = Job("deliver", uid, title, version)
     activity = get_store().get_activity(uid, title)
     if activity is None or activity.version != version:
-        get_store().finish_job(job)  # a newer version has a job of its own
+        get_store().finish_job(job)  # a newer version has its own job
         return False
     ledger = activity.ledger
     if ledger.started_at is None:
         ledger = Ledger(follower_count=get_store().count_followers(uid), started_at=now, updated_at=now)
-        if reach.pulls(uid, ledger.follower_count, now=now):
+        if reach.prepare_delivery(uid, ledger.follower_count, now=now) == "pull":
             get_store().save_ledger(uid, title, version, ledger)
             _finish_delivery(activity, job)
             return False
     followers = get_store().get_follower_uids(uid, after=ledger.cursor, limit=FOLLOWERS_PER_BATCH)
     write_until_stable(activity, presence.get_active(followers))
-    done = replace(ledger, delivered_count=ledger.delivered_count + len(followers), updated_at=now)
+    updated = replace(ledger, delivered_count=ledger.delivered_count + len(followers), updated_at=now)
     if followers:
-        done = replace(done, cursor=followers[-1])
-    get_store().save_ledger(uid, title, version, done)
+        updated = replace(updated, cursor=followers[-1])
+    get_store().save_ledger(uid, title, version, updated)
     if len(followers) < FOLLOWERS_PER_BATCH:
         _finish_delivery(activity, job)
         lag.record_delivery(activity, now=now)
@@ -72,10 +71,13 @@ def deliver_batch(uid: str, title: str, version: int, *, now: float) -> bool:
 
 
 def recheck_batch(uid: str, title: str, version: int, *, cursor: str, now: float) -> str | None:
-    """One chunk of it, behind `cursor`; the next cursor, None at the end. Cost: about 5 store calls, 3 waits."""
+    """Write an activity to the next followers after `cursor` once more, and return the next cursor, None at the end.
+
+    Idempotent. Cost: about 5 store calls and 3 round trips. Raises StoreUnavailable.
+    """
     job = Job("recheck", uid, title, version)
     activity = get_store().get_activity(uid, title)
-    if activity is None or reach.refresh_pull_activities(uid):
+    if activity is None or reach.refresh_pull_activities(uid) == "pull":
         get_store().finish_job(job)
         return None
     followers = get_store().get_follower_uids(uid, after=cursor, limit=FOLLOWERS_PER_BATCH)
@@ -88,18 +90,18 @@ def recheck_batch(uid: str, title: str, version: int, *, cursor: str, now: float
 
 
 def write_until_stable(activity: Activity, viewers: Sequence[str]) -> None:
-    """Make these followers' timelines hold the activity as it is, also if it changes while this runs.
+    """Make the timelines of these followers match the activity, also if it changes during the write.
 
-    Raises RuntimeError if it will not hold still; the task is then tried again.
+    Raises RuntimeError if it changed on every attempt; the task is then retried.
     """
     if not viewers:
         return
     for _ in range(MAX_WRITE_ATTEMPTS):
         _write(activity, viewers)
-        linked = get_store().get_existing_edges([(viewer, activity.uid) for viewer in viewers])
-        gone = [viewer for viewer in viewers if (viewer, activity.uid) not in linked]
-        if gone:
-            _write(_emptied(activity), gone)
+        following = get_store().get_existing_edges([(viewer, activity.uid) for viewer in viewers])
+        removed = [viewer for viewer in viewers if (viewer, activity.uid) not in following]
+        if removed:
+            _write(_emptied(activity), removed)
         current = get_store().get_activity(activity.uid, activity.title)
         if current is None:
             _write(_emptied(activity), viewers)
@@ -107,11 +109,11 @@ def write_until_stable(activity: Activity, viewers: Sequence[str]) -> None:
         if current.version == activity.version:
             return
         activity = current
-    raise RuntimeError(f"{activity.uid}'s activity keeps changing under its delivery")
+    raise RuntimeError(f"an activity of {activity.uid} changed on every attempt of its delivery")
 
 
 def _write(activity: Activity, viewers: Sequence[str]) -> None:
-    """Durable rows first, then the hot copies: a loader that misses the one is cancelled by the other."""
+    # Durable rows first. A loader that read the store before them is cancelled by the write to the cache.
     row = timelines.make_row(activity, names.get_names([activity.uid])[activity.uid])
     if activity.relation.is_empty:
         get_store().delete_timeline_rows([(viewer, activity.uid, activity.title) for viewer in viewers])

@@ -1,8 +1,10 @@
-"""Carrying what is pending to the activity store: at most one write per viewer in HISTORY_FLUSH_SECONDS."""
+"""Flush pending history to the activity store: at most one write per viewer in HISTORY_FLUSH_SECONDS."""
 
 import logging
 import time
 from typing import Final
+
+from django.conf import settings
 
 from activity.services import history, pending_history, profiles
 from activity.store import get_store
@@ -14,11 +16,12 @@ logger = logging.getLogger(__name__)
 
 
 def flush(*, now: float, until: float) -> int:
-    """Bring the store what is due, until nothing is or `until` (monotonic seconds) comes; how many viewers.
+    """Write the pending history that is due to the store, and return the number of viewers written.
 
-    May run twice at once: a viewer is claimed by one. A store that gives no answer ends it with a line in the log;
-    who was claimed is due again in HISTORY_FLUSH_SECONDS, all others at the next call.
-    Cost: 1 SQL for 200 viewers; for each 3 SQL, 1 store call with 2 documents, 2 waits.
+    Stops at `until` (monotonic seconds). Concurrent calls are safe: each viewer is leased by one of them. If the
+    store is unavailable, this logs a warning and returns; the leased viewer is due again after
+    HISTORY_FLUSH_SECONDS, all others at the next call.
+    Cost: 1 SQL query per 200 viewers; for each viewer 3 SQL queries, 1 store call with 2 documents and 2 round trips.
     """
     flushed = 0
     while viewers := pending_history.get_due_uids(now=now, limit=VIEWERS_PER_BATCH):
@@ -28,13 +31,17 @@ def flush(*, now: float, until: float) -> int:
             try:
                 flushed += _flush_viewer(uid, now=now)
             except StoreUnavailable as reason:
-                logger.warning("seen histories wait: the activity store gives no answer (%s)", reason)
+                logger.warning(
+                    "activity store unavailable: pending history not flushed; retry in %d s (%s)",
+                    settings.HISTORY_FLUSH_SECONDS,
+                    reason,
+                )
                 return flushed
     return flushed
 
 
 def _flush_viewer(uid: str, *, now: float) -> bool:
-    """One viewer's rows. Dying behind any of these lines loses nothing, and repeats what adds nothing."""
+    """Flush one viewer's rows. A crash after any step loses nothing, and the repeated steps are idempotent."""
     rows = pending_history.lease_rows(uid, now=now)
     if not rows:
         return False

@@ -1,4 +1,4 @@
-"""Following and its opposites."""
+"""Follow, unfollow, block and unblock people, and list follows."""
 
 import logging
 from typing import Final
@@ -11,40 +11,44 @@ from activity.types import FollowEdge, Job, Profile, StoreUnavailable
 logger = logging.getLogger(__name__)
 
 JOB_DUE_SECONDS: Final = 20.0
-MAX_MUTUALS_READ: Final = 1_000  # newest follows among which mutual ones are looked for
+MAX_MUTUALS_READ: Final = 1_000  # newest follows that are searched for mutual ones
 
 
 def follow(uid: str, target: str, *, now: float) -> bool:
-    """Follow somebody; whether that was new. Their newest deeds come by a task.
+    """Follow a person and return whether the follow is new. A task backfills the follower's timeline.
 
-    Raises ValueError for oneself, Blocked, LimitReached past the cap, StoreUnavailable.
-    Cost: 2 store calls, 3 waits, a message; reach.sync_pull_list for a target with very many followers.
+    Raises ValueError if both are the same person, Blocked, LimitReached, StoreUnavailable.
+    Cost: 2 store calls, 3 round trips, 1 message; `reach.sync_pull_list` for a pull-delivered target.
     """
     if uid == target:
         raise ValueError("You cannot follow yourself.")
     rebuilds.touch_viewer(profiles.get(uid), now=now)
-    profile, new = get_store().follow(uid, target, now=now, due=now + JOB_DUE_SECONDS)
+    profile, is_new = get_store().follow(uid, target, now=now, due=now + JOB_DUE_SECONDS)
     profiles.cache_profile(reach.sync_pull_list(profile, target))
-    if new:
+    if is_new:
         dispatch.queue_after_commit("backfill", uid, target, profile.version)
-    return new
+    return is_new
 
 
 def unfollow(uid: str, target: str, *, now: float) -> bool:
-    """Stop following; whether they did. What it brought is gone when this returns, unless the store fails
-    meanwhile; a task looks again. Cost: 3 store calls, 2 waits, a message."""
-    profile, gone = get_store().unfollow(uid, target, due=now + backfill.SECOND_PURGE_DELAY_SECONDS)
+    """Stop following a person and return whether there was a follow.
+
+    The author's rows are removed before this returns, unless the store fails meanwhile; a task purges them again.
+    Cost: 3 store calls, 2 round trips, 1 message. Raises StoreUnavailable.
+    """
+    profile, removed = get_store().unfollow(uid, target, due=now + backfill.SECOND_PURGE_DELAY_SECONDS)
     profiles.cache_profile(profile)
-    if gone:
+    if removed:
         _purge_now(uid, target)
         dispatch.queue_after_commit("purge", uid, target, profile.version)
-    return gone
+    return removed
 
 
 def block(uid: str, target: str, *, now: float) -> None:
-    """Neither sees the other any more, and their follows end. Idempotent.
+    """Block a person: ends the follows between the two and hides each from the other. Idempotent.
 
-    Raises ValueError for oneself, LimitReached past 1,000 people, StoreUnavailable. Cost: 5 store calls, 4 waits.
+    Raises ValueError if both are the same person, LimitReached beyond 1,000 blocks, StoreUnavailable.
+    Cost: 5 store calls, 4 round trips.
     """
     if uid == target:
         raise ValueError("You cannot block yourself.")
@@ -54,14 +58,15 @@ def block(uid: str, target: str, *, now: float) -> None:
 
 
 def unblock(uid: str, target: str, *, now: float) -> None:
-    """Each may see the other again; follows that the block ended do not come back."""
+    """Unblock a person. Follows that the block ended do not return. Raises StoreUnavailable."""
     _set_block(uid, target, blocked=False, now=now)
 
 
 def run_edge_job(job: Job, *, is_second_run: bool, now: float) -> None:
-    """Do what a follow, unfollow or block left to do, as the edge is now. Raises StoreUnavailable, RuntimeError.
+    """Run a backfill or purge job against the follow edge as it is now. Idempotent.
 
-    Cost: as backfill.sync_author_rows, and 4 store calls and 2 waits. `is_second_run` says that a purge ran before.
+    `is_second_run` says that the sweep queued the job: a purge is then finished.
+    Cost: as `backfill.sync_author_rows`, and 4 store calls and 2 round trips. Raises StoreUnavailable, RuntimeError.
     """
     is_following = backfill.sync_author_rows(job.subject, job.target)
     profile = get_store().get_profile(job.subject)
@@ -71,22 +76,22 @@ def run_edge_job(job: Job, *, is_second_run: bool, now: float) -> None:
 
 
 def get_followers(uid: str, *, offset: int, limit: int) -> list[FollowEdge]:
-    """Newest first. Cost: 1 store call, offset + limit documents."""
+    """Return a person's followers, newest first. Cost: 1 store call, offset + limit documents."""
     return get_store().get_followers(uid, offset=offset, limit=limit)
 
 
 def get_following(uid: str, *, offset: int, limit: int) -> list[FollowEdge]:
-    """Newest first. Cost: 1 store call, offset + limit documents."""
+    """Return the people whom a person follows, newest first. Cost: 1 store call, offset + limit documents."""
     return get_store().get_following(uid, offset=offset, limit=limit)
 
 
 def get_stats(uid: str) -> tuple[int, int]:
-    """(followers, following), exact. Cost: 2 store calls."""
+    """Return the exact numbers of followers and of followees. Cost: 2 store calls."""
     return get_store().count_followers(uid), get_store().count_following(uid)
 
 
 def get_mutuals(uid: str) -> list[str]:
-    """Those whom they follow and who follow them, among their newest 1,000 follows. Cost: 2 store calls."""
+    """Return the followees who follow the person back, among their newest 1,000 follows. Cost: 2 store calls."""
     followed = [edge.uid for edge in get_store().get_following(uid, limit=MAX_MUTUALS_READ)]
     back = get_store().get_existing_edges([(other, uid) for other in followed])
     return [other for other in followed if (other, uid) in back]
@@ -100,9 +105,9 @@ def _set_block(uid: str, target: str, *, blocked: bool, now: float) -> tuple[Pro
 
 
 def _purge_now(uid: str, target: str) -> None:
-    """At once, so that no page shows it again; if the store fails now, the job does it."""
+    """Remove the author's rows at once, so that no later page shows them. If the store fails, the job removes them."""
     try:
         backfill.purge_author(uid, target)
     except StoreUnavailable:
         timeline_cache.remove_author(uid, target)
-        logger.warning("what an ended follow brought waits for the store")
+        logger.warning("activity store unavailable: purge left to the job; the sweep will retry it")

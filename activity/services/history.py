@@ -1,7 +1,8 @@
-"""What a viewer has seen, so that a plan leaves it out, and what they skipped.
+"""A viewer's history: seen items, which plans leave out, and skipped titles.
 
-It lies in three places: in the activity store; in SQL, pending, until a flush carries it there; and, from the moment
-an event was read, in Redis (`fresh`), which covers what a copy of the other two was made too early for.
+It has three parts: the seen history in the activity store; pending history in SQL, until a flush writes it to the
+store; and recently seen items in Redis, from the moment an event is read. The last part covers a cached copy of the
+other two that was made before the event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,17 +19,17 @@ from core.redis.client import state_redis
 from core.redis.keys import Key
 from core.redis.reads import Read
 
-# A member no item id can equal: it tells a history that is empty from one that was not loaded.
+# A member that no item id equals. It distinguishes an empty history from one that is not cached.
 _LOADED_MARKER: Final = b""
-_VIEWERS_AT_ONCE: Final = 1_000
+_VIEWERS_PER_PIPELINE: Final = 1_000
 
 
 class History(NamedTuple):
-    """Item ids, and the keys of titles skipped since the profile was last written; `whole`: nothing is missing."""
+    """Seen item ids, and the keys of titles skipped since the profile was cached. `is_complete`: no part is missing."""
 
     seen: frozenset[str]
     skipped: frozenset[str]
-    whole: bool = True
+    is_complete: bool = True
 
 
 def read_size(uid: str) -> Read[int]:
@@ -46,66 +47,71 @@ def read(uid: str) -> Read[History]:
 
     Accessing the value costs nothing when the history is cached. Otherwise it loads the history and caches it:
     1 SQL query, 1 store call (1 document) and 1 round trip. If SQL or the store is unavailable, the value lacks what
-    only they hold, and `whole` is False.
+    only they hold, and `is_complete` is False.
     """
 
     def queue(pipe: Pipeline) -> None:
-        for family in (keys.SEEN_ITEMS, keys.RECENTLY_SEEN, keys.SKIPPED_TITLES):
-            pipe.zrange(family.name(viewer=uid), 0, -1)
+        for key in (keys.SEEN_ITEMS, keys.RECENTLY_SEEN, keys.SKIPPED_TITLES):
+            pipe.zrange(key.name(viewer=uid), 0, -1)
 
     return Read(queue, lambda *replies: _decode(uid, *(frozenset(reply) for reply in replies)))
 
 
-def _decode(uid: str, copy: frozenset[bytes], fresh: frozenset[bytes], skipped: frozenset[bytes]) -> History:
-    if copy:
-        return History(_texts((copy | fresh) - {_LOADED_MARKER}), _texts(skipped))
-    waiting: list[HistoryDelta] = []
+def _decode(
+    uid: str, cached: frozenset[bytes], recent: frozenset[bytes], skipped: frozenset[bytes]
+) -> History:
+    if cached:
+        return History(_texts((cached | recent) - {_LOADED_MARKER}), _texts(skipped))
+    pending: list[HistoryDelta] = []
     try:
-        # Before the store: what a flush moves meanwhile is then read twice, not never.
-        waiting = pending_history.get_for(uid)
-        loaded = _load(uid, waiting)
-        whole = True
+        # Read SQL before the store: a delta that a flush moves meanwhile is then read twice, not missed.
+        pending = pending_history.get_for(uid)
+        loaded = _load(uid, pending)
+        is_complete = True
     except StoreUnavailable:
-        loaded = history_rules.merge_seen(s.seen for s in waiting)
-        whole = False
-    skips = history_rules.merge_skipped(s.skipped for s in waiting)
-    return History(_texts(fresh).union(loaded), _texts(skipped).union(skips), whole)
+        loaded = history_rules.merge_seen(delta.seen for delta in pending)
+        is_complete = False
+    skips = history_rules.merge_skipped(delta.skipped for delta in pending)
+    return History(_texts(recent).union(loaded), _texts(skipped).union(skips), is_complete)
 
 
-def cache_recently_seen(slices: Mapping[str, HistoryDelta]) -> None:
-    """Have plans leave out what was just seen. Idempotent. Cost: 1 wait for 1,000 viewers."""
-    for start in range(0, len(slices), _VIEWERS_AT_ONCE):
+def cache_recently_seen(deltas: Mapping[str, HistoryDelta]) -> None:
+    """Cache seen items and skipped titles, so that plans leave them out. Idempotent.
+
+    Cost: 1 round trip per 1,000 viewers.
+    """
+    for start in range(0, len(deltas), _VIEWERS_PER_PIPELINE):
         pipe = state_redis().pipeline()
-        for uid in list(slices)[start : start + _VIEWERS_AT_ONCE]:
-            _queue_newest(pipe, keys.RECENTLY_SEEN, uid, slices[uid].seen, MAX_SEEN_ITEMS)
-            _queue_newest(pipe, keys.SKIPPED_TITLES, uid, slices[uid].skipped, MAX_SKIPPED_TITLES)
+        for uid in list(deltas)[start : start + _VIEWERS_PER_PIPELINE]:
+            _queue_newest(pipe, keys.RECENTLY_SEEN, uid, deltas[uid].seen, MAX_SEEN_ITEMS)
+            _queue_newest(pipe, keys.SKIPPED_TITLES, uid, deltas[uid].skipped, MAX_SKIPPED_TITLES)
         pipe.execute()
 
 
 def invalidate(uid: str) -> None:
-    """Drop the copy: the store knows more. Cost: 1 wait."""
+    """Delete the cached seen history after the store's changed. Cost: 1 round trip."""
     state_redis().unlink(keys.SEEN_ITEMS.name(viewer=uid))
 
 
-def _load(uid: str, waiting: Sequence[HistoryDelta]) -> dict[str, int]:
-    seen = history_rules.merge_seen((get_store().get_seen(uid), *(s.seen for s in waiting)))
+def _load(uid: str, pending: Sequence[HistoryDelta]) -> dict[str, int]:
+    seen = history_rules.merge_seen((get_store().get_seen(uid), *(delta.seen for delta in pending)))
     name = keys.SEEN_ITEMS.name(viewer=uid)
     pipe = state_redis().pipeline()
     pipe.zadd(name, {_LOADED_MARKER: 0, **seen})
     pipe.expire(name, keys.SEEN_ITEMS.ttl or 0)
-    skipped = history_rules.merge_skipped(s.skipped for s in waiting)
+    skipped = history_rules.merge_skipped(delta.skipped for delta in pending)
     _queue_newest(pipe, keys.SKIPPED_TITLES, uid, skipped, MAX_SKIPPED_TITLES)
     pipe.execute()
     return seen
 
 
-def _queue_newest(pipe: Any, family: Key, uid: str, times: Mapping[str, int], most: int) -> None:
-    """Add to a sorted set (key → latest epoch seconds) that holds the newest only."""
+def _queue_newest(pipe: Any, key: Key, uid: str, times: Mapping[str, int], max_members: int) -> None:
+    """Add members (→ epoch seconds) to a sorted set that keeps each one's latest time and the newest members only."""
     if times:
-        name = family.name(viewer=uid)
+        name = key.name(viewer=uid)
         pipe.zadd(name, times, gt=True)
-        pipe.zremrangebyrank(name, 0, -most - 1)
-        pipe.expire(name, family.ttl)
+        pipe.zremrangebyrank(name, 0, -max_members - 1)
+        pipe.expire(name, key.ttl)
 
 
 def _texts(raw: frozenset[bytes]) -> frozenset[str]:

@@ -1,6 +1,6 @@
-"""Activity's own reader of the events: what viewers have seen, skipped and come to like.
+"""Read events into viewers' histories: seen items, skipped titles and affinity sums.
 
-It never writes per view, and never to the activity store: that is `flushing`.
+The reader inserts pending history, one row per viewer and batch. `flushing` writes it to the activity store.
 """
 
 from collections.abc import Iterable
@@ -19,30 +19,30 @@ FACTS_PER_READ: Final = 500
 
 
 def read_batch(shard: int, *, now: float) -> bool:
-    """Read the next batch of a shard's events; whether more wait.
+    """Read the next batch of a shard's events; return whether more events are left.
 
-    Plans leave out what was seen as soon as this has told Redis, which is before it commits: telling twice is
-    telling once. Raises CheckpointMoved if another process read the same batch first: then nothing of this one is kept.
+    Plans leave out the seen items as soon as Redis has them, which is before the commit; a repeat is idempotent.
 
-    Cost, whatever the number of views: 4 SQL and 6 waits for a batch of up to 160 viewers (PostgreSQL: 500) and 500
-    items; each further 500 items are 1 wait more, each further 1,000 viewers 1 more. Raises redis-py's errors and
-    the database's; doing it again is safe.
+    Cost, for any number of events: 4 SQL queries and 6 round trips for a batch of up to 160 viewers (PostgreSQL: 500)
+    and 500 items; 1 more round trip for each further 500 items and for each further 1,000 viewers.
+    Raises CheckpointMoved if another process read the same batch first (nothing of this batch is stored then), and
+    the errors of Redis and the database.
     """
     batch = reader.read_batch(HISTORY_READER, shard, now=now)
     if batch is None:
         return False
     events = watching.telling(batch.events)
-    facts = _facts(event.item for event in events)
-    slices = watching.fold(events, facts, stream=f"{shard} {batch.stream_id}", end_id=batch.end_id)
-    history.cache_recently_seen(slices)
+    facts = _get_facts(event.item for event in events)
+    deltas = watching.fold(events, facts, stream=f"{shard} {batch.stream_id}", end_id=batch.end_id)
+    history.cache_recently_seen(deltas)
     with transaction.atomic():
         reader.advance_checkpoint(batch, now=now)
-        pending_history.insert(slices, now=now)
+        pending_history.insert(deltas, now=now)
     reader.trim_read_entries(shard)
     return batch.has_more
 
 
-def _facts(items: Iterable[str]) -> dict[str, Facts]:
+def _get_facts(items: Iterable[str]) -> dict[str, Facts]:
     ids = sorted(set(items))
     facts: dict[str, Facts] = {}
     for start in range(0, len(ids), FACTS_PER_READ):

@@ -1,8 +1,8 @@
-"""What calls of the activity store cost, by endpoint and task, over all processes.
+"""Costs of activity store calls, by endpoint and task, summed over all processes.
 
-Each process adds up what its requests and tasks spent and brings it to one hash in Redis every few seconds, after
-an answer or a task, so that nobody waits for it. Sums that never fall, as Prometheus wants its counters; a Redis
-that lost them starts at nothing, which Prometheus takes for a restart.
+Each process adds up the costs of its requests and tasks. Every few seconds it adds the sums to one hash in the state
+Redis, after a response or a task, so that no caller waits. The sums are Prometheus counters: they never decrease, and
+Prometheus reads a hash that Redis lost as a restart.
 """
 
 import logging
@@ -18,7 +18,7 @@ from activity import keys
 from activity.store.meter import count_calls
 from core.redis.client import REDIS_UNAVAILABLE, state_redis
 
-FLUSH_INTERVAL_SECONDS: Final = 5.0  # seconds
+FLUSH_INTERVAL_SECONDS: Final = 5.0
 CALLS: Final = "calls"
 READ: Final = "read"
 WRITTEN: Final = "written"
@@ -31,7 +31,7 @@ _flushed_at = 0.0
 
 @contextmanager
 def metered(label: list[str]) -> Iterator[None]:
-    """Add what the block's store calls cost to the sums of `label[0]`, which may be named within the block."""
+    """Add the cost of the block's store calls to the sums of `label[0]`, which the block may set."""
     with count_calls() as tally:
         yield
     if tally.calls:
@@ -42,7 +42,10 @@ def metered(label: list[str]) -> Iterator[None]:
 
 
 def flush(*, at_once: bool = False) -> None:
-    """Bring this process's sums to Redis, if it is time. Cost: 1 wait that no budget of a page counts."""
+    """Add this process's sums to those in Redis, if the interval has passed or `at_once` is set.
+
+    Cost: 1 round trip, which no budget counts. If Redis is unavailable, this logs it and keeps the sums.
+    """
     global _flushed_at  # noqa: PLW0603  (one clock per process)
     now = time.monotonic()
     with _lock:
@@ -52,15 +55,15 @@ def flush(*, at_once: bool = False) -> None:
         sums = dict(_pending)
         _pending.clear()
     try:
-        Context().run(_add, sums)
+        Context().run(_add, sums)  # an empty context: the round trip is not counted, and no deadline applies
     except REDIS_UNAVAILABLE:
-        logger.info("no Redis: what store calls cost is brought there later")
+        logger.info("state Redis unavailable: store call metrics not flushed; retry later")
         with _lock:
             _pending.update(sums)
 
 
 def get_totals() -> dict[str, dict[str, int]]:
-    """`{"calls"|"read"|"written": {endpoint or task: sum}}`, of calls and of documents. Cost: 1 wait."""
+    """Return `{"calls"|"read"|"written": {endpoint or task: sum}}`, in calls and documents. Cost: 1 round trip."""
     flush(at_once=True)
     raw = cast("dict[bytes, bytes]", state_redis().hgetall(keys.STORE_CALLS.name()))
     found: dict[str, dict[str, int]] = {CALLS: {}, READ: {}, WRITTEN: {}}

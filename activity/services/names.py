@@ -1,4 +1,4 @@
-"""What people are called: written through from their tokens, read many at once."""
+"""Names and pictures of people in the cache Redis, written through from their tokens and read many at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -25,15 +25,16 @@ def read(uids: Iterable[str]) -> Read[dict[str, Name]]:
 
 
 def get_names(uids: Iterable[str]) -> dict[str, Name]:
-    """(name, picture) of each person as far as they are known.
+    """Return people's names and pictures, None where the store has none.
 
-    Cost: 1 wait. For people not in Redis 1 store call (a document each) and 1 wait more.
+    Cost: 1 round trip; for people not cached 1 store call (a document each) and 1 more round trip.
+    Raises StoreUnavailable.
     """
     return _read(uids).fetch(cache_redis())
 
 
 def cache_names(names: Mapping[str, Name]) -> None:
-    """Write through. Cost: 1 wait."""
+    """Write names through to the cache. Cost: 1 round trip."""
     pipe = cache_redis().pipeline()
     for uid, name in names.items():
         pipe.set(keys.NAME.name(viewer=uid), orjson.dumps(name), ex=keys.NAME.ttl)
@@ -41,9 +42,9 @@ def cache_names(names: Mapping[str, Name]) -> None:
 
 
 def cache_names_from_rows(rows: Sequence[TimelineRow]) -> None:
-    """The names that came with durable rows, newest first, so that a cold timeline needs no call for them.
+    """Cache the names in durable rows (newest first), so that a cold timeline needs no store call for them.
 
-    What is known already stays: a row keeps the name of its day. Cost: 1 wait.
+    A cached name stays, because a row holds the name at the time of its delivery. Cost: 1 round trip.
     """
     pipe = cache_redis().pipeline()
     for row in rows:
@@ -62,10 +63,10 @@ def _read(uids: Iterable[str]) -> Read[dict[str, Name]]:
 
 
 def _decode(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name]:
-    called: dict[str, Name] = {
+    names: dict[str, Name] = {
         uid: tuple(orjson.loads(raw)) for uid, raw in zip(uids, found, strict=True) if raw is not None
     }
-    missing = [uid for uid in uids if uid not in called]
+    missing = [uid for uid in uids if uid not in names]
     if missing:
         profiles = get_store().get_profiles(missing)
         loaded = {
@@ -73,5 +74,5 @@ def _decode(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Nam
             for uid in missing
         }
         cache_names(loaded)
-        called |= loaded
-    return called
+        names |= loaded
+    return names

@@ -1,6 +1,6 @@
-"""What viewers' events came to, in SQL until the activity store has it.
+"""Pending history: history deltas in SQL that the activity store does not have yet.
 
-A row is kept in the transaction in which the reader of the events advances, so none is lost and none is kept twice.
+A row is inserted in the transaction that advances the reader's checkpoint. So none is lost and none is inserted twice.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,23 +15,28 @@ from django.forms.models import model_to_dict
 from activity.models import PendingHistory
 from activity.types import HistoryDelta, StoredDocument, StoreUnavailable
 
-MAX_ROWS_PER_VIEWER: Final = 1_000  # of one viewer, who has some hundreds in ten minutes at most
-_INSERTED_AT_ONCE: Final = 500
-_NAMED: Final = ("stream", "end_id")
+MAX_ROWS_PER_VIEWER: Final = 1_000  # in one read; a viewer has some hundreds in ten minutes at most
+_ROWS_PER_INSERT: Final = 500
+_COLUMNS: Final = ("stream", "end_id")  # the fields of a delta that have columns of their own
 
 
-def insert(slices: Mapping[str, HistoryDelta], *, now: float) -> None:
-    """Insert one row a viewer, in the transaction under way. Cost: 1 SQL for 500 viewers (SQLite: for 160)."""
+def insert(deltas: Mapping[str, HistoryDelta], *, now: float) -> None:
+    """Insert one row per viewer, in the current transaction. Cost: 1 SQL query per 500 viewers (SQLite: per 160)."""
     due = now + settings.HISTORY_FLUSH_SECONDS
     rows = [
-        PendingHistory(uid=uid, stream=s.stream, end_id=s.end_id, delta=_body(s), created_at=now, due=due)
-        for uid, s in slices.items()
+        PendingHistory(
+            uid=uid, stream=d.stream, end_id=d.end_id, delta=_to_document(d), created_at=now, due=due
+        )
+        for uid, d in deltas.items()
     ]
-    PendingHistory.objects.bulk_create(rows, batch_size=_INSERTED_AT_ONCE)
+    PendingHistory.objects.bulk_create(rows, batch_size=_ROWS_PER_INSERT)
 
 
 def get_for(uid: str) -> list[HistoryDelta]:
-    """What waits for the store, the newest ROWS_AT_ONCE. Cost: 1 SQL. Raises StoreUnavailable if SQL is away."""
+    """Return a viewer's pending deltas, the newest 1,000. Cost: 1 SQL query.
+
+    Raises StoreUnavailable if the database is unavailable.
+    """
     try:
         return [to_delta(row) for row in _rows(uid).order_by("-pk")[:MAX_ROWS_PER_VIEWER]]
     except (OperationalError, InterfaceError) as reason:
@@ -39,16 +44,16 @@ def get_for(uid: str) -> list[HistoryDelta]:
 
 
 def get_due_uids(*, now: float, limit: int) -> list[str]:
-    """Viewers with a row that is due, the longest overdue first. Cost: 1 SQL, over all rows that are due."""
+    """Return the viewers with a due row, the longest overdue first. Cost: 1 SQL query, over all due rows."""
     overdue = PendingHistory.objects.filter(due__lte=now).values("uid").annotate(first=Min("due"))
     return [row["uid"] for row in overdue.order_by("first", "uid")[:limit]]
 
 
 def lease_rows(uid: str, *, now: float) -> list[PendingHistory]:
-    """The oldest ROWS_AT_ONCE of a viewer who is due; none if somebody else claimed them.
+    """Lease a due viewer's oldest 1,000 rows; return none if another process leased them.
 
-    Nothing of theirs is due again for HISTORY_FLUSH_SECONDS, whatever becomes of these. Cost: 2 SQL, 3 if there may
-    be more rows.
+    No row of the viewer is due again for HISTORY_FLUSH_SECONDS, whether or not the flush succeeds.
+    Cost: 2 SQL queries, 3 if there may be more rows.
     """
     later = now + settings.HISTORY_FLUSH_SECONDS
     if not _rows(uid).filter(due__lte=now).update(due=later):
@@ -60,23 +65,23 @@ def lease_rows(uid: str, *, now: float) -> list[PendingHistory]:
 
 
 def get_backlog(*, now: float) -> tuple[int, float]:
-    """How many rows wait, and for how many seconds the oldest of them. Cost: 1 SQL, a pass over the table."""
+    """Return the number of pending rows and the age of the oldest in seconds. Cost: 1 SQL query, a table scan."""
     found = PendingHistory.objects.aggregate(number=Count("pk"), oldest=Min("created_at"))
     return found["number"], max(now - (found["oldest"] or now), 0.0)
 
 
 def delete(rows: Sequence[PendingHistory]) -> None:
-    """The store has these. Cost: 1 SQL for 500 rows."""
+    """Delete rows that the store has. Cost: 1 SQL query per 500 rows."""
     PendingHistory.objects.filter(pk__in=[row.pk for row in rows]).delete()
 
 
 def delete_for(uid: str) -> None:
-    """Cost: 1 SQL."""
+    """Delete all rows of a person. Cost: 1 SQL query."""
     _rows(uid).delete()
 
 
 def export(uid: str) -> Iterator[StoredDocument]:
-    """What waits, oldest first."""
+    """Yield a person's pending rows, oldest first."""
     for row in _rows(uid).order_by("pk").iterator(chunk_size=MAX_ROWS_PER_VIEWER):
         yield model_to_dict(row)
 
@@ -85,8 +90,8 @@ def to_delta(row: PendingHistory) -> HistoryDelta:
     return HistoryDelta(row.stream, row.end_id, **row.delta)
 
 
-def _body(s: HistoryDelta) -> StoredDocument:
-    return {name: value for name, value in asdict(s).items() if name not in _NAMED}
+def _to_document(delta: HistoryDelta) -> StoredDocument:
+    return {name: value for name, value in asdict(delta).items() if name not in _COLUMNS}
 
 
 def _rows(uid: str) -> QuerySet[PendingHistory]:

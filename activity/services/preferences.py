@@ -1,4 +1,4 @@
-"""What a viewer says they like."""
+"""Preferences that a viewer's phone sends: genres, providers and titles."""
 
 from collections.abc import Sequence
 
@@ -17,18 +17,19 @@ def sync(
     movies: list[dict[str, object]] | None = None,
     shows: list[dict[str, object]] | None = None,
 ) -> tuple[Profile, list[str]]:
-    """Keep what is not None; returns the profile and the genre names that nobody here knows.
+    """Store the given preferences; None leaves a stored value unchanged. Return the profile and unknown genre names.
 
-    A phone may not invent genres (an import may): unknown ones are told, not kept.
-    Cost: 2 SQL for genres, 2 waits for each kind of titles, 1 store call, 1 wait. Raises StoreUnavailable.
+    Phones cannot create genres (imports can), so unknown names are returned and not stored.
+    Cost: 2 SQL queries for genres, 2 round trips for each kind of titles, 1 store call, 1 round trip.
+    Raises StoreUnavailable.
     """
     slugs: tuple[str, ...] | None = None
     unknown: list[str] = []
     if genre_names is not None:
-        known = genres.get_slugs(genre_names)
-        slugs = tuple(dict.fromkeys(known[n] for n in genre_names if n in known))
-        unknown = [str(n) for n in genre_names if n not in known]
-    wanted = Preferences(
+        found = genres.get_slugs(genre_names)
+        slugs = tuple(dict.fromkeys(found[n] for n in genre_names if n in found))
+        unknown = [str(n) for n in genre_names if n not in found]
+    given = Preferences(
         genres=slugs,
         providers=providers,
         movies=movies,
@@ -36,7 +37,7 @@ def sync(
         movies_affinity_gain=_get_gain("movie", movies),
         shows_affinity_gain=_get_gain("tv", shows),
     )
-    profile = get_store().save_preferences(uid, wanted)
+    profile = get_store().save_preferences(uid, given)
     profiles.cache_profile(profile)
     return profile, unknown
 

@@ -1,4 +1,7 @@
-"""Who is about: deliveries skip people not seen for 30 days; their timeline is rebuilt when they return."""
+"""Presence: whether a person was seen in the last 30 days.
+
+Deliveries skip inactive people. Their timeline is rebuilt when they return.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,20 +21,22 @@ class Presence(NamedTuple):
 
 
 def key(uid: str) -> str:
+    """Return the key that marks a person active."""
     return keys.ACTIVE.name(viewer=uid)
 
 
 def rebuilding_key(uid: str) -> str:
+    """Return the key that exists while the person's timeline is rebuilt."""
     return keys.TIMELINE_REBUILD.name(viewer=uid)
 
 
 def mark_active(uid: str) -> None:
-    """They were here. Cost: 1 wait."""
+    """Mark a person active for 30 days. Cost: 1 round trip."""
     state_redis().set(key(uid), 1, ex=keys.ACTIVE.ttl)
 
 
 def touch_active(uid: str) -> bool:
-    """Whether they were here lately; they are now. Cost: 1 wait."""
+    """Return whether a person is active, and extend the TTL of an active person. Cost: 1 round trip."""
     return state_redis().getex(key(uid), ex=keys.ACTIVE.ttl) is not None
 
 
@@ -46,8 +51,8 @@ def read_and_touch(uid: str) -> Read[Presence]:
 
 
 def get_active(uids: Sequence[str]) -> list[str]:
-    """Those of a chunk of people who were here in the last 30 days. Cost: 1 wait."""
+    """Return the active people among `uids`, in the same order. Cost: 1 round trip."""
     if not uids:
         return []
-    there = state_redis().mget([key(uid) for uid in uids])
-    return [uid for uid, found in zip(uids, there, strict=True) if found is not None]
+    marks = state_redis().mget([key(uid) for uid in uids])
+    return [uid for uid, mark in zip(uids, marks, strict=True) if mark is not None]

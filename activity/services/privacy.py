@@ -1,8 +1,8 @@
 """Privacy hooks of activity: export a person's data, erase it, and find what still names them.
 
-The store is erased in batches. Before its edges go, the person's followers (and whoever is in
-a block with them) are noted in Redis, since copies of theirs may name the person; when the
-durable rows are gone, those copies follow, chunk by chunk. Every step may be repeated.
+The store is erased in batches. Before the edges are deleted, the uids of followers and of people in a block with the
+person are stored in Redis, because cached copies of theirs may name the person. These copies are deleted in batches
+after the durable rows. Every step is idempotent.
 """
 
 import time
@@ -16,7 +16,7 @@ from activity.types import StoredDocument
 from core.redis.client import cache_redis, state_redis, unlink_keys
 from core.redis.references import ReferenceReader
 
-CHUNK: Final = 500
+BATCH_SIZE: Final = 500
 OWN_KEYS: Final = (
     keys.PROFILE,
     keys.SEEN_ITEMS,
@@ -66,7 +66,7 @@ def store_contacts(uid: str) -> None:
     profile = get_store().get_profile(uid)
     _add_contacts(uid, sorted(profile.blocked_uids) if profile else [])
     cursor = ""
-    while followers := get_store().get_follower_uids(uid, after=cursor, limit=CHUNK):
+    while followers := get_store().get_follower_uids(uid, after=cursor, limit=BATCH_SIZE):
         _add_contacts(uid, followers)
         cursor = followers[-1]
 
@@ -74,9 +74,9 @@ def store_contacts(uid: str) -> None:
 def iterate_contacts(uid: str) -> Iterator[list[str]]:
     """Yield batches of the uids that `store_contacts` stored. A batch is removed when the next one is requested."""
     name = keys.ERASURE_CONTACTS.name(viewer=uid)
-    while chunk := cast("list[bytes]", state_redis().srandmember(name, CHUNK)):
-        yield [other.decode() for other in chunk]
-        state_redis().srem(name, *chunk)
+    while batch := cast("list[bytes]", state_redis().srandmember(name, BATCH_SIZE)):
+        yield [other.decode() for other in batch]
+        state_redis().srem(name, *batch)
 
 
 def erase(uid: str, *, until: float) -> bool:
@@ -84,11 +84,11 @@ def erase(uid: str, *, until: float) -> bool:
 
     Idempotent. Cost: 1 SQL, 1 store call per 500 documents, 2 round trips. Raises StoreUnavailable.
     """
-    pending_history.delete_for(uid)  # before the store, or a flush would bring it back there
-    while get_store().erase(uid, limit=CHUNK):
+    pending_history.delete_for(uid)  # before the store, because a flush would write it there again
+    while get_store().erase(uid, limit=BATCH_SIZE):
         if time.monotonic() > until:
             return False
-    unlink_keys(state_redis(), [family.name(viewer=uid) for family in OWN_KEYS])
+    unlink_keys(state_redis(), [key.name(viewer=uid) for key in OWN_KEYS])
     unlink_keys(cache_redis(), [keys.NAME.name(viewer=uid)])
     return True
 
@@ -108,9 +108,9 @@ def count_references(uid: str) -> dict[str, int]:
 
 
 def export(uid: str) -> Iterator[tuple[str, StoredDocument]]:
-    """(collection, document) of what is kept of a person, but for what is not theirs to know: who blocked them.
+    """Yield (collection, document) of all data about a person, except the people who block them.
 
-    Jobs are left out: they are on their way, and theirs are about others as well.
+    Jobs are left out: they are temporary, and they name other people.
     """
     for collection, document in get_store().export(uid):
         if collection != "jobs":

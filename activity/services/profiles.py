@@ -1,4 +1,4 @@
-"""The lite profile: one Redis read, written through on every change, only over an older version."""
+"""Profiles in the state Redis: read in one round trip, written through on every change, never over a newer version."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +15,7 @@ from core.redis.versioned import unpack_versioned, write_if_newer
 
 
 def key(uid: str) -> str:
+    """Return the key of a cached profile."""
     return keys.PROFILE.name(viewer=uid)
 
 
@@ -39,7 +40,7 @@ def _load(uid: str) -> Profile:
 
 
 def cache_profile(profile: Profile) -> None:
-    """Write through to Redis unless it holds a newer version. Cost: 1 wait."""
+    """Write a profile through to the cache, unless a newer version is cached. Cost: 1 round trip."""
     _queue(state_redis(), profile)
 
 
@@ -50,7 +51,7 @@ def _queue(client: Redis, profile: Profile) -> None:
 
 
 def cache_profiles(uids: Sequence[str]) -> None:
-    """Write through what a task changed in bulk, up to 1,000 people. Cost: 1 store call, 2 waits."""
+    """Write the profiles of up to 1,000 people through to the cache. Cost: 1 store call, 2 round trips."""
     pipe = state_redis().pipeline()
     for profile in get_store().get_profiles(uids).values():
         _queue(pipe, profile)
@@ -78,7 +79,7 @@ def _pack(profile: Profile) -> bytes:
 
 
 def unpack(uid: str, raw: bytes) -> Profile:
-    """A profile as Redis holds it."""
+    """Decode a cached profile."""
     body: dict[str, Any] = orjson.loads(unpack_versioned(raw))
     return Profile(
         uid=uid,

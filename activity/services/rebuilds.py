@@ -1,4 +1,4 @@
-"""Rebuilding a timeline for somebody who was away: bounded, idempotent, its marker gone whatever happens."""
+"""Rebuild the timeline of a viewer who returns after 30 days or more. Rebuilds are bounded and idempotent."""
 
 import secrets
 from dataclasses import replace
@@ -11,8 +11,8 @@ from activity.store import get_store
 from activity.types import Job, Profile
 from core.redis.client import state_redis
 
-MAX_FOLLOWEES: Final = 200  # most recently active of those they follow
-ACTIVITIES_PER_FOLLOWEE: Final = 20  # activities of each
+MAX_FOLLOWEES: Final = 200  # the most recently active ones
+ACTIVITIES_PER_FOLLOWEE: Final = 20
 MAX_FOLLOWS_READ: Final = 1_000
 PAGE_SIZE: Final = 500
 JOB_DUE_SECONDS: Final = 60.0
@@ -27,17 +27,20 @@ def ensure_rebuilt(profile: Profile, found: Presence, *, now: float) -> bool:
 
 
 def touch_viewer(profile: Profile, *, now: float) -> None:
-    """They did something: as `ensure_rebuilt` for those who come without looking at a feed first. Cost: 1 wait more."""
+    """Mark a viewer active who acts without requesting a feed; start a rebuild if they were inactive.
+
+    Cost: 1 round trip, and for an inactive viewer as `start_rebuild`.
+    """
     if not presence.touch_active(profile.uid):
         start_rebuild(profile, now=now)
 
 
 def start_rebuild(profile: Profile, *, now: float) -> bool:
-    """They were away: mark them as here and have their timeline rebuilt; False if they follow nobody.
+    """Mark an inactive viewer active and queue a rebuild. Return False if they follow nobody: nothing is rebuilt then.
 
-    The job comes before the mark, so that nobody is marked whose timeline nobody rebuilds, and the mark before
-    the rebuild: a delivery that still skips them finds its activity read by it.
-    Cost: 1 wait, and for a rebuild 1 store call, 1 wait more and a message.
+    The job is stored before the viewer is marked, so every marked viewer has a rebuild. The viewer is marked before
+    the rebuild runs, so a delivery that still skipped them wrote its activity before the rebuild reads it.
+    Cost: 1 round trip; for a rebuild 1 store call, 1 more round trip and 1 message. Raises StoreUnavailable.
     """
     if profile.following_count == 0:
         presence.mark_active(profile.uid)
@@ -50,13 +53,14 @@ def start_rebuild(profile: Profile, *, now: float) -> bool:
 
 
 def rebuild_timeline(uid: str) -> int:
-    """Deliver what the people they follow did while they were away; how many people that were.
+    """Replace a viewer's timeline with the newest activities of their followees; return the number of followees read.
 
-    What was there goes first: nobody told it of undone activities. Whoever is active from here on is among those
-    read below, so a delivery that this removes comes back. Of two at once each has the job in a name of its own: the
-    one that ends first must not take it from the other, who may be killed behind what it emptied.
-    Cost: 3 store calls a page of old rows, 4 more and 7 or so a followee. Raises StoreUnavailable; doing it again is
-    safe, and does nothing once it is done.
+    Delete the existing rows first: activities that were undone meanwhile were not delivered to an inactive viewer. A
+    delivery whose row this deletes is read again below. Each run tags the job with its own id, so a run that finishes
+    first cannot delete the job of a concurrent run, which may be killed after it emptied the timeline.
+
+    Idempotent; does nothing without a job. Cost: 3 store calls per page of old rows, 4 more, and about 7 per followee.
+    Raises StoreUnavailable, RuntimeError.
     """
     latest: list[Profile] = []
     try:

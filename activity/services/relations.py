@@ -1,4 +1,4 @@
-"""What a person did to a title."""
+"""Record relations of people to titles."""
 
 from typing import Final
 
@@ -9,17 +9,17 @@ from activity.types import RecordResult, Relation
 
 JOB_DUE_SECONDS: Final = 20.0
 
-# What a deed adds to a title's genres; the strongest counts. A low rating takes nothing away: it may be
-# of one film in a genre that they love.
+# What a relation adds to the affinities of the title's genres; the largest applies. A low rating subtracts nothing: the
+# title may be a bad one of a genre that the person likes.
 RATING_WEIGHTS: Final = {5: 1.0, 4: 0.75, 3: 0.25}
 FAVORITE_WEIGHT: Final = 1.0
 
 
 def set_relation(uid: str, title: str, relation: Relation, *, source: str | None, now: float) -> RecordResult:
-    """State somebody's whole relation to a title; a repeat changes and delivers nothing.
+    """Set a person's whole relation to a title. Repeating it changes and delivers nothing.
 
-    Cost: genres of a title that is liked 2 waits, 1 store call, 1 wait, and for a change one message to the workers.
-    Raises StoreUnavailable, and then nothing was kept.
+    Cost: 2 round trips for the genres of a liked title, 1 store call, 1 round trip, and for a change 1 message.
+    Raises StoreUnavailable; nothing is stored then.
     """
     weight = max(RATING_WEIGHTS.get(relation.rating or 0, 0.0), FAVORITE_WEIGHT if relation.favorite else 0.0)
     recorded = get_store().record_relation(

@@ -1,4 +1,4 @@
-"""A viewer's own timeline: what the people they follow did, grouped by title."""
+"""Timelines: what the people whom a viewer follows did, grouped by title."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -12,12 +12,12 @@ from core.redis.client import state_redis
 from core.redis.reads import Read
 from core.redis.script import Script
 
-LOAD_LIMIT: Final = 100  # rows that a cold timeline is read from the store with
-MAX_PULL_ACTIVITIES: Final = 100  # rows of a many-follower account that plans merge
+LOAD_LIMIT: Final = 100  # rows read from the store for a timeline that is not cached
+MAX_PULL_ACTIVITIES: Final = 100  # rows of a pull-delivered account that plans merge
 MAX_REFRESH_ATTEMPTS: Final = 5
 
-# KEYS: recent. ARGV: whether to keep what is there, ttl, member, score …
-_SET_RECENT = Script("""
+# KEYS: pull activities. ARGV: 1 to keep an existing list, TTL, member, score …
+_SET_PULL_ACTIVITIES = Script("""
 if ARGV[1] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then return end
 redis.call('DEL', KEYS[1])
 for i = 3, #ARGV, 2 do redis.call('ZADD', KEYS[1], ARGV[i + 1], ARGV[i]) end
@@ -49,13 +49,13 @@ def _merge(
     rows = own if own is not None else _load(viewer.uid)
     pull_list = set(viewer.pull_list)
     merged = [row for row in rows if row.author not in pull_list]
-    for author, recent in zip(viewer.pull_list[:MAX_PULLED_AUTHORS], pulled, strict=True):
-        merged += recent if recent is not None else _load_pull_activities(author)
+    for author, activities in zip(viewer.pull_list[:MAX_PULLED_AUTHORS], pulled, strict=True):
+        merged += activities if activities is not None else _load_pull_activities(author)
     return group_by_title(row for row in merged if row.author not in viewer.blocked_uids)
 
 
 def group_by_title(rows: Iterable[TimelineRow]) -> list[TimelineEntry]:
-    """Rows into entries: one a title, its supporters newest first, entries by their newest supporter."""
+    """Group rows into one entry per title: supporters newest first, entries by their newest supporter."""
     by_title = sorted(rows, key=lambda row: (row.title, -row.at, row.author))
     entries = [
         TimelineEntry(title, tuple(supporters))
@@ -65,7 +65,7 @@ def group_by_title(rows: Iterable[TimelineRow]) -> list[TimelineEntry]:
 
 
 def make_row(activity: Activity, name: names.Name) -> TimelineRow:
-    """An activity as it is delivered."""
+    """Return the timeline row of an activity; `name` is the author's name and picture."""
     relation = activity.relation
     return TimelineRow(
         author=activity.uid,
@@ -80,9 +80,10 @@ def make_row(activity: Activity, name: names.Name) -> TimelineRow:
 
 
 def refresh_pull_activities(author: str) -> None:
-    """Make a many-follower account's list anew from the store, and once more if it changed meanwhile.
+    """Replace a pull-delivered account's list with the store's, again if it changed meanwhile.
 
-    Cost: 2 store calls (100 documents each), 1 wait. Raises RuntimeError if it will not hold still.
+    Cost: 2 store calls (100 documents each), 1 round trip. Raises StoreUnavailable, and RuntimeError if the
+    activities changed on every attempt.
     """
     before: list[TimelineRow] | None = None
     for _ in range(MAX_REFRESH_ATTEMPTS):
@@ -91,7 +92,7 @@ def refresh_pull_activities(author: str) -> None:
             return
         _set_pull_activities(author, rows, only_if_missing=False)
         before = rows
-    raise RuntimeError(f"what {author} does keeps changing under its list")
+    raise RuntimeError(f"the activities of {author} changed on every attempt to refresh their list")
 
 
 def _load(uid: str) -> list[TimelineRow]:
@@ -101,21 +102,19 @@ def _load(uid: str) -> list[TimelineRow]:
 
 
 def _load_pull_activities(author: str) -> list[TimelineRow]:
-    """For a reader: what a task wrote meanwhile is newer, and stays."""
+    """Return an account's rows from the store for a reader. A list that a task cached meanwhile is newer and stays."""
     rows = _get_pull_rows(author)
     _set_pull_activities(author, rows, only_if_missing=True)
     return rows
 
 
 def _get_pull_rows(author: str) -> list[TimelineRow]:
-    return [
-        make_row(activity, (None, None))
-        for activity in get_store().get_activities(author, limit=MAX_PULL_ACTIVITIES)
-    ]
+    activities = get_store().get_activities(author, limit=MAX_PULL_ACTIVITIES)
+    return [make_row(activity, (None, None)) for activity in activities]
 
 
 def _set_pull_activities(author: str, rows: Sequence[TimelineRow], *, only_if_missing: bool) -> None:
     args: list[Any] = [int(only_if_missing), keys.PULL_ACTIVITIES.ttl, "", 0]
     for row in rows:
         args += timeline_cache.encode_row(row)
-    _SET_RECENT.run(state_redis(), keys=[keys.PULL_ACTIVITIES.name(viewer=author)], args=args)
+    _SET_PULL_ACTIVITIES.run(state_redis(), keys=[keys.PULL_ACTIVITIES.name(viewer=author)], args=args)

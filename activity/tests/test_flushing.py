@@ -109,7 +109,7 @@ def test_a_dead_store_delays_and_loses_nothing(
         view(clock, uid, "film-1")
     for minute in range(10, 15):
         assert flush(NOW + 60 * minute) == 0
-    assert caplog.text.count("seen histories wait") == 2  # one viewer a try, then nobody is due
+    assert caplog.text.count("pending history not flushed") == 2  # one viewer a try, then nobody is due
     assert get_history("ama").seen == {"film-1"}
     activity_store_unavailable.undo()
     assert flush(NOW + 3 * EVERY) == 2

@@ -286,7 +286,7 @@ class TestDeliveries:
         for time in range(1, 2 * delivery.MAX_WRITE_ATTEMPTS, 1):
             rerate = partial(state, "kofi", relation=Relation(rating=1 + time % 5))
             meanwhile(monkeypatch, "get_existing_edges", rerate, time=time)
-        with pytest.raises(RuntimeError, match="keeps changing"):
+        with pytest.raises(RuntimeError, match="changed on every attempt"):
             messages.run(message)
         monkeypatch.undo()
 

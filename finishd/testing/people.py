@@ -85,6 +85,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> Messages:
         sent.waiting.append(Message(name, tuple(args or ()), dict(kwargs or {})))
         return None
 
+    app.loader.import_default_modules()  # registers the tasks, as a worker does
     monkeypatch.setattr(app, "send_task", send_task)
     return sent
 

@@ -149,7 +149,7 @@ class TestWhoWasAway:
         messages.run_all()
         with count_calls() as spent:
             messages.run(rebuild)
-        assert spent.calls == ["job"]
+        assert spent.calls == ["get_job"]
 
     def test_who_follows_nobody_has_nothing_to_rebuild(self, messages: Messages) -> None:
         assert get_feed("yaa")["meta"]["degraded"] == []
@@ -280,7 +280,7 @@ class TestVeryManyFollowers:
 
         monkeypatch.setattr(type(get_store()), "get_follower_uids", followers)
         messages.run(SWEEP)
-        messages.run(messages.by_kind("cross")[0])
+        messages.run(messages.by_kind("change_reach")[0])
         assert done == [True]
         assert profiles.get("ama").pull_list == ()
         assert told("ama") == {}

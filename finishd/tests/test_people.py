@@ -281,7 +281,7 @@ class TestErasing:
     def test_hundreds_of_followers_lose_them_from_their_hot_timelines(self) -> None:
         now = time.time()
         relations.set_relation("ama", "movie:1001", LIKED, source=None, now=now)
-        fans = [f"fan-{number}" for number in range(activity_privacy.CHUNK + 20)]
+        fans = [f"fan-{number}" for number in range(activity_privacy.BATCH_SIZE + 20)]
         for fan in fans:
             get_store().follow(fan, "ama", now=now, due=now)
             presence.mark_active(fan)
