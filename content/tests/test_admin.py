@@ -59,9 +59,13 @@ class TestItems:
 
     def test_actions_set_and_clear_the_boost(self, staff: Client) -> None:
         ItemFactory.create(id="a")
-        for action, boost in (("boost", 5), ("bury", -5), ("clear_boost", 0)):
+        for action, boost, effect in (
+            ("boost", 5, "now boosted by +5"),
+            ("bury", -5, "now boosted by -5"),
+            ("clear_boost", 0, "no longer boosted"),
+        ):
             message = run_action(staff, ITEMS, action, "a")[-1]
-            assert message.startswith("1 item is n")
+            assert message == f"1 item is {effect} (applies at the next index rebuild)."
             assert cards.get_facts(["a"])["a"].staff_boost == boost
 
     def test_items_cannot_be_deleted(self, staff: Client) -> None:
