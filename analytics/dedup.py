@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from django.conf import settings
+from redis.client import Pipeline
 
 from analytics import keys
 from core.redis.client import state_redis
+from core.redis.reads import Read, Reads
 from core.redis.script import Script
 from core.units import HOUR
 
@@ -150,17 +152,24 @@ def register(entries: Sequence[DedupEntry], *, now: float) -> list[int]:
 
 def get_health() -> DedupHealth:
     """Return the sums over all partitions. Cost: 1 round trip. Raises Redis errors."""
-    pipe = state_redis().pipeline()
-    for partition in range(PARTITIONS):
-        ring, *windows = _key_names(partition)
+    reads = Reads(state_redis())
+    partitions = [reads.add(_read_partition_health(partition)) for partition in range(PARTITIONS)]
+    reads.execute()
+    return DedupHealth(
+        stored=sum(partition.value.stored for partition in partitions),
+        evicted=sum(partition.value.evicted for partition in partitions),
+    )
+
+
+def _read_partition_health(partition: int) -> Read[DedupHealth]:
+    ring, *windows = _key_names(partition)
+
+    def queue(pipe: Pipeline) -> None:
         pipe.hget(ring, "evicted")
         for name in windows:
             pipe.hlen(name)
-    replies = pipe.execute()
-    width = WINDOWS + 1  # replies for each partition
-    evicted = sum(int(replies[index] or 0) for index in range(0, len(replies), width))
-    stored = sum(reply for index, reply in enumerate(replies) if index % width)
-    return DedupHealth(stored, evicted)
+
+    return Read(queue, lambda evicted, *lengths: DedupHealth(sum(lengths), int(evicted or 0)))
 
 
 def _script_limits(now: float) -> list[Any]:

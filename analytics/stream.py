@@ -20,6 +20,8 @@ from core.redis.script import Script
 
 STREAM_START: Final = "0-0"  # the position before every entry
 
+_COMMANDS_PER_STATE: Final = 3  # that `_queue_state` queues
+
 Entry = tuple[str, Sequence[bytes]]  # id; alternating names and values of its fields
 
 
@@ -93,7 +95,9 @@ def get_states(positions: Mapping[tuple[int, str], str]) -> dict[tuple[int, str]
     for (shard, _), position in positions.items():
         _queue_state(pipe, shard, position, 1)
     replies = pipe.execute(raise_on_error=False)
-    return {key: _parse_state(replies[3 * index : 3 * index + 3]) for index, key in enumerate(positions)}
+    starts = range(0, len(replies), _COMMANDS_PER_STATE)
+    states = [_parse_state(replies[start : start + _COMMANDS_PER_STATE]) for start in starts]
+    return dict(zip(positions, states, strict=True))
 
 
 def iterate_entries(shard: int, *, count: int) -> Iterator[Entry]:
