@@ -25,9 +25,9 @@ def get_wanted_reach(reach: Reach, follower_count: int, limit: int) -> Reach:
     return reach
 
 
-def is_on_pull_list(reach: Reach, *, is_followed: bool) -> bool:
-    """Return whether an account with this reach belongs on a viewer's pull list."""
-    return is_followed and reach in {"to_pull", "pull"}
+def is_pulled(reach: Reach) -> bool:
+    """Return whether followers of an account with this reach have it on their pull lists."""
+    return reach in {"to_pull", "pull"}
 
 
 def update_pull_list(pull_list: tuple[str, ...], author: str, *, listed: bool) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from django.conf import settings
 
-from activity.rules.reach import get_wanted_reach, is_on_pull_list
+from activity.rules.reach import get_wanted_reach, is_pulled
 from activity.services import backfill, profiles, timelines
 from activity.store import get_store
 from activity.types import Profile, Reach
@@ -87,8 +87,8 @@ def sync_pull_list(viewer: Profile, author: str) -> Profile:
     """
     for _ in range(MAX_SYNC_ATTEMPTS):
         profile = get_store().get_profile(author)
-        is_pulled = profile is not None and is_on_pull_list(profile.reach, is_followed=True)
-        listed = is_pulled and bool(get_store().get_existing_edges([(viewer.uid, author)]))
+        has_pull_delivery = profile is not None and is_pulled(profile.reach)
+        listed = has_pull_delivery and bool(get_store().get_existing_edges([(viewer.uid, author)]))
         if (author in viewer.pull_list) == listed:
             return viewer
         get_store().update_pull_lists([viewer.uid], author, listed=listed)

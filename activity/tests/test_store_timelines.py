@@ -45,9 +45,11 @@ class TestRows:
         store.delete_timeline_rows([(viewer, "kofi", "movie:1") for viewer in viewers])
         assert store.get_timeline(viewers[0]) == store.get_timeline(viewers[-1]) == []
 
-    def test_nothing_is_nothing(self, store: ActivityStore) -> None:
+    def test_empty_writes_change_nothing(self, store: ActivityStore) -> None:
+        store.put_timeline_rows([("ama", row("kofi", "movie:1"))])
         store.put_timeline_rows([])
         store.delete_timeline_rows([])
+        assert store.get_timeline("ama") == [row("kofi", "movie:1")]
 
     def test_rows_are_found_by_who_they_came_from(self, store: ActivityStore) -> None:
         store.put_timeline_rows([("ama", row("kofi", f"movie:{n}")) for n in range(4)])
