@@ -76,6 +76,7 @@ class Messages:
 @pytest.fixture
 def messages(monkeypatch: pytest.MonkeyPatch) -> Messages:
     """Keeps messages to activity's tasks from the broker; all others go there."""
+    app.loader.import_default_modules()  # registers all tasks, as a worker does when it starts
     sent = Messages()
     send_on = app.send_task
 
