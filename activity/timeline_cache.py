@@ -13,13 +13,13 @@ before the write, and the loader then reads again.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from redis.client import Pipeline
 
 from activity import keys
-from activity.types import STATUSES, Relation, TimelineRow
+from activity.types import Relation, TimelineRow
 from core.redis.client import state_redis
 from core.redis.reads import Read
 from core.redis.script import Script
@@ -27,7 +27,9 @@ from core.redis.script import Script
 MAX_ROWS: Final = 400
 MAX_DURABLE_ROWS: Final = 400  # of the durable timeline; deliveries and rebuilds trim older ones
 MAX_LOAD_ATTEMPTS: Final = 3
-_STATUS_CODES: Final = (None, *STATUSES)
+# Redis stores these numbers in the scores of cached timelines, so never renumber a status.
+_STATUS_CODES: Final[Mapping[str | None, int]] = {None: 0, "watching": 1, "watchlist": 2, "finished": 3}
+_STATUSES_BY_CODE: Final = {code: status for status, code in _STATUS_CODES.items()}
 
 # `set` sets a row of a loaded timeline, unless it lies below the floor. `trim` removes the oldest surplus rows and
 # raises the floor.
@@ -184,7 +186,7 @@ def _member(author: str, title: str) -> str:
 
 
 def _score(row: TimelineRow) -> int:
-    relation_bits = _STATUS_CODES.index(row.status) << 4 | int(row.favorite) << 3 | (row.rating or 0)
+    relation_bits = _STATUS_CODES[row.status] << 4 | int(row.favorite) << 3 | (row.rating or 0)
     return row.at * 64 + relation_bits
 
 
@@ -201,7 +203,7 @@ def _row(member: bytes, score: float) -> TimelineRow:
         author=author,
         title=title,
         at=at,
-        status=_STATUS_CODES[relation_bits >> 4],
+        status=_STATUSES_BY_CODE[relation_bits >> 4],
         favorite=bool(relation_bits >> 3 & 1),
         rating=relation_bits & 7 or None,
     )
