@@ -1,4 +1,4 @@
-"""Tasks for the tests' own workers (`--include`), which leave a mark where the test can see it."""
+"""Tasks for the workers that tests start with `--include`. They create files that a test can wait for."""
 
 import os
 import time
@@ -11,18 +11,18 @@ from finishd.celery import app
 
 
 @app.task(name="finishd.tests.hold")
-def hold(mark: str, seconds: float) -> None:
-    """Begin, saying in which process, and keep the message unacknowledged for a while."""
-    begun = Path(f"{mark}.begun")
+def hold(path: str, seconds: float) -> None:
+    """Write the process id to `<path>.begun`, keep the message unacknowledged, and create `<path>.done`."""
+    begun = Path(f"{path}.begun")
     begun.with_suffix(".new").write_text(str(os.getpid()))
     begun.with_suffix(".new").rename(begun)
     time.sleep(seconds)
-    Path(f"{mark}.done").touch()
+    Path(f"{path}.done").touch()
 
 
 @app.task(name="finishd.tests.deaf")
 def deaf(seconds: float) -> None:
-    """Go on although it is asked to stop."""
+    """Continue after the soft time limit."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         with suppress(SoftTimeLimitExceeded):

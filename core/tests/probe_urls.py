@@ -1,4 +1,4 @@
-"""An API of a few paths for the tests of what all of the API shares: sign-in, errors, JSON."""
+"""A small API for tests of authentication, errors and JSON."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -65,9 +65,9 @@ class Unserialisable(APIView):
 
 
 RAISED: dict[str, Callable[[], Exception]] = {
-    "fault": lambda: RuntimeError("a secret of ours"),
-    "api": lambda: ApiError("invalid_cursor", "The cursor is not ours.", 400, details={"cursor": ["x"]}),
-    "unavailable": lambda: Unavailable("The store is away.", retry_after=1.2),
+    "fault": lambda: RuntimeError("an internal secret"),
+    "api": lambda: ApiError("invalid_cursor", "The cursor is not valid.", 400, details={"cursor": ["x"]}),
+    "unavailable": lambda: Unavailable("The store is unavailable.", retry_after=1.2),
     "store": lambda: StoreUnavailable("secret host"),
     "breaker": lambda: CircuitOpen("redis", 1.7),
     "redis-timeout": lambda: redis_errors.TimeoutError("secret host"),
@@ -78,9 +78,9 @@ RAISED: dict[str, Callable[[], Exception]] = {
     "sql-closed": lambda: InterfaceError("connection already closed"),
     "broker": lambda: BrokerError("secret host"),
     "missing": Http404,
-    "forbidden": lambda: PermissionDenied("a secret of ours"),
-    "suspicious": lambda: SuspiciousOperation("a secret of ours"),
-    "bad": lambda: BadRequest("a secret of ours"),
+    "forbidden": lambda: PermissionDenied("an internal secret"),
+    "suspicious": lambda: SuspiciousOperation("an internal secret"),
+    "bad": lambda: BadRequest("an internal secret"),
     "throttled": lambda: Throttled(wait=2.1),
     "throttled-unknown": Throttled,
 }

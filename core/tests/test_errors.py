@@ -1,4 +1,4 @@
-"""Every error has one shape, and says no more than a client may know."""
+"""Error responses: one shape, and no internals."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.urls("core.tests.probe_urls")
 
 @pytest.fixture
 def ama() -> Client:
-    """Ama's phone; it sees a fault as an answer, as a phone does."""
+    """Return Ama's client. It gets a response to a fault instead of the exception, as a phone does."""
     return Client(raise_request_exception=False, headers={"Authorization": f"Bearer {_token()}"})
 
 
@@ -34,18 +34,18 @@ def _token() -> str:
     )
 
 
-def shape_of(answer: Any) -> dict[str, Any]:
-    assert answer.headers["Content-Type"] == "application/json"
-    shape: dict[str, Any] = json.loads(answer.content)
-    assert shape["error"] is True
-    assert isinstance(shape["message"], str)
-    assert shape["message"]
-    assert shape["statusCode"] == answer.status_code
-    assert isinstance(shape["code"], str)
-    assert set(shape) <= {"error", "message", "statusCode", "code", "details"}
-    assert "secret" not in answer.content.decode()
-    assert "Traceback" not in answer.content.decode()
-    return shape
+def get_error(response: Any) -> dict[str, Any]:
+    assert response.headers["Content-Type"] == "application/json"
+    error: dict[str, Any] = json.loads(response.content)
+    assert error["error"] is True
+    assert isinstance(error["message"], str)
+    assert error["message"]
+    assert error["statusCode"] == response.status_code
+    assert isinstance(error["code"], str)
+    assert set(error) <= {"error", "message", "statusCode", "code", "details"}
+    assert "secret" not in response.content.decode()
+    assert "Traceback" not in response.content.decode()
+    return error
 
 
 EXPECTED = {
@@ -72,14 +72,14 @@ EXPECTED = {
 
 @pytest.mark.parametrize("debug", [False, True], ids=["production", "debug"])
 @pytest.mark.parametrize("name", RAISED)
-def test_an_exception_in_a_view_becomes_its_answer(
+def test_an_exception_in_a_view_becomes_an_error_response(
     name: str, debug: bool, ama: Client, settings: Any
 ) -> None:
     settings.DEBUG = debug
-    answer = ama.get(f"/api/v1/raise/{name}")
+    response = ama.get(f"/api/v1/raise/{name}")
     status, code, retry_after = EXPECTED[name]
-    assert (answer.status_code, shape_of(answer)["code"]) == (status, code)
-    assert answer.headers.get("Retry-After") == retry_after
+    assert (response.status_code, get_error(response)["code"]) == (status, code)
+    assert response.headers.get("Retry-After") == retry_after
 
 
 @pytest.mark.parametrize("debug", [False, True], ids=["production", "debug"])
@@ -97,119 +97,126 @@ def test_an_exception_in_a_view_becomes_its_answer(
         ("/api/v1/%ff%fe", 404, "not_found"),
     ],
 )
-def test_an_error_outside_the_views_has_the_shape_too(
+def test_an_error_outside_of_views_has_the_same_shape(
     path: str, status: int, code: str, debug: bool, ama: Client, settings: Any
 ) -> None:
     settings.DEBUG = debug
-    answer = ama.get(path)
-    assert (answer.status_code, shape_of(answer)["code"]) == (status, code)
+    response = ama.get(path)
+    assert (response.status_code, get_error(response)["code"]) == (status, code)
 
 
-def test_a_refused_host_has_the_shape_too(ama: Client, settings: Any) -> None:
+def test_a_disallowed_host_gets_the_same_shape(ama: Client, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
-    answer = ama.get("/api/v1/me", headers={"Host": "evil.example"})
-    assert (answer.status_code, shape_of(answer)["code"]) == (400, "bad_request")
+    response = ama.get("/api/v1/me", headers={"Host": "evil.example"})
+    assert (response.status_code, get_error(response)["code"]) == (400, "bad_request")
 
 
-def test_pages_for_people_keep_their_html(ama: Client) -> None:
+def test_pages_outside_of_the_api_keep_djangos_html(ama: Client) -> None:
     for path, status in (("/nowhere", 404), ("/page-fault", 500)):
-        answer = ama.get(path)
-        assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+        response = ama.get(path)
+        assert (response.status_code, response.headers["Content-Type"]) == (
+            status,
+            "text/html; charset=utf-8",
+        )
 
 
-class TestRequest:
+class TestInvalidRequests:
     def post(self, client: Client, body: bytes, content_type: str = "application/json") -> Any:
         return client.post("/api/v1/post", data=body, content_type=content_type)
 
-    def test_with_wrong_values_is_told_each_of_them(self, ama: Client) -> None:
-        answer = self.post(ama, b'{"limit": 0, "names": ["a", "long"]}')
-        shape = shape_of(answer)
-        assert (answer.status_code, shape["code"]) == (400, "invalid")
-        assert shape["message"] == "limit: Ensure this value is greater than or equal to 1."
-        assert shape["details"] == {
+    def test_every_invalid_value_is_reported(self, ama: Client) -> None:
+        response = self.post(ama, b'{"limit": 0, "names": ["a", "long"]}')
+        error = get_error(response)
+        assert (response.status_code, error["code"]) == (400, "invalid")
+        assert error["message"] == "limit: Ensure this value is greater than or equal to 1."
+        assert error["details"] == {
             "limit": ["Ensure this value is greater than or equal to 1."],
             "names": {"1": ["Ensure this field has no more than 3 characters."]},
         }
 
-    def test_with_a_wrong_value_deep_inside_names_its_place(self, ama: Client) -> None:
-        shape = shape_of(self.post(ama, b'{"limit": 1, "names": ["a", "long"]}'))
-        assert shape["message"].startswith("names.1: ")
+    def test_the_message_names_the_path_of_a_nested_value(self, ama: Client) -> None:
+        error = get_error(self.post(ama, b'{"limit": 1, "names": ["a", "long"]}'))
+        assert error["message"].startswith("names.1: ")
 
     @pytest.mark.parametrize("body", [b"[]", b"5", b'"x"', b"null", b"[null]"])
-    def test_that_is_no_object_is_a_400(self, ama: Client, body: bytes) -> None:
-        assert shape_of(self.post(ama, body))["statusCode"] == 400
+    def test_a_body_that_is_not_an_object_gets_a_400(self, ama: Client, body: bytes) -> None:
+        assert get_error(self.post(ama, body))["statusCode"] == 400
 
     @pytest.mark.parametrize(
         "body",
         [b"{", b"\xff", b'{"limit": NaN}', b'"\\ud800"', b"[" * 100_000, b"{}x", b"\xef\xbb\xbf{}"],
         ids=repr,
     )
-    def test_that_is_no_json_is_a_400(self, ama: Client, body: bytes) -> None:
-        shape = shape_of(self.post(ama, body))
-        assert (shape["statusCode"], shape["code"]) == (400, "parse_error")
+    def test_a_body_that_is_not_strict_json_gets_a_400(self, ama: Client, body: bytes) -> None:
+        error = get_error(self.post(ama, body))
+        assert (error["statusCode"], error["code"]) == (400, "parse_error")
 
-    def test_without_a_body_is_a_400(self, ama: Client) -> None:
-        assert shape_of(self.post(ama, b""))["details"] == {"limit": ["This field is required."]}
+    def test_an_empty_body_gets_a_400(self, ama: Client) -> None:
+        assert get_error(self.post(ama, b""))["details"] == {"limit": ["This field is required."]}
 
-    def test_whose_body_was_not_read_ends_its_connection_and_says_so(self, ama: Client) -> None:
-        stranger = Client()
-        assert self.post(stranger, b'{"limit": 1}').headers["Connection"] == "close"
+    def test_a_response_to_an_unread_body_closes_the_connection(self, ama: Client) -> None:
+        anonymous = Client()
+        assert self.post(anonymous, b'{"limit": 1}').headers["Connection"] == "close"
         assert "Connection" not in self.post(ama, b'{"limit": 1}').headers
 
-    def test_that_is_too_long_is_a_413(self, ama: Client) -> None:
+    def test_a_body_that_is_too_large_gets_a_413(self, ama: Client) -> None:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = b'{"limit": 1}'
         assert self.post(ama, body + b" " * (limit - len(body))).status_code == 200
-        shape = shape_of(self.post(ama, body + b" " * limit))
-        assert (shape["statusCode"], shape["code"]) == (413, "body_too_large")
+        error = get_error(self.post(ama, body + b" " * limit))
+        assert (error["statusCode"], error["code"]) == (413, "body_too_large")
 
-    def test_in_another_format_is_a_415(self, ama: Client) -> None:
-        shape = shape_of(self.post(ama, b"limit=1", "application/x-www-form-urlencoded"))
-        assert (shape["statusCode"], shape["code"]) == (415, "unsupported_media_type")
+    def test_another_content_type_gets_a_415(self, ama: Client) -> None:
+        error = get_error(self.post(ama, b"limit=1", "application/x-www-form-urlencoded"))
+        assert (error["statusCode"], error["code"]) == (415, "unsupported_media_type")
 
-    def test_for_another_format_is_a_406(self, ama: Client) -> None:
-        shape = shape_of(ama.get("/api/v1/me", headers={"Accept": "text/html"}))
-        assert (shape["statusCode"], shape["code"]) == (406, "not_acceptable")
+    def test_another_accepted_type_gets_a_406(self, ama: Client) -> None:
+        error = get_error(ama.get("/api/v1/me", headers={"Accept": "text/html"}))
+        assert (error["statusCode"], error["code"]) == (406, "not_acceptable")
 
-    def test_by_another_method_is_a_405_that_names_the_right_ones(self, ama: Client) -> None:
-        answer = ama.delete("/api/v1/me")
-        assert shape_of(answer)["code"] == "method_not_allowed"
-        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    def test_another_method_gets_a_405_with_the_allowed_ones(self, ama: Client) -> None:
+        response = ama.delete("/api/v1/me")
+        assert get_error(response)["code"] == "method_not_allowed"
+        assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
 
-    def test_values_come_out_in_the_types_of_the_wire(self, ama: Client) -> None:
+    def test_values_are_written_in_json_types(self, ama: Client) -> None:
         assert ama.get("/api/v1/values").json() == {"decimal": 1.5, "lazy": "later", "set": [1, 2], "5": None}
 
 
-class TestFault:
-    def test_is_logged_once_with_its_traceback(self, ama: Client, caplog: pytest.LogCaptureFixture) -> None:
+class TestLoggedFaults:
+    def test_an_unexpected_error_is_logged_once_with_its_traceback(
+        self, ama: Client, caplog: pytest.LogCaptureFixture
+    ) -> None:
         ama.get("/api/v1/raise/fault")
         (record,) = [entry for entry in caplog.records if entry.levelno >= logging.ERROR]
         assert record.exc_info is not None
         assert "/api/v1/raise/fault" in record.getMessage()
 
-    def test_of_an_outside_part_is_one_line(self, ama: Client, caplog: pytest.LogCaptureFixture) -> None:
+    def test_an_unavailable_dependency_is_logged_in_one_line(
+        self, ama: Client, caplog: pytest.LogCaptureFixture
+    ) -> None:
         ama.get("/api/v1/raise/redis-timeout")
         (record,) = [entry for entry in caplog.records if entry.name != "core.access"]
         assert record.levelno == logging.WARNING
         assert not record.exc_info
         assert "secret host" in record.getMessage()
 
-    def test_fails_the_test_that_did_not_expect_it(self) -> None:
+    def test_an_unexpected_error_propagates_to_the_test_client(self) -> None:
         client = Client(headers={"Authorization": f"Bearer {_token()}"})
         with pytest.raises(RuntimeError):
             client.get("/api/v1/raise/fault")
 
 
-def test_a_stopped_redis_is_a_503_and_the_answers_come_back_with_it(
+def test_requests_get_a_503_while_redis_is_stopped_and_succeed_after_its_restart(
     ama: Client, redis_server: RedisServer
 ) -> None:
     assert ama.get("/api/v1/redis").status_code == 200
     redis_server.stop()
-    for _ in range(8):  # past the number of failures that opens the breaker
-        answer = ama.get("/api/v1/redis")
-        assert answer.status_code == 503
-        assert shape_of(answer)["code"] == "unavailable"
-        assert 1 <= int(answer.headers["Retry-After"]) <= 2
+    for _ in range(8):  # more than the circuit breaker's threshold
+        response = ama.get("/api/v1/redis")
+        assert response.status_code == 503
+        assert get_error(response)["code"] == "unavailable"
+        assert 1 <= int(response.headers["Retry-After"]) <= 2
     redis_server.start()
     deadline = time.monotonic() + 5
     while ama.get("/api/v1/redis").status_code != 200:
@@ -218,23 +225,17 @@ def test_a_stopped_redis_is_a_503_and_the_answers_come_back_with_it(
 
 
 @pytest.mark.django_db
-def test_a_database_that_fails_is_a_503(ama: Client) -> None:
+def test_a_database_error_gets_a_503(ama: Client) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("a missing table is an OperationalError only on SQLite")
-    assert shape_of(ama.get("/api/v1/sql"))["statusCode"] == 503
+    assert get_error(ama.get("/api/v1/sql"))["statusCode"] == 503
 
 
-def test_seconds_to_wait_are_whole_and_at_least_one() -> None:
-    assert [format_retry_after(value) for value in (-1, 0, 0.2, 1, 1.01, 60)] == [
-        "1",
-        "1",
-        "1",
-        "1",
-        "2",
-        "60",
-    ]
+def test_retry_after_is_rounded_up_to_whole_seconds() -> None:
+    seconds = (-1, 0, 0.2, 1, 1.01, 60)
+    assert [format_retry_after(value) for value in seconds] == ["1", "1", "1", "1", "2", "60"]
 
 
-def test_an_error_carries_its_message_as_an_exception_does() -> None:
+def test_the_text_of_an_api_error_is_its_message() -> None:
     assert str(ApiError("code", "A sentence.", 409)) == "A sentence."
     assert str(Unavailable()).startswith("The service")

@@ -1,4 +1,4 @@
-"""Processes that share a folder add up, and what one of them counted outlives it."""
+"""Metrics of several processes: they add up, and outlive their process."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from core import telemetry
 
-# Counts once itself and once in a fork, says so, and stays until it is told to go.
+# Counts one task itself and one in a fork, prints a line, and exits when its input has one.
 COUNTING = """
 import os, sys
 from core import telemetry
@@ -27,11 +27,11 @@ sys.stdin.readline()
 """
 
 
-def start(folder: Path) -> "subprocess.Popen[str]":
+def start_process(directory: Path) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
         [sys.executable, "-c", COUNTING],
         cwd=settings.BASE_DIR,
-        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)},
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(directory)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -41,14 +41,14 @@ def start(folder: Path) -> "subprocess.Popen[str]":
     return process
 
 
-def end(process: "subprocess.Popen[str]") -> None:
+def end_process(process: "subprocess.Popen[str]") -> None:
     process.communicate("\n", timeout=20)
     assert process.returncode == 0
 
 
-def counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> float:
-    """How many tasks all processes of the folder counted."""
-    monkeypatch.setattr(telemetry, "METRICS_DIRECTORY", str(folder))
+def get_tasks_counted(directory: Path, monkeypatch: pytest.MonkeyPatch) -> float:
+    """Return the number of tasks that all processes of the directory counted."""
+    monkeypatch.setattr(telemetry, "METRICS_DIRECTORY", str(directory))
     registry = CollectorRegistry(auto_describe=False)
     registry.register(telemetry.ProcessMetricsCollector())
     samples = {
@@ -61,32 +61,32 @@ def counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> float:
     return samples["finishd_tasks_total"]
 
 
-def files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("*.db"))
+def get_files(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.glob("*.db"))
 
 
-def test_processes_and_their_forks_add_up_and_the_next_take_over(
+def test_processes_and_forks_add_up_and_a_new_process_continues_a_dead_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "metrics"
-    first, second = start(folder), start(folder)
-    assert counted(folder, monkeypatch) == 4
-    end(first)
-    assert counted(folder, monkeypatch) == 4
-    # In the place of one that is gone: its sums go on, and no file is added for it.
-    before = files(folder)
-    third = start(folder)
-    assert counted(folder, monkeypatch) == 6
-    assert files(folder) == before
-    end(second)
-    end(third)
-    # A start from nothing: nobody is there any more whose counts these could be.
-    fourth = start(folder)
-    assert counted(folder, monkeypatch) == 2
-    end(fourth)
+    directory = tmp_path / "metrics"
+    first, second = start_process(directory), start_process(directory)
+    assert get_tasks_counted(directory, monkeypatch) == 4
+    end_process(first)
+    assert get_tasks_counted(directory, monkeypatch) == 4
+    # A new process takes the slot of the dead one: it continues its sums and adds no file.
+    before = get_files(directory)
+    third = start_process(directory)
+    assert get_tasks_counted(directory, monkeypatch) == 6
+    assert get_files(directory) == before
+    end_process(second)
+    end_process(third)
+    # The first process in an unused directory starts from zero.
+    fourth = start_process(directory)
+    assert get_tasks_counted(directory, monkeypatch) == 2
+    end_process(fourth)
 
 
-def test_names_and_help_are_fit_for_prometheus() -> None:
+def test_names_and_help_follow_the_conventions_of_prometheus() -> None:
     for family in telemetry.REGISTRY.collect():
         assert family.name.startswith("finishd_")
         assert family.documentation.endswith(".")

@@ -1,4 +1,4 @@
-"""Every answer and every task is told of once, under the id of the request that it is for."""
+"""Request ids, log lines and metrics of responses and tasks."""
 
 import json
 import logging
@@ -24,25 +24,25 @@ from finishd.testing.api import get_client
 pytestmark = pytest.mark.django_db
 
 
-def value(name: str, **labels: str) -> float:
+def get_value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(f"finishd_{name}", labels) or 0.0
 
 
-def lines(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
-    """What a logger said, as production writes it."""
-    form = formatters.make_formatter("json")
-    return [json.loads(form.format(record)) for record in caplog.records if record.name == name]
+def get_lines(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
+    """Return a logger's lines in the format of production."""
+    formatter = formatters.make_formatter("json")
+    return [json.loads(formatter.format(record)) for record in caplog.records if record.name == name]
 
 
 class TestRequestId:
     @pytest.mark.parametrize("given", ["b7a1e7d0-5d2c-4c8e-9d3e-0f6f2f6b7a10", "A_b-9", "x" * 64])
-    def test_a_well_formed_one_is_kept(self, given: str) -> None:
+    def test_a_valid_id_is_kept(self, given: str) -> None:
         assert Client().get("/health", HTTP_X_REQUEST_ID=given).headers["X-Request-ID"] == given
 
     @pytest.mark.parametrize(
         "given", ["", "x" * 65, "two words", "line\nbreak", "eyJhbGciOi.eyJzdWIiOi.c2ln", "ünd", 'a"b']
     )
-    def test_any_other_is_replaced(self, given: str) -> None:
+    def test_an_invalid_id_is_replaced(self, given: str) -> None:
         made = Client().get("/health", HTTP_X_REQUEST_ID=given).headers["X-Request-ID"]
         assert made != given
         assert len(made) == 24
@@ -57,73 +57,65 @@ class TestRequestId:
             ("/metrics", 404),
         ],
     )
-    def test_all_answers_have_one(self, address: str, status: int) -> None:
-        answer = Client().get(address)
-        assert (answer.status_code, len(answer.headers["X-Request-ID"])) == (status, 24)
+    def test_every_response_has_an_id(self, address: str, status: int) -> None:
+        response = Client().get(address)
+        assert (response.status_code, len(response.headers["X-Request-ID"])) == (status, 24)
 
-    def test_two_requests_of_a_thread_share_nothing(self) -> None:
+    def test_two_requests_of_a_thread_have_different_ids(self) -> None:
         client = get_client("ama")
         first = client.get("/api/v1/feed")
         assert get_contextvars() == {}
         assert client.get("/api/v1/feed").headers["X-Request-ID"] != first.headers["X-Request-ID"]
 
 
-class TestTheLineOfARequest:
+class TestAccessLog:
     @pytest.fixture(autouse=True)
     def _all(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)
 
-    def test_names_route_status_time_and_id_and_neither_path_nor_query(
-        self, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        answer = get_client("ama").get("/api/v1/social/stats/kofi?cursor=secret")
+    def test_a_line_has_the_route_and_neither_path_nor_query(self, caplog: pytest.LogCaptureFixture) -> None:
+        response = get_client("ama").get("/api/v1/social/stats/kofi?cursor=secret")
         (record,) = [record for record in caplog.records if record.name == "core.access"]
         assert record.getMessage().startswith("GET /api/v1/social/stats/<str:uid> 200 ")
-        (line,) = lines(caplog, "core.access")
+        (line,) = get_lines(caplog, "core.access")
         assert (line["method"], line["route"], line["status"]) == (
             "GET",
             "/api/v1/social/stats/<str:uid>",
             200,
         )
         assert 0 < line["duration_ms"] < 60_000
-        assert len(answer.headers["X-Request-ID"]) == 24
+        assert len(response.headers["X-Request-ID"]) == 24
         assert "kofi" not in json.dumps(line)
         assert "secret" not in json.dumps(line)
 
-    def test_is_all_that_is_said_of_a_4xx(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_4xx_is_logged_only_there(self, caplog: pytest.LogCaptureFixture) -> None:
         Client().get("/api/v1/nobody/kofi")
         assert [record.name for record in caplog.records] == ["core.access"]
-        assert lines(caplog, "core.access")[0]["route"] == "unknown"
+        assert get_lines(caplog, "core.access")[0]["route"] == "unknown"
 
-    def test_is_all_that_django_says_of_readiness(
+    def test_a_failed_readiness_check_is_no_error_in_the_log(
         self, caplog: pytest.LogCaptureFixture, redis_server: RedisServer
     ) -> None:
         redis_server.stop()
         assert Client().get("/health/ready").status_code == 503
         assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
-        assert lines(caplog, "core.access")[0]["status"] == 503
+        assert get_lines(caplog, "core.access")[0]["status"] == 503
 
-    def test_nor_of_a_host_that_is_not_ours(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_disallowed_host_is_logged_only_there(self, caplog: pytest.LogCaptureFixture) -> None:
         assert Client().get("/api/v1/feed", HTTP_HOST="elsewhere.example").status_code == 400
         assert [record.name for record in caplog.records] == ["core.access"]
 
-    def test_carries_who_asked_by_a_pseudonym(self, settings: Any) -> None:
-        seen: dict[str, Any] = {}
-
-        def look(request: HttpRequest) -> HttpResponse:
-            seen.update(get_contextvars())
-            return HttpResponse("ok")
-
+    def test_viewers_are_logged_by_pseudonym(self, settings: Any) -> None:
         log_context.bind_viewer("ama")
-        look(HttpRequest())
+        viewer = get_contextvars()["viewer"]
         log_context.clear()
-        assert len(seen["viewer"]) == 12
-        assert seen["viewer"] == log_context.pseudonym("ama", settings.SECRET_KEY)
-        assert seen["viewer"] != log_context.pseudonym("ama", "another secret")
-        assert seen["viewer"] != log_context.pseudonym("kofi", settings.SECRET_KEY)
+        assert len(viewer) == 12
+        assert viewer == log_context.pseudonym("ama", settings.SECRET_KEY)
+        assert viewer != log_context.pseudonym("ama", "another secret")
+        assert viewer != log_context.pseudonym("kofi", settings.SECRET_KEY)
 
     @pytest.mark.urls("core.tests.probe_urls")
-    def test_a_fault_outside_the_api_is_logged_once_and_by_its_route(
+    def test_a_fault_outside_of_the_api_is_logged_once_by_its_route(
         self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(request: HttpRequest, uid: str) -> HttpResponse:
@@ -136,30 +128,30 @@ class TestTheLineOfARequest:
         assert record.getMessage() == "Internal Server Error: /api/fail/<uid>"
 
 
-class TestCounters:
-    def test_count_by_route_method_and_status(self) -> None:
+class TestRequestMetrics:
+    def test_requests_are_counted_by_route_method_and_status(self) -> None:
         labels = {"route": "/api/v1/social/stats/<str:uid>", "method": "GET"}
-        before = value("http_requests_total", status="200", **labels)
+        before = get_value("http_requests_total", status="200", **labels)
         for uid in ("kofi", "esi"):
             get_client("ama").get(f"/api/v1/social/stats/{uid}")
-        assert value("http_requests_total", status="200", **labels) == before + 2
-        assert value("http_request_duration_seconds_count", **labels) >= 2
+        assert get_value("http_requests_total", status="200", **labels) == before + 2
+        assert get_value("http_request_duration_seconds_count", **labels) >= 2
 
-    def test_what_has_no_route_shares_one_label_and_odd_methods_do(self) -> None:
-        before = value("http_requests_total", route="unknown", method="other", status="404")
+    def test_unknown_routes_and_methods_share_one_label(self) -> None:
+        before = get_value("http_requests_total", route="unknown", method="other", status="404")
         for number in range(3):
             Client().generic(f"BREW{number}", f"/pot/{number}")
-        assert value("http_requests_total", route="unknown", method="other", status="404") == before + 3
+        assert get_value("http_requests_total", route="unknown", method="other", status="404") == before + 3
 
-    def test_what_limits_refuse_is_counted_by_class(self, settings: Any) -> None:
+    def test_throttled_requests_are_counted_by_scope(self, settings: Any) -> None:
         limits = {scope: Limits(scope, address=Rate(1, 3600)) for scope in ("read", "denied", "login")}
         settings.THROTTLES = {**settings.THROTTLES, **limits}
-        before = {scope: value("throttled_total", scope=scope) for scope in limits}
+        before = {scope: get_value("throttled_total", scope=scope) for scope in limits}
         for _ in range(3):
             get_client("ama").get("/api/v1/social/stats/kofi")
             Client().get("/api/v1/social/stats/kofi")
             Client().post("/admin/login/", {"username": "staff", "password": "guessed"})
-        assert {scope: value("throttled_total", scope=scope) - before[scope] for scope in limits} == {
+        assert {scope: get_value("throttled_total", scope=scope) - before[scope] for scope in limits} == {
             "read": 2,
             "denied": 2,
             "login": 2,
@@ -176,24 +168,24 @@ def observed(how: str = "", **_: Any) -> dict[str, str]:
 
 
 class TestTasks:
-    def test_bear_the_id_of_their_message(self) -> None:
+    def test_a_task_has_the_id_in_its_message(self) -> None:
         bound = observed.apply(headers={"request_id": "from-a-phone"}).get()
         assert bound["request_id"] == "from-a-phone"
         assert bound["task"] == "probe.observed"
         assert get_contextvars() == {}
 
-    def test_make_one_where_there_is_none_that_is_well_formed(self) -> None:
+    def test_a_task_without_a_valid_id_gets_a_new_one(self) -> None:
         assert len(observed.apply().get()["request_id"]) == 24
         assert len(observed.apply(headers={"request_id": "no good"}).get()["request_id"]) == 24
 
-    def test_within_a_request_they_are_its_own_and_leave_it_as_it_was(self) -> None:
+    def test_a_task_within_a_request_restores_its_context(self) -> None:
         log_context.bind(request_id="a-request", viewer="0123")
         bound = observed.apply().get()
         assert (bound["request_id"], bound["viewer"]) == ("a-request", "0123")
         assert get_contextvars() == {"request_id": "a-request", "viewer": "0123"}
         log_context.clear()
 
-    def test_messages_carry_the_id_on(self) -> None:
+    def test_a_message_carries_the_id_of_its_sender(self) -> None:
         log_context.bind(request_id="a-request")
         observed.delay()
         log_context.clear()
@@ -206,8 +198,8 @@ class TestTasks:
     @pytest.mark.parametrize(
         ("how", "outcome"), [("", "succeeded"), ("fail", "failed"), ("retry", "retried")]
     )
-    def test_are_counted_by_how_they_end(self, how: str, outcome: str) -> None:
-        before = value("tasks_total", task="probe.observed", outcome=outcome)
+    def test_tasks_are_counted_by_outcome(self, how: str, outcome: str) -> None:
+        before = get_value("tasks_total", task="probe.observed", outcome=outcome)
         observed.apply(args=(how,))
-        assert value("tasks_total", task="probe.observed", outcome=outcome) == before + 1
-        assert value("task_duration_seconds_count", task="probe.observed") >= 1
+        assert get_value("tasks_total", task="probe.observed", outcome=outcome) == before + 1
+        assert get_value("task_duration_seconds_count", task="probe.observed") >= 1
