@@ -1,4 +1,4 @@
-"""Deadlines of requests, and shorter ones for their optional parts.
+"""Deadlines of requests, and the budget of their optional parts.
 
 The clients of Redis, SQL and the other dependencies check the deadline before a call and while they wait, so call
 sites need not. Without a deadline (workers, commands, threads) calls take as long as their own timeouts allow.
@@ -15,6 +15,7 @@ RETRY_AFTER_SECONDS: Final = 1.0
 GRACE_SECONDS: Final = 0.05  # a response that is already arriving may exceed the deadline by this much
 
 _request_ends: ContextVar[float] = ContextVar("request_ends", default=math.inf)
+_budget_ends: ContextVar[float] = ContextVar("budget_ends", default=math.inf)
 _optional_ends: ContextVar[float] = ContextVar("optional_ends", default=math.inf)
 
 
@@ -38,9 +39,19 @@ def request_deadline(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def optional_until(ends: float) -> Iterator[None]:
-    """Mark the block as optional: SQL and other stores give up at `ends` (seconds of time.monotonic())."""
-    token = _optional_ends.set(min(_optional_ends.get(), ends))
+def optional_budget(seconds: float) -> Iterator[None]:
+    """Give the optional parts of this block `seconds` in total. It never extends a budget that is already set."""
+    token = _budget_ends.set(min(_budget_ends.get(), time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _budget_ends.reset(token)
+
+
+@contextmanager
+def optional_part() -> Iterator[None]:
+    """Mark the block as optional: SQL and other stores give up when the optional budget is spent."""
+    token = _optional_ends.set(_budget_ends.get())
     try:
         yield
     finally:
@@ -53,7 +64,7 @@ def remaining() -> float:
 
 
 def remaining_optional() -> float:
-    """Return the seconds until the deadline of the optional part in progress, or of the request if that is earlier."""
+    """Return the seconds that this block has left: in an optional part, at most those of the optional budget."""
     return min(_request_ends.get(), _optional_ends.get()) - time.monotonic()
 
 

@@ -1,10 +1,10 @@
-"""The feed's machinery for staff: indexes and their builds, and the plan of a viewer."""
+"""Admin pages of feed: the indexes and their builds, and a viewer's plan."""
 
 import json
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from django.contrib import admin, messages
@@ -26,32 +26,34 @@ from content.services import cards
 from core.admin import ReadOnlyAdmin
 from core.redis.client import REDIS_UNAVAILABLE
 from feed import tasks
+from feed.feed_types import FEED_TYPES
 from feed.models import IndexBuild
-from feed.pipeline import FEEDS
-from feed.services import indexes, inspect
+from feed.services import index_status, inspect
 
-HEAD = 50
-HISTORY = 20
-NO_REDIS = "Redis gives no answer; what it holds cannot be shown."
+TOP_ITEMS: Final = 50
+BUILDS_SHOWN: Final = 20
+REDIS_UNAVAILABLE_MESSAGE: Final = "Redis is unavailable. The indexes and plans cannot be shown."
 
 
 class PlanForm(Form):
     uid = CharField(max_length=128, label="Viewer", widget=UnfoldAdminTextInputWidget({"placeholder": "uid"}))
-    feed = ChoiceField(choices=[(name, name) for name in FEEDS], label="Feed", widget=UnfoldAdminSelectWidget)
+    feed = ChoiceField(
+        choices=[(name, name) for name in FEED_TYPES], label="Feed", widget=UnfoldAdminSelectWidget
+    )
 
 
 @admin.register(IndexBuild)
 class IndexBuildAdmin(ReadOnlyAdmin):
-    """The history of builds under the indexes as they are; nothing here is edited."""
+    """The indexes, and the history of their builds. Nothing here can be edited."""
 
-    list_display = ["generation", "outcome_label", "started_at", "took", "items", "index_count", "detail"]
+    list_display = ["generation", "outcome_label", "started_at", "duration", "items", "index_count", "detail"]
     list_filter = ["outcome"]
     sortable_by = None
     list_before_template = "feed/admin/indexes.html"
     list_per_page = 25
 
     def has_change_permission(self, request: HttpRequest, obj: IndexBuild | None = None) -> bool:
-        # On the whole: may rebuild. On one: history is not rewritten.
+        # Without an object this is the permission to rebuild. A recorded build cannot be changed.
         return obj is None and bool(ModelAdmin.has_change_permission(self, request))
 
     def get_urls(self) -> list[URLPattern]:
@@ -74,8 +76,8 @@ class IndexBuildAdmin(ReadOnlyAdmin):
     def outcome_label(self, build: IndexBuild) -> str:
         return build.outcome
 
-    @display(description="took")
-    def took(self, build: IndexBuild) -> str:
+    @display(description="duration")
+    def duration(self, build: IndexBuild) -> str:
         if build.finished_at is None:
             return ""
         return f"{(build.finished_at - build.started_at).total_seconds():.1f} s"
@@ -88,7 +90,7 @@ class IndexBuildAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         context = {
-            "indexes": _overview(),
+            "indexes": _get_overview(),
             "may_rebuild": self.has_change_permission(request),
             **(extra_context or {}),
         }
@@ -96,39 +98,41 @@ class IndexBuildAdmin(ReadOnlyAdmin):
         return response
 
     def rebuild_view(self, request: HttpRequest) -> HttpResponse:
-        """Queue a rebuild: a worker does it, the history shows it."""
+        """Queue a rebuild of the indexes."""
         if not self.has_change_permission(request):
             raise PermissionDenied
         try:
             tasks.rebuild_indexes.delay()
         except OperationalError:
-            self.message_user(request, "The broker gives no answer; nothing was queued.", messages.ERROR)
+            self.message_user(request, "The broker is unavailable. Nothing was queued.", messages.ERROR)
         else:
-            self.message_user(request, "A rebuild is queued. It shows below when a worker takes it up.")
+            self.message_user(request, "A rebuild is queued. It appears below when a worker starts it.")
         return HttpResponseRedirect(reverse("admin:feed_indexbuild_changelist"))
 
     def index_view(self, request: HttpRequest, name: str) -> HttpResponse:
-        """One index: its head with scores and their terms, and its size in the last builds."""
+        """Show one index: its first items with score terms, and its size in the last builds."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        overview = _overview()
+        overview = _get_overview()
         size = overview.get("sizes", {}).get(name)
         if size is None and "error" not in overview:
             raise Http404(f"no index {name}")
-        context = {"indexes": overview, "name": name, "size": size, "history": _history(name)}
+        context = {"indexes": overview, "name": name, "size": size, "history": _make_history_table(name)}
         if size is not None:
-            context["head"] = _head(name)
+            context["top"] = _make_top_table(name)
         return self._page(request, "feed/admin/index.html", f"Index {name}", context)
 
     def plan_view(self, request: HttpRequest) -> HttpResponse:
-        """A viewer's live plan; by POST, the one that would begin now."""
+        """Show a viewer's live plan; for a POST, a preview of the plan that a new session would have."""
         if not request.user.has_perm("feed.view_plan"):
             raise PermissionDenied
         preview = request.method == "POST"
         form = PlanForm((request.POST if preview else request.GET) or None)
         context: dict[str, Any] = {"form": form, "preview": preview}
         if form.is_valid():
-            context |= _plan(form.cleaned_data["uid"].strip(), form.cleaned_data["feed"], preview=preview)
+            context |= _get_plan_context(
+                form.cleaned_data["uid"].strip(), form.cleaned_data["feed"], preview=preview
+            )
         return self._page(request, "feed/admin/plan.html", "A viewer's plan", context)
 
     def _page(self, request: HttpRequest, template: str, title: str, context: dict[str, Any]) -> HttpResponse:
@@ -136,18 +140,20 @@ class IndexBuildAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, template, base | context)
 
 
-def _overview() -> dict[str, Any]:
-    """What the indexes' page shows, or why it cannot."""
+def _get_overview() -> dict[str, Any]:
+    """Return the context of the indexes' page, or an error message."""
     try:
-        status = indexes.status(now=time.time())
+        status = index_status.get_status(now=time.time())
     except REDIS_UNAVAILABLE:
-        return {"error": NO_REDIS}
+        return {"error": REDIS_UNAVAILABLE_MESSAGE}
     if status.generation is None or status.age_seconds is None:
-        return {"error": "There is no index yet. Feeds are served from SQL, and say that they are degraded."}
+        return {"error": "There is no index yet. Feeds use the catalogue in SQL and report `degraded`."}
     rows = [
         [
             format_html(
-                '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', _url(name), name
+                '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>',
+                _get_index_url(name),
+                name,
             ),
             f"{size:,}",
         ]
@@ -157,30 +163,30 @@ def _overview() -> dict[str, Any]:
     return {
         "generation": status.generation,
         "age": timesince(built),
-        "kept": ", ".join(map(str, status.kept)) or "none",
+        "older_generations": ", ".join(map(str, status.older_generations)) or "none",
         "sizes": status.sizes,
         "table": {"headers": ["index", "items"], "rows": rows},
     }
 
 
-def _url(name: str) -> str:
+def _get_index_url(name: str) -> str:
     return reverse("admin:feed_index", args=[name])
 
 
-def _head(name: str) -> dict[str, Any]:
-    entries = indexes.head(name, count=HEAD)
-    titles = _titles([entry.item for entry in entries])
+def _make_top_table(name: str) -> dict[str, Any]:
+    entries = index_status.get_top_entries(name, limit=TOP_ITEMS)
+    titles = _get_titles([entry.item for entry in entries])
     terms = list(entries[0].terms) if entries else []
     rows = [
-        [place, _item(entry.item, titles[entry.item]), f"{entry.score:.4f}"]
+        [rank, _link_item(entry.item, titles[entry.item]), f"{entry.score:.4f}"]
         + [f"{entry.terms[term]:.3f}" for term in terms]
-        for place, entry in enumerate(entries, start=1)
+        for rank, entry in enumerate(entries, start=1)
     ]
     return {"headers": ["", "item", "score", *terms], "rows": rows}
 
 
-def _history(name: str) -> dict[str, Any]:
-    builds = IndexBuild.objects.all()[:HISTORY]
+def _make_history_table(name: str) -> dict[str, Any]:
+    builds = IndexBuild.objects.all()[:BUILDS_SHOWN]
     rows = [
         [build.pk, f"{build.started_at:%Y-%m-%d %H:%M}", build.outcome, f"{build.sizes.get(name, 0):,}"]
         for build in builds
@@ -188,37 +194,47 @@ def _history(name: str) -> dict[str, Any]:
     return {"headers": ["generation", "started", "outcome", "items"], "rows": rows}
 
 
-def _plan(uid: str, feed: str, *, preview: bool) -> dict[str, Any]:
+def _get_plan_context(uid: str, feed: str, *, preview: bool) -> dict[str, Any]:
     try:
-        plan = inspect.preview(uid, feed, now=int(time.time())) if preview else inspect.live_plan(uid, feed)
+        plan = (
+            inspect.preview_plan(uid, feed, now=int(time.time()))
+            if preview
+            else inspect.get_live_plan(uid, feed)
+        )
     except REDIS_UNAVAILABLE:
-        return {"error": NO_REDIS}
+        return {"error": REDIS_UNAVAILABLE_MESSAGE}
     if plan is None:
-        return {"error": f"{uid} has no session of {feed} now. A preview shows what would be planned."}
+        return {
+            "error": f"{uid} has no current session of {feed}. A preview shows the plan that a new session would have."
+        }
     rows = [
-        [slot.position + 1, _item(slot.item, slot.title), slot.source, slot.reason, f"{slot.score:.4f}"]
+        [slot.position + 1, _link_item(slot.item, slot.title), slot.source, slot.reason, f"{slot.score:.4f}"]
         for slot in plan.slots
     ]
     return {
         "plan": plan,
         "slots": {"headers": ["", "item", "source", "reason", "score"], "rows": rows},
         "receipts": [
-            {"shares": _numbers(r["shares"]), "drops": _numbers(r["drops"]), "raw": json.dumps(r, indent=2)}
+            {
+                "shares": _format_counts(r["shares"]),
+                "drops": _format_counts(r["drops"]),
+                "raw": json.dumps(r, indent=2),
+            }
             for r in plan.receipts
         ],
     }
 
 
-def _numbers(counts: Mapping[str, int]) -> str:
+def _format_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {number}" for name, number in counts.items())
 
 
-def _titles(ids: list[str]) -> dict[str, str | None]:
+def _get_titles(ids: list[str]) -> dict[str, str | None]:
     found = cards.get_cards(ids)
     return {i: orjson.loads(card)["title"] if card else None for i, card in zip(ids, found, strict=True)}
 
 
-def _item(item_id: str, title: str | None) -> str:
+def _link_item(item_id: str, title: str | None) -> str:
     return format_html(
         '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a> <span class="text-xs">{}</span>',
         reverse("admin:content_item_change", args=[item_id]),

@@ -1,11 +1,9 @@
-"""Building a chunk of a plan: fetch what it is made from, hand it to the pure pipeline, keep receipts.
+"""Build a chunk of a plan: recall, run the pure pipeline, and write a receipt.
 
-Waits (warm): recall 1, titles and names 1, facts 1. Cold parts come from the activity store
-(at most 3 calls and 102 documents) and from SQL (1 query for what is pending there, besides cards).
+Cost when warm: 1 round trip for the recall, 1 for titles and names, 1 for facts. Cold parts cost at most 3 store calls
+with 102 documents, and 1 SQL query for pending history besides those for cards.
 """
 
-import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Final
@@ -13,62 +11,37 @@ from typing import Any, Final
 from django.conf import settings
 
 from activity.services import history, presence, profiles, rebuilds
-from activity.services.history import History
 from activity.services.presence import Presence
 from activity.types import Profile, StoreUnavailable
 from content.services import cards
-from core.deadlines import optional_until
+from core.deadlines import optional_part
 from core.redis.client import state_redis
 from core.redis.reads import Deferred, Reads
-from core.telemetry import timed
-from feed import indexes, keys, metrics, pipeline, plans, recipe, sources, traces
-from feed.indexes import Current
-from feed.plans import Draft, Header, Served
-from feed.types import Chunk, ChunkInputs, FactsById, Pool
+from feed import indexes, keys, pipeline, plans, recipe, traces
+from feed.feed_types import FeedType
+from feed.indexes import IndexPointer
+from feed.plan_format import PlanHeader
+from feed.plans import ChunkDraft
+from feed.recall import recall
+from feed.sources.base import RecallRequest
+from feed.sources.personalized import get_affinities
+from feed.types import Chunk, ChunkInputs, FactsById, TitleAndGenre
 
-logger = logging.getLogger(__name__)
-
-# Looks into the sources while filters leave a chunk short: each fetches, and ranks, DEEPER times the surplus.
-ROUNDS: Final = 3
-DEEPER: Final = 4
+# While filters leave a chunk short, a build tries again: it fetches and ranks more, DEPTH_FACTOR times the surplus.
+MAX_ROUNDS: Final = 3
+DEPTH_FACTOR: Final = 4
 
 
 @dataclass(slots=True)
-class Known:
-    """What one early wait tells of a viewer and the indexes; `degraded` gathers what was missing."""
+class BuildContext:
+    """The viewer and the indexes, read in one round trip. `degraded` collects the parts that were unavailable."""
 
     viewer: Profile
-    current: Current | None
+    index_pointer: IndexPointer | None
     served_count: int
     seen_count: int
     degraded: set[str] = field(default_factory=set)
-    rebuilding: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """Which chunk to make. `deadline` is seconds of time.monotonic(), `now` epoch seconds."""
-
-    feed: str
-    session: str
-    started: int
-    start: int
-    now: int
-    deadline: float
-    taken: frozenset[str] = frozenset()
-    tail: tuple[tuple[str, str | None], ...] = ()
-    served_before: int = 0  # slots that the served list must hold of this session, or it was lost
-    degraded: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """A chunk with everything it was made from."""
-
-    draft: Draft
-    inputs: ChunkInputs
-    facts: FactsById
-    chunk: Chunk
+    is_timeline_rebuilding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +50,63 @@ class PendingContext:
 
     uid: str
     profile: Deferred[Profile]
-    index_pointer: Deferred[Current | None]
+    index_pointer: Deferred[IndexPointer | None]
     served_count: Deferred[int]
     seen_count: Deferred[int]
     presence: Deferred[Presence]
 
-    def get(self, *, now: float, deadline: float) -> Known:
+    def get(self, *, now: float) -> BuildContext:
         """Return the context. Cost: none when warm; a profile that is not cached is 1 store call and 1 round trip.
 
-        If the store is unavailable, or has not answered at `deadline`, the context is degraded; this does not raise.
+        If the store is unavailable or the optional budget spent, the context is degraded instead.
         """
-        current = self.index_pointer.value
-        known = Known(Profile(self.uid), current, self.served_count.value, self.seen_count.value)
+        context = BuildContext(
+            Profile(self.uid), self.index_pointer.value, self.served_count.value, self.seen_count.value
+        )
         try:
-            with optional_until(deadline):
-                known.viewer = self.profile.value
-                known.rebuilding = rebuilds.ensure_rebuilt(known.viewer, self.presence.value, now=now)
+            with optional_part():
+                context.viewer = self.profile.value
+                context.is_timeline_rebuilding = rebuilds.ensure_rebuilt(
+                    context.viewer, self.presence.value, now=now
+                )
         except StoreUnavailable:
-            known.degraded.add("profile")
-        if current is None:
-            known.degraded.add("indexes")
-        return known
+            context.degraded.add("profile")
+        if context.index_pointer is None:
+            context.degraded.add("indexes")
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRequest:
+    """The chunk to build. `session_started` and `now` are epoch seconds.
+
+    `session_items`, `preceding` and `start` as in ChunkInputs. `expected_served_count` is the number of entries that
+    the served list must have of this session; with fewer, the served list was lost.
+    """
+
+    feed_type: FeedType
+    session: str
+    session_started: int
+    start: int
+    now: int
+    session_items: frozenset[str] = frozenset()
+    preceding: tuple[TitleAndGenre, ...] = ()
+    expected_served_count: int = 0
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltChunk:
+    """A chunk with everything it was made from."""
+
+    draft: ChunkDraft
+    inputs: ChunkInputs
+    facts: FactsById
+    chunk: Chunk
 
 
 def queue_context(reads: Reads, uid: str) -> PendingContext:
-    """Queue the reads that every build needs first."""
+    """Queue the reads that every build starts with."""
     return PendingContext(
         uid=uid,
         profile=reads.add(profiles.read(uid)),
@@ -112,107 +117,101 @@ def queue_context(reads: Reads, uid: str) -> PendingContext:
     )
 
 
-def build(known: Known, what: Build) -> Built:
-    """One chunk. Looks deeper, in a bounded number of rounds, while filters leave it short and more is there."""
-    depth = len(what.taken) + known.served_count + known.seen_count + len(known.viewer.finished)
-    for look in range(ROUNDS):
-        built = _attempt(known, what, depth, wider=DEEPER**look)
-        if built.chunk.dry or len(built.draft.slots) >= built.inputs.size:
+def build_chunk(context: BuildContext, request: ChunkRequest) -> BuiltChunk:
+    """Build a chunk. While filters leave it short and sources have more, try again with more candidates."""
+    depth = (
+        len(request.session_items) + context.served_count + context.seen_count + len(context.viewer.finished)
+    )
+    for attempt in range(MAX_ROUNDS):
+        built = _build_once(context, request, depth, rank_limit_factor=DEPTH_FACTOR**attempt)
+        if built.chunk.exhausted or len(built.draft.slots) >= built.inputs.size:
             break
-        depth = DEEPER * depth + recipe.CHUNK
+        depth = DEPTH_FACTOR * depth + recipe.CHUNK_SIZE
     if not built.chunk.slots:
-        # Nothing even after the deepest look: a plan that stayed open would send phones round in circles.
-        return replace(built, draft=replace(built.draft, dry=True))
+        # Even the last attempt found nothing. An open plan would make phones request empty pages forever.
+        return replace(built, draft=replace(built.draft, exhausted=True))
     return built
 
 
-def keep_trace(uid: str, built: Built, *, always: bool = False) -> bool:
-    """Keep a full trace of a sampled fraction of chunks, of every one if told so. Cost: 0 or 1 wait."""
+def save_trace(uid: str, built: BuiltChunk, *, always: bool = False) -> bool:
+    """Save the full trace of a chunk if its session is sampled, or `always`. Cost: 0 or 1 round trip."""
     session = built.inputs.session
-    lot = int.from_bytes(blake2b(session.encode(), digest_size=2).digest()) % 100
-    if not always and lot >= settings.FEED_TRACE_PERCENT:
+    sample = int.from_bytes(blake2b(session.encode(), digest_size=2).digest()) % 100
+    if not always and sample >= settings.FEED_TRACE_PERCENT:
         return False
     name = keys.TRACE.name(viewer=uid, session=session, chunk=built.inputs.start)
-    state_redis().set(name, traces.pack(built.inputs, built.facts, built.chunk), ex=keys.TRACE.ttl)
+    trace = traces.pack_trace(built.inputs, built.facts, built.chunk)
+    state_redis().set(name, trace, ex=keys.TRACE.ttl)
     return True
 
 
-def _attempt(known: Known, what: Build, depth: int, *, wider: int) -> Built:
-    names = pipeline.FEEDS[what.feed].sources
-    request = sources.Request(known.viewer, known.current, depth, what.now, what.deadline)
-    pools, watched, served = _recall(known, request, names, what.session)
-    degraded = {*what.degraded, *known.degraded, *(pool.source for pool in pools if pool.error)}
-    if known.rebuilding and {recipe.FRIENDS, recipe.FOLLOWING} & set(names):
-        degraded.add("timeline_rebuilding")
-    if served.entries_in_session < what.served_before:
-        degraded.add("served_history")
+def _build_once(
+    context: BuildContext, request: ChunkRequest, depth: int, *, rank_limit_factor: int
+) -> BuiltChunk:
+    feed_type = request.feed_type
+    recall_request = RecallRequest(context.viewer, context.index_pointer, depth, request.now)
+    recalled = recall(recall_request, feed_type, session=request.session)
+    seen, served_list = recalled.history, recalled.served_list
     inputs = ChunkInputs(
-        feed=what.feed,
-        session=what.session,
-        start=what.start,
-        size=min(pipeline.FEEDS[what.feed].chunk, recipe.PLAN_LIMIT - what.start),
-        now=what.now,
-        pools=pools,
-        taste=sources.taste_of(known.viewer),
-        finished=known.viewer.finished,
-        seen=watched.seen,
-        skipped=watched.skipped.union(known.viewer.skipped),
-        taken=what.taken | served.in_session,
-        lately=served.elsewhere,
-        tail=what.tail,
-        wider=wider,
+        feed=feed_type.name,
+        session=request.session,
+        start=request.start,
+        size=min(feed_type.chunk_size, recipe.MAX_PLAN_SLOTS - request.start),
+        now=request.now,
+        pools=recalled.pools,
+        affinities=get_affinities(context.viewer),
+        finished=context.viewer.finished,
+        seen=seen.seen,
+        skipped=seen.skipped.union(context.viewer.skipped),
+        session_items=request.session_items | served_list.in_session,
+        recently_served=served_list.in_others,
+        preceding=request.preceding,
+        rank_limit_factor=rank_limit_factor,
     )
-    listed = pipeline.shortlist(inputs)
-    facts = cards.get_facts(listed.ids)
-    chunk = pipeline.plan(inputs, listed, facts)
-    full = what.start + len(chunk.slots) >= recipe.PLAN_LIMIT
-    header = Header(
-        what.session, what.feed, what.started, _generation(known.current), tuple(sorted(degraded))
-    )
-    receipt = _receipt(known, header, inputs, chunk)
-    draft = Draft(header, what.start, chunk.slots, chunk.dry or full, chunk.tail, receipt)
-    return Built(draft, inputs, facts, chunk)
+    shortlist = pipeline.make_shortlist(inputs)
+    facts = cards.get_facts(shortlist.ids)
+    chunk = pipeline.rank_and_mix(inputs, shortlist, facts)
 
-
-def _recall(
-    known: Known, request: sources.Request, names: Sequence[str], session: str
-) -> tuple[tuple[Pool, ...], History, Served]:
-    """Return every source's pool, the viewer's history and the served list.
-
-    Cost: 1 round trip, and what each read costs when it is cold.
-    """
-    uid = known.viewer.uid
-    reads = Reads(state_redis())
-    served = reads.add(plans.read_served(uid, session))
-    watched = reads.add(history.read(uid))
-    pending = [sources.queue(name, request, reads) for name in names]
-    with timed(metrics.RECALL_TIME):
-        reads.execute()
-    with optional_until(request.deadline):
-        seen = watched.value
     if not seen.is_complete:
-        known.degraded.add("history")
-    return tuple(sources.get_pool(each) for each in pending), seen, served.value
+        context.degraded.add("history")
+    degraded = {*request.degraded, *context.degraded, *(pool.source for pool in recalled.pools if pool.error)}
+    if context.is_timeline_rebuilding and feed_type.uses_timeline:
+        degraded.add("timeline_rebuilding")
+    if served_list.session_entries < request.expected_served_count:
+        degraded.add("served_history")
+    header = PlanHeader(
+        session=request.session,
+        feed=feed_type.name,
+        started=request.session_started,
+        generation=context.index_pointer.generation if context.index_pointer else None,
+        degraded=tuple(sorted(degraded)),
+    )
+    is_full = request.start + len(chunk.slots) >= recipe.MAX_PLAN_SLOTS
+    draft = ChunkDraft(
+        header=header,
+        start=request.start,
+        slots=chunk.slots,
+        exhausted=chunk.exhausted or is_full,
+        tail=chunk.tail,
+        receipt=_make_receipt(context.viewer, header, inputs, chunk),
+    )
+    return BuiltChunk(draft, inputs, facts, chunk)
 
 
-def _generation(current: Current | None) -> int | None:
-    return current.generation if current else None
-
-
-def _receipt(known: Known, header: Header, inputs: ChunkInputs, chunk: Chunk) -> dict[str, Any]:
+def _make_receipt(viewer: Profile, header: PlanHeader, inputs: ChunkInputs, chunk: Chunk) -> dict[str, Any]:
     return {
         "recipe": recipe.VERSION,
         "seed": pipeline.chunk_seed(inputs.session, inputs.start),
         "now": inputs.now,
         "generation": header.generation,
-        "profileVersion": known.viewer.version,
-        "choiceVersion": known.viewer.choice_version,
+        "profileVersion": viewer.version,
+        "choiceVersion": viewer.choice_version,
         "sources": {
             pool.source: {"returned": len(pool.candidates), "exhausted": pool.exhausted, "error": pool.error}
             for pool in inputs.pools
         },
         "drops": chunk.drops,
         "shares": chunk.shares,
-        "dry": chunk.dry,
+        "exhausted": chunk.exhausted,
         "degraded": header.degraded,
     }

@@ -1,4 +1,4 @@
-"""The cursor: opaque to the client, sealed to its viewer, feed type, session and position."""
+"""The cursor: opaque to the client, signed for its viewer and feed type."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,63 +6,60 @@ from typing import Final
 from django.core.signing import BadSignature, Signer
 
 from core.errors import ApiError
+from core.units import DAY
 
-GOOD_FOR: Final = 24 * 3600  # seconds
-MAX_LENGTH: Final = 2_000
+CURSOR_TTL: Final = 1 * DAY
+MAX_CURSOR_LENGTH: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a session's next page begins.
+    """The position at which a session's next page begins.
 
-    `started` and `issued` are epoch seconds. `unmarked` are items of the last page that
-    stood in for vanished ones, beyond what its read had marked as served.
+    `page` is the number of the page that the cursor was issued with. `session_started` and `issued_at` are epoch
+    seconds. `unrecorded_items` are items of that page that replaced unpublished ones and are not recorded as served.
     """
 
     feed: str
     session: str
     position: int
     page: int
-    started: int
-    issued: int
-    unmarked: tuple[str, ...] = ()
+    session_started: int
+    issued_at: int
+    unrecorded_items: tuple[str, ...] = ()
 
 
-def seal(cursor: Cursor, *, viewer: str) -> str:
+def sign(cursor: Cursor, *, viewer: str) -> str:
     body = [
         cursor.feed,
         cursor.session,
         cursor.position,
         cursor.page,
-        cursor.started,
-        cursor.issued,
-        list(cursor.unmarked),
+        cursor.session_started,
+        cursor.issued_at,
+        list(cursor.unrecorded_items),
     ]
     return _signer(viewer).sign_object(body)
 
 
-def unseal(text: str, *, viewer: str, feed: str, now: float) -> Cursor:
-    """The cursor that was sealed for this viewer and feed type.
+def verify(text: str, *, viewer: str, feed: str, now: float) -> Cursor:
+    """Return the cursor that was signed for this viewer and feed type.
 
-    Raises ApiError 400: `invalid_cursor` for one that is forged, foreign, mangled or of another
-    feed type, `cursor_expired` for one older than a day.
+    Raises ApiError 400: `invalid_cursor` if it was forged, damaged, or issued for another viewer or feed type,
+    `cursor_expired` if it is older than a day.
     """
     try:
-        if len(text) > MAX_LENGTH:
+        if len(text) > MAX_CURSOR_LENGTH:
             raise BadSignature("too long")
-        kind, session, position, page, started, issued, unmarked = _signer(viewer).unsign_object(text)
+        signed_feed, session, position, page, started, issued, items = _signer(viewer).unsign_object(text)
     except (BadSignature, ValueError, TypeError) as reason:
-        raise _invalid() from reason
-    if kind != feed:
-        raise ApiError("invalid_cursor", f"This cursor goes on with feed_type={kind}, not with {feed}.")
-    if now > issued + GOOD_FOR:
+        raise ApiError("invalid_cursor", "This cursor is not valid for you, or it is damaged.") from reason
+    if signed_feed != feed:
+        raise ApiError("invalid_cursor", f"This cursor belongs to feed_type={signed_feed}, not to {feed}.")
+    if now > issued + CURSOR_TTL:
         raise ApiError("cursor_expired", "This cursor is more than a day old. Start again without one.")
-    return Cursor(kind, session, position, page, started, issued, tuple(unmarked))
+    return Cursor(signed_feed, session, position, page, started, issued, tuple(items))
 
 
 def _signer(viewer: str) -> Signer:
     return Signer(salt=f"feed.cursor:{viewer}")
-
-
-def _invalid() -> ApiError:
-    return ApiError("invalid_cursor", "This cursor is not one of yours, or it is damaged.")

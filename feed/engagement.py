@@ -1,4 +1,4 @@
-"""What viewers do to items, as the indexes take it and as cards tell it."""
+"""Viewers' reactions to items: votes for the indexes, and counts for the cards."""
 
 import logging
 from collections.abc import Sequence
@@ -15,27 +15,33 @@ from feed import recipe
 logger = logging.getLogger(__name__)
 
 
-def votes(ids: Sequence[str], *, now: int) -> dict[str, list[HourlyVotes]]:
-    """What counts in a ranking of `now` (epoch seconds), for up to 2,000 items; those without votes are left out.
+def get_votes(ids: Sequence[str], *, now: int) -> dict[str, list[HourlyVotes]]:
+    """Return the votes that count in a ranking at `now` (epoch seconds), for up to 2,000 items.
 
-    The hour under way belongs to it, and the next one, if another machine's clock is ahead. Cost: 1 SQL.
+    Items without votes are left out. The current hour's votes are included, and those of the next hour, in case another
+    machine's clock is ahead. Cost: 1 SQL query.
     """
     return counts.get_votes(ids, since=now - recipe.ENGAGEMENT_WINDOW, until=now + HOUR)
 
 
-def tell(ids: Sequence[str]) -> int:
-    """Let the cards of up to 2,000 items tell what was ever counted of them; returns how many changed.
+def push_counts(ids: Sequence[str]) -> int:
+    """Write the total counts of up to 2,000 items to their cards; return how many changed.
 
-    A failure is logged, not raised: the next rebuild does it again. Cost: 1 SQL, and what `items.set_counts` costs.
+    If the database is unavailable, this logs a warning: the next index rebuild pushes the counts again.
+    Cost: 1 SQL query, and the cost of `items.set_counts`.
     """
     try:
-        return items.set_counts({item: _told(totals) for item, totals in counts.get_totals(ids).items()})
+        return items.set_counts({item: _to_counts(totals) for item, totals in counts.get_totals(ids).items()})
     except DatabaseError:
-        logger.warning("the counts of %d items are told at the next rebuild", len(ids), exc_info=True)
+        logger.warning(
+            "database unavailable: counts of %d items not pushed; retry at the next index rebuild",
+            len(ids),
+            exc_info=True,
+        )
         return 0
 
 
-def _told(totals: Totals) -> Counts:
+def _to_counts(totals: Totals) -> Counts:
     return Counts(
         likes=totals.get_count("like"), views=totals.get_count("view"), shares=totals.get_count("share")
     )

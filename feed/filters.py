@@ -1,7 +1,7 @@
-"""Filters: each a name, which a drop is recorded under, and what it drops. Pure.
+"""Filters: each has a name, under which its drops are counted, and a rule. Pure.
 
-The first kind looks at ids, before facts are fetched; the second at facts. A soft
-filter's drops come back when their source's pool runs short.
+Id filters run before facts are fetched, facts filters afterwards. A soft filter gives its candidates back when their
+source's pool runs short.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from feed.types import ChunkInputs
 
 @dataclass(frozen=True, slots=True)
 class IdFilter:
-    """`drops` are the ids that it drops."""
+    """`drops` returns the ids that the filter drops."""
 
     name: str
     drops: Callable[[ChunkInputs], frozenset[str]]
@@ -22,15 +22,15 @@ class IdFilter:
 
 @dataclass(frozen=True, slots=True)
 class FactsFilter:
-    """Without facts an item is not published: that drop has the name `unpublished` and needs no filter."""
+    """`drops` returns whether the filter drops an item. An item without facts is dropped before, as `unpublished`."""
 
     name: str
     drops: Callable[[Facts, ChunkInputs], bool]
 
 
-IN_SESSION = IdFilter("in_session", lambda inputs: inputs.taken)
+IN_SESSION = IdFilter("in_session", lambda inputs: inputs.session_items)
 SEEN = IdFilter("seen", lambda inputs: inputs.seen)
-SERVED_LATELY = IdFilter("served_lately", lambda inputs: inputs.lately, soft=True)
+SERVED_LATELY = IdFilter("served_lately", lambda inputs: inputs.recently_served, soft=True)
 
 HIDDEN = FactsFilter("hidden", lambda facts, inputs: facts.hidden)
 FINISHED = FactsFilter("finished", lambda facts, inputs: facts.title in inputs.finished)

@@ -1,6 +1,6 @@
-"""Indexes in Redis: sorted sets in generations, and the one pointer that readers follow.
+"""Indexes in Redis: sorted sets in generations, and the pointer to the generation that readers use.
 
-All indexes of a rebuild share a generation and one pointer, so no reader ever mixes two.
+All indexes of a rebuild share a generation and one pointer, so no reader mixes two generations.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,11 +15,11 @@ from core.redis.reads import Read
 from core.units import HOUR
 from feed import keys, recipe
 
-Top = list[tuple[str, float]]
+Entries = list[tuple[str, float]]  # (item id, score), best first
 
 TRENDING: Final = "trending"
-UNFINISHED_TTL: Final = HOUR  # a generation whose builder died goes by itself
-_TRIM_EVERY: Final = 10  # batches written between two trims
+UNFINISHED_TTL: Final = HOUR  # after which a generation expires if its builder died
+_TRIM_INTERVAL: Final = 10  # batches written between two trims
 
 
 def genre_index(slug: str) -> str:
@@ -27,69 +27,66 @@ def genre_index(slug: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Current:
-    """The pointer: the generation that readers use. `sizes` has every index by name, `genres` slug → name.
+class IndexPointer:
+    """The generation that readers use.
 
-    `built_at` is epoch seconds. `kept` are the older generations still there for rollback.
+    `sizes` maps index name → number of items, `genres` genre slug → name. `built_at` is epoch seconds.
+    `older_generations` can be rolled back to.
     """
 
     generation: int
     built_at: int
     sizes: Mapping[str, int]
     genres: Mapping[str, str]
-    kept: tuple[int, ...] = ()
+    older_generations: tuple[int, ...] = ()
 
     def packed(self) -> bytes:
         return orjson.dumps(self)
 
     @classmethod
-    def unpacked(cls, raw: bytes | None) -> "Current | None":
+    def unpacked(cls, raw: bytes | None) -> "IndexPointer | None":
         if raw is None:
             return None
         body = orjson.loads(raw)
-        return cls(**{**body, "kept": tuple(body["kept"])})
+        return cls(**{**body, "older_generations": tuple(body["older_generations"])})
 
 
 def key(generation: int, name: str) -> str:
     return keys.INDEX.name(generation=generation, name=name)
 
 
-def current() -> Current | None:
-    """The pointer, None if nothing was ever built or Redis was emptied. Cost: 1 wait."""
+def read_pointer() -> Read[IndexPointer | None]:
+    """Return a read of the index pointer; None if no index was built, or Redis lost it."""
+    return Read(lambda pipe: pipe.get(keys.INDEX_POINTER.name()), IndexPointer.unpacked)
+
+
+def get_pointer() -> IndexPointer | None:
+    """Return the index pointer, as `read_pointer`. Cost: 1 round trip."""
     return read_pointer().fetch(state_redis())
 
 
-def read_pointer() -> Read[Current | None]:
-    """Return a read of the index pointer; None if there is no index."""
-    return Read(lambda pipe: pipe.get(keys.INDEX_CURRENT.name()), Current.unpacked)
+def read_top(generation: int, limits: Mapping[str, int]) -> Read[list[Entries]]:
+    """Return a read of the first entries of indexes; `limits` maps an index's name to the number of entries.
 
-
-def read_top(generation: int, counts: Mapping[str, int]) -> Read[list[Top]]:
-    """Return a read of the first entries of indexes: `counts` maps an index's name to the number of entries.
-
-    The value has one list per index, in the order of `counts`: (item id, score), best first. Entries of equal score
-    are in descending order of id, as in Redis.
+    The value has the entries of each index, in the order of `limits`. Entries of equal score are in descending order of
+    id, as in Redis.
     """
 
     def queue(pipe: Pipeline) -> None:
-        for name, count in counts.items():
-            pipe.zrange(key(generation, name), 0, count - 1, desc=True, withscores=True)
+        for name, limit in limits.items():
+            pipe.zrange(key(generation, name), 0, limit - 1, desc=True, withscores=True)
 
-    return Read(queue, lambda *replies: [_decode_top(reply) for reply in replies])
+    return Read(queue, lambda *replies: [_decode_entries(reply) for reply in replies])
 
 
-def head(generation: int, name: str, count: int) -> Top:
-    """The first `count` entries of an index. Cost: 1 wait."""
-    [top] = read_top(generation, {name: count}).fetch(state_redis())
+def get_top(generation: int, name: str, limit: int) -> Entries:
+    """Return the first entries of an index, as `read_top`. Cost: 1 round trip."""
+    [top] = read_top(generation, {name: limit}).fetch(state_redis())
     return top
 
 
-def _decode_top(raw: Sequence[tuple[bytes, float]]) -> Top:
-    return [(item.decode(), score) for item, score in raw]
-
-
-def place(generation: int, name: str, item: str) -> tuple[int, float] | None:
-    """An item's place in an index, the first being 1, and its score there; None if it is not in it. Cost: 1 wait."""
+def get_rank(generation: int, name: str, item: str) -> tuple[int, float] | None:
+    """Return an item's rank in an index, from 1, and its score; None if it is not there. Cost: 1 round trip."""
     pipe = state_redis().pipeline()
     pipe.zrevrank(key(generation, name), item)
     pipe.zscore(key(generation, name), item)
@@ -97,8 +94,8 @@ def place(generation: int, name: str, item: str) -> tuple[int, float] | None:
     return None if rank is None or score is None else (rank + 1, score)
 
 
-class Writer:
-    """Writes one generation, batch by batch; what it wrote is invisible until `point_to`."""
+class GenerationWriter:
+    """Writes one generation in batches. Readers see nothing of it before `publish`."""
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
@@ -106,22 +103,22 @@ class Writer:
         self._batches = 0
 
     def add(self, scores: Mapping[str, Mapping[str, float]]) -> None:
-        """Add index name → item id → score. Cost: 1 wait. Keys stay below the cap and one batch's surplus."""
+        """Add index name → item id → score. Cost: 1 round trip. An index exceeds its cap by a few batches at most."""
         pipe = state_redis().pipeline()
         for name, entries in scores.items():
-            if name not in self.names:  # a database restored from a backup counts generations again
+            if name not in self.names:  # after a restore from a backup, generation numbers repeat
                 pipe.unlink(key(self.generation, name))
             pipe.zadd(key(self.generation, name), dict(entries))
             if name not in self.names:
                 pipe.expire(key(self.generation, name), UNFINISHED_TTL)
         self.names |= scores.keys()
         self._batches += 1
-        if self._batches % _TRIM_EVERY == 0:
+        if self._batches % _TRIM_INTERVAL == 0:
             self._queue_trim(pipe)
         pipe.execute()
 
     def finish(self) -> dict[str, int]:
-        """Trim to the cap; the size of every index written. Cost: 1 wait."""
+        """Trim all indexes to the cap and return their sizes by name. Cost: 1 round trip."""
         pipe = state_redis().pipeline()
         self._queue_trim(pipe)
         names = sorted(self.names)
@@ -132,21 +129,25 @@ class Writer:
 
     def _queue_trim(self, pipe: Any) -> None:
         for name in sorted(self.names):
-            pipe.zremrangebyrank(key(self.generation, name), 0, -(recipe.INDEX_CAP + 1))
+            pipe.zremrangebyrank(key(self.generation, name), 0, -(recipe.MAX_INDEX_ITEMS + 1))
 
 
-def point_to(pointer: Current) -> None:
-    """Make a generation the current one: first its keys are kept for good, then the pointer moves. Cost: 2 waits."""
+def publish(pointer: IndexPointer) -> None:
+    """Make a generation the current one: remove its TTL, then move the pointer. Cost: 2 round trips."""
     pipe = state_redis().pipeline()
     for name in pointer.sizes:
         pipe.persist(key(pointer.generation, name))
     pipe.execute()
-    state_redis().set(keys.INDEX_CURRENT.name(), pointer.packed())
+    state_redis().set(keys.INDEX_POINTER.name(), pointer.packed())
 
 
-def drop(generation: int, names: Iterable[str]) -> None:
-    """Free a generation's keys without stalling the server (UNLINK). Cost: 1 wait."""
+def delete_generation(generation: int, names: Iterable[str]) -> None:
+    """Delete a generation's keys without blocking the server (UNLINK). Cost: 1 round trip."""
     pipe = state_redis().pipeline()
     for name in names:
         pipe.unlink(key(generation, name))
     pipe.execute()
+
+
+def _decode_entries(raw: Sequence[tuple[bytes, float]]) -> Entries:
+    return [(item.decode(), score) for item, score in raw]

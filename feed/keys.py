@@ -3,10 +3,10 @@
 from core.redis.keys import Key
 from core.units import DAY, MINUTE
 
-INDEX = Key("idx:<generation>:<name>", "zset", "feed", "20,000 items; the last four generations")
-INDEX_CURRENT = Key("idx:current", "string", "feed", "one; never expires, readers need it")
-INDEX_LOCK = Key("idx:building", "string", "feed", "one", 1 * MINUTE)
-INDEX_ASKED = Key("idx:asked", "string", "feed", "one", 10)
+INDEX = Key("index:<generation>:<name>", "zset", "feed", "20,000 items; the last four generations")
+INDEX_POINTER = Key("index-pointer", "string", "feed", "one; never expires, readers need it")
+INDEX_LEASE = Key("index-lease", "string", "feed", "one", 1 * MINUTE)
+INDEX_REBUILD_REQUEST = Key("index-rebuild-request", "string", "feed", "one", 10)
 SESSION = Key("session:{<viewer>}:<feed>", "string", "feed", "one per viewer and feed type", 10 * MINUTE)
 PLAN = Key("plan:{<viewer>}:<session>", "hash", "feed", "receipts of ten chunks", 10 * MINUTE)
 SLOTS = Key("slots:{<viewer>}:<session>", "list", "feed", "2,000 slots", 10 * MINUTE)

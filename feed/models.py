@@ -1,4 +1,4 @@
-"""The history of index builds; its primary key is the generation."""
+"""The history of index builds. The primary key of a build is its generation."""
 
 from django.db import models
 from django.db.models import Q
@@ -20,18 +20,20 @@ class IndexBuild(models.Model):
     sizes = models.JSONField(default=dict, blank=True)
     genres = models.JSONField(default=dict, blank=True)
     detail = models.CharField(max_length=500, blank=True, default="")
-    dropped = models.BooleanField(default=False, help_text="Its keys are gone from Redis.")
+    keys_deleted = models.BooleanField(
+        default=False, help_text="The generation's keys were deleted from Redis."
+    )
 
     class Meta:
         ordering = ["-pk"]
-        permissions = [("view_plan", "Can view what is planned for a viewer")]
+        permissions = [("view_plan", "Can view a viewer's plan")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(outcome__in=["running", "published", "refused", "failed"]),
-                name="build_outcome_known",
+                name="build_outcome_valid",
             )
         ]
-        indexes = [models.Index(fields=["dropped", "outcome"], name="build_dropped_outcome")]
+        indexes = [models.Index(fields=["keys_deleted", "outcome"], name="build_keys_deleted_outcome")]
 
     def __str__(self) -> str:
         return f"generation {self.pk}: {self.outcome}"

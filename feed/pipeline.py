@@ -1,212 +1,151 @@
-"""A chunk of a plan from its inputs: shortlist → facts → rank, shuffle, mix, part neighbours. Pure.
+"""A chunk of a plan from its inputs: shortlist, facts, rank, shuffle, mix, diversify. Pure.
 
-The only thing fetched in between are the shortlist's facts, so the two halves are
-two functions; `feed.traces` replays both from a kept trace.
+Only the shortlist's facts are fetched in between, so the pipeline is two functions. `feed.traces` replays both from a
+saved trace.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
 
 from feed import filters, mixing, ranking, recipe
+from feed.feed_types import FEED_TYPES, FeedType
 from feed.types import Candidate, Chunk, ChunkInputs, FactsById, Pool, Shortlist, Slot
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """A feed type: its sources, in the order in which they own what several find, and what each is due.
+def make_shortlist(inputs: ChunkInputs) -> Shortlist:
+    """Give each item to one source, drop candidates by id, and cut each source to its rank limit.
 
-    `personal` feeds are ranked for the viewer, shuffled in tiers and diversified. A `fresh` one begins a
-    new session with every request that has no cursor. `chunk` is how many slots are planned at once.
+    An item that exceeds the rank limit of a source can still belong to the next source that found it.
     """
-
-    sources: tuple[str, ...]
-    shares: Mapping[str, int]
-    heirs: Mapping[str, Sequence[str]]
-    id_filters: tuple[filters.IdFilter, ...]
-    facts_filters: tuple[filters.FactsFilter, ...]
-    personal: bool
-    fresh: bool = False
-    chunk: int = recipe.CHUNK
-
-
-FEEDS: Final[Mapping[str, Feed]] = {
-    "for_you": Feed(
-        sources=recipe.OWNERSHIP,
-        shares=recipe.SHARES,
-        heirs=recipe.HEIRS,
-        id_filters=(filters.IN_SESSION, filters.SEEN, filters.SERVED_LATELY),
-        facts_filters=(filters.HIDDEN, filters.FINISHED),
-        personal=True,
-    ),
-    # The order of the index, as everybody sees it.
-    "trending": Feed(
-        sources=(recipe.TRENDING,),
-        shares={recipe.TRENDING: 1},
-        heirs={recipe.TRENDING: ()},
-        id_filters=(filters.IN_SESSION,),
-        facts_filters=(filters.HIDDEN,),
-        personal=False,
-    ),
-    # What the people whom the viewer follows did, newest first, as it was when they asked.
-    "following": Feed(
-        sources=(recipe.FOLLOWING,),
-        shares={recipe.FOLLOWING: 1},
-        heirs={recipe.FOLLOWING: ()},
-        id_filters=(filters.IN_SESSION,),
-        facts_filters=(),
-        personal=False,
-        fresh=True,
-        chunk=recipe.FETCHED[recipe.FOLLOWING],  # all of it: what comes later belongs to the next session
-    ),
-}
-
-
-def shortlist(inputs: ChunkInputs) -> Shortlist:
-    """Give each item found to one source, drop by id, keep what the recipe wants ranked per source.
-
-    What a source has no room for stays open to the next owner.
-    """
-    feed = FEEDS[inputs.feed]
+    feed_type = FEED_TYPES[inputs.feed]
     pools = {pool.source: pool for pool in inputs.pools}
-    verdicts = _verdicts(feed.id_filters, inputs)
+    filter_by_id = _first_filter_by_id(feed_type.id_filters, inputs)
     owned: set[str] = set()
     dropped: dict[str, str] = {}
-    kept: dict[str, tuple[Candidate, ...]] = {}
+    candidates: dict[str, tuple[Candidate, ...]] = {}
     reserve: dict[str, tuple[Candidate, ...]] = {}
-    cut = False
-    for name in (name for name in feed.sources if name in pools):
-        room = recipe.KEPT[name] * inputs.wider
-        mine: list[Candidate] = []
-        later: list[Candidate] = []
-        for candidate in pools[name].candidates:
+    is_truncated = False
+    for source in (source for source in feed_type.sources if source.name in pools):
+        limit = source.rank_limit * inputs.rank_limit_factor
+        passed: list[Candidate] = []
+        soft_drops: list[Candidate] = []
+        for candidate in pools[source.name].candidates:
             if candidate.id in owned:
                 continue
-            verdict = verdicts.get(candidate.id)
-            if verdict is not None:
-                dropped[candidate.id] = verdict.name
-            if verdict is not None and not verdict.soft:
+            drop = filter_by_id.get(candidate.id)
+            if drop is not None:
+                dropped[candidate.id] = drop.name
+            if drop is not None and not drop.soft:
                 continue
-            target = mine if verdict is None else later
-            if len(target) >= room:
-                cut = True
+            target = passed if drop is None else soft_drops
+            if len(target) >= limit:
+                is_truncated = True
                 continue
             target.append(candidate)
             owned.add(candidate.id)
-        kept[name], reserve[name] = tuple(mine), tuple(later)
-    return Shortlist(kept, reserve, Counter(dropped.values()), cut)
+        candidates[source.name], reserve[source.name] = tuple(passed), tuple(soft_drops)
+    return Shortlist(candidates, reserve, Counter(dropped.values()), is_truncated)
 
 
-def plan(inputs: ChunkInputs, listed: Shortlist, facts: FactsById) -> Chunk:
-    """The chunk's slots in their order. Equal arguments give equal chunks, on every machine."""
-    feed = FEEDS[inputs.feed]
-    drops: Counter[str] = Counter(listed.drops)
-    fresh = {name: _alive(group, feed, inputs, facts, drops) for name, group in listed.kept.items()}
-    spare = {name: _alive(group, feed, inputs, facts, drops) for name, group in listed.reserve.items()}
-    ordered = {
-        name: [slot for group in groups for slot in _order(name, group, feed, inputs, facts)]
-        for name, groups in _lift(feed.shares, fresh, spare, size=inputs.size).items()
+def rank_and_mix(inputs: ChunkInputs, shortlist: Shortlist, facts: FactsById) -> Chunk:
+    """Return the chunk. Equal arguments give equal chunks, on every machine."""
+    feed_type = FEED_TYPES[inputs.feed]
+    drops: Counter[str] = Counter(shortlist.drops)
+    passed = {
+        name: _apply_facts_filters(group, feed_type, inputs, facts, drops)
+        for name, group in shortlist.candidates.items()
     }
-    scores = {slot.id: slot for group in ordered.values() for slot in group}
-    mixed = mixing.interleave(
-        {name: [slot.id for slot in group] for name, group in ordered.items()},
-        shares=feed.shares,
-        heirs=feed.heirs,
-        start=inputs.start,
-        size=inputs.size,
-    )
-    kinds = {item_id: (facts[item_id].title, facts[item_id].primary_genre) for _, item_id in mixed}
-    if feed.personal:
-        mixed = mixing.diversify(
-            mixed,
-            kinds=kinds,
-            tail=inputs.tail,
-            window=recipe.GENRE_WINDOW,
-            most=recipe.GENRE_MOST,
-            reach=recipe.DISPLACEMENT,
-        )
-    slots = tuple(scores[item_id] for _, item_id in mixed)
-    _take_back(drops, listed, spare, slots)
-    remaining = sum(map(len, (*fresh.values(), *spare.values()))) - len(slots)
+    restorable = {
+        name: _apply_facts_filters(group, feed_type, inputs, facts, drops)
+        for name, group in shortlist.reserve.items()
+    }
+    ranked = {
+        name: [slot for group in groups for slot in _rank_group(name, group, feed_type, inputs, facts)]
+        for name, groups in _restore_soft_drops(
+            feed_type.shares, passed, restorable, size=inputs.size
+        ).items()
+    }
+    slots = _mix(inputs, feed_type, ranked, facts)
+    _uncount_restored(drops, shortlist, restorable, slots)
+    remaining = sum(map(len, (*passed.values(), *restorable.values()))) - len(slots)
+    kinds = [(facts[slot.id].title, facts[slot.id].primary_genre) for slot in slots]
     return Chunk(
         slots=slots,
-        tail=(*inputs.tail, *(kinds[slot.id] for slot in slots))[-(recipe.GENRE_WINDOW - 1) :],
-        dry=_dry(inputs.pools, cut=listed.cut, remaining=remaining),
+        tail=(*inputs.preceding, *kinds)[-(recipe.GENRE_WINDOW - 1) :],
+        exhausted=_is_exhausted(inputs.pools, is_truncated=shortlist.is_truncated, remaining=remaining),
         drops={name: number for name, number in sorted(drops.items()) if number},
         shares=Counter(slot.source for slot in slots),
     )
 
 
 def chunk_seed(session: str, start: int) -> str:
-    """What the lots of a chunk hang on: its session and its number within it."""
-    return f"{session}:{start // recipe.CHUNK}"
+    """Return the seed of a chunk's shuffle: its session and its number in the session."""
+    return f"{session}:{start // recipe.CHUNK_SIZE}"
 
 
-def _verdicts(id_filters: Sequence[filters.IdFilter], inputs: ChunkInputs) -> dict[str, filters.IdFilter]:
-    """By id the first filter that drops it."""
-    verdicts: dict[str, filters.IdFilter] = {}
-    for each in reversed(id_filters):
-        verdicts.update(dict.fromkeys(each.drops(inputs), each))
-    return verdicts
+def _first_filter_by_id(
+    id_filters: Sequence[filters.IdFilter], inputs: ChunkInputs
+) -> dict[str, filters.IdFilter]:
+    """Return item id → the first filter that drops it."""
+    by_id: dict[str, filters.IdFilter] = {}
+    for id_filter in reversed(id_filters):
+        by_id.update(dict.fromkeys(id_filter.drops(inputs), id_filter))
+    return by_id
 
 
-def _alive(
-    group: Sequence[Candidate], feed: Feed, inputs: ChunkInputs, facts: FactsById, drops: Counter[str]
+def _apply_facts_filters(
+    group: Iterable[Candidate],
+    feed_type: FeedType,
+    inputs: ChunkInputs,
+    facts: FactsById,
+    drops: Counter[str],
 ) -> list[Candidate]:
-    """Those that the facts filters let pass; the others are counted in `drops`."""
-    alive = []
+    """Return the candidates that pass the facts filters; count the others in `drops`."""
+    passed = []
     for candidate in group:
-        known = facts.get(candidate.id)
-        if known is None:
+        item_facts = facts.get(candidate.id)
+        if item_facts is None:
             drops[filters.UNPUBLISHED] += 1
             continue
-        for each in feed.facts_filters:
-            if each.drops(known, inputs):
-                drops[each.name] += 1
+        for facts_filter in feed_type.facts_filters:
+            if facts_filter.drops(item_facts, inputs):
+                drops[facts_filter.name] += 1
                 break
         else:
-            alive.append(candidate)
-    return alive
+            passed.append(candidate)
+    return passed
 
 
-def _lift(
+def _restore_soft_drops(
     shares: Mapping[str, int],
-    fresh: Mapping[str, list[Candidate]],
-    spare: Mapping[str, list[Candidate]],
+    passed: Mapping[str, list[Candidate]],
+    restorable: Mapping[str, list[Candidate]],
     *,
     size: int,
 ) -> dict[str, tuple[list[Candidate], list[Candidate]]]:
-    """Bring back what a soft filter dropped where a pool runs short: (fresh, lifted) per source.
+    """Return by source the candidates that passed, and those that a soft filter dropped and the chunk needs.
 
-    A source that cannot meet its due of the chunk gets enough to meet it; if all
-    together cannot fill the chunk, everything comes back.
+    A source that cannot fill its share of the chunk gets as many as it lacks. If all sources together cannot fill the
+    chunk, all come back.
     """
     total = sum(shares.values())
-    everything = sum(map(len, fresh.values())) < size
-    queues = {}
-    for name, mine in fresh.items():
+    all_needed = sum(map(len, passed.values())) < size
+    groups = {}
+    for name, candidates in passed.items():
         due = -(-size * shares[name] // total)
-        room = len(spare[name]) if everything else max(due - len(mine), 0)
-        queues[name] = (mine, spare[name][:room])
-    return queues
+        needed = len(restorable[name]) if all_needed else max(due - len(candidates), 0)
+        groups[name] = (candidates, restorable[name][:needed])
+    return groups
 
 
-def _take_back(
-    drops: Counter[str], listed: Shortlist, spare: Mapping[str, list[Candidate]], slots: Sequence[Slot]
-) -> None:
-    """Count no longer as softly dropped what got a slot after all, or was dropped for its facts."""
-    alive = {candidate.id for group in spare.values() for candidate in group}
-    dropped_harder = sum(map(len, listed.reserve.values())) - len(alive)
-    drops[filters.SERVED_LATELY.name] -= dropped_harder + sum(slot.id in alive for slot in slots)
-
-
-def _order(
-    source: str, group: Sequence[Candidate], feed: Feed, inputs: ChunkInputs, facts: FactsById
+def _rank_group(
+    source: str, group: Sequence[Candidate], feed_type: FeedType, inputs: ChunkInputs, facts: FactsById
 ) -> list[Slot]:
-    """A group's slots: ranked and shuffled in tiers if the feed is personal, else as the source gave them."""
-    if not feed.personal:
-        return [Slot(c.id, source, c.reason, round(c.score, recipe.SCORE_DIGITS), c.social) for c in group]
+    """Return a group's slots: ranked and shuffled in tiers if the feed is personal, else in the source's order."""
+    if not feed_type.is_personal:
+        return [
+            Slot(c.id, source, c.reason, round(c.score, recipe.SCORE_DIGITS), c.social_fields) for c in group
+        ]
     slots = [
         Slot(
             candidate.id,
@@ -216,7 +155,7 @@ def _order(
                 facts[candidate.id],
                 rank=candidate.score,
                 supporters=candidate.supporters,
-                taste=inputs.taste,
+                affinities=inputs.affinities,
                 skipped=facts[candidate.id].title in inputs.skipped,
                 now=inputs.now,
             ),
@@ -225,8 +164,44 @@ def _order(
     ]
     ranked = {slot.id: slot for slot in sorted(slots, key=lambda slot: (-slot.score, slot.id))}
     seed = chunk_seed(inputs.session, inputs.start)
-    return [ranked[i] for i in mixing.shuffle_tiers(list(ranked), seed=seed, tier=recipe.TIER)]
+    return [ranked[i] for i in mixing.shuffle_tiers(list(ranked), seed=seed, tier=recipe.SHUFFLE_TIER_SIZE)]
 
 
-def _dry(pools: Sequence[Pool], *, cut: bool, remaining: int) -> bool:
-    return remaining == 0 and not cut and all(pool.exhausted for pool in pools)
+def _mix(
+    inputs: ChunkInputs, feed_type: FeedType, ranked: Mapping[str, Sequence[Slot]], facts: FactsById
+) -> tuple[Slot, ...]:
+    """Interleave the sources' slots by share; diversify them if the feed is personal."""
+    slot_by_id = {slot.id: slot for group in ranked.values() for slot in group}
+    mixed = mixing.interleave(
+        {name: [slot.id for slot in group] for name, group in ranked.items()},
+        shares=feed_type.shares,
+        fallbacks=feed_type.fallbacks,
+        start=inputs.start,
+        size=inputs.size,
+    )
+    if feed_type.is_personal:
+        mixed = mixing.diversify(
+            mixed,
+            titles_and_genres={i: (facts[i].title, facts[i].primary_genre) for _, i in mixed},
+            preceding=inputs.preceding,
+            window=recipe.GENRE_WINDOW,
+            max_per_genre=recipe.MAX_PER_GENRE,
+            max_displacement=recipe.MAX_DISPLACEMENT,
+        )
+    return tuple(slot_by_id[item_id] for _, item_id in mixed)
+
+
+def _uncount_restored(
+    drops: Counter[str],
+    shortlist: Shortlist,
+    restorable: Mapping[str, list[Candidate]],
+    slots: Sequence[Slot],
+) -> None:
+    """Remove from the soft filter's count the candidates that got a slot and those that a facts filter dropped."""
+    ids = {candidate.id for group in restorable.values() for candidate in group}
+    dropped_by_facts = sum(map(len, shortlist.reserve.values())) - len(ids)
+    drops[filters.SERVED_LATELY.name] -= dropped_by_facts + sum(slot.id in ids for slot in slots)
+
+
+def _is_exhausted(pools: Sequence[Pool], *, is_truncated: bool, remaining: int) -> bool:
+    return remaining == 0 and not is_truncated and all(pool.exhausted for pool in pools)

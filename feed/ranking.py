@@ -1,4 +1,4 @@
-"""Scores: of an item in the indexes, and of a candidate for a viewer. Pure; all weights are the recipe's."""
+"""Scores of items in the indexes, and of candidates for a viewer. Pure; all weights come from the recipe."""
 
 from collections.abc import Iterable, Mapping
 from math import fsum, log1p
@@ -11,25 +11,25 @@ from feed import recipe
 _DAY = 86_400
 _POPULARITY_FULL = log1p(recipe.POPULARITY_FULL)
 
-# As analytics has them: when the hour began (epoch seconds), what was done, how many viewers said so. Spelt out here,
-# since the package that names them brings Django along.
-Votes = tuple[int, str, int]
+# Start of the hour (epoch seconds), event kind, number of viewers. Equals `analytics.types.HourlyVotes`, whose package
+# imports Django.
+HourlyVotes = tuple[int, str, int]
 
 
 def popularity(facts: Facts) -> float:
-    """TMDB popularity on a log scale, 1 at `POPULARITY_FULL`."""
+    """Return TMDB popularity on a log scale, 1 at `POPULARITY_FULL`."""
     return min(log1p(facts.popularity) / _POPULARITY_FULL, 1.0)
 
 
 def rating(facts: Facts) -> float:
-    """The mean vote, drawn towards the prior while votes are few, as 0 to 1."""
+    """Return the TMDB rating as 0 to 1, closer to the prior mean the fewer votes there are."""
     prior = recipe.RATING_PRIOR_VOTES
     weighted = facts.tmdb_votes * facts.tmdb_rating + prior * recipe.RATING_PRIOR_MEAN
     return weighted / (facts.tmdb_votes + prior) / 10
 
 
 def recency(facts: Facts, *, now: int) -> float:
-    """Half for how new the title is to the world, half for how new the item is here; each halves with age."""
+    """Return 0 to 1: half for the title's release, half for the item's publication here. Each decays with age."""
     today = now / _DAY
     arrived = _decay(today - facts.published_at / _DAY, recipe.ARRIVAL_HALF_LIFE_DAYS)
     if facts.released_day is None:
@@ -37,35 +37,36 @@ def recency(facts: Facts, *, now: int) -> float:
     return (_decay(today - facts.released_day, recipe.RELEASE_HALF_LIFE_DAYS) + arrived) / 2
 
 
-def affinity(facts: Facts, taste: Mapping[str, float]) -> float:
-    """The viewer's liking of the item's genres; the first counts full, the second half, the third a third."""
+def affinity(facts: Facts, affinities: Mapping[str, float]) -> float:
+    """Return the mean affinity of the item's genres; the first has weight 1, the second 1/2, the third 1/3."""
     liked = weights = 0.0
-    for place, genre in enumerate(facts.genres, start=1):
-        liked += taste.get(genre, 0.0) / place
-        weights += 1 / place
+    for position, genre in enumerate(facts.genres, start=1):
+        liked += affinities.get(genre, 0.0) / position
+        weights += 1 / position
     return liked / weights if weights else 0.0
 
 
 def social(supporters: int) -> float:
-    """Each further friend halves what is missing to 1: one friend is 0.5, three are 0.875."""
+    """Return 1 - 0.5^supporters: one friend is 0.5, three are 0.875."""
     return 1 - 0.5**supporters
 
 
-def engagement(votes: Iterable[Votes], *, now: int) -> float:
-    """What viewers lately did to the item, as 0 to 1: x / (x + PRIOR), where x ≥ 0 is the sum over its votes of
-    worth · number · 0.5^(age / half-life), an hour's age being that of its beginning.
+def engagement(votes: Iterable[HourlyVotes], *, now: int) -> float:
+    """Return viewers' recent reactions to the item as 0 to 1: x / (x + ENGAGEMENT_PRIOR).
 
-    Exponential decay by half-life, as lists of news and links have it, lets what is old go without a cut. The prior is
-    additive smoothing (Lidstone's): as if so many votes without worth had come first, a few real ones hardly move the
-    mean. The order of votes does not matter, nor does the machine's way of adding.
+    x ≥ 0 is the sum over its votes of weight · number · 0.5^(age / half-life). Votes are as old as the start
+    of their hour. Exponential decay, as in rankings of news and links, lets old votes fade without a cut-off. The prior
+    is additive (Lidstone) smoothing: a few votes hardly move the mean. The order of votes makes no difference, and
+    neither does the machine's way of adding.
     """
     half_life = recipe.ENGAGEMENT_HALF_LIFE
-    worth = fsum(recipe.VOTES[kind] * number * _decay(now - hour, half_life) for hour, kind, number in votes)
-    return max(worth, 0.0) / (max(worth, 0.0) + recipe.ENGAGEMENT_PRIOR)
+    weights = recipe.VOTE_WEIGHTS
+    total = fsum(weights[kind] * number * _decay(now - hour, half_life) for hour, kind, number in votes)
+    return max(total, 0.0) / (max(total, 0.0) + recipe.ENGAGEMENT_PRIOR)
 
 
-def index_values(facts: Facts, votes: Iterable[Votes], *, now: int) -> dict[str, float]:
-    """What speaks for an item's place in the indexes, unweighted (0 to 1; boost -1 to 1), by the recipe's names."""
+def index_values(facts: Facts, votes: Iterable[HourlyVotes], *, now: int) -> dict[str, float]:
+    """Return the unweighted terms of an item's score in the indexes (0 to 1; boost -1 to 1), named as in the recipe."""
     return {
         "engagement": engagement(votes, now=now),
         "popularity": popularity(facts),
@@ -75,19 +76,20 @@ def index_values(facts: Facts, votes: Iterable[Votes], *, now: int) -> dict[str,
     }
 
 
-def index_terms(facts: Facts, votes: Iterable[Votes], *, now: int) -> dict[str, float]:
-    """The same, weighted; their rounded sum is the item's score in the indexes."""
+def index_terms(facts: Facts, votes: Iterable[HourlyVotes], *, now: int) -> dict[str, float]:
+    """Return the weighted terms. Their rounded sum is the item's score in the indexes."""
     values = index_values(facts, votes, now=now)
-    return {name: weight * value for (name, value), weight in zip(values.items(), recipe.INDEX, strict=True)}
+    weights = recipe.INDEX_WEIGHTS
+    return {name: weight * value for (name, value), weight in zip(values.items(), weights, strict=True)}
 
 
-def index_score(facts: Facts, votes: Iterable[Votes], *, now: int) -> float:
-    """The sum of `index_terms`, rounded so that every machine agrees on the order."""
+def index_score(facts: Facts, votes: Iterable[HourlyVotes], *, now: int) -> float:
+    """Return the sum of `index_terms`, rounded so that all machines agree on the order."""
     return round(sum(index_terms(facts, votes, now=now).values()), recipe.SCORE_DIGITS)
 
 
 class Signals(NamedTuple):
-    """What is known of a candidate for a viewer, unweighted: in the order of the recipe's weights."""
+    """A candidate's unweighted signals for a viewer, in the order of the recipe's weights."""
 
     rank: float
     popularity: float
@@ -99,14 +101,14 @@ class Signals(NamedTuple):
 
 
 def signals(
-    facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], skipped: bool, now: int
+    facts: Facts, *, rank: float, supporters: int, affinities: Mapping[str, float], skipped: bool, now: int
 ) -> Signals:
-    """`skipped`: the viewer lately skipped an item of its title."""
+    """Return a candidate's signals. `skipped`: the viewer recently skipped an item of its title."""
     return Signals(
         rank,
         popularity(facts),
         recency(facts, now=now),
-        affinity(facts, taste),
+        affinity(facts, affinities),
         social(supporters),
         facts.staff_boost / 10,
         float(skipped),
@@ -114,14 +116,14 @@ def signals(
 
 
 def score(
-    facts: Facts, *, rank: float, supporters: int, taste: Mapping[str, float], skipped: bool, now: int
+    facts: Facts, *, rank: float, supporters: int, affinities: Mapping[str, float], skipped: bool, now: int
 ) -> float:
-    """The weighted sum of the signals, rounded; ties are broken by id."""
-    known = signals(facts, rank=rank, supporters=supporters, taste=taste, skipped=skipped, now=now)
-    # not `sum`: since Python 3.12 it rounds otherwise
-    return round(fsum(map(mul, recipe.RANKER, known)), recipe.SCORE_DIGITS)
+    """Return the weighted sum of the signals, rounded so that all machines agree."""
+    values = signals(facts, rank=rank, supporters=supporters, affinities=affinities, skipped=skipped, now=now)
+    # not `sum`: Python 3.12 changed its rounding
+    return round(fsum(map(mul, recipe.RANKING_WEIGHTS, values)), recipe.SCORE_DIGITS)
 
 
 def _decay(age: float, half_life: float) -> float:
-    """1 for now and the future, halved with every half-life; both in one unit."""
+    """Return 1 for age 0 or the future, halved with every half-life. Both are in the same unit."""
     return 0.5 ** (age / half_life) if age > 0 else 1.0

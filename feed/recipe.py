@@ -1,7 +1,8 @@
-"""The feed's recipe: every weight, share and size that decides what people see.
+"""The recipe: the weights and limits that determine a plan.
 
-Change a number here and `VERSION` with it: receipts and traces name the version
-that made a plan. Nothing else in the project holds such numbers.
+Shares, fallbacks and limits of a source stand in its entry in `feed/sources/__init__.py`. If you change a number here
+or there, change `VERSION`: receipts and traces name the version that made a plan. The rest of the project holds no
+such numbers.
 """
 
 from types import MappingProxyType
@@ -9,49 +10,24 @@ from typing import Final, NamedTuple
 
 VERSION: Final = "2026-11-23.4"
 
-TRENDING: Final = "trending"
-PERSONALIZED: Final = "personalized"
-FRIENDS: Final = "friends"
-FOLLOWING: Final = "following"  # the source of the feed type of that name
-
-# --- mixing ---
-# Slots in every ten. The phone shows what `shares` promises; tests hold every prefix to it.
-SHARES: Final = MappingProxyType({TRENDING: 5, PERSONALIZED: 3, FRIENDS: 2})
-# Whose an item is when several sources find it.
-OWNERSHIP: Final = (FRIENDS, PERSONALIZED, TRENDING)
-# Who takes the slots of a source that has run dry, in this order.
-HEIRS: Final = MappingProxyType(
-    {
-        FRIENDS: (PERSONALIZED, TRENDING),
-        PERSONALIZED: (TRENDING, FRIENDS),
-        TRENDING: (PERSONALIZED, FRIENDS),
-    }
-)
-
 # --- plans ---
-CHUNK: Final = 200  # slots planned at once
-PLAN_LIMIT: Final = 2_000  # slots of a session
-TIER: Final = 20  # consecutive ranks of one source that are shuffled among themselves
-
-# Candidates fetched, and those kept for ranking, per source and chunk. The kept ones are more than a
-# chunk's share (100, 60, 40), so that a dry neighbour's slots find takers; trending could fill it alone, and has a
-# quarter more for what facts drop. Each costs some 6 µs of a first page.
-FETCHED: Final = MappingProxyType({TRENDING: 500, PERSONALIZED: 400, FRIENDS: 100, FOLLOWING: 400})
-KEPT: Final = MappingProxyType({TRENDING: 250, PERSONALIZED: 110, FRIENDS: 100, FOLLOWING: 400})
-GENRES_READ: Final = 8  # genre indexes that one plan reads, the viewer's dearest first
+CHUNK_SIZE: Final = 200  # slots planned by one build
+MAX_PLAN_SLOTS: Final = 2_000  # slots of a session
+SHUFFLE_TIER_SIZE: Final = 20  # consecutive ranks of one source that are shuffled among themselves
+MAX_GENRES_READ: Final = 8  # genre indexes that one build reads, the viewer's favourites first
 
 # --- diversity, best effort within one source's slots ---
-GENRE_WINDOW: Final = 5
-GENRE_MOST: Final = 3  # of one primary genre in any window
-DISPLACEMENT: Final = 20  # slots that an item may move
+GENRE_WINDOW: Final = 5  # slots
+MAX_PER_GENRE: Final = 3  # slots of one primary genre in a window
+MAX_DISPLACEMENT: Final = 20  # slots that an item may move
 
-# --- a viewer's taste ---
-CHOSEN_AFFINITY: Final = 0.8  # of a genre that the viewer picked, if nothing higher was learned
-DEFAULT_GENRES: Final = ("drama", "comedy", "action")  # of a viewer who picked none
+# --- affinities ---
+CHOSEN_AFFINITY: Final = 0.8  # of a genre that the viewer picked, unless a higher one was learned
+DEFAULT_GENRES: Final = ("drama", "comedy", "action")  # for a viewer without affinities
 
 
-class Weights(NamedTuple):
-    """What each signal (0 to 1; boost -1 to 1) adds to a candidate's score; what a skipped title's items lose."""
+class RankingWeights(NamedTuple):
+    """The weight of each signal (0 to 1; boost -1 to 1) in a candidate's score."""
 
     rank: float = 0.45
     popularity: float = 0.10
@@ -62,33 +38,33 @@ class Weights(NamedTuple):
     skipped: float = -0.30
 
 
-RANKER: Final = Weights()
+RANKING_WEIGHTS: Final = RankingWeights()
 
 
 class IndexWeights(NamedTuple):
-    """What each term (0 to 1; boost -1 to 1) adds to an item's place in the indexes."""
+    """The weight of each term (0 to 1; boost -1 to 1) in an item's score in the indexes."""
 
     engagement: float = 0.50
-    # Of the other half 40, 25 and 35 in a hundred.
+    # 40, 25 and 35 per cent of the other half
     popularity: float = 0.200
     rating: float = 0.125
     recency: float = 0.175
     boost: float = 0.50
 
 
-INDEX: Final = IndexWeights()
+INDEX_WEIGHTS: Final = IndexWeights()
 
 # --- engagement ---
-# What a viewer's vote for an item is worth: they have one an hour, for the strongest thing they did. A view is worth
-# little, since what ranks high is viewed because it ranks high; a share no more than a like, since it is as cheap.
-VOTES: Final = MappingProxyType(
+# The value of a viewer's vote, one per item and hour, for the strongest reaction. A view has a low value, because items
+# of a high rank are viewed for their rank. A share has the value of a like, because it costs as little.
+VOTE_WEIGHTS: Final = MappingProxyType(
     {"view": 0.5, "skip": -1.0, "complete": 1.5, "save": 2.0, "like": 3.0, "share": 3.0}
 )
-# Short, because whoever comes back with a vote every hour adds up: to 1 / (1 - 0.5^(1/6)) = 9.2 votes and no more.
+# Short, because the votes of a viewer who returns every hour add up: to 1 / (1 - 0.5^(1/6)) = 9.2 votes at most.
 ENGAGEMENT_HALF_LIFE: Final = 6 * 3_600  # seconds
-ENGAGEMENT_WINDOW: Final = 48 * 3_600  # older votes weigh less than 1/256 and are not read
-# Votes of no worth that every item has from the start. 100 fresh likes are 300 / (300 + 100) = 0.75 and lead any
-# index; one viewer who never stops is 27.5 / (27.5 + 100) = 0.22.
+ENGAGEMENT_WINDOW: Final = 48 * 3_600  # seconds; older votes weigh less than 1/256 and are not read
+# Votes without value that every item starts with. 100 new likes are 300 / (300 + 100) = 0.75 and lead any index; one
+# viewer who votes every hour is 27.5 / (27.5 + 100) = 0.22.
 ENGAGEMENT_PRIOR: Final = 100.0
 
 # --- signals ---
@@ -97,23 +73,23 @@ POPULARITY_FULL: Final = 500.0  # TMDB popularity at which the signal is 1 (log 
 # for its Top 250, (v·R + m·C) / (v + m), with m votes of prior weight and C the prior mean.
 RATING_PRIOR_VOTES: Final = 200
 RATING_PRIOR_MEAN: Final = 6.4
-RELEASE_HALF_LIFE_DAYS: Final = 3 * 365  # of a title's news value
-ARRIVAL_HALF_LIFE_DAYS: Final = 14  # of an item's own, since it was published here
+RELEASE_HALF_LIFE_DAYS: Final = 3 * 365  # for the time since a title's release
+ARRIVAL_HALF_LIFE_DAYS: Final = 14  # for the time since an item was published here
 SCORE_DIGITS: Final = 6
 
 # --- reasons ---
-# The strongest verb of a title's supporters names the reason.
-VERBS: Final = (
-    # deed, of one friend, of several
+# The strongest verb among a title's supporters names the reason, the first being the strongest.
+REASON_VERBS: Final = (
+    # status or "liked", for one friend, for several
     ("liked", "liked this", "liked this"),
     ("finished", "watched this", "watched this"),
     ("watching", "is watching this", "are watching this"),
     ("watchlist", "wants to watch this", "want to watch this"),
 )
 FRIENDS_SHOWN: Final = 20  # supporters that an item of the following feed lists
-LOW_RATING: Final = 2  # a rating up to this recommends nothing
+MAX_LOW_RATING: Final = 2  # a rating up to this is no recommendation
 
 # --- indexes ---
-INDEX_CAP: Final = 20_000
-GENERATIONS_KEPT: Final = 3  # besides the current one
-SHRINK_REFUSED: Final = 0.5  # a trending index below this share of the last one is refused
+MAX_INDEX_ITEMS: Final = 20_000
+OLDER_GENERATIONS_KEPT: Final = 3
+MIN_SIZE_RATIO: Final = 0.5  # a trending index below this share of the previous one is refused

@@ -1,4 +1,4 @@
-"""The feed's answer as OpenAPI shows it. Nothing is serialised with these: pages are spliced from stored bytes."""
+"""The response of GET /feed as OpenAPI shows it. It only documents: pages are joined from stored JSON."""
 
 from rest_framework import serializers
 
@@ -12,12 +12,13 @@ class Friend(serializers.Serializer[None]):
 
 
 class FeedItem(WireItem):
-    """An item, and in the following feed what was done to its title."""
+    """An item; in the following feed also the activities on its title."""
 
-    reason = serializers.CharField(help_text="One short line shown under the item.")
+    reason = serializers.CharField(help_text="A short line to show under the item.")
     score = serializers.FloatField()
     type = serializers.CharField(
-        required=False, help_text="social_activity; this and what follows: following only."
+        required=False,
+        help_text="social_activity. This field and those below are in the following feed only.",
     )
     status = serializers.CharField(required=False, help_text="watching, watchlist, finished, liked or rated.")
     rating = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=5)

@@ -1,6 +1,5 @@
-"""Celery's shells over feed's services."""
+"""Celery tasks; the logic is in `feed.services`."""
 
-import logging
 from typing import Any
 
 from celery import shared_task
@@ -8,13 +7,11 @@ from django.utils import timezone
 
 from feed.services import builds
 
-logger = logging.getLogger(__name__)
-
 
 @shared_task(name="feed.tasks.rebuild_indexes", soft_time_limit=500, time_limit=540, expires=1200)
 def rebuild_indexes(**_: Any) -> str:
-    """Beat, staff and an emptied Redis: rebuild all indexes. Two at once: the second leaves."""
+    """Rebuild all indexes: periodically, when staff request it, or when Redis has no index. Only one run at a time."""
     try:
-        return str(builds.rebuild(now=timezone.now()))
-    except builds.Busy:
-        return "busy"
+        return str(builds.rebuild_indexes(now=timezone.now()))
+    except builds.RebuildInProgress:
+        return "in progress"

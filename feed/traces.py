@@ -1,4 +1,4 @@
-"""A full trace of a planned chunk: everything it was made from, so that it can be made again."""
+"""A full trace of a chunk: its inputs, facts and result, so that it can be replayed."""
 
 from typing import Any
 
@@ -9,44 +9,45 @@ from feed import pipeline, recipe
 from feed.types import Candidate, Chunk, ChunkInputs, FactsById, Pool, Slot
 
 
-def pack(inputs: ChunkInputs, facts: FactsById, chunk: Chunk) -> bytes:
-    """JSON of inputs, facts and result."""
+def pack_trace(inputs: ChunkInputs, facts: FactsById, chunk: Chunk) -> bytes:
+    """Return inputs, facts and result as JSON."""
     body = {
         "recipe": recipe.VERSION,
-        "inputs": {name: _plain(getattr(inputs, name)) for name in ChunkInputs.__slots__},
+        "inputs": {name: _to_jsonable(getattr(inputs, name)) for name in ChunkInputs.__slots__},
         "facts": list(facts.values()),
         "chunk": chunk,
     }
-    return orjson.dumps(body, default=_named, option=orjson.OPT_NON_STR_KEYS)
+    return orjson.dumps(body, default=_to_object, option=orjson.OPT_NON_STR_KEYS)
 
 
-def replay(raw: bytes) -> tuple[Chunk, dict[str, Any]]:
-    """The chunk made again from the trace, and the trace as it was kept.
+def replay_trace(raw: bytes) -> tuple[Chunk, dict[str, Any]]:
+    """Return the chunk computed again from a trace, and the parsed trace.
 
-    Equal to the kept one exactly as long as the recipe is the one that made it.
+    The chunk equals the one in the trace as long as the recipe is the one that made it.
     """
     trace: dict[str, Any] = orjson.loads(raw)
-    inputs = _inputs(trace["inputs"])
+    inputs = _parse_inputs(trace["inputs"])
     facts = {f["id"]: Facts(**{**f, "genres": tuple(f["genres"])}) for f in trace["facts"]}
-    return pipeline.plan(inputs, pipeline.shortlist(inputs), facts), trace
+    return pipeline.rank_and_mix(inputs, pipeline.make_shortlist(inputs), facts), trace
 
 
-def _named(value: Any) -> dict[str, Any]:
-    """Candidates, facts and slots, which are tuples for speed, by the names of their fields."""
+def _to_object(value: Any) -> dict[str, Any]:
+    """Return a named tuple by field names; orjson calls this for values that it cannot serialise."""
     if isinstance(value, Candidate | Facts | Slot):
         return value._asdict()
-    raise TypeError(f"{type(value).__name__} has no form in a trace")
+    raise TypeError(f"{type(value).__name__} is not supported in a trace")
 
 
-def _plain(value: Any) -> Any:
+def _to_jsonable(value: Any) -> Any:
     return sorted(value) if isinstance(value, frozenset) else value
 
 
-def _inputs(kept: dict[str, Any]) -> ChunkInputs:
+def _parse_inputs(body: dict[str, Any]) -> ChunkInputs:
     pools = tuple(
         Pool(**{**pool, "candidates": tuple(Candidate(**c) for c in pool["candidates"])})
-        for pool in kept["pools"]
+        for pool in body["pools"]
     )
-    sets = {name: frozenset(kept[name]) for name in ("finished", "skipped", "seen", "taken", "lately")}
-    tail = tuple((title, genre) for title, genre in kept["tail"])
-    return ChunkInputs(**{**kept, **sets, "pools": pools, "tail": tail})
+    set_fields = ("finished", "skipped", "seen", "session_items", "recently_served")
+    sets = {name: frozenset(body[name]) for name in set_fields}
+    preceding = tuple((title, genre) for title, genre in body["preceding"])
+    return ChunkInputs(**{**body, **sets, "pools": pools, "preceding": preceding})

@@ -1,4 +1,4 @@
-"""The words of the feed as plain values."""
+"""The feed's plain values. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,21 +6,27 @@ from typing import Any, NamedTuple
 
 from content.types import Facts
 
+FactsById = Mapping[str, Facts]
+TitleAndGenre = tuple[str, str | None]  # title key, primary genre
+
 
 class Candidate(NamedTuple):
-    """What a source offers: `score` is the source's own (0 to 1), `supporters` how many friends stand behind it,
-    `social` what the wire adds to an item of the following feed."""
+    """An item that a source offers.
+
+    `score` is the source's own, 0 to 1. `supporters` is the number of followees who recommend the item.
+    `social_fields` are the JSON fields that the following feed adds to the item.
+    """
 
     id: str
     score: float
     reason: str
     supporters: int = 0
-    social: Mapping[str, Any] | None = None
+    social_fields: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A source's answer, best first. `exhausted`: it has nothing beyond these. `error`: why it gave none."""
+    """A source's candidates, best first. `exhausted`: there are no others. `error`: the reason why there are none."""
 
     source: str
     candidates: tuple[Candidate, ...] = ()
@@ -29,24 +35,23 @@ class Pool:
 
 
 class Slot(NamedTuple):
-    """One place in a plan; `social` as in Candidate."""
+    """One position in a plan. `social_fields` as in Candidate."""
 
     id: str
     source: str
     reason: str
     score: float
-    social: Mapping[str, Any] | None = None
+    social_fields: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkInputs:
-    """All that a chunk of a plan is made from; equal inputs make equal chunks, anywhere.
+    """Everything that determines a chunk. Equal inputs make equal chunks, on every machine.
 
-    `start` is the session-wide position of its first slot (the mixer's state), `now` epoch seconds,
-    `taste` genre slug → affinity, `finished` and `skipped` (lately) are titles, `taken` what the session
-    already has, `lately` what the viewer was served in other sessions, `tail` (title, primary genre) of the
-    slots just before `start`.
-    `wider` times as many candidates as usual are kept for ranking: a deeper look when filters left too few.
+    `start` is the position of the chunk's first slot in its session; `now` is epoch seconds. `affinities` maps a genre
+    slug to 0..1. `finished` and `skipped` (recently) are title keys. `seen`, `session_items` (those that the session
+    already has) and `recently_served` (in other sessions) are item ids. `preceding` are the slots just before `start`.
+    `rank_limit_factor` multiplies the sources' rank limits, for another attempt after filters left too few candidates.
     """
 
     feed: str
@@ -55,40 +60,44 @@ class ChunkInputs:
     size: int
     now: int
     pools: tuple[Pool, ...]
-    taste: Mapping[str, float] = field(default_factory=dict)
+    affinities: Mapping[str, float] = field(default_factory=dict)
     finished: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
     seen: frozenset[str] = frozenset()
-    taken: frozenset[str] = frozenset()
-    lately: frozenset[str] = frozenset()
-    tail: tuple[tuple[str, str | None], ...] = ()
-    wider: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A planned chunk. `dry`: nothing is left for another one; `drops`: filter name → how many."""
-
-    slots: tuple[Slot, ...]
-    tail: tuple[tuple[str, str | None], ...]
-    dry: bool
-    drops: Mapping[str, int]
-    shares: Mapping[str, int]
+    session_items: frozenset[str] = frozenset()
+    recently_served: frozenset[str] = frozenset()
+    preceding: tuple[TitleAndGenre, ...] = ()
+    rank_limit_factor: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """Candidates that await their facts: per source in order, and those that come back if its pool runs short."""
+    """Candidates whose facts are needed: by source and in order, `reserve` being those that a soft filter dropped.
 
-    kept: Mapping[str, tuple[Candidate, ...]]
+    `is_truncated`: a rank limit left candidates out. `drops` counts dropped candidates by filter.
+    """
+
+    candidates: Mapping[str, tuple[Candidate, ...]]
     reserve: Mapping[str, tuple[Candidate, ...]]
     drops: Mapping[str, int]
-    cut: bool
+    is_truncated: bool
 
     @property
     def ids(self) -> list[str]:
-        groups = (*self.kept.values(), *self.reserve.values())
+        groups = (*self.candidates.values(), *self.reserve.values())
         return list(dict.fromkeys(c.id for group in groups for c in group))
 
 
-FactsById = Mapping[str, Facts]
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The slots that one build adds to a plan.
+
+    `tail` are title and genre of the last slots, the next chunk's `preceding`. `exhausted`: no candidates are left for
+    another chunk. `drops` counts dropped candidates by filter, `shares` slots by source.
+    """
+
+    slots: tuple[Slot, ...]
+    tail: tuple[TitleAndGenre, ...]
+    exhausted: bool
+    drops: Mapping[str, int]
+    shares: Mapping[str, int]

@@ -1,5 +1,6 @@
 """GET /feed."""
 
+import time
 from typing import Any
 
 from django.conf import settings
@@ -11,22 +12,22 @@ from rest_framework import viewsets
 from rest_framework.request import Request
 
 from core import deadlines
-from feed.page import FeedQuery, PlanPagination
+from feed.rendering import FeedQuery, parse_request, render_page
 from feed.schema import FeedAnswer
+from feed.services import pages
 
 
 class FeedViewSet(viewsets.ViewSet):
     """The viewer's feeds, paged by cursor."""
 
-    pagination_class = PlanPagination
     throttle_scope = "feed"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """All of it has a page's deadline, asking who the viewer is and how often they came included."""
+        """Apply the page deadline, also to authentication and throttling."""
         with deadlines.request_deadline(settings.PAGE_DEADLINE):
             return super().dispatch(request, *args, **kwargs)
 
-    # Singular: a `list` action is else described as a list of answers.
+    # Singular: a `list` action is otherwise described as returning a list of responses.
     @extend_schema(
         parameters=[FeedQuery],
         responses=forced_singular_serializer(FeedAnswer),  # type: ignore[no-untyped-call]
@@ -35,9 +36,11 @@ class FeedViewSet(viewsets.ViewSet):
     def list(self, request: Request) -> HttpResponse:
         """A page of the viewer's session, or of a new one.
 
-        Without a cursor: the head of the session, the same for ten minutes; `refresh=true` starts
-        another. With one: the slots that follow. `cursor` is null exactly when `hasMore` is false.
+        Without a cursor: the first page of the session, the same one for ten minutes; `refresh=true` starts
+        another session. With a cursor: the items that follow. `cursor` is null exactly when `hasMore` is false.
         """
-        paginator = self.pagination_class()
-        entries = paginator.paginate_queryset(None, request, view=self)
-        return paginator.get_paginated_response(entries)
+        started = time.perf_counter()
+        page_request = parse_request(request, now=time.time())
+        with deadlines.optional_budget(settings.PAGE_BUDGET):
+            page = pages.get_page(page_request)
+        return render_page(page, page_request, started=started)

@@ -21,7 +21,7 @@ from analytics.services import lag
 from content.models import Item
 from content.services import cards, items
 from core.redis.client import REDIS_UNAVAILABLE, state_redis
-from feed.services import builds, indexes
+from feed.services import builds, index_status
 from feed.tests import world
 from finishd.operations import keys
 from finishd.testing import inspection
@@ -56,7 +56,7 @@ def catch_outages(action: Callable[P, object]) -> Callable[P, bool]:
 def seed_catalogue(size: int) -> dict[str, Any]:
     """Create items and indexes. Return the genres and the title of each item, and the time (epoch seconds)."""
     ids = world.catalogue(size)
-    builds.rebuild(now=timezone.now())
+    builds.rebuild_indexes(now=timezone.now())
     facts_by_item = cards.get_facts(ids)
     return {
         "genres": {item: list(facts.genres) for item, facts in facts_by_item.items()},
@@ -136,7 +136,7 @@ def get_catalogue_results() -> dict[str, Any]:
         "published": sorted(published),
         "wrong_cards": sorted(published ^ with_card),
         "key_violations": inspection.find_key_violations(),
-        "index_age": indexes.status(now=time.time()).age_seconds,
+        "index_age": index_status.get_status(now=time.time()).age_seconds,
     }
 
 

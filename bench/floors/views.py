@@ -62,8 +62,8 @@ class TwoReads(APIView):
             keys.SLOTS.name(viewer=viewer, session=session),
         ]
         names.append(keys.SERVED.name(viewer=viewer))
-        args: list[Any] = [session, plans.SERVED_KEPT, keys.SERVED.ttl, start, limit + 11, start + limit]
-        served: Any = client.evalsha(_load_script(), 3, *names, *args, plans.KEPT_FOR)
+        args: list[Any] = [session, plans.MAX_SERVED_ITEMS, keys.SERVED.ttl, start, limit + 11, start + limit]
+        served: Any = client.evalsha(_load_script(), 3, *names, *args, plans.PLAN_IDLE_TTL)
         slots = [slot.partition(b" ") for slot in served[4][: limit + 1]]
         found: Any = client.mget([f"card:{{{slot[0].decode()}}}" for slot in slots])
         items = [
@@ -93,4 +93,4 @@ class RawEvents(APIView):
 @lru_cache
 def _load_script() -> str:
     """Load the script and return its digest."""
-    return str(_redis().script_load(plan_scripts.READ.script))
+    return str(_redis().script_load(plan_scripts.SERVE.script))

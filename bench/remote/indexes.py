@@ -29,19 +29,19 @@ def rebuild() -> dict[str, float]:
     pointer moves.
     """
     publish_times: list[float] = []
-    point_to = indexes.point_to
+    publish = indexes.publish
 
-    def record_time(pointer: indexes.Current) -> None:
+    def record_time(pointer: indexes.IndexPointer) -> None:
         publish_times.append(time.monotonic())
-        point_to(pointer)
+        publish(pointer)
 
-    indexes.point_to = record_time
+    indexes.publish = record_time
     try:
         start = time.monotonic()
-        build = builds.rebuild(now=timezone.now(), accept=True)
+        build = builds.rebuild_indexes(now=timezone.now(), accept=True)
         end = time.monotonic()
     finally:
-        indexes.point_to = point_to
+        indexes.publish = publish
     if build.outcome != "published":
         raise RuntimeError(f"the rebuild was {build.outcome}: {build.detail}")
     return {"seconds": end - start, "peak_mb": _get_peak_mb(), "publish": publish_times[0], "end": end}

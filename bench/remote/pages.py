@@ -10,8 +10,8 @@ from feed import cursor as cursors
 from feed import keys as feed_keys
 from feed import plan_scripts, plans, recipe
 from feed.cursor import Cursor
-from feed.services import feeds
-from feed.services.feeds import Query
+from feed.services.pages import get_page
+from feed.services.sessions import PageRequest
 
 FEED_TYPE = "for_you"
 
@@ -30,13 +30,13 @@ def reset_served(viewers: list[str], sessions: dict[str, str]) -> None:
     for viewer in viewers:
         pipe.delete(feed_keys.SERVED.name(viewer=viewer))
         if session := sessions.get(viewer):
-            pipe.hset(feed_keys.PLAN.name(viewer=viewer, session=session), "marked", 0)
+            pipe.hset(feed_keys.PLAN.name(viewer=viewer, session=session), "served_to", 0)
     pipe.execute()
 
 
 def get_page_commands(viewer: str, session: str, start: int, limit: int) -> list[list[str]]:
     """Return the two commands of a page as arguments for redis-benchmark."""
-    read = plan_scripts.READ
+    read = plan_scripts.SERVE
     state_redis().script_load(read.script)
     names = [
         feed_keys.PLAN.name(viewer=viewer, session=session),
@@ -44,31 +44,31 @@ def get_page_commands(viewer: str, session: str, start: int, limit: int) -> list
     ]
     args = [
         session,
-        plans.SERVED_KEPT,
+        plans.MAX_SERVED_ITEMS,
         feed_keys.SERVED.ttl,
         start,
         limit + 11,
         start + limit,
-        plans.KEPT_FOR,
+        plans.PLAN_IDLE_TTL,
     ]
     serve = ["EVALSHA", read.sha, "3", *names, feed_keys.SERVED.name(viewer=viewer), *map(str, args)]
-    stored = plans.whole(viewer, session, count=limit + 1)
+    stored = plans.get_plan(viewer, session, count=limit + 1)
     assert stored is not None  # noqa: S101  (the session has just started)
     return [serve, ["MGET", *(content_keys.CARD.name(item=slot.id) for slot in stored.slots)]]
 
 
 def _start_session(viewer: str, limit: int) -> dict[str, Any]:
     now = time.time()
-    query = Query(viewer, FEED_TYPE, limit, now, time.monotonic() + 5, refresh=True)
-    session = feeds.page(query).session
-    stored = plans.whole(viewer, session, count=recipe.CHUNK)
+    query = PageRequest(viewer, FEED_TYPE, limit, now, refresh=True)
+    session = get_page(query).session
+    stored = plans.get_plan(viewer, session, count=recipe.CHUNK_SIZE)
     assert stored is not None  # noqa: S101  (the session has just started)
     cards.get_cards([slot.id for slot in stored.slots])
     started, last = stored.header.started, stored.length - limit - 1
     pages = [
         {
             "start": start,
-            "cursor": cursors.seal(
+            "cursor": cursors.sign(
                 Cursor(FEED_TYPE, session, start, start // limit, started, int(now)), viewer=viewer
             ),
         }

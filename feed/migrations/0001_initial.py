@@ -37,15 +37,23 @@ class Migration(migrations.Migration):
                 ("sizes", models.JSONField(blank=True, default=dict)),
                 ("genres", models.JSONField(blank=True, default=dict)),
                 ("detail", models.CharField(blank=True, default="", max_length=500)),
-                ("dropped", models.BooleanField(default=False, help_text="Its keys are gone from Redis.")),
+                (
+                    "keys_deleted",
+                    models.BooleanField(
+                        default=False, help_text="The generation's keys were deleted from Redis."
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-pk"],
-                "indexes": [models.Index(fields=["dropped", "outcome"], name="build_dropped_outcome")],
+                "permissions": [("view_plan", "Can view a viewer's plan")],
+                "indexes": [
+                    models.Index(fields=["keys_deleted", "outcome"], name="build_keys_deleted_outcome")
+                ],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("outcome__in", ["running", "published", "refused", "failed"])),
-                        name="build_outcome_known",
+                        name="build_outcome_valid",
                     )
                 ],
             },

@@ -1,4 +1,4 @@
-"""Beat's entry for the index rebuild. Made once: what staff change in the admin stays."""
+"""The periodic task of the index rebuild. Created once, so that later changes by staff stay."""
 
 from django.db import migrations
 
@@ -15,7 +15,7 @@ def schedule(apps, schema_editor):
             "task": "feed.tasks.rebuild_indexes",
             "interval": interval,
             "expire_seconds": 1200,
-            "description": "Ranks the published catalogue anew.",
+            "description": "Ranks the published catalogue into new indexes.",
         },
     )
 

@@ -1,5 +1,6 @@
-"""Feed's door: what views, admin, tasks and the health page may call.
+"""The public interface of feed: other apps import only these modules and `feed.types`.
 
-`feeds` answers a request for a page, `builds` makes and rolls back indexes, `indexes` says how
-they are, `inspect` shows staff a viewer's plan, `explain` why an item ranks where it does.
+`pages` returns a page of a feed, from the plans of `sessions`. `builds` rebuilds and rolls back indexes, `index_status`
+reports their state. `inspect` shows staff a viewer's plan, `explain` why an item ranks where it does. `privacy` erases
+and exports a person's data.
 """

@@ -8,17 +8,17 @@ from typing import Literal
 from content.services import cards, items
 from content.types import Facts
 from feed import engagement, indexes, ranking, recipe
-from feed.indexes import Current
+from feed.indexes import IndexPointer
 
 State = Literal["unknown", "unpublished", "hidden", "published"]
-# Why no index holds what is published: staff hide it, it was published since the build, the index has no room for
-# more, or it was changed since (shown again, published again).
+# Why a published item is not in the index: it is hidden, it was published after the build, the index is full, or it
+# changed after the build (unhidden or published again).
 Absence = Literal["hidden", "new", "full", "changed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One reason to rank higher: `value` is 0 to 1 (boost -1 to 1)."""
+    """One term of an item's score: `value` is 0 to 1 (boost -1 to 1)."""
 
     name: str
     value: float
@@ -30,8 +30,8 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """What an item's score is made of, as of `at` (epoch seconds); `votes` are those it rests on, by kind."""
+class ScoreTerms:
+    """An item's score and its terms as of `at` (epoch seconds). `votes` are those in the engagement term, by kind."""
 
     at: int
     title: str
@@ -42,55 +42,56 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`ranked` is None for an item that is unknown or not published; `current` where there is no index.
+    """`score_terms` is None for an item that is unknown or not published, `index_pointer` if there is no index.
 
-    `place` is (place from 1, score) in the current trending index, None where it does not hold the item: `absence`
-    says why. Its score there is of the build; `ranked` is what a rebuild would make of the item now.
+    `rank` is (rank from 1, score) in the current trending index. It is None if the item is not there; `absence` says
+    why. The score there is that of the build, `score_terms` has the score that a rebuild would give the item now.
     """
 
     item: str
     state: State
-    ranked: Ranked | None = None
-    current: Current | None = None
-    place: tuple[int, float] | None = None
+    score_terms: ScoreTerms | None = None
+    index_pointer: IndexPointer | None = None
+    rank: tuple[int, float] | None = None
     absence: Absence | None = None
 
 
-def explain(item: str, *, now: int) -> Explanation:
-    """An item's terms as of `now` and its place in the trending index.
+def explain_rank(item: str, *, now: int) -> Explanation:
+    """Return an item's terms as of `now` and its rank in the trending index.
 
-    Cost: 3 waits, 1 SQL. Raises core.redis.client.UNAVAILABLE.
+    Cost: 3 round trips, 1 SQL query. Raises core.redis.client.REDIS_UNAVAILABLE errors.
     """
     facts = cards.get_facts([item]).get(item)
     if facts is None:
         return Explanation(item, "unpublished" if items.get_existing_ids([item]) else "unknown")
-    current = indexes.current()
-    place = indexes.place(current.generation, indexes.TRENDING, item) if current else None
+    pointer = indexes.get_pointer()
+    rank = indexes.get_rank(pointer.generation, indexes.TRENDING, item) if pointer else None
     return Explanation(
         item=item,
         state="hidden" if facts.hidden else "published",
-        ranked=_ranked(facts, at=now),
-        current=current,
-        place=place,
-        absence=_absence(facts, current) if current and not place else None,
+        score_terms=_get_score_terms(facts, now=now),
+        index_pointer=pointer,
+        rank=rank,
+        absence=_get_absence(facts, pointer) if pointer and not rank else None,
     )
 
 
-def _absence(facts: Facts, current: Current) -> Absence:
+def _get_absence(facts: Facts, pointer: IndexPointer) -> Absence:
     if facts.hidden:
         return "hidden"
-    if facts.published_at > current.built_at:
+    if facts.published_at > pointer.built_at:
         return "new"
-    return "full" if current.sizes.get(indexes.TRENDING, 0) >= recipe.INDEX_CAP else "changed"
+    return "full" if pointer.sizes.get(indexes.TRENDING, 0) >= recipe.MAX_INDEX_ITEMS else "changed"
 
 
-def _ranked(facts: Facts, *, at: int) -> Ranked:
-    votes = engagement.votes([facts.id], now=at).get(facts.id, [])
-    kinds: Counter[str] = Counter()
+def _get_score_terms(facts: Facts, *, now: int) -> ScoreTerms:
+    votes = engagement.get_votes([facts.id], now=now).get(facts.id, [])
+    votes_by_kind: Counter[str] = Counter()
     for vote in votes:
-        kinds[vote.kind] += vote.votes
-    values = ranking.index_values(facts, votes, now=at)
-    terms = (
-        Term(name, value, weight) for (name, value), weight in zip(values.items(), recipe.INDEX, strict=True)
+        votes_by_kind[vote.kind] += vote.votes
+    values = ranking.index_values(facts, votes, now=now)
+    weights = recipe.INDEX_WEIGHTS
+    terms = tuple(
+        Term(name, value, weight) for (name, value), weight in zip(values.items(), weights, strict=True)
     )
-    return Ranked(at, facts.title, tuple(terms), kinds, ranking.index_score(facts, votes, now=at))
+    return ScoreTerms(now, facts.title, terms, votes_by_kind, ranking.index_score(facts, votes, now=now))

@@ -1,27 +1,28 @@
-"""What staff see of a viewer's plan: every slot with its source and reason, and the receipts."""
+"""A viewer's plan for staff: every slot with its source and reason, and the receipts."""
 
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from content.services import cards
+from core.deadlines import optional_budget
 from core.redis.client import state_redis
 from core.redis.reads import Reads
 from feed import building, plans
-from feed.building import Build
+from feed.building import ChunkRequest
+from feed.feed_types import FEED_TYPES
 from feed.types import Slot
 
-SHOWN = 200
-PREVIEW_BUDGET = 2.0  # seconds; staff can wait longer than a phone
+MAX_SHOWN_SLOTS: Final = 200
+PREVIEW_BUDGET_SECONDS: Final = 2.0  # longer than a page's: staff can wait longer than a phone
 
 
 @dataclass(frozen=True, slots=True)
 class SlotView:
-    """`title` is None when the item is no longer published. Positions count from 0."""
+    """`title` is None if the item is no longer published. Positions count from 0."""
 
     position: int
     item: str
@@ -33,7 +34,7 @@ class SlotView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """`started` is epoch seconds; `receipts` one a chunk, in order. `length` counts all slots, shown or not."""
+    """`started` is epoch seconds. `length` counts all slots, shown or not. `receipts` are one per chunk, in order."""
 
     viewer: str
     feed: str
@@ -45,37 +46,38 @@ class PlanView:
     receipts: list[dict[str, Any]]
 
 
-def live_plan(uid: str, feed: str) -> PlanView | None:
-    """The plan of the viewer's current session, None if there is none. Changes nothing. Cost: 3 waits."""
+def get_live_plan(uid: str, feed: str) -> PlanView | None:
+    """Return the plan of the viewer's current session, None if there is none. Cost: 3 round trips."""
     pointer = plans.read_pointer(uid, feed).fetch(state_redis())
     if pointer is None:
         return None
-    stored = plans.whole(uid, pointer.session, count=SHOWN)
-    if stored is None:
+    plan = plans.get_plan(uid, pointer.session, count=MAX_SHOWN_SLOTS)
+    if plan is None:
         return None
     return PlanView(
         viewer=uid,
         feed=feed,
         session=pointer.session,
         started=pointer.started,
-        degraded=stored.header.degraded,
-        length=stored.length,
-        slots=_slots(stored.base, stored.slots),
-        receipts=stored.receipts,
+        degraded=plan.header.degraded,
+        length=plan.length,
+        slots=_make_slot_views(plan.base, plan.slots),
+        receipts=plan.receipts,
     )
 
 
-def preview(uid: str, feed: str, *, now: int) -> PlanView:
-    """Plan a session as it would begin now, keep its full trace, serve it to nobody. Cost: as a first page."""
-    reads = Reads(state_redis())
-    context = building.queue_context(reads, uid)
-    ends = time.monotonic() + PREVIEW_BUDGET
-    reads.execute()
-    known = context.get(now=now, deadline=ends)
+def preview_plan(uid: str, feed: str, *, now: int) -> PlanView:
+    """Build the plan that a new session would have and save its trace, without serving it. Cost: as a first page."""
     session = f"preview-{secrets.token_hex(8)}"
-    what = Build(feed, session, now, 0, now, ends)
-    built = building.build(known, what)
-    building.keep_trace(uid, built, always=True)
+    reads = Reads(state_redis())
+    pending_context = building.queue_context(reads, uid)
+    with optional_budget(PREVIEW_BUDGET_SECONDS):
+        reads.execute()
+        request = ChunkRequest(
+            feed_type=FEED_TYPES[feed], session=session, session_started=now, start=0, now=now
+        )
+        built = building.build_chunk(pending_context.get(now=now), request)
+    building.save_trace(uid, built, always=True)
     return PlanView(
         viewer=uid,
         feed=feed,
@@ -83,21 +85,21 @@ def preview(uid: str, feed: str, *, now: int) -> PlanView:
         started=now,
         degraded=built.draft.header.degraded,
         length=len(built.draft.slots),
-        slots=_slots(0, built.draft.slots[:SHOWN]),
+        slots=_make_slot_views(0, built.draft.slots[:MAX_SHOWN_SLOTS]),
         receipts=[built.draft.receipt],
     )
 
 
-def _slots(base: int, slots: Sequence[Slot]) -> list[SlotView]:
+def _make_slot_views(base: int, slots: Sequence[Slot]) -> list[SlotView]:
     found = cards.get_cards([slot.id for slot in slots])
     return [
         SlotView(
-            base + place,
-            slot.id,
-            orjson.loads(card)["title"] if card else None,
-            slot.source,
-            slot.reason,
-            slot.score,
+            position=base + index,
+            item=slot.id,
+            title=orjson.loads(card)["title"] if card else None,
+            source=slot.source,
+            reason=slot.reason,
+            score=slot.score,
         )
-        for place, (slot, card) in enumerate(zip(slots, found, strict=True))
+        for index, (slot, card) in enumerate(zip(slots, found, strict=True))
     ]

@@ -1,10 +1,9 @@
-"""Privacy hooks of feed. When a person leaves, their sessions, plans and served list go, and plans of others that may
-name them end.
+"""Privacy hooks of feed: the references to a person in sessions, plans, served lists and traces.
 
-A plan names a friend in a reason ("Ama liked this") by what they are called, and in the following feed by uid
-too. So the current sessions of those who followed the person end; their next page is planned anew, as after any
-lost plan. A plan of an older session, only reachable through a cursor, goes if it holds the uid; a bare name in a
-reason may stand there until it expires, two hours after its session began at the latest.
+A reason names a friend by name ("Ama liked this"), and a plan of the following feed has the uid as well. When a person
+is erased, the current sessions of their followers therefore end, and the next page gets a new plan, as after any lost
+plan. A plan of an older session, which only a cursor reaches, is deleted if it contains the uid. A bare name in a
+reason may remain until the plan expires, two hours after its session started at the latest.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,10 +12,10 @@ from typing import Any, Final, cast
 import orjson
 
 from core.redis.client import state_redis, unlink_keys
+from core.redis.reads import Reads
 from core.redis.references import ReferenceReader
-from feed import keys
-from feed.pipeline import FEEDS
-from feed.plans import Pointer
+from feed import keys, plans
+from feed.feed_types import FEED_TYPES
 
 # Text and JSON columns that never hold a uid. The erasure check searches all others.
 COLUMNS_WITHOUT_UID: Final = frozenset(
@@ -30,30 +29,32 @@ COLUMNS_WITHOUT_UID: Final = frozenset(
 
 
 def erase(uid: str, *, until: float) -> bool:
-    """End the person's sessions and drop what they were served. Cost: 3 waits. Plans of older sessions and traces
-    lie under keys that only a scan finds."""
+    """End the person's sessions and delete their served list. Cost: 3 round trips.
+
+    Plans of older sessions and traces remain: only a scan finds their keys.
+    """
     end_sessions([uid])
     unlink_keys(state_redis(), [keys.SERVED.name(viewer=uid)])
     return True
 
 
 def erase_from_caches_of(uid: str, people: Sequence[str]) -> None:
-    """End the sessions of up to 500 people whose plans may name the person. Cost: 2 waits."""
+    """End the sessions of up to 500 people whose plans may name the person. Cost: 2 round trips."""
     end_sessions(people)
 
 
 def end_sessions(people: Sequence[str]) -> None:
-    """Drop the session pointers of people, and the plans that they point to. Cost: 2 waits."""
-    pointers = [(uid, keys.SESSION.name(viewer=uid, feed=feed)) for uid in people for feed in FEEDS]
-    pipe = state_redis().pipeline()
-    for _, name in pointers:
-        pipe.get(name)
-    gone: list[str] = []
-    for (uid, name), raw in zip(pointers, pipe.execute(), strict=True):
-        if (pointer := Pointer.unpacked(raw)) is not None:
-            gone.append(name)
-            gone += [family.name(viewer=uid, session=pointer.session) for family in (keys.PLAN, keys.SLOTS)]
-    unlink_keys(state_redis(), gone)
+    """Delete the session pointers of people and the plans that they point to. Cost: 2 round trips."""
+    sessions = [(uid, feed) for uid in people for feed in FEED_TYPES]
+    reads = Reads(state_redis())
+    pointers = [reads.add(plans.read_pointer(uid, feed)) for uid, feed in sessions]
+    reads.execute()
+    names: list[str] = []
+    for (uid, feed), pointer in zip(sessions, pointers, strict=True):
+        if pointer.value is not None:
+            names.append(keys.SESSION.name(viewer=uid, feed=feed))
+            names += [key.name(viewer=uid, session=pointer.value.session) for key in (keys.PLAN, keys.SLOTS)]
+    unlink_keys(state_redis(), names)
 
 
 def count_references(uid: str) -> dict[str, int]:
@@ -62,26 +63,26 @@ def count_references(uid: str) -> dict[str, int]:
 
 
 def export(uid: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the person was lately served, newest first: it is in Redis only. Cost: 1 wait."""
+    """Yield the person's served list, newest first. Cost: 1 round trip."""
     for entry in cast("list[bytes]", state_redis().lrange(keys.SERVED.name(viewer=uid), 0, -1)):
         session, _, item = entry.decode().partition(" ")
         yield "served", {"session": session, "item": item}
 
 
-def _in_slots(uid: str, slots: Sequence[bytes]) -> bool:
+def _is_in_slots(uid: str, slots: Sequence[bytes]) -> bool:
     return any(_uid_field(uid) in slot for slot in slots)
 
 
-def _in_trace(uid: str, trace: bytes) -> bool:
+def _is_in_trace(uid: str, trace: bytes) -> bool:
     return _uid_field(uid) in trace
 
 
 def _uid_field(uid: str) -> bytes:
-    """How a friend stands in JSON that orjson wrote."""
+    """Return a friend's uid field as orjson writes it."""
     return b'"uid":' + orjson.dumps(uid)
 
 
 REFERENCE_READERS: Final = (
-    ReferenceReader(keys.SLOTS, _in_slots, companion=keys.PLAN),
-    ReferenceReader(keys.TRACE, _in_trace),
+    ReferenceReader(keys.SLOTS, _is_in_slots, companion=keys.PLAN),
+    ReferenceReader(keys.TRACE, _is_in_trace),
 )

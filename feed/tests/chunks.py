@@ -8,12 +8,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from content.types import Facts
-from feed import pipeline, recipe
+from feed import pipeline
+from feed.feed_types import FOR_YOU
 from feed.types import Candidate, Chunk, ChunkInputs, Pool
 
 NOW = 1_795_000_000
 GENRES = ("drama", "comedy", "thriller", "war", "music")
-SOURCES = tuple(recipe.SHARES)
+SOURCES = tuple(FOR_YOU.shares)
 
 
 def facts(item: str, **changes: Any) -> Facts:
@@ -41,17 +42,17 @@ class Case:
 
     def planned(self, **changes: Any) -> Chunk:
         inputs = replace(self.inputs, **changes)
-        return pipeline.plan(inputs, pipeline.shortlist(inputs), self.facts)
+        return pipeline.rank_and_mix(inputs, pipeline.make_shortlist(inputs), self.facts)
 
     def owner(self, item: str) -> str | None:
         """Whose item it is: the first source by ownership that found it."""
         found = {pool.source for pool in self.inputs.pools if any(c.id == item for c in pool.candidates)}
-        return next((name for name in recipe.OWNERSHIP if name in found), None)
+        return next((name for name in (source.name for source in FOR_YOU.sources) if name in found), None)
 
     def verdict(self, item: str) -> str | None:
         """Why it may not be in the chunk, in the order in which that is found out."""
         known = self.facts.get(item)
-        if item in self.inputs.taken:
+        if item in self.inputs.session_items:
             return "in_session"
         if item in self.inputs.seen:
             return "seen"
@@ -89,11 +90,11 @@ def cases(draw: st.DrawFn, *, most: int = 60, size: int = 60) -> Case:
         size=draw(st.integers(1, size)),
         now=NOW,
         pools=pools,
-        taste={genre: rng.random() for genre in rng.sample(GENRES, rng.randrange(4))},
+        affinities={genre: rng.random() for genre in rng.sample(GENRES, rng.randrange(4))},
         finished=some([f"movie:{number}" for number in range(20)]),
         seen=some(items),
-        taken=some(items),
-        lately=some(items),
+        session_items=some(items),
+        recently_served=some(items),
         skipped=some([f"movie:{number}" for number in range(20, 40)]),
     )
     return Case(inputs, known)
@@ -116,6 +117,6 @@ def _random_facts(item: str, rng: random.Random) -> Facts:
 
 def _pool(source: str, items: list[str], size: int, rng: random.Random) -> Pool:
     chosen = rng.sample(items, min(size, len(items)))
-    supporters = rng.randrange(1, 5) if source == recipe.FRIENDS else 0
+    supporters = rng.randrange(1, 5) if source == "friends" else 0
     candidates = tuple(Candidate(item, rng.random(), f"for {source}", supporters) for item in chosen)
     return Pool(source, candidates)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.errors import ApiError
 from feed import cursor as cursors
-from feed.cursor import GOOD_FOR, Cursor
+from feed.cursor import CURSOR_TTL, Cursor
 from feed.tests import world
 from finishd.testing.api import get_client, get_feed
 
@@ -20,15 +20,15 @@ made = st.builds(
     session=st.text("0123456789abcdef", min_size=16, max_size=16),
     position=st.integers(0, 2_000),
     page=st.integers(1, 2_000),
-    started=st.integers(0, NOW),
-    issued=st.just(NOW),
-    unmarked=st.lists(st.text(min_size=1, max_size=20), max_size=10).map(tuple),
+    session_started=st.integers(0, NOW),
+    issued_at=st.just(NOW),
+    unrecorded_items=st.lists(st.text(min_size=1, max_size=20), max_size=10).map(tuple),
 )
 GIVEN = Cursor("for_you", "0123456789abcdef", 40, 2, NOW - 60, NOW, ("stand-in",))
 
 
 def opened(text: str, *, viewer: str = "ama", feed: str = "for_you", now: float = NOW) -> Cursor:
-    return cursors.unseal(text, viewer=viewer, feed=feed, now=now)
+    return cursors.verify(text, viewer=viewer, feed=feed, now=now)
 
 
 def refusal(text: str, **circumstances: Any) -> str:
@@ -40,8 +40,8 @@ def refusal(text: str, **circumstances: Any) -> str:
 
 @given(made, uids)
 def test_what_is_sealed_is_unsealed_by_its_viewer_for_its_feed(cursor: Cursor, uid: str) -> None:
-    text = cursors.seal(cursor, viewer=uid)
-    assert cursors.unseal(text, viewer=uid, feed=cursor.feed, now=NOW) == cursor
+    text = cursors.sign(cursor, viewer=uid)
+    assert cursors.verify(text, viewer=uid, feed=cursor.feed, now=NOW) == cursor
 
 
 @given(st.text(max_size=200))
@@ -54,7 +54,7 @@ def test_made_up_ones_are_refused(text: str) -> None:
 
 @given(st.data())
 def test_one_with_a_single_bit_flipped_is_refused(data: st.DataObject) -> None:
-    text = cursors.seal(GIVEN, viewer="ama").encode()
+    text = cursors.sign(GIVEN, viewer="ama").encode()
     place, bit = data.draw(st.integers(0, len(text) - 1)), data.draw(st.integers(0, 6))
     flipped = bytes(byte ^ (1 << bit) if n == place else byte for n, byte in enumerate(text))
     assert refusal(flipped.decode()) == "invalid_cursor"
@@ -62,7 +62,7 @@ def test_one_with_a_single_bit_flipped_is_refused(data: st.DataObject) -> None:
 
 @given(st.data())
 def test_one_that_was_cut_or_grew_is_refused(data: st.DataObject) -> None:
-    text = cursors.seal(GIVEN, viewer="ama")
+    text = cursors.sign(GIVEN, viewer="ama")
     other = data.draw(
         st.sampled_from([text[: data.draw(st.integers(0, len(text) - 1))], text + "A", "A" + text])
     )
@@ -72,26 +72,26 @@ def test_one_that_was_cut_or_grew_is_refused(data: st.DataObject) -> None:
 @given(uids)
 def test_another_viewers_is_refused(uid: str) -> None:
     assume(uid != "ama")
-    assert refusal(cursors.seal(GIVEN, viewer="ama"), viewer=uid) == "invalid_cursor"
+    assert refusal(cursors.sign(GIVEN, viewer="ama"), viewer=uid) == "invalid_cursor"
 
 
 def test_one_of_another_feed_is_refused() -> None:
-    assert refusal(cursors.seal(GIVEN, viewer="ama"), feed="trending") == "invalid_cursor"
+    assert refusal(cursors.sign(GIVEN, viewer="ama"), feed="trending") == "invalid_cursor"
 
 
 def test_it_is_good_for_a_day_and_then_says_that_its_time_is_over() -> None:
-    text = cursors.seal(GIVEN, viewer="ama")
-    assert opened(text, now=NOW + GOOD_FOR) == GIVEN
-    assert refusal(text, now=NOW + GOOD_FOR + 1) == "cursor_expired"
+    text = cursors.sign(GIVEN, viewer="ama")
+    assert opened(text, now=NOW + CURSOR_TTL) == GIVEN
+    assert refusal(text, now=NOW + CURSOR_TTL + 1) == "cursor_expired"
 
 
 def test_an_endless_one_is_refused_unread() -> None:
     long = Cursor("for_you", "s", 0, 1, NOW, NOW, tuple(f"item-{n}" for n in range(1_000)))
-    assert refusal(cursors.seal(long, viewer="ama")) == "invalid_cursor"
+    assert refusal(cursors.sign(long, viewer="ama")) == "invalid_cursor"
 
 
 def test_one_outlives_a_change_of_the_secret_key(settings: Any) -> None:
-    text = cursors.seal(GIVEN, viewer="ama")
+    text = cursors.sign(GIVEN, viewer="ama")
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "the next key", [settings.SECRET_KEY]
     assert opened(text) == GIVEN
     settings.SECRET_KEY_FALLBACKS = []
@@ -114,7 +114,7 @@ class TestOverHttp:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         cursor = get_feed("ama")["meta"]["cursor"]
-        monkeypatch.setattr(cursors, "GOOD_FOR", -1)
+        monkeypatch.setattr(cursors, "CURSOR_TTL", -1)
         answer = get_client("ama").get("/api/v1/feed", {"cursor": cursor})
         assert (answer.status_code, answer.json()["code"]) == (400, "cursor_expired")
         assert "feed" not in answer.json()

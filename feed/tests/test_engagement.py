@@ -18,7 +18,7 @@ from content.services import cards, items
 from core.units import HOUR
 from feed import indexes, recipe
 from feed.models import IndexBuild
-from feed.services import indexes as looks
+from feed.services import index_status
 from feed.tests import world
 from feed.tests.test_indexes import fail, when_sql
 from finishd.run.embedded_redis import RedisServer
@@ -49,7 +49,7 @@ def obscure() -> str:
 
 
 def head(build: IndexBuild, name: str = "trending") -> list[str]:
-    return [item for item, _ in indexes.head(build.pk, name, 50)]
+    return [item for item, _ in indexes.get_top(build.pk, name, 50)]
 
 
 def card(item: str) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class TestIndexes:
         build = world.build()
         assert head(build)[0] == item
         assert head(build, "genre:documentary")[0] == item
-        entry = looks.head("trending", count=1)[0]
+        entry = index_status.get_top_entries("trending", limit=1)[0]
         assert entry.terms["engagement"] == pytest.approx(0.5 * 300 / 400)
         assert entry.score == pytest.approx(sum(entry.terms.values()), abs=1e-6)
 
@@ -153,7 +153,7 @@ class TestExplaining:
         # 300 / 400 of 0.50; a rating of nobody is the prior's; out in 1950, here since this minute
         assert told[:-1] == [
             f"{item} (movie:1048) at 2026-11-23 12:00 UTC",
-            "votes of the 48 hours before: like 100",
+            "votes of the last 48 hours: like 100",
             "",
             "term             value    weight  weighted",
             "engagement      0.7500     0.500    0.3750",
@@ -165,7 +165,7 @@ class TestExplaining:
             "",
         ]
         assert told[-1] == (
-            f"Place 1 of 50 in the trending index (generation {build.pk}, built at 2026-11-23 12:00 UTC), "
+            f"Rank 1 of 50 in the trending index (generation {build.pk}, built at 2026-11-23 12:00 UTC), "
             "with a score of 0.5425 there."
         )
 
@@ -177,7 +177,7 @@ class TestExplaining:
         told = explain(item)
         assert "score                               0.5425" in told
         assert told.endswith(
-            "with a score of 0.1675 there.\nThe next rebuild will move it: its score is 0.5425 by now.\n"
+            "with a score of 0.1675 there.\nThe next rebuild will move it: its score is now 0.5425.\n"
         )
 
     def test_votes_fade_as_the_clock_goes_on(self) -> None:
@@ -195,12 +195,12 @@ class TestExplaining:
         items.set_status([draft], Item.Status.DRAFT, now=world.NOW)
         items.set_status([late], Item.Status.PUBLISHED, now=world.NOW)
         cards.write_cards([hidden])
-        assert explain(draft) == f"{draft} is not published: no index holds it\n"
-        assert explain(hidden).endswith(": staff hide it.\n")
-        assert explain(late).endswith("): published or shown again since.\n")
+        assert explain(draft) == f"{draft} is not published, so it is in no index\n"
+        assert explain(hidden).endswith(": it is hidden.\n")
+        assert explain(late).endswith("): it was published again or unhidden after the build.\n")
         Item.objects.filter(id=late).update(published_at=world.NOW + timedelta(minutes=1))
         cards.write_cards([late])
-        assert explain(late).endswith("): published since.\n")
+        assert explain(late).endswith("): it was published after the build.\n")
         with pytest.raises(CommandError, match="nobody is not in the catalogue"):
             explain("nobody")
 
@@ -208,11 +208,11 @@ class TestExplaining:
         *_, last = world.catalogue(10)
         Item.objects.update(published_at=world.NOW - timedelta(days=1))
         cards.write_cards([last])
-        monkeypatch.setattr(recipe, "INDEX_CAP", 5)
+        monkeypatch.setattr(recipe, "MAX_INDEX_ITEMS", 5)
         world.build()
-        assert "it is full with" in explain(last)
+        assert "the index is full with" in explain(last)
 
     def test_it_says_so_when_redis_gives_no_answer(self, redis_server: RedisServer) -> None:
         redis_server.stop()
-        with pytest.raises(CommandError, match="Redis gives no answer"):
+        with pytest.raises(CommandError, match="Redis is unavailable"):
             explain("heat")

@@ -9,7 +9,7 @@ from activity.services import follows, people, presence, relations
 from activity.types import Relation, TimelineRow
 from content.models import Item
 from content.services import items
-from feed import recipe
+from feed.sources import FOLLOWING
 from feed.tests import world
 from finishd.testing.api import get_feed, get_item_ids, walk_feed
 from finishd.testing.people import Messages, messages
@@ -184,4 +184,4 @@ def test_walking_it_ends(messages: Messages) -> None:
         do(messages, "kofi", number)
     pages = walk_feed("ama", feed_type="following", limit=3)
     assert [len(page["feed"]) for page in pages] == [3, 3, 2]
-    assert recipe.FETCHED[recipe.FOLLOWING] == 400
+    assert FOLLOWING.fetch_limit == 400

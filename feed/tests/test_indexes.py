@@ -18,8 +18,7 @@ from content.services import items
 from core.redis.client import REDIS_UNAVAILABLE, state_redis
 from feed import indexes, keys, recipe, tasks
 from feed.models import IndexBuild
-from feed.services import builds
-from feed.services import indexes as looks
+from feed.services import builds, index_status
 from feed.tests import world
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import get_feed, get_item_ids
@@ -33,12 +32,12 @@ Outcome = IndexBuild.Outcome
 
 def generations() -> set[int]:
     """Those of which any key is in Redis."""
-    return {int(name.split(b":")[1]) for name in state_redis().scan_iter(match="idx:*:*")}
+    return {int(name.split(b":")[1]) for name in state_redis().scan_iter(match="index:*:*")}
 
 
 def lifetimes(generation: int) -> set[int]:
     """Seconds that the keys of a generation have left; -1 for ever."""
-    return {int(state_redis().ttl(name)) for name in state_redis().scan_iter(match=f"idx:{generation}:*")}
+    return {int(state_redis().ttl(name)) for name in state_redis().scan_iter(match=f"index:{generation}:*")}
 
 
 def rebuild(**options: Any) -> str:
@@ -61,7 +60,7 @@ class TestPublishing:
         items.set_status(everything[:5], Item.Status.ARCHIVED, now=world.NOW)
         build = world.build()
         assert build.outcome == Outcome.PUBLISHED
-        assert {item for item, _ in indexes.head(build.pk, "trending", 100)} == set(everything[5:])
+        assert {item for item, _ in indexes.get_top(build.pk, "trending", 100)} == set(everything[5:])
         # two genres each
         assert sum(size for name, size in build.sizes.items() if name != "trending") == 2 * 45
         assert build.items == build.sizes["trending"] == 45
@@ -70,26 +69,26 @@ class TestPublishing:
         world.catalogue(20)
         build = world.build()
         assert lifetimes(build.pk) == {-1}
-        assert state_redis().ttl(keys.INDEX_CURRENT.name()) == -1
+        assert state_redis().ttl(keys.INDEX_POINTER.name()) == -1
 
     def test_the_last_three_stay_and_older_ones_go(self) -> None:
         world.catalogue(20)
         made = [world.build().pk for _ in range(6)]
         assert generations() == set(made[-4:])
-        pointer = indexes.current()
+        pointer = indexes.get_pointer()
         assert pointer is not None
-        assert (pointer.generation, pointer.kept) == (made[5], (made[4], made[3], made[2]))
-        assert list(IndexBuild.objects.filter(dropped=True).values_list("pk", flat=True)) == made[1::-1]
+        assert (pointer.generation, pointer.older_generations) == (made[5], (made[4], made[3], made[2]))
+        assert list(IndexBuild.objects.filter(keys_deleted=True).values_list("pk", flat=True)) == made[1::-1]
 
     def test_an_index_is_capped_at_its_best_entries(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(recipe, "INDEX_CAP", 12)
+        monkeypatch.setattr(recipe, "MAX_INDEX_ITEMS", 12)
         world.catalogue(50)
         build = world.build()
         assert max(build.sizes.values()) == 12
         assert build.outcome == Outcome.PUBLISHED
-        monkeypatch.setattr(recipe, "INDEX_CAP", 50)
-        full = [item for item, _ in indexes.head(world.build().pk, "trending", 50)]
-        assert [item for item, _ in indexes.head(build.pk, "trending", 50)] == full[:12]
+        monkeypatch.setattr(recipe, "MAX_INDEX_ITEMS", 50)
+        full = [item for item, _ in indexes.get_top(world.build().pk, "trending", 50)]
+        assert [item for item, _ in indexes.get_top(build.pk, "trending", 50)] == full[:12]
 
     def test_what_a_forgotten_build_of_the_same_number_left_is_not_mixed_in(self) -> None:
         world.catalogue(20)
@@ -97,18 +96,18 @@ class TestPublishing:
         state_redis().zadd(indexes.key(number, "trending"), {"long-gone": 5.0})
         build = world.build()
         assert build.pk == number
-        assert "long-gone" not in dict(indexes.head(number, "trending", 100))
+        assert "long-gone" not in dict(indexes.get_top(number, "trending", 100))
 
     def test_staff_see_an_index_with_the_terms_of_its_head(self) -> None:
         world.catalogue(20)
         build = world.build()
-        status = looks.status(now=world.NOW.timestamp() + 90)
+        status = index_status.get_status(now=world.NOW.timestamp() + 90)
         assert (status.generation, status.age_seconds) == (build.pk, 90)
-        head = looks.head("trending", count=5)
-        assert [entry.item for entry in head] == [i for i, _ in indexes.head(build.pk, "trending", 5)]
+        head = index_status.get_top_entries("trending", limit=5)
+        assert [entry.item for entry in head] == [i for i, _ in indexes.get_top(build.pk, "trending", 5)]
         for entry in head:
             assert entry.score == pytest.approx(sum(entry.terms.values()), abs=1e-6)
-        assert looks.head("genre:unheard-of") == []
+        assert index_status.get_top_entries("genre:unheard-of") == []
 
 
 def test_readers_never_see_an_empty_mixed_or_half_built_index() -> None:
@@ -131,7 +130,7 @@ def test_readers_never_see_an_empty_mixed_or_half_built_index() -> None:
     try:
         for turn in range(25):
             # Every build gives every item another score, so that two of them cannot be taken for one.
-            builds.rebuild(now=world.NOW + timedelta(days=turn))
+            builds.rebuild_indexes(now=world.NOW + timedelta(days=turn))
     finally:
         done.set()
         for reader in readers:
@@ -142,13 +141,13 @@ def test_readers_never_see_an_empty_mixed_or_half_built_index() -> None:
 
 def what_is_wrong(everything: set[str]) -> str:
     """Look at trending and a genre's index as a plan does, in one go."""
-    pointer = indexes.current()
+    pointer = indexes.get_pointer()
     if pointer is None:
         return "no pointer"
     both = indexes.read_top(pointer.generation, {"trending": 1_000, "genre:drama": 1_000})
     trending, drama = (dict(top) for top in both.fetch(state_redis()))
-    later = indexes.current()
-    if later is None or later.generation > pointer.generation + recipe.GENERATIONS_KEPT:
+    later = indexes.get_pointer()
+    if later is None or later.generation > pointer.generation + recipe.OLDER_GENERATIONS_KEPT:
         return ""  # this thread slept through so many builds that its generation was rightly gone
     if set(trending) != everything or len(drama) != pointer.sizes["genre:drama"]:
         return f"{len(trending)} and {len(drama)} of generation {pointer.generation}"
@@ -161,11 +160,13 @@ class TestRefusing:
         everything = world.catalogue(40)
         before = world.build()
         items.set_status(everything[:21], Item.Status.DRAFT, now=world.NOW)
-        with pytest.raises(CommandError, match=r"refused; the old indexes keep serving\. 19 items after 40"):
+        with pytest.raises(
+            CommandError, match=r"refused; the previous indexes stay published\. 19 items after 40"
+        ):
             rebuild()
         assert served_generation() == before.pk
         refused = IndexBuild.objects.latest("pk")
-        assert (refused.outcome, refused.dropped) == (Outcome.REFUSED, True)
+        assert (refused.outcome, refused.keys_deleted) == (Outcome.REFUSED, True)
         assert generations() == {before.pk}
         assert rebuild(accept=True).endswith("19 items in 6 indexes")
         assert served_generation() > refused.pk
@@ -176,7 +177,7 @@ class TestRefusing:
         items.set_status(everything, Item.Status.DRAFT, now=world.NOW)
         assert world.build().outcome == Outcome.REFUSED
         assert served_generation() == before.pk
-        assert builds.rebuild(now=world.NOW, accept=True).outcome == Outcome.PUBLISHED
+        assert builds.rebuild_indexes(now=world.NOW, accept=True).outcome == Outcome.PUBLISHED
         assert get_feed("ama")["feed"] == []
 
     def test_half_of_it_is_not_absurd(self) -> None:
@@ -187,7 +188,7 @@ class TestRefusing:
 
 
 def served_generation() -> int:
-    pointer = indexes.current()
+    pointer = indexes.get_pointer()
     assert pointer is not None
     return pointer.generation
 
@@ -221,7 +222,7 @@ class TestFailing:
         with when_sql('FROM "content_genre" ORDER', fail), pytest.raises(OperationalError):
             world.build()
         failed = IndexBuild.objects.latest("pk")
-        assert (failed.outcome, failed.dropped) == (Outcome.FAILED, True)
+        assert (failed.outcome, failed.keys_deleted) == (Outcome.FAILED, True)
         assert failed.detail == "OperationalError: the database went away"
         assert served_generation() == before.pk
         assert generations() == {before.pk}
@@ -238,16 +239,19 @@ class TestFailing:
         assert served_generation() == before.pk
         assert all(0 < left <= indexes.UNFINISHED_TTL for left in lifetimes(failed.pk))
         # It could not even give the lock back; a minute later the next one may build.
-        assert 0 < state_redis().ttl(keys.INDEX_LOCK.name()) <= 60
-        state_redis().delete(keys.INDEX_LOCK.name())
+        assert 0 < state_redis().ttl(keys.INDEX_LEASE.name()) <= 60
+        state_redis().delete(keys.INDEX_LEASE.name())
         assert world.build().outcome == Outcome.PUBLISHED
 
     def test_an_emptied_redis_ends_a_build_that_was_under_way(self, redis_server: RedisServer) -> None:
         world.catalogue(30)
         marker = 'FROM "content_genre" ORDER'
-        with when_sql(marker, redis_server.flush), pytest.raises(builds.Busy, match="lock was lost"):
-            builds.rebuild(now=world.NOW, accept=True)
-        assert indexes.current() is None
+        with (
+            when_sql(marker, redis_server.flush),
+            pytest.raises(builds.RebuildInProgress, match="lease was lost"),
+        ):
+            builds.rebuild_indexes(now=world.NOW, accept=True)
+        assert indexes.get_pointer() is None
         assert IndexBuild.objects.latest("pk").outcome == Outcome.FAILED
 
     @pytest.mark.slow
@@ -264,15 +268,15 @@ class TestFailing:
         assert 0 < half < 9_030
         assert served_generation() == before.pk
         assert all(0 < left <= indexes.UNFINISHED_TTL for left in lifetimes(dying))
-        assert 0 < state_redis().ttl(keys.INDEX_LOCK.name()) <= 60
-        with pytest.raises(builds.Busy):
+        assert 0 < state_redis().ttl(keys.INDEX_LEASE.name()) <= 60
+        with pytest.raises(builds.RebuildInProgress):
             world.build()
-        state_redis().delete(keys.INDEX_LOCK.name())  # the minute is over
+        state_redis().delete(keys.INDEX_LEASE.name())  # the minute is over
         assert world.build().items == 9_030
         dead = IndexBuild.objects.get(pk=dying)
         assert (dead.outcome, dead.detail) == (Outcome.FAILED, "its process died")
 
-    def test_keys_of_a_builder_that_died_at_the_last_moment_are_dropped_by_the_next(self) -> None:
+    def test_keys_of_a_builder_that_died_at_the_last_moment_are_deleted_by_the_next(self) -> None:
         world.catalogue(30)
         world.build()
         late = IndexBuild.objects.create(started_at=world.NOW, sizes={"trending": 1})
@@ -307,26 +311,26 @@ class TestOneAtATime:
         refusals: list[str] = []
 
         def second() -> None:
-            with pytest.raises(builds.Busy) as busy:
+            with pytest.raises(builds.RebuildInProgress) as busy:
                 world.build()
             refusals.append(str(busy.value))
             with pytest.raises(CommandError, match="another process is rebuilding"):
                 rebuild()
-            assert tasks.rebuild_indexes() == "busy"
+            assert tasks.rebuild_indexes() == "in progress"
 
         with when_sql('FROM "content_genre" ORDER', second):
             assert world.build().outcome == Outcome.PUBLISHED
         assert refusals == ["another process is rebuilding the indexes"]
-        assert not state_redis().exists(keys.INDEX_LOCK.name())
+        assert not state_redis().exists(keys.INDEX_LEASE.name())
 
     def test_a_builder_that_slept_too_long_does_not_overtake_its_successor(self) -> None:
         world.catalogue(20)
 
         def successor() -> None:
-            state_redis().delete(keys.INDEX_LOCK.name())  # the sleeper's minute is over
+            state_redis().delete(keys.INDEX_LEASE.name())  # the sleeper's minute is over
             world.build()
 
-        with when_sql('FROM "content_genre" ORDER', successor), pytest.raises(builds.Busy):
+        with when_sql('FROM "content_genre" ORDER', successor), pytest.raises(builds.RebuildInProgress):
             world.build()
         newest = IndexBuild.objects.latest("pk")
         assert served_generation() == newest.pk
@@ -339,11 +343,13 @@ class TestRollback:
         first = world.build()
         items.set_boost(everything[20:], 10, now=world.NOW)
         second = world.build()
-        orders = [[item for item, _ in indexes.head(build.pk, "trending", 10)] for build in (first, second)]
+        orders = [
+            [item for item, _ in indexes.get_top(build.pk, "trending", 10)] for build in (first, second)
+        ]
         assert orders[0] != orders[1]
-        assert rebuild(rollback=first.pk) == f"readers use generation {first.pk} again"
+        assert rebuild(rollback=first.pk) == f"rolled back to generation {first.pk}"
         assert get_item_ids(get_feed("ama", feed_type="trending")) == orders[0]
-        assert rebuild(rollback=second.pk) == f"readers use generation {second.pk} again"
+        assert rebuild(rollback=second.pk) == f"rolled back to generation {second.pk}"
         assert get_item_ids(get_feed("kofi", feed_type="trending")) == orders[1]
 
     def test_the_next_build_counts_on_from_the_newest(self) -> None:
@@ -351,9 +357,9 @@ class TestRollback:
         first, second = world.build(), world.build()
         builds.rollback(first.pk)
         third = world.build()
-        pointer = indexes.current()
+        pointer = indexes.get_pointer()
         assert pointer is not None
-        assert (pointer.generation, set(pointer.kept)) == (third.pk, {first.pk, second.pk})
+        assert (pointer.generation, set(pointer.older_generations)) == (third.pk, {first.pk, second.pk})
 
     @pytest.mark.parametrize("number", [0, 10**9])
     def test_what_is_not_kept_cannot_be_gone_back_to(self, number: int) -> None:
@@ -372,7 +378,7 @@ class TestCommand:
 
     def test_it_says_so_when_redis_gives_no_answer(self, redis_server: RedisServer) -> None:
         redis_server.stop()
-        with pytest.raises(CommandError, match="Redis gives no answer"):
+        with pytest.raises(CommandError, match="Redis is unavailable"):
             rebuild()
 
 

@@ -12,6 +12,7 @@ from content.models import Item
 from content.services import items
 from core.redis.client import state_redis
 from feed import indexes, keys, recipe
+from feed.feed_types import FOR_YOU
 from feed.tests import world
 from feed.tests.test_mixing import assert_within_one
 from finishd.testing.api import get_client, get_feed, get_item_ids, walk_feed
@@ -235,7 +236,7 @@ def test_a_session_ends_at_two_thousand_slots() -> None:
     world.build()
     pages = walk_feed("ama", limit=100)
     walked = get_item_ids(*pages)
-    assert len(walked) == len(set(walked)) == recipe.PLAN_LIMIT
+    assert len(walked) == len(set(walked)) == recipe.MAX_PLAN_SLOTS
     assert pages[-1]["meta"]["hasMore"] is False
 
 
@@ -273,7 +274,7 @@ def test_the_mix_of_somebody_with_everything_holds_at_every_prefix() -> None:
     pages = walk_feed("ama", limit=100, pages=2)
     names = {"trending": "trending", "personalized": "personalized", "friends": "friends"}
     owners = [names[item["source"]] for page in pages for item in page["feed"]]
-    assert_within_one(owners, dict(recipe.SHARES))
+    assert_within_one(owners, dict(FOR_YOU.shares))
     assert Counter(owners) == {"trending": 100, "personalized": 60, "friends": 40}
 
 
@@ -294,7 +295,7 @@ def test_trending_is_the_order_of_the_index_for_everybody() -> None:
     world.catalogue(80)
     build = world.build()
 
-    order = [item for item, _ in indexes.head(build.pk, "trending", 80)]
+    order = [item for item, _ in indexes.get_top(build.pk, "trending", 80)]
     for uid in ("ama", "kofi"):
         assert get_item_ids(*walk_feed(uid, feed_type="trending", limit=30)) == order
 
@@ -303,7 +304,7 @@ def test_trending_keeps_to_its_generation_while_indexes_are_rebuilt() -> None:
     world.catalogue(450)
     build = world.build()
 
-    order = [item for item, _ in indexes.head(build.pk, "trending", 450)]
+    order = [item for item, _ in indexes.get_top(build.pk, "trending", 450)]
     pages = [get_feed("ama", feed_type="trending", limit=100)]
     items.set_boost(order[400:], 10, now=world.NOW)
     world.build()

@@ -6,10 +6,11 @@ from itertools import pairwise, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feed import mixing, recipe
+from feed import mixing
+from feed.feed_types import FOR_YOU
 
-SHARES = dict(recipe.SHARES)
-HEIRS = dict(recipe.HEIRS)
+SHARES = dict(FOR_YOU.shares)
+FALLBACKS = dict(FOR_YOU.fallbacks)
 
 
 def queues_of(trending: int, personalized: int, friends: int) -> dict[str, list[str]]:
@@ -18,7 +19,7 @@ def queues_of(trending: int, personalized: int, friends: int) -> dict[str, list[
 
 
 def mix(queues: dict[str, list[str]], *, start: int = 0, size: int = 200) -> list[tuple[str, str]]:
-    return mixing.interleave(queues, shares=SHARES, heirs=HEIRS, start=start, size=size)
+    return mixing.interleave(queues, shares=SHARES, fallbacks=FALLBACKS, start=start, size=size)
 
 
 def assert_within_one(owners: list[str], shares: dict[str, int], *, first: int = 10) -> None:
@@ -41,7 +42,7 @@ def test_the_pattern_keeps_its_promise_for_all_small_shares() -> None:
     for weights in product(range(13), repeat=3):
         if sum(weights):
             shares = dict(zip(("a", "b", "c"), weights, strict=True))
-            period = mixing.pattern(tuple(shares.items()))
+            period = mixing.share_pattern(tuple(shares.items()))
             assert Counter(period) == Counter({name: weight for name, weight in shares.items() if weight})
             assert_within_one(list(period), shares, first=1)
 
@@ -104,7 +105,7 @@ def test_the_shuffle_stays_within_tiers_and_does_not_depend_on_other_candidates(
 
 def test_lots_are_the_same_on_every_machine() -> None:
     # Computed once with Python's hashlib; another value means that running sessions would reorder.
-    assert mixing.lot("s3ss10n:0", "the-matrix-1999").hex() == "0256e1a7addb5146"
+    assert mixing.shuffle_key("s3ss10n:0", "the-matrix-1999").hex() == "0256e1a7addb5146"
     assert mixing.shuffle_tiers(list("abcdefgh"), seed="s3ss10n:0", tier=20) == list("feagbdch")
 
 
@@ -126,10 +127,18 @@ def arranged(draw: st.DrawFn) -> tuple[list[tuple[str, str]], Kinds]:
     return slots, kinds
 
 
+def diversify(slots: list[tuple[str, str]], kinds: Kinds) -> list[tuple[str, str]]:
+    return mixing.diversify(
+        slots, titles_and_genres=kinds, preceding=(), window=5, max_per_genre=3, max_displacement=20
+    )
+
+
 @given(arranged())
 def test_diversity_moves_items_only_within_their_source(made: tuple[list[tuple[str, str]], Kinds]) -> None:
     slots, kinds = made
-    parted = mixing.diversify(slots, kinds=kinds, tail=(), window=5, most=3, reach=20)
+    parted = mixing.diversify(
+        slots, titles_and_genres=kinds, preceding=(), window=5, max_per_genre=3, max_displacement=20
+    )
     assert [source for source, _ in parted] == [source for source, _ in slots]
     assert sorted(parted) == sorted(slots)
 
@@ -140,7 +149,10 @@ def test_neighbours_of_one_title_are_parted_and_runs_of_a_genre_broken() -> None
     kinds |= {f"c{i}": (f"title-c{i}", "comedy") for i in range(4)}
     slots = [("trending", item) for item in kinds]
     parted = [
-        kinds[item] for _, item in mixing.diversify(slots, kinds=kinds, tail=(), window=5, most=3, reach=20)
+        kinds[item]
+        for _, item in mixing.diversify(
+            slots, titles_and_genres=kinds, preceding=(), window=5, max_per_genre=3, max_displacement=20
+        )
     ]
     assert all(left[0] != right[0] for left, right in pairwise(parted))
     for begin in range(len(parted) - 6):
@@ -152,10 +164,10 @@ def test_diversity_looks_back_over_the_chunk_before() -> None:
     kinds: Kinds = {"x": ("same", "drama"), "y": ("other", "drama")}
     parted = mixing.diversify(
         [("trending", "x"), ("trending", "y")],
-        kinds=kinds,
-        tail=(("same", "war"),),
+        titles_and_genres=kinds,
+        preceding=(("same", "war"),),
         window=5,
-        most=3,
-        reach=20,
+        max_per_genre=3,
+        max_displacement=20,
     )
     assert [item for _, item in parted] == ["y", "x"]

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feed import mixing, pipeline, recipe
+from feed.feed_types import FEED_TYPES, FOR_YOU
 from feed.tests.chunks import NOW, Case, cases, facts
 from feed.tests.test_mixing import assert_within_one
 from feed.types import Candidate, Chunk, ChunkInputs, Pool
@@ -44,19 +45,19 @@ def test_an_item_of_several_sources_is_friends_before_personalized_before_trendi
 def test_every_prefix_keeps_its_shares_while_no_source_is_dry(case: Case) -> None:
     chunk = case.planned(start=0)
     given_to = [slot.source for slot in chunk.slots]
-    left = Counter({name: len(case.eligible(name)) for name in recipe.SHARES})
+    left = Counter({name: len(case.eligible(name)) for name in FOR_YOU.shares})
     for length, source in enumerate(given_to):
         if min(left.values()) == 0:
             break
         left[source] -= 1
         if length + 1 >= 10:
-            assert_within_one(given_to[: length + 1], dict(recipe.SHARES))
+            assert_within_one(given_to[: length + 1], dict(FOR_YOU.shares))
 
 
 @quick
 @given(cases())
 def test_a_slot_is_passed_on_only_when_its_owner_has_nothing_left(case: Case) -> None:
-    period = mixing.pattern(tuple(recipe.SHARES.items()))
+    period = mixing.share_pattern(tuple(FOR_YOU.shares.items()))
     given_to = [slot.source for slot in case.planned().slots]
     for place, source in enumerate(given_to):
         owner = period[(case.inputs.start + place) % len(period)]
@@ -68,14 +69,14 @@ def test_a_slot_is_passed_on_only_when_its_owner_has_nothing_left(case: Case) ->
 @given(cases())
 def test_what_was_served_lately_comes_back_only_where_a_pool_runs_short(case: Case) -> None:
     shown = {slot.id for slot in case.planned().slots}
-    fresh = {name: case.eligible(name) - case.inputs.lately for name in recipe.SHARES}
+    fresh = {name: case.eligible(name) - case.inputs.recently_served for name in FOR_YOU.shares}
     total = sum(map(len, fresh.values()))
-    for name, weight in recipe.SHARES.items():
+    for name, weight in FOR_YOU.shares.items():
         due = -(-case.inputs.size * weight // 10)  # rounded up
-        again = shown & case.inputs.lately & case.eligible(name)
+        again = shown & case.inputs.recently_served & case.eligible(name)
         if total >= case.inputs.size:
             assert len(again) <= max(due - len(fresh[name]), 0)
-    if total + len(case.eligible() & case.inputs.lately) >= case.inputs.size:
+    if total + len(case.eligible() & case.inputs.recently_served) >= case.inputs.size:
         assert len(shown) == case.inputs.size
 
 
@@ -86,7 +87,7 @@ def test_every_drop_is_counted_once_under_the_name_of_its_filter(case: Case) -> 
     verdicts = Counter(verdict for item in case.found if (verdict := case.verdict(item)))
     hard = {name: number for name, number in chunk.drops.items() if name != "served_lately"}
     assert hard == dict(verdicts)
-    lately = case.eligible() & case.inputs.lately
+    lately = case.eligible() & case.inputs.recently_served
     shown = {slot.id for slot in chunk.slots}
     assert chunk.drops.get("served_lately", 0) == len(lately - shown)
 
@@ -99,18 +100,21 @@ def test_the_chunk_counts_its_slots_by_source(case: Case) -> None:
 
 
 def paged(case: Case, *, kept: int) -> list[Chunk]:
-    """Chunk after chunk as a session is extended, until it is dry; deeper looks as `building.build` takes them."""
+    """The chunks of a session, extended until it is exhausted, with the attempts of `building.build_chunk`."""
     chunks: list[Chunk] = []
-    taken = case.inputs.taken
-    with patch.object(recipe, "KEPT", dict.fromkeys(recipe.SHARES, kept)):
-        while not chunks or not chunks[-1].dry:
+    taken = case.inputs.session_items
+    sources = tuple(replace(source, rank_limit=kept) for source in FOR_YOU.sources)
+    with patch.dict(FEED_TYPES, for_you=replace(FOR_YOU, sources=sources)):
+        while not chunks or not chunks[-1].exhausted:
             for wider in (1, 4, 16, 64):
                 start = case.inputs.start + sum(len(chunk.slots) for chunk in chunks)
                 tail = chunks[-1].tail if chunks else ()
-                chunk = case.planned(start=start, taken=taken, tail=tail, wider=wider)
-                if chunk.dry or len(chunk.slots) == case.inputs.size:
+                chunk = case.planned(
+                    start=start, session_items=taken, preceding=tail, rank_limit_factor=wider
+                )
+                if chunk.exhausted or len(chunk.slots) == case.inputs.size:
                     break
-            assert chunk.slots or chunk.dry
+            assert chunk.slots or chunk.exhausted
             chunks.append(chunk)
             taken |= {slot.id for slot in chunk.slots}
     return chunks
@@ -127,8 +131,8 @@ def test_chunk_by_chunk_everything_eligible_comes_once_and_dry_tells_the_truth(c
 
 @given(cases(most=10))
 def test_a_source_that_has_more_keeps_the_session_open(case: Case) -> None:
-    pools = tuple(replace(pool, exhausted=pool.source != recipe.PERSONALIZED) for pool in case.inputs.pools)
-    assert not case.planned(pools=pools, size=1_000).dry
+    pools = tuple(replace(pool, exhausted=pool.source != "personalized") for pool in case.inputs.pools)
+    assert not case.planned(pools=pools, size=1_000).exhausted
 
 
 @quick
@@ -141,18 +145,19 @@ def test_nothing_but_ranks_and_ids_decides_an_order(case: Case, seed: int) -> No
         return frozenset(rng.sample(sorted(values), len(values)))
 
     sets: dict[str, Any] = {
-        name: again(getattr(case.inputs, name)) for name in ("finished", "seen", "taken", "lately")
+        name: again(getattr(case.inputs, name))
+        for name in ("finished", "seen", "session_items", "recently_served")
     }
-    taste = dict(rng.sample(sorted(case.inputs.taste.items()), len(case.inputs.taste)))
+    taste = dict(rng.sample(sorted(case.inputs.affinities.items()), len(case.inputs.affinities)))
     known = dict(rng.sample(sorted(case.facts.items()), len(case.facts)))
     pools = tuple(rng.sample(case.inputs.pools, len(case.inputs.pools)))
-    other = Case(replace(case.inputs, **sets, taste=taste, pools=pools), known)
+    other = Case(replace(case.inputs, **sets, affinities=taste, pools=pools), known)
     assert other.planned() == case.planned()
 
 
 def lone_items(number: int, source: str) -> list[Candidate]:
     """Each of a title and no genre of its own, so that diversity has nothing to move."""
-    supporters = 1 if source == recipe.FRIENDS else 0
+    supporters = 1 if source == "friends" else 0
     return [Candidate(f"{source}-{n}", 1 - n / number, source, supporters) for n in range(number)]
 
 
@@ -174,34 +179,37 @@ def order_of(pools: dict[str, list[Candidate]], source: str) -> list[str]:
 def test_a_missing_candidate_moves_others_by_one_rank_and_other_sources_not_at_all(
     missing: int, session: str
 ) -> None:
-    whole = {name: lone_items(90, name) for name in recipe.SHARES}
-    less = {**whole, recipe.TRENDING: [c for n, c in enumerate(whole[recipe.TRENDING]) if n != missing]}
-    for name in (recipe.FRIENDS, recipe.PERSONALIZED):
+    whole = {name: lone_items(90, name) for name in FOR_YOU.shares}
+    less = {**whole, "trending": [c for n, c in enumerate(whole["trending"]) if n != missing]}
+    for name in ("friends", "personalized"):
         assert order_of(whole, name) == order_of(less, name)
-    before, after = order_of(whole, recipe.TRENDING), order_of(less, recipe.TRENDING)
-    first = missing // recipe.TIER * recipe.TIER
+    before, after = order_of(whole, "trending"), order_of(less, "trending")
+    first = missing // recipe.SHUFFLE_TIER_SIZE * recipe.SHUFFLE_TIER_SIZE
     assert before[:first] == after[:first]  # tiers above it stay as they are
-    for begin in range(first, len(before), recipe.TIER):
+    for begin in range(first, len(before), recipe.SHUFFLE_TIER_SIZE):
         # Of each further tier one goes up and one comes in; those who stay keep their order.
-        old, new = before[begin : begin + recipe.TIER], after[begin : begin + recipe.TIER]
+        old, new = (
+            before[begin : begin + recipe.SHUFFLE_TIER_SIZE],
+            after[begin : begin + recipe.SHUFFLE_TIER_SIZE],
+        )
         stayed = set(old) & set(new)
         assert len(stayed) >= len(old) - 2
         assert [i for i in old if i in stayed] == [i for i in new if i in stayed]
 
 
 def test_equal_scores_are_ordered_by_id() -> None:
-    pools = {recipe.TRENDING: [Candidate(i, 0.5, "trending") for i in ("c", "a", "d", "b")]}
-    with patch.object(recipe, "TIER", 1):  # no shuffle: the ranks as they are
-        assert order_of(pools, recipe.TRENDING) == ["a", "b", "c", "d"]
+    pools = {"trending": [Candidate(i, 0.5, "trending") for i in ("c", "a", "d", "b")]}
+    with patch.object(recipe, "SHUFFLE_TIER_SIZE", 1):  # no shuffle: the ranks as they are
+        assert order_of(pools, "trending") == ["a", "b", "c", "d"]
 
 
 def test_a_skip_pushes_the_titles_items_down_and_moves_nothing_else() -> None:
-    found = lone_items(90, recipe.TRENDING)
+    found = lone_items(90, "trending")
     known = {c.id: facts(c.id) for c in found}
     siblings = ["trending-0", "trending-30"]
     known |= {item: facts(item, title="movie:skipped") for item in siblings}
-    case = Case(inputs_of({recipe.TRENDING: found}), known)
-    with patch.object(recipe, "TIER", 1):
+    case = Case(inputs_of({"trending": found}), known)
+    with patch.object(recipe, "SHUFFLE_TIER_SIZE", 1):
         usual = [slot.id for slot in case.planned().slots]
         skipped = [slot.id for slot in case.planned(skipped=frozenset({"movie:skipped"})).slots]
         assert case.planned(feed="trending", skipped=frozenset({"movie:skipped"})) == case.planned(
@@ -214,24 +222,26 @@ def test_a_skip_pushes_the_titles_items_down_and_moves_nothing_else() -> None:
 
 
 def test_sessions_differ_in_order_but_hardly_in_what_comes_first() -> None:
-    pools = {recipe.TRENDING: lone_items(60, recipe.TRENDING)}
-    known = {c.id: facts(c.id) for c in pools[recipe.TRENDING]}
+    pools = {"trending": lone_items(60, "trending")}
+    known = {c.id: facts(c.id) for c in pools["trending"]}
     first, second = (
         [slot.id for slot in Case(inputs_of(pools, session=s), known).planned().slots] for s in ("one", "two")
     )
     assert first != second
-    for begin in range(0, 60, recipe.TIER):
-        assert set(first[begin : begin + recipe.TIER]) == set(second[begin : begin + recipe.TIER])
+    for begin in range(0, 60, recipe.SHUFFLE_TIER_SIZE):
+        assert set(first[begin : begin + recipe.SHUFFLE_TIER_SIZE]) == set(
+            second[begin : begin + recipe.SHUFFLE_TIER_SIZE]
+        )
 
 
 def test_trending_keeps_the_order_of_its_index_and_filters_nothing_seen() -> None:
-    candidates = lone_items(10, recipe.TRENDING)
+    candidates = lone_items(10, "trending")
     inputs = replace(
-        inputs_of({recipe.TRENDING: candidates}),
+        inputs_of({"trending": candidates}),
         feed="trending",
         seen=frozenset({"trending-1"}),
-        lately=frozenset({"trending-2"}),
-        taken=frozenset({"trending-3"}),
+        recently_served=frozenset({"trending-2"}),
+        session_items=frozenset({"trending-3"}),
     )
     known = {c.id: facts(c.id, hidden=c.id == "trending-4") for c in candidates}
     chunk = Case(inputs, known).planned()
@@ -244,8 +254,8 @@ REPLAN = """
 import pickle, sys
 inputs, known = pickle.load(sys.stdin.buffer)
 from feed import pipeline
-chunk = pipeline.plan(inputs, pipeline.shortlist(inputs), known)
-print(repr((chunk.slots, chunk.tail, chunk.dry, sorted(chunk.drops.items()))))
+chunk = pipeline.rank_and_mix(inputs, pipeline.make_shortlist(inputs), known)
+print(repr((chunk.slots, chunk.tail, chunk.exhausted, sorted(chunk.drops.items()))))
 assert "django" not in sys.modules
 """
 
@@ -263,10 +273,10 @@ def test_equal_inputs_make_equal_chunks_in_any_process(interpreter: str, hash_se
     items = [f"i{n}" for n in range(500)]
     known = {i: facts(i, title=f"movie:{rng.randrange(300)}", popularity=rng.random() * 500) for i in items}
     pools = {
-        name: [Candidate(i, rng.random(), name, 1) for i in rng.sample(items, 300)] for name in recipe.SHARES
+        name: [Candidate(i, rng.random(), name, 1) for i in rng.sample(items, 300)] for name in FOR_YOU.shares
     }
-    inputs = replace(inputs_of(pools), seen=frozenset(items[:40]), lately=frozenset(items[40:200]))
-    chunk = pipeline.plan(inputs, pipeline.shortlist(inputs), known)
+    inputs = replace(inputs_of(pools), seen=frozenset(items[:40]), recently_served=frozenset(items[40:200]))
+    chunk = pipeline.rank_and_mix(inputs, pipeline.make_shortlist(inputs), known)
     answer = subprocess.run(
         [interpreter, "-c", REPLAN],
         input=pickle.dumps((inputs, known)),
@@ -275,5 +285,5 @@ def test_equal_inputs_make_equal_chunks_in_any_process(interpreter: str, hash_se
         check=True,
         timeout=30,
     )
-    expected = repr((chunk.slots, chunk.tail, chunk.dry, sorted(chunk.drops.items())))
+    expected = repr((chunk.slots, chunk.tail, chunk.exhausted, sorted(chunk.drops.items())))
     assert answer.stdout.decode().strip() == expected

@@ -19,9 +19,10 @@ from core.units import MINUTE
 from feed import indexes, plans, recipe
 from feed import keys as feed_keys
 from feed.cursor import Cursor
-from feed.plans import HEAD_FOR, KEPT_FOR, LONGEST, Draft, Header, Pointer
-from feed.services import feeds
-from feed.services.feeds import Page, Query
+from feed.plan_format import PlanHeader, SessionPointer
+from feed.plans import PLAN_IDLE_TTL, PLAN_MAX_TTL, SESSION_HEAD_TTL, ChunkDraft
+from feed.services.pages import Page, get_page
+from feed.services.sessions import PageRequest
 from feed.tests import world
 from feed.types import Slot
 from finishd.testing.api import get_client, get_feed, get_item_ids, walk_feed
@@ -35,11 +36,11 @@ START = 1_795_000_000.0
 
 def page(*, at: float = 0, cursor: Cursor | None = None, limit: int = 10, uid: str = "ama") -> Page:
     """A page `at` seconds after START."""
-    return feeds.page(Query(uid, "for_you", limit, START + at, time.monotonic() + 5, cursor))
+    return get_page(PageRequest(uid, "for_you", limit, START + at, cursor))
 
 
 def items_of(*pages: Page) -> list[str]:
-    return [entry.item for page in pages for entry in page.entries]
+    return [entry.item for page in pages for entry in page.slots]
 
 
 def plan_keys(session: str, uid: str = "ama") -> list[str]:
@@ -70,15 +71,15 @@ class TestLifetimes:
 
     def test_the_head_answers_for_ten_minutes_from_its_start(self) -> None:
         first = page()
-        assert page(at=HEAD_FOR - 1).session == first.session
-        assert items_of(page(at=HEAD_FOR - 1)) == items_of(first)
-        assert page(at=HEAD_FOR).session != first.session
+        assert page(at=SESSION_HEAD_TTL - 1).session == first.session
+        assert items_of(page(at=SESSION_HEAD_TTL - 1)) == items_of(first)
+        assert page(at=SESSION_HEAD_TTL).session != first.session
 
     def test_session_and_plan_begin_with_ten_minutes(self) -> None:
         first = page()
-        assert 590 < lives(first.session) <= KEPT_FOR == 10 * MINUTE
+        assert 590 < lives(first.session) <= PLAN_IDLE_TTL == 10 * MINUTE
         pointer = int(state_redis().ttl(feed_keys.SESSION.name(viewer="ama", feed="for_you")))
-        assert 590 < pointer <= HEAD_FOR == 10 * MINUTE
+        assert 590 < pointer <= SESSION_HEAD_TTL == 10 * MINUTE
 
     def test_reading_the_head_again_keeps_nothing_alive(self) -> None:
         first = page()
@@ -94,9 +95,9 @@ class TestLifetimes:
 
     def test_but_not_beyond_two_hours_from_the_start(self) -> None:
         first = page()
-        page(at=LONGEST - 30, cursor=first.cursor)
+        page(at=PLAN_MAX_TTL - 30, cursor=first.cursor)
         assert lives(first.session) <= 30
-        page(at=LONGEST + 30, cursor=first.cursor)
+        page(at=PLAN_MAX_TTL + 30, cursor=first.cursor)
         assert lives(first.session) <= 30
 
     def test_a_forgotten_pointer_begins_a_session_and_leaves_the_old_one_to_its_cursor(self) -> None:
@@ -104,21 +105,21 @@ class TestLifetimes:
         state_redis().delete(feed_keys.SESSION.name(viewer="ama", feed="for_you"))
         assert page().session != first.session
         second = page(cursor=first.cursor)
-        assert (second.session, second.rebuilt) == (first.session, False)
+        assert (second.session, second.plan_rebuilt) == (first.session, False)
 
     def test_a_plan_made_again_counts_its_two_hours_anew(self) -> None:
         first = page()
         state_redis().delete(*plan_keys(first.session))
-        again = page(at=LONGEST + 60, cursor=first.cursor)
-        assert again.rebuilt
-        page(at=LONGEST + 120, cursor=again.cursor)
+        again = page(at=PLAN_MAX_TTL + 60, cursor=first.cursor)
+        assert again.plan_rebuilt
+        page(at=PLAN_MAX_TTL + 120, cursor=again.cursor)
         assert 590 < lives(first.session) <= 600
 
     def test_what_was_served_is_remembered_newest_first_for_a_day_and_capped(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        assert plans.SERVED_KEPT == 2_000
-        monkeypatch.setattr(plans, "SERVED_KEPT", 25)
+        assert plans.MAX_SERVED_ITEMS == 2_000
+        monkeypatch.setattr(plans, "MAX_SERVED_ITEMS", 25)
         pages = [page()]
         for _ in range(3):
             pages.append(page(cursor=pages[-1].cursor))
@@ -136,13 +137,13 @@ class TestLifetimes:
         assert len(served) == len(set(served)) == 20
 
 
-def draft(session: str, *ids: str, start: int = 0, degraded: tuple[str, ...] = ()) -> Draft:
-    header = Header(session, "for_you", int(START), 1, degraded)
-    return Draft(header, start, [Slot(i, "trending", "Trending now", 0.5) for i in ids], False, ())
+def draft(session: str, *ids: str, start: int = 0, degraded: tuple[str, ...] = ()) -> ChunkDraft:
+    header = PlanHeader(session, "for_you", int(START), 1, degraded)
+    return ChunkDraft(header, start, [Slot(i, "trending", "Trending now", 0.5) for i in ids], False, ())
 
 
-def pointer(session: str) -> Pointer:
-    return Pointer(session, int(START), 0)
+def pointer(session: str) -> SessionPointer:
+    return SessionPointer(session, int(START), 0)
 
 
 class TestClaims:
@@ -150,45 +151,53 @@ class TestClaims:
 
     def test_the_first_plan_of_a_session_wins(self) -> None:
         one, two = draft("one", "a", "b"), draft("two", "c")
-        assert plans.claim_new("ama", one, seen=None, pointer=pointer("one"), mark=1) is None
-        assert plans.claim_new("ama", two, seen=None, pointer=pointer("two"), mark=1) == pointer("one")
-        assert plans.read("ama", "two", start=0, count=10, mark=0, ttl=0) is None
+        assert plans.create_plan("ama", one, expected=None, pointer=pointer("one"), served_to=1) is None
+        assert plans.create_plan("ama", two, expected=None, pointer=pointer("two"), served_to=1) == pointer(
+            "one"
+        )
+        assert plans.serve_slots("ama", "two", start=0, count=10, served_to=0, ttl=0) is None
         # Who has seen the winner may follow it.
-        assert plans.claim_new("ama", two, seen=pointer("one"), pointer=pointer("two"), mark=1) is None
+        assert (
+            plans.create_plan("ama", two, expected=pointer("one"), pointer=pointer("two"), served_to=1)
+            is None
+        )
 
     def test_a_plan_is_made_again_only_where_it_is_gone(self) -> None:
-        assert plans.claim_again("ama", draft("one", "a"), unmarked=(), mark=1)
-        assert not plans.claim_again("ama", draft("one", "b"), unmarked=(), mark=1)
-        view = plans.read("ama", "one", start=0, count=10, mark=0, ttl=0)
+        assert plans.replace_lost_plan("ama", draft("one", "a"), unrecorded=(), served_to=1)
+        assert not plans.replace_lost_plan("ama", draft("one", "b"), unrecorded=(), served_to=1)
+        view = plans.serve_slots("ama", "one", start=0, count=10, served_to=0, ttl=0)
         assert view is not None
         assert [item for item, _ in view.slots] == ["a"]
 
     def test_a_chunk_is_appended_only_to_the_plan_that_was_read(self) -> None:
-        plans.claim_again("ama", draft("one", "a", "b"), unmarked=(), mark=0)
+        plans.replace_lost_plan("ama", draft("one", "a", "b"), unrecorded=(), served_to=0)
         more = draft("one", "c", start=2)
         gone = replace(more, header=replace(more.header, session="gone"))
-        assert plans.append("ama", gone, length=0, start=0, count=10, mark=0) is None
+        assert plans.append_chunk("ama", gone, length=0, start=0, count=10, served_to=0) is None
         for _ in range(2):
-            view = plans.append("ama", more, length=2, start=0, count=10, mark=0)
+            view = plans.append_chunk("ama", more, length=2, start=0, count=10, served_to=0)
             assert view is not None
-            assert ([item for item, _ in view.slots], view.stop) == (["a", "b", "c"], 3)
+            assert ([item for item, _ in view.slots], view.end) == (["a", "b", "c"], 3)
 
     def test_one_viewers_sessions_are_not_anothers(self) -> None:
-        plans.claim_new("ama", draft("one", "a"), seen=None, pointer=pointer("one"), mark=1)
-        assert plans.claim_new("am", draft("one", "b"), seen=None, pointer=pointer("one"), mark=1) is None
-        view = plans.read("ama", "one", start=0, count=10, mark=0, ttl=0)
+        plans.create_plan("ama", draft("one", "a"), expected=None, pointer=pointer("one"), served_to=1)
+        assert (
+            plans.create_plan("am", draft("one", "b"), expected=None, pointer=pointer("one"), served_to=1)
+            is None
+        )
+        view = plans.serve_slots("ama", "one", start=0, count=10, served_to=0, ttl=0)
         assert view is not None
         assert [item for item, _ in view.slots] == ["a"]
 
     def test_what_staff_look_at_is_not_touched_by_looking(self) -> None:
-        plans.claim_new("ama", draft("one", "a", "b"), seen=None, pointer=pointer("one"), mark=0)
+        plans.create_plan("ama", draft("one", "a", "b"), expected=None, pointer=pointer("one"), served_to=0)
         age("one", 100)
-        stored = plans.whole("ama", "one", count=1)
+        stored = plans.get_plan("ama", "one", count=1)
         assert stored is not None
         assert (stored.length, [slot.id for slot in stored.slots]) == (2, ["a"])
         assert lives("one") <= 100
         assert not state_redis().exists(feed_keys.SERVED.name(viewer="ama"))
-        assert plans.whole("ama", "another", count=1) is None
+        assert plans.get_plan("ama", "another", count=1) is None
 
 
 class TestStandIns:
@@ -223,7 +232,7 @@ class TestStandIns:
             ]
         )
         build = world.build()
-        everything = [item for item, _ in indexes.head(build.pk, "trending", 1_000)]
+        everything = [item for item, _ in indexes.get_top(build.pk, "trending", 1_000)]
         session = get_feed("ama", feed_type="trending", limit=1)["meta"]["session"]
         items.set_status(everything[2:151], Item.Status.DRAFT, now=world.NOW)
         first = get_feed("ama", feed_type="trending", limit=100)
@@ -237,7 +246,7 @@ class TestStandIns:
 
 
 def planned_for(uid: str, session: str) -> list[str]:
-    stored = plans.whole(uid, session, count=1_000)
+    stored = plans.get_plan(uid, session, count=1_000)
     assert stored is not None
     return [slot.id for slot in stored.slots]
 
@@ -289,7 +298,7 @@ def test_whatever_happens_between_pages_a_walk_repeats_nothing_and_leaves_nothin
 
 def withdraw(uid: str, session: str, *, ahead: int, number: int) -> set[str]:
     """Unpublish some of what is planned and not yet shown."""
-    stored = plans.whole(uid, session, count=1_000)
+    stored = plans.get_plan(uid, session, count=1_000)
     if stored is None:
         return set()
     coming = [slot.id for slot in stored.slots][max(ahead - stored.base, 0) :][:number]
@@ -316,7 +325,7 @@ def test_after_a_busy_run_every_key_is_declared_and_bounded(settings: Any) -> No
     ours = {key for key in get_declared_keys() if key.owner in {"content", "analytics", "activity", "feed"}}
     # Those that stand for what is under way elsewhere: a build, a load, a rebuild, an erasure, a delivery.
     passing = {
-        feed_keys.INDEX_LOCK,
+        feed_keys.INDEX_LEASE,
         activity_keys.TIMELINE_LOAD,
         activity_keys.TIMELINE_REBUILD,
         activity_keys.ERASURE_CONTACTS,
@@ -328,5 +337,6 @@ def test_after_a_busy_run_every_key_is_declared_and_bounded(settings: Any) -> No
 
 
 def test_declared_bounds_are_those_of_the_code() -> None:
-    assert (feed_keys.PLAN.ttl, feed_keys.SLOTS.ttl, feed_keys.SESSION.ttl) == (KEPT_FOR, KEPT_FOR, HEAD_FOR)
-    assert recipe.PLAN_LIMIT == 10 * recipe.CHUNK == plans.SERVED_KEPT == 2_000
+    assert feed_keys.PLAN.ttl == feed_keys.SLOTS.ttl == PLAN_IDLE_TTL
+    assert feed_keys.SESSION.ttl == SESSION_HEAD_TTL
+    assert recipe.MAX_PLAN_SLOTS == 10 * recipe.CHUNK_SIZE == plans.MAX_SERVED_ITEMS == 2_000

@@ -44,8 +44,10 @@ tastes = st.dictionaries(st.sampled_from(GENRES), st.floats(0, 1))
 def test_every_signal_stays_in_its_range(
     item: Facts, taste: dict[str, float], rank: float, supporters: int, skipped: bool
 ) -> None:
-    values = ranking.signals(item, rank=rank, supporters=supporters, taste=taste, skipped=skipped, now=NOW)
-    assert values._fields == recipe.Weights._fields
+    values = ranking.signals(
+        item, rank=rank, supporters=supporters, affinities=taste, skipped=skipped, now=NOW
+    )
+    assert values._fields == recipe.RankingWeights._fields
     assert all(0 <= value <= 1 for value in values._replace(boost=0))
     assert -1 <= values.boost <= 1
     assert 0 <= ranking.rating(item) <= 1
@@ -168,11 +170,11 @@ def test_a_score_is_the_weighted_sum_of_its_signals() -> None:
     item = facts(
         "i", popularity=500, released_day=TODAY + 1, published_at=NOW, genres=("drama",), staff_boost=-4
     )
-    score = ranking.score(item, rank=0.9, supporters=2, taste={"drama": 0.8}, skipped=False, now=NOW)
+    score = ranking.score(item, rank=0.9, supporters=2, affinities={"drama": 0.8}, skipped=False, now=NOW)
     # 0.45 * 0.9 + 0.10 * 1 + 0.05 * 1 + 0.20 * 0.8 + 0.20 * 0.75 + 0.25 * -0.4
     # = 0.405  + 0.10     + 0.05     + 0.16       + 0.15        - 0.10
     assert score == 0.765
-    skipped = ranking.score(item, rank=0.9, supporters=2, taste={"drama": 0.8}, skipped=True, now=NOW)
+    skipped = ranking.score(item, rank=0.9, supporters=2, affinities={"drama": 0.8}, skipped=True, now=NOW)
     assert skipped == 0.465  # 0.30 less
 
 
@@ -215,8 +217,8 @@ class TestEngagement:
         assert ranking.engagement([HourlyVotes(NOW, "like", 1), HourlyVotes(NOW, "skip", 4)], now=NOW) == 0
 
     def test_every_kind_has_its_worth_and_a_stronger_one_no_lesser(self) -> None:
-        assert set(recipe.VOTES) == set(EVENT_KINDS)
-        worths = [recipe.VOTES[kind] for kind in EVENT_KINDS if kind != "skip"]
+        assert set(recipe.VOTE_WEIGHTS) == set(EVENT_KINDS)
+        worths = [recipe.VOTE_WEIGHTS[kind] for kind in EVENT_KINDS if kind != "skip"]
         assert worths == sorted(worths)
 
 
@@ -253,7 +255,7 @@ class TestWhoMovesAnIndex:
 
 def test_scores_have_six_digits() -> None:
     third = ranking.score(
-        facts("i", popularity=7), rank=1 / 3, supporters=0, taste={}, skipped=False, now=NOW
+        facts("i", popularity=7), rank=1 / 3, supporters=0, affinities={}, skipped=False, now=NOW
     )
     assert third == round(third, 6)
     assert ranking.popularity(facts("i", popularity=7)) == pytest.approx(log(8) / log(501))
@@ -261,7 +263,7 @@ def test_scores_have_six_digits() -> None:
 
 def test_weights_of_the_recipe_add_up() -> None:
     """All that speaks for an item gives 1; staff's word comes on top, and a skip takes away."""
-    ranker, index = recipe.RANKER, recipe.INDEX
+    ranker, index = recipe.RANKING_WEIGHTS, recipe.INDEX_WEIGHTS
     assert (
         ranker.rank + ranker.popularity + ranker.recency + ranker.affinity + ranker.social == pytest.approx(1)
     )

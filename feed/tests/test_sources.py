@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,13 +17,19 @@ from activity.store import get_store
 from activity.types import FALLBACK_NAME, Relation, StoreUnavailable, TimelineRow
 from content.models import Item
 from content.services import items, titles
+from core.deadlines import optional_budget
 from core.redis.client import state_redis
 from core.redis.reads import Reads
-from feed import indexes, recipe, sources
+from feed import indexes, recipe
 from feed import keys as feed_keys
-from feed.services import feeds
-from feed.services.feeds import Query
-from feed.sources import Request, reason_of
+from feed.feed_types import FOR_YOU
+from feed.recall import get_pool
+from feed.services.pages import get_page
+from feed.services.sessions import PageRequest
+from feed.sources import SOURCES, TRENDING, personalized, trending
+from feed.sources.base import RecallRequest
+from feed.sources.personalized import get_affinities
+from feed.sources.supporters import make_reason
 from feed.tests import world
 from feed.types import Pool
 from finishd.testing.api import get_feed, get_item_ids, walk_feed
@@ -38,7 +45,7 @@ def row(author: str, **deed: Any) -> TimelineRow:
 
 
 def told(supporters: list[TimelineRow]) -> str:
-    return reason_of(supporters, {r.author: (r.author_name or FALLBACK_NAME, None) for r in supporters})
+    return make_reason(supporters, {r.author: (r.author_name or FALLBACK_NAME, None) for r in supporters})
 
 
 class TestReasons:
@@ -92,21 +99,21 @@ class TestReasons:
         assert told(supporters) == reason
 
 
-def pool_of(uid: str, source: str, *, depth: int = 0, current: Any = ...) -> Pool:
-    """Ask one source as a build does."""
-    pointer = indexes.current() if current is ... else current
-    request = Request(profiles.get(uid), pointer, depth, NOW, time.monotonic() + 5)
+def pool_of(uid: str, name: str, *, depth: int = 0, current: Any = ...) -> Pool:
+    """Read one source as a build does."""
+    pointer = indexes.get_pointer() if current is ... else current
+    (source,) = (source for source in SOURCES if source.name == name)
     reads = Reads(state_redis())
-    pending = sources.queue(source, request, reads)
+    pending = reads.add(source.read(RecallRequest(profiles.get(uid), pointer, depth, NOW)))
     reads.execute()
-    return sources.get_pool(pending)
+    return get_pool(source, pending)
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 class TestFriends:
     def friends(self, *rows: TimelineRow) -> dict[str, str]:
         world.deliver("ama", rows)
-        return {c.id: c.reason for c in pool_of("ama", recipe.FRIENDS).candidates}
+        return {c.id: c.reason for c in pool_of("ama", "friends").candidates}
 
     def test_a_low_rating_recommends_nothing_and_is_no_supporter(self) -> None:
         world.catalogue(5)
@@ -164,16 +171,16 @@ class TestFriends:
             "ama",
             [row("kofi", title=f"movie:{1_000 + n}", favorite=True, at=NOW - n * week) for n in range(3)],
         )
-        found = pool_of("ama", recipe.FRIENDS).candidates
+        found = pool_of("ama", "friends").candidates
         assert [(c.id, c.score) for c in found] == [("film-0000", 1), ("film-0001", 0.5), ("film-0002", 0.25)]
 
     def test_a_timeline_longer_than_one_look_is_read_on(self) -> None:
         world.catalogue(160)
         rows = [row("kofi", title=f"movie:{1_000 + n}", at=NOW - n, favorite=True) for n in range(160)]
         assert timeline_cache.load("ama", lambda: [r for r in rows if not r.title.endswith("9")], limit=400)
-        first = pool_of("ama", recipe.FRIENDS)
+        first = pool_of("ama", "friends")
         assert (len(first.candidates), first.exhausted) == (100, False)
-        deeper = pool_of("ama", recipe.FRIENDS, depth=100)
+        deeper = pool_of("ama", "friends", depth=100)
         assert (len(deeper.candidates), deeper.exhausted) == (144, True)
 
 
@@ -185,7 +192,7 @@ class TestPersonalized:
         world.choose("ama", "Drama", "Documentary")
         learned(uid="ama", drama=0.2, comedy=0.4)
         # Chosen genres count 0.8 at least: drama 0.8, documentary 0.8, comedy 0.4.
-        reasons = Counter(c.reason for c in pool_of("ama", recipe.PERSONALIZED).candidates)
+        reasons = Counter(c.reason for c in pool_of("ama", "personalized").candidates)
         assert set(reasons) == {
             "Because you like Drama",
             "Because you like Documentary",
@@ -198,7 +205,7 @@ class TestPersonalized:
     def test_a_newcomer_gets_what_is_popular_in_the_usual_genres(self) -> None:
         world.catalogue(50)
         world.build()
-        found = pool_of("newcomer", recipe.PERSONALIZED).candidates
+        found = pool_of("newcomer", "personalized").candidates
         # of the three usual ones the little world has two
         assert {c.reason for c in found} == {"Popular in Drama", "Popular in Comedy"}
 
@@ -206,13 +213,13 @@ class TestPersonalized:
         world.catalogue(50)
         world.build()
         learned(uid="ama", drama=0.9, comedy=0.3)
-        found = {c.id: c.reason for c in pool_of("ama", recipe.PERSONALIZED).candidates}
-        assert len(found) == len(pool_of("ama", recipe.PERSONALIZED).candidates) == 30
+        found = {c.id: c.reason for c in pool_of("ama", "personalized").candidates}
+        assert len(found) == len(pool_of("ama", "personalized").candidates) == 30
         assert found["film-0000"] == "Because you like Drama"  # drama and comedy
         assert found["film-0001"] == "Because you like Comedy"  # comedy and thriller
 
     def test_only_the_dearest_genres_are_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(recipe, "GENRES_READ", 2)
+        monkeypatch.setattr(recipe, "MAX_GENRES_READ", 2)
         world.catalogue(20)
         world.build()
         learned(uid="ama", drama=0.1, comedy=0.5, thriller=0.3, unheard_of=0.9)
@@ -223,12 +230,14 @@ class TestPersonalized:
         items.set_boost(everything[:5], 10, now=world.NOW)
         items.set_boost(everything[15:], -10, now=world.NOW)
         world.build()
-        for source in (recipe.TRENDING, recipe.PERSONALIZED):
+        for source in ("trending", "personalized"):
             assert all(0 <= c.score <= 1 for c in pool_of("ama", source).candidates)
 
 
 def request_counts(uid: str) -> dict[str, tuple[float, int]]:
-    return sources._genre_counts(Request(profiles.get(uid), indexes.current(), 0, NOW, time.monotonic()))
+    pointer = indexes.get_pointer()
+    assert pointer is not None
+    return dict(personalized.select_genres(get_affinities(profiles.get(uid)), pointer, depth=0))
 
 
 def learned(uid: str, **affinities: float) -> None:
@@ -241,18 +250,18 @@ def learned(uid: str, **affinities: float) -> None:
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 class TestTrending:
     def test_it_knows_when_it_has_given_everything(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(recipe, "FETCHED", {**recipe.FETCHED, recipe.TRENDING: 20})
+        monkeypatch.setattr(trending, "TRENDING", replace(TRENDING, fetch_limit=20))
         world.catalogue(30)
         world.build()
-        first = pool_of("ama", recipe.TRENDING)
+        first = pool_of("ama", "trending")
         assert (len(first.candidates), first.exhausted) == (20, False)
-        assert pool_of("ama", recipe.TRENDING, depth=11).exhausted
-        monkeypatch.setattr(recipe, "INDEX_CAP", 30)  # a full index holds no more than its cap
-        assert pool_of("ama", recipe.TRENDING, depth=10).exhausted
+        assert pool_of("ama", "trending", depth=11).exhausted
+        monkeypatch.setattr(recipe, "MAX_INDEX_ITEMS", 30)  # a full index holds no more than its cap
+        assert pool_of("ama", "trending", depth=10).exhausted
 
     def test_without_an_index_the_catalogue_itself_is_asked(self) -> None:
         everything = world.catalogue(30)
-        found = pool_of("ama", recipe.TRENDING, current=None)
+        found = pool_of("ama", "trending", current=None)
         assert [c.id for c in found.candidates] == everything
 
 
@@ -302,17 +311,17 @@ class TestFailing:
 
     def break_source(self, source: str) -> None:
         """A key of the wrong kind: the server answers with an error."""
-        pointer = indexes.current()
+        pointer = indexes.get_pointer()
         assert pointer is not None
         name = {
-            recipe.TRENDING: indexes.key(pointer.generation, "trending"),
-            recipe.PERSONALIZED: indexes.key(pointer.generation, "genre:drama"),
-            recipe.FRIENDS: timeline_cache.key("ama"),
+            "trending": indexes.key(pointer.generation, "trending"),
+            "personalized": indexes.key(pointer.generation, "genre:drama"),
+            "friends": timeline_cache.key("ama"),
         }[source]
         state_redis().delete(name)
         state_redis().hset(name, "wrong", "kind")
 
-    @pytest.mark.parametrize("source", recipe.SHARES)
+    @pytest.mark.parametrize("source", FOR_YOU.shares)
     def test_one_source_costs_its_share_only_and_not_for_long(self, source: str) -> None:
         self.break_source(source)
         page = get_feed("ama", limit=40)
@@ -322,7 +331,7 @@ class TestFailing:
         assert all(0 < left <= 60 for left in lifetimes("ama", page["meta"]["session"]))
 
     def test_it_is_whole_again_when_the_source_is(self) -> None:
-        self.break_source(recipe.FRIENDS)
+        self.break_source("friends")
         assert get_feed("ama", limit=40)["meta"]["degraded"] == ["friends"]
         state_redis().delete(timeline_cache.key("ama"))
         page = get_feed("ama", limit=40, refresh="true")
@@ -333,7 +342,7 @@ class TestFailing:
     def test_a_source_that_fails_under_an_extension_is_named_and_ends_the_plan_soon(self) -> None:
         first = get_feed("ama", limit=100)
         assert first["meta"]["degraded"] == []
-        self.break_source(recipe.TRENDING)
+        self.break_source("trending")
         # A chunk has 200: whether one more follows the second page, the next chunk must tell.
         second = get_feed("ama", limit=100, cursor=first["meta"]["cursor"])
         assert second["meta"]["degraded"] == ["trending"]
@@ -341,7 +350,7 @@ class TestFailing:
         assert all(0 < left <= 60 for left in lifetimes("ama", second["meta"]["session"])[1:])
 
     def test_all_sources_failing_is_an_empty_page_not_an_error(self) -> None:
-        for source in recipe.SHARES:
+        for source in FOR_YOU.shares:
             self.break_source(source)
         page = get_feed("ama", limit=40)
         assert page["feed"] == []
@@ -376,10 +385,10 @@ class TestFailing:
 
     def test_late_sources_are_left_out_only_if_they_would_ask_again(self) -> None:
         get_feed("ama")  # what the viewer has seen is in Redis from here on
-        late = Query("ama", "for_you", 40, time.time(), deadline=time.monotonic() - 1, refresh=True)
-        page = feeds.page(late)
+        with optional_budget(-1):
+            page = get_page(PageRequest("ama", "for_you", 40, time.time(), refresh=True))
         assert page.degraded == ("friends",)
-        assert len(page.entries) == 40
+        assert len(page.slots) == 40
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)

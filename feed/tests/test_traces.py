@@ -19,7 +19,7 @@ from finishd.testing.api import get_feed, walk_feed
 @given(cases())
 def test_any_chunk_is_made_again_from_its_trace(case: Case) -> None:
     chunk = case.planned()
-    again, kept = traces.replay(traces.pack(case.inputs, case.facts, chunk))
+    again, kept = traces.replay_trace(traces.pack_trace(case.inputs, case.facts, chunk))
     assert again == chunk
     assert kept["recipe"] == recipe.VERSION
     assert kept["chunk"]["drops"] == chunk.drops
@@ -28,9 +28,9 @@ def test_any_chunk_is_made_again_from_its_trace(case: Case) -> None:
 @given(cases())
 def test_a_trace_is_the_same_bytes_whatever_the_order_of_sets(case: Case) -> None:
     chunk = case.planned()
-    raw = traces.pack(case.inputs, case.facts, chunk)
+    raw = traces.pack_trace(case.inputs, case.facts, chunk)
     body = orjson.loads(raw)
-    for name in ("finished", "skipped", "seen", "taken", "lately"):
+    for name in ("finished", "skipped", "seen", "session_items", "recently_served"):
         assert body["inputs"][name] == sorted(getattr(case.inputs, name))
 
 
@@ -61,7 +61,7 @@ def test_what_was_served_is_recomputed_from_the_traces_slot_by_slot(feed: str, s
     ]
     planned = []
     for raw in kept_traces("ama", pages[0]["meta"]["session"]):
-        chunk, trace = traces.replay(raw)
+        chunk, trace = traces.replay_trace(raw)
         assert [slot._asdict() for slot in chunk.slots] == trace["chunk"].pop("slots")
         assert orjson.loads(orjson.dumps(replace(chunk, slots=()))) == {**trace["chunk"], "slots": []}
         planned += [(slot.id, slot.source, slot.reason, slot.score) for slot in chunk.slots]
@@ -82,10 +82,10 @@ def test_without_the_sample_no_trace_is_kept(settings: Any) -> None:
 def test_a_preview_always_keeps_its_trace_and_touches_no_session(settings: Any) -> None:
     settings.FEED_TRACE_PERCENT = 0
     before = get_feed("ama", limit=10)
-    view = inspect.preview("ama", "for_you", now=int(world.NOW.timestamp()))
+    view = inspect.preview_plan("ama", "for_you", now=int(world.NOW.timestamp()))
     (raw,) = kept_traces("ama", view.session)
-    chunk, _ = traces.replay(raw)
+    chunk, _ = traces.replay_trace(raw)
     assert [slot.id for slot in chunk.slots] == [slot.item for slot in view.slots]
-    assert len(chunk.slots) == recipe.CHUNK
+    assert len(chunk.slots) == recipe.CHUNK_SIZE
     assert get_feed("ama", limit=10)["feed"] == before["feed"]
     assert pipeline.chunk_seed(view.session, 0) == view.receipts[0]["seed"]

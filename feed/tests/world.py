@@ -54,7 +54,7 @@ def catalogue(size: int, *, start: int = 0) -> list[str]:
 
 
 def build() -> IndexBuild:
-    return builds.rebuild(now=NOW)
+    return builds.rebuild_indexes(now=NOW)
 
 
 def choose(uid: str, *names: str) -> None:

@@ -34,7 +34,7 @@ def load(*, now: datetime) -> tuple[int, int]:
         _load_person(person, titles, now=epoch)
     for person in people:
         _load_follows(person, now=epoch)
-    builds.rebuild(now=now, accept=True)
+    builds.rebuild_indexes(now=now, accept=True)
     return len(items), len(people)
 
 

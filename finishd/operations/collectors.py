@@ -11,7 +11,7 @@ from analytics.services import lag as event_lag
 from analytics.types import READERS
 from core import telemetry
 from core.circuit import STATES, get_circuit_breakers
-from feed.services import indexes
+from feed.services import index_status
 
 
 def _collect_processes() -> Iterator[Metric]:
@@ -85,7 +85,7 @@ def _collect_store_calls() -> Iterator[Metric]:
 
 
 def _collect_indexes() -> Iterator[Metric]:
-    status = indexes.status(now=time.time())
+    status = index_status.get_status(now=time.time())
     if status.age_seconds is not None:
         yield GaugeMetricFamily(
             "finishd_index_age_seconds", "Age of the current indexes.", status.age_seconds

@@ -22,7 +22,7 @@ from analytics.services import lag as event_lag
 from core import api_json, deadlines
 from core.circuit import get_circuit_breakers
 from core.redis.client import cache_redis, state_redis
-from feed.services import indexes
+from feed.services import index_status
 from finishd.celery import app
 
 PROBE_TIMEOUT_SECONDS = 1.0  # seconds
@@ -136,7 +136,7 @@ def _check_broker() -> Details:
 
 
 def _check_indexes() -> Details:
-    status = indexes.status(now=time.time())
+    status = index_status.get_status(now=time.time())
     facts = {"generation": status.generation, "ageSeconds": status.age_seconds}
     if status.generation is None:
         raise NotReady("missing", facts)

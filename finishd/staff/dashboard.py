@@ -19,7 +19,7 @@ from analytics.services import lag as event_lag
 from content.services import curation
 from core.circuit import get_circuit_breakers
 from core.redis.client import REDIS_UNAVAILABLE
-from feed.services import indexes
+from feed.services import index_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _catalogue(numbers: curation.Overview) -> list[Tile]:
 def _indexes() -> Tile:
     link = reverse("admin:feed_indexbuild_changelist")
     try:
-        status = indexes.status(now=time.time())
+        status = index_status.get_status(now=time.time())
     except REDIS_UNAVAILABLE:
         return Tile("Indexes", "unknown", "Redis gives no answer", link, needs_attention=True)
     if status.age_seconds is None:

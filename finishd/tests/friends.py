@@ -20,7 +20,10 @@ from content.models import Item
 from content.services import items
 from core.redis.client import state_redis
 from core.redis.reads import Reads
-from feed import recipe, sources
+from feed import recipe
+from feed.recall import get_pool
+from feed.sources import FOLLOWING, FRIENDS, Source
+from feed.sources.base import RecallRequest
 from feed.tests import world
 from finishd.testing.expected import RELATIONS, ExpectedActivity, ExpectedTimelines, Pair
 from finishd.testing.inspection import cached_rows, read_timeline, reloaded_rows, rows_by_author_and_title
@@ -261,9 +264,9 @@ class World:
         entries = read_timeline(profile)
         assert [(e.title, [row.author for row in e.supporters]) for e in entries] == expected, uid
         shown = [(title, who) for title, who in expected if title in self.model.published]
-        following = self._pool(profile, recipe.FOLLOWING)
+        following = self._pool(profile, FOLLOWING)
         assert [
-            (candidate.id, [friend["uid"] for friend in candidate.social["friends"]])
+            (candidate.id, [friend["uid"] for friend in candidate.social_fields["friends"]])
             for candidate in following
         ] == [(self.film[title], who[:20]) for title, who in shown], uid
         backed = {
@@ -271,14 +274,14 @@ class World:
             for title, who in shown
             if any(recommends(truth[author, title]) for author in who)
         }
-        assert {candidate.id for candidate in self._pool(profile, recipe.FRIENDS)} == backed, uid
+        assert {candidate.id for candidate in self._pool(profile, FRIENDS)} == backed, uid
 
-    def _pool(self, profile: Profile, name: str) -> Any:
-        request = sources.Request(profile, None, 0, int(self.clock.now), float("inf"))
+    def _pool(self, profile: Profile, source: Source) -> Any:
+        request = RecallRequest(profile, None, 0, int(self.clock.now))
         reads = Reads(state_redis())
-        pending = sources.queue(name, request, reads)
+        pending = reads.add(source.read(request))
         reads.execute()
-        pool = sources.get_pool(pending)
+        pool = get_pool(source, pending)
         assert pool.error is None
         return pool.candidates
 
@@ -298,7 +301,7 @@ def check_hot(rows: dict[Pair, ExpectedActivity], truth: dict[Pair, ExpectedActi
 
 def recommends(deed: ExpectedActivity) -> bool:
     _, status, favorite, rating = deed
-    if rating is not None and rating <= recipe.LOW_RATING:
+    if rating is not None and rating <= recipe.MAX_LOW_RATING:
         return favorite
     return favorite or rating is not None or status is not None
 

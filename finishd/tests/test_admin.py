@@ -23,7 +23,9 @@ from core.circuit import CircuitBreaker
 from core.redis import client as redis_module
 from core.redis.client import state_redis
 from feed.models import IndexBuild
-from feed.services import builds, feeds
+from feed.services import builds
+from feed.services.pages import get_page
+from feed.services.sessions import PageRequest
 from finishd import celery
 from finishd.run.embedded_redis import RedisServer
 
@@ -59,7 +61,7 @@ def now() -> datetime:
 def built(now: datetime) -> IndexBuild:
     for n in range(12):
         ItemFactory.create(id=f"i{n}", title=f"Film {n}", popularity=100 - n, genres=["drama"])
-    return builds.rebuild(now=now)
+    return builds.rebuild_indexes(now=now)
 
 
 class Sources(HTMLParser):
@@ -203,7 +205,7 @@ class TestIndexes:
         self, staff: Client, built: IndexBuild
     ) -> None:
         response = staff.get(reverse("admin:feed_index", args=["trending"]))
-        head = response.context["head"]
+        head = response.context["top"]
         names = ["engagement", "popularity", "rating", "recency", "boost"]
         assert head["headers"] == ["", "item", "score", *names]
         place, item, score, *terms = head["rows"][0]
@@ -227,15 +229,13 @@ class TestPlan:
     def test_a_live_plan_shows_every_slot_with_its_source_and_reason(
         self, staff: Client, now: datetime
     ) -> None:
-        query = feeds.Query(
-            viewer="ama", feed="for_you", limit=10, now=now.timestamp(), deadline=float("inf")
-        )
-        page = feeds.page(query)
+        query = PageRequest(viewer="ama", feed="for_you", limit=10, now=now.timestamp())
+        page = get_page(query)
         response = staff.get(PLAN, {"uid": "ama", "feed": "for_you"})
         assert response.context["plan"].session == page.session
         rows = response.context["slots"]["rows"]
         assert len(rows) == 12
-        for row, entry in zip(rows, page.entries, strict=False):
+        for row, entry in zip(rows, page.slots, strict=False):
             assert entry.item in row[1]
         assert {row[2] for row in rows} <= {"trending", "personalized"}
         assert all(row[3] for row in rows)
@@ -243,13 +243,13 @@ class TestPlan:
 
     def test_looking_starts_no_session(self, staff: Client) -> None:
         response = staff.get(PLAN, {"uid": "ama", "feed": "for_you"})
-        assert response.context["error"].startswith("ama has no session")
+        assert response.context["error"].startswith("ama has no current session")
         assert not list(state_redis().scan_iter("session:*"))
 
     def test_a_preview_shows_what_would_be_planned_and_serves_it_to_nobody(self, staff: Client) -> None:
         response = staff.post(PLAN, {"uid": "ama", "feed": "for_you"})
         assert len(response.context["slots"]["rows"]) == 12
-        assert b"served to nobody" in response.content
+        assert b"It is not served." in response.content
         assert not list(state_redis().scan_iter("session:*"))
 
     @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ class TestWithoutRedis:
     ) -> None:
         redis_server.stop()
         assert b"Redis gives no answer" in staff.get(reverse("admin:index")).content
-        assert b"Redis gives no answer" in staff.get(INDEXES).content
+        assert b"Redis is unavailable" in staff.get(INDEXES).content
         assert staff.get(reverse("admin:feed_index", args=["trending"])).status_code == 200
         assert staff.get(PLAN, {"uid": "ama", "feed": "for_you"}).status_code == 200
         assert b"The backlog is unknown" in staff.get(STREAMS).content
@@ -276,7 +276,7 @@ class TestWithoutRedis:
         items = reverse("admin:content_item_changelist")
         assert staff.post(items, {"action": "archive", "_selected_action": ["i0"]}).status_code == 302
         queued = staff.post(reverse("admin:feed_rebuild"), follow=True)
-        assert b"nothing was queued" in queued.content
+        assert b"Nothing was queued" in queued.content
         redis_server.start()
         redis_module._circuit_breakers.clear()
 

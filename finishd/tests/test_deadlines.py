@@ -52,9 +52,11 @@ class TestDeadline:
         assert deadlines.remaining() == float("inf")
 
     def test_what_can_be_done_without_ends_sooner_than_the_rest(self) -> None:
-        with deadlines.request_deadline(10), deadlines.optional_until(time.monotonic() - 1):
-            assert deadlines.remaining_optional() < 0 < deadlines.remaining()
-            deadlines.check()
+        with deadlines.request_deadline(10), deadlines.optional_budget(-1):
+            assert deadlines.remaining_optional() > 9
+            with deadlines.optional_part():
+                assert deadlines.remaining_optional() < 0 < deadlines.remaining()
+                deadlines.check()
 
     def test_threads_have_their_own(self) -> None:
         with deadlines.request_deadline(1), ThreadPoolExecutor(1) as pool:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management import get_commands
 
 from feed import filters
-from feed.pipeline import FEEDS
+from feed.feed_types import FEED_TYPES
 from feed.sources import SOURCES
 from finishd.operations import docs
 
@@ -55,10 +55,10 @@ def test_the_table_of_keys_is_what_the_code_declares() -> None:
 
 
 def test_every_filter_and_source_is_described() -> None:
-    by_id = {f.name for feed in FEEDS.values() for f in feed.id_filters}
-    by_facts = {f.name for feed in FEEDS.values() for f in feed.facts_filters}
+    by_id = {f.name for feed in FEED_TYPES.values() for f in feed.id_filters}
+    by_facts = {f.name for feed in FEED_TYPES.values() for f in feed.facts_filters}
     assert _first_column("Filters") == by_id | by_facts | {filters.UNPUBLISHED}
-    assert _first_column("Sources") == set(SOURCES)
+    assert _first_column("Sources") == {source.name for source in SOURCES}
 
 
 @each_document

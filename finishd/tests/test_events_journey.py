@@ -74,13 +74,13 @@ def test_events_change_feeds(started: Processes) -> None:
     # One account likes a film a hundred times: the events are counted, but they are one vote.
     send_events(web, "script", *(make_body(OBSCURE, "like", seconds_ago=60.0 * n) for n in range(VIEWERS)))
     started.wait_for(lambda: get_likes() == VIEWERS, seconds=30)
-    builds.rebuild(now=timezone.now())
+    builds.rebuild_indexes(now=timezone.now())
     assert OBSCURE not in get_trending(web)[:40]
     # A hundred accounts like it.
     for number in range(VIEWERS):
         send_events(web, f"viewer-{number}", make_body(OBSCURE, "like"))
     started.wait_for(lambda: get_likes() == 2 * VIEWERS, seconds=30)
-    builds.rebuild(now=timezone.now())
+    builds.rebuild_indexes(now=timezone.now())
     assert OBSCURE in get_trending(web)[:3]
     (card,) = (
         item for item in web.feed("mei", feed_type="trending", limit=3)["feed"] if item["id"] == OBSCURE

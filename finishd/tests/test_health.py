@@ -32,7 +32,7 @@ def ready() -> tuple[int, dict[str, Any]]:
 @pytest.fixture
 def built(transactional_db: None) -> None:
     ItemFactory.create_batch(3, status=Item.Status.PUBLISHED)
-    builds.rebuild(now=timezone.now())
+    builds.rebuild_indexes(now=timezone.now())
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ class TestReady:
         assert ready()[0] == 503
         broken_redis.start()
         _within(5, lambda: ready()[1]["redis"] == "ok")
-        builds.rebuild(now=timezone.now())  # this Redis came back empty
+        builds.rebuild_indexes(now=timezone.now())  # this Redis came back empty
         assert ready()[0] == 200
 
     @pytest.mark.usefixtures("built")

@@ -1,6 +1,5 @@
 """/metrics: for staff and Prometheus only, right whichever process answers, and never a failure."""
 
-import dataclasses
 import re
 import time
 from collections import Counter
@@ -29,7 +28,7 @@ from core.circuit import get_circuit_breakers
 from core.redis import client as redis_module
 from core.redis.client import count_round_trips, state_redis
 from core.redis.reads import Read
-from feed.sources import SOURCES
+from feed.sources import personalized
 from feed.tests import world
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import get_client, get_token
@@ -215,10 +214,7 @@ class TestMeasures:
         def fail(*_: Any) -> NoReturn:
             raise ZeroDivisionError
 
-        broken = dataclasses.replace(
-            SOURCES["personalized"], read=lambda request: Read(lambda pipe: None, fail)
-        )
-        monkeypatch.setitem(SOURCES, "personalized", broken)
+        monkeypatch.setattr(personalized, "read", lambda request: Read(lambda pipe: None, fail))
         page = client.get("/api/v1/feed?limit=100").json()
         for _ in range(2):
             page = client.get("/api/v1/feed", {"limit": 100, "cursor": page["meta"]["cursor"]}).json()

@@ -68,7 +68,7 @@ def catalogue(transactional_db: None) -> None:
     """Enough to fill pages, of two genres."""
     for number in range(24):
         ItemFactory.create(title=f"Film {number:02}", genres=["Drama", "Comedy"] if number % 2 else ["Drama"])
-    builds.rebuild(now=timezone.now())
+    builds.rebuild_indexes(now=timezone.now())
 
 
 @pytest.mark.slow

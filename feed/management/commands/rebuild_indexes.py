@@ -10,27 +10,30 @@ from feed.services import builds
 
 
 class Command(BaseCommand):
-    help = "Rank the published catalogue into new indexes and let readers use them."
+    help = "Rank the published catalogue into new indexes and publish them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--accept", action="store_true", help="Publish even what looks empty or too small."
+            "--accept", action="store_true", help="Publish even if the indexes look empty or too small."
         )
         parser.add_argument(
-            "--rollback", type=int, metavar="GENERATION", help="Let readers use a kept generation instead."
+            "--rollback",
+            type=int,
+            metavar="GENERATION",
+            help="Publish a kept generation again instead.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["rollback"] is not None:
                 pointer = builds.rollback(options["rollback"])
-                self.stdout.write(f"readers use generation {pointer.generation} again")
+                self.stdout.write(f"rolled back to generation {pointer.generation}")
                 return
-            build = builds.rebuild(now=timezone.now(), accept=options["accept"])
-        except (builds.Busy, ValueError) as reason:
+            build = builds.rebuild_indexes(now=timezone.now(), accept=options["accept"])
+        except (builds.RebuildInProgress, ValueError) as reason:
             raise CommandError(str(reason)) from reason
         except REDIS_UNAVAILABLE as reason:
-            raise CommandError(f"Redis gives no answer: {reason}") from reason
+            raise CommandError(f"Redis is unavailable: {reason}") from reason
         if build.outcome != IndexBuild.Outcome.PUBLISHED:
-            raise CommandError(f"{build}; the old indexes keep serving. {build.detail}")
+            raise CommandError(f"{build}; the previous indexes stay published. {build.detail}")
         self.stdout.write(f"{build}; {build.items} items in {len(build.sizes)} indexes")

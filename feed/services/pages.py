@@ -1,0 +1,154 @@
+"""A page of a feed: a slice of the session's plan, with the cards of its items.
+
+Cost in round trips when warm: a next page 2 (slice, cards), 1 more if unpublished items must be replaced; a session's
+head again 3; a first page 7; a page that extends the plan 8. Warm pages make no SQL query and no store call.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from content.services import cards
+from core.telemetry import labelled
+from feed import metrics, plans
+from feed.cursor import Cursor
+from feed.plan_format import get_source
+from feed.plans import PlanSlice
+from feed.services.sessions import (
+    SPARE_SLOTS,
+    PageRequest,
+    extend_plan,
+    open_session,
+    replace_plan,
+    resume_session,
+)
+
+# Reads of the plan for one page, which limits the cost after many items were unpublished.
+MAX_FILL_ROUNDS: Final = 4
+# Characters of unrecorded item ids in a cursor. More ids, after many items were unpublished, cost a round trip instead.
+MAX_UNRECORDED_CHARS: Final = 1_000
+
+
+class LiveSlot(NamedTuple):
+    """A slot whose item is published: its position, item id, card (JSON) and the slot's own JSON."""
+
+    position: int
+    item: str
+    card: bytes
+    slot: bytes
+
+
+@dataclass(slots=True)
+class Page:
+    """A page. `cursor` points to the next page and is None exactly when there is none. `number` counts from 1.
+
+    `plan_rebuilt`: the plan was lost and replaced. `degraded` names the parts that were unavailable for the plan.
+    """
+
+    session: str
+    number: int
+    slots: list[LiveSlot] = field(default_factory=list)
+    cursor: Cursor | None = None
+    plan_rebuilt: bool = False
+    degraded: tuple[str, ...] = ()
+
+
+def get_page(request: PageRequest) -> Page:
+    """Return the requested page; open or resume the session and extend its plan as needed.
+
+    Raises core.redis.client.REDIS_UNAVAILABLE errors, and DeadlinePassed when the request deadline is exceeded.
+    """
+    if request.cursor is None:
+        first, replaced = open_session(request), False
+    else:
+        first, replaced = resume_session(request, request.cursor)
+    page = _fill_page(request, first)
+    page.plan_rebuilt = page.plan_rebuilt or replaced
+    for source, number in Counter(get_source(slot.slot) for slot in page.slots).items():
+        labelled(metrics.SLOTS_SERVED, request.feed, source).inc(number)
+    return page
+
+
+def _fill_page(request: PageRequest, first: PlanSlice) -> Page:
+    """Read slots and cards until the page is full and it is certain whether another one follows."""
+    session, start, served_to = first.header.session, first.start, first.start + request.limit
+    live: list[LiveSlot] = []
+    replaced = False
+    current = first
+    for attempt in range(MAX_FILL_ROUNDS):
+        wanted = request.limit + 1 - len(live)
+        count = wanted + SPARE_SLOTS * 4**attempt
+        found: PlanSlice | None = current
+        if attempt:
+            served_to = start + wanted - 1
+            found = plans.serve_slots(
+                request.viewer, session, start=start, count=count, served_to=served_to, ttl=0
+            )
+        if found is not None and len(found.slots) < wanted and not found.exhausted:
+            found = extend_plan(request, session, start=start, count=count, served_to=served_to)
+        if found is None:  # the plan expired in the meantime
+            unrecorded = _get_unrecorded(live, served_to)
+            found, replaced = replace_plan(request, session, start=start, unrecorded=unrecorded), True
+        current = found
+        live += _get_live_slots(current.slots, start, wanted)
+        start += len(current.slots)
+        if len(live) > request.limit or _is_at_end(current, start):
+            break
+    page = Page(
+        session=session,
+        number=request.cursor.page + 1 if request.cursor else 1,
+        slots=live[: request.limit],
+        plan_rebuilt=replaced,
+        degraded=current.header.degraded,
+    )
+    if len(live) > request.limit:
+        page.cursor = _make_cursor(request, current, page, live[request.limit].position, served_to)
+    elif not _is_at_end(current, start):
+        page.cursor = _make_cursor(request, current, page, start, served_to)
+    return page
+
+
+def _is_at_end(current: PlanSlice, position: int) -> bool:
+    return current.exhausted and position >= current.end
+
+
+def _get_live_slots(slots: Sequence[tuple[str, bytes]], start: int, wanted: int) -> list[LiveSlot]:
+    """Return up to `wanted` slots with their cards. The cards of spare slots are read only if items are unpublished."""
+    live: list[LiveSlot] = []
+    for begin, end in ((0, wanted), (wanted, len(slots))):
+        part = slots[begin:end]
+        if len(live) >= wanted or not part:
+            break
+        found = cards.get_cards([item for item, _ in part])
+        live += [
+            LiveSlot(start + begin + index, item, card, slot)
+            for index, ((item, slot), card) in enumerate(zip(part, found, strict=True))
+            if card is not None
+        ]
+    return live[:wanted]
+
+
+def _get_unrecorded(live: Sequence[LiveSlot], served_to: int) -> tuple[str, ...]:
+    """Return the items beyond the position to which slots are recorded as served: they replaced unpublished ones."""
+    return tuple(slot.item for slot in live if slot.position >= served_to)
+
+
+def _make_cursor(
+    request: PageRequest, current: PlanSlice, page: Page, position: int, served_to: int
+) -> Cursor:
+    header = current.header
+    unrecorded = _get_unrecorded(page.slots, served_to)
+    if len(json.dumps(unrecorded)) > MAX_UNRECORDED_CHARS:
+        plans.serve_slots(request.viewer, header.session, start=position, count=1, served_to=position, ttl=0)
+        unrecorded = ()
+    return Cursor(
+        feed=header.feed,
+        session=header.session,
+        position=position,
+        page=page.number,
+        session_started=header.started,
+        issued_at=int(request.now),
+        unrecorded_items=unrecorded,
+    )
