@@ -11,8 +11,9 @@ SETTINGS = env DEBUG=false FINISHD_DATA=/nonexistent ALLOWED_HOSTS=finishd.examp
 	DATABASE_URL=sqlite://:memory: FIREBASE_PROJECT_ID=finishd-check FIREBASE_KEYS_FILE= FINISHD_EMBEDDED_REDIS=false
 
 # What SQL decides: run on both databases. The rest is the same on either.
-SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) activity/tests/test_races.py \
-	activity/tests/test_flushing.py activity/tests/test_watching.py activity/tests/test_admin.py \
+SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) \
+	$(addprefix activity/tests/test_,cold_loads.py delivery.py backfill.py rebuilds.py tasks.py) \
+	$(addprefix activity/tests/test_,flushing.py history_deltas.py history_reader.py admin.py) \
 	feed/tests/test_journeys.py feed/tests/test_indexes.py feed/tests/test_budgets.py feed/tests/test_engagement.py \
 	finishd/tests/test_friends_feed.py finishd/tests/test_friends_model.py finishd/tests/test_people.py \
 	finishd/tests/test_admin.py finishd/tests/test_health.py finishd/tests/test_watched_feed.py \

@@ -4,10 +4,12 @@ from typing import Final
 
 import pytest
 
+from activity.services import presence
 from activity.store.base import ActivityStore
 from activity.store.firestore import FirestoreStore
 from activity.store.orm import OrmStore
-from finishd.testing.people import activity_store, activity_store_unavailable, clock, messages
+from finishd.testing.api import get_token
+from finishd.testing.people import Messages, activity_store, activity_store_unavailable, clock, messages
 
 __all__ = ["activity_store", "activity_store_unavailable", "clock", "messages"]
 
@@ -30,3 +32,11 @@ def _of(request: pytest.FixtureRequest) -> ActivityStore:
     if request.param == "firestore":
         request.getfixturevalue("firestore")
     return _MADE[request.param]()
+
+
+@pytest.fixture
+def active_people(activity_store: ActivityStore, messages: Messages) -> None:
+    """Ama, Kofi and Mei are active and have tokens. Messages to workers wait for the test to run them."""
+    for uid in ("ama", "kofi", "mei"):
+        presence.mark_active(uid)
+        get_token(uid)

@@ -1,9 +1,10 @@
-"""What no phone should send: refused in the one shape, nothing stored, nobody troubled."""
+"""Invalid requests are rejected with an error body, and nothing is stored or queued."""
 
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from rest_framework.test import APIClient
 
 from activity.services import presence
 from activity.store import get_store
@@ -15,12 +16,12 @@ from finishd.testing.people import Messages
 pytestmark = [
     pytest.mark.slow_on_firestore,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
-    # What is refused reaches no store; what the stores make of odd names is in their contract.
+    # Rejected requests reach no store. The store contract tests unusual names.
     pytest.mark.parametrize("activity_store", ["orm"], indirect=True),
 ]
 
 LONG = "x" * 1_000_000
-ODD: dict[str, Any] = {
+UNUSUAL_VALUES: dict[str, Any] = {
     "null": None,
     "true": True,
     "a number": 17,
@@ -30,14 +31,13 @@ ODD: dict[str, Any] = {
     "a list": ["a"],
     "an object": {"a": "b"},
     "empty": "",
-    "a blank": " ",
+    "a space": " ",
     "a NUL": "a\0b",
     "an emoji": "👻",
     "a control": "a\x1bb",
     "a megabyte": LONG,
 }
-# Absent or as the phone sends it, and still right.
-ABSURD_UIDS = [
+INVALID_UIDS = [
     "",
     " ",
     "/",
@@ -58,8 +58,8 @@ SYNC = ("/api/v1/user-titles/sync", {"title_id": "603", "media_type": "movie", "
 FOLLOW = ("/api/v1/social/follow", {"target_uid": "kofi", "action": "follow"})
 BLOCK = ("/api/v1/social/block", {"target_uid": "kofi", "action": "block"})
 PREFERENCES = ("/api/v1/user/preferences/sync", {"selectedGenres": ["drama"]})
-# field → which of the odd values are right in it
-TAKEN: dict[str, set[str]] = {
+# field → the unusual values that it accepts
+ACCEPTED: dict[str, set[str]] = {
     "title_id": {"a number"},
     "media_type": set(),
     "title": {
@@ -69,7 +69,7 @@ TAKEN: dict[str, set[str]] = {
         "a huge number",
         "below zero",
         "empty",
-        "a blank",
+        "a space",
         "an emoji",
         "a control",
     },
@@ -80,7 +80,7 @@ TAKEN: dict[str, set[str]] = {
         "a huge number",
         "below zero",
         "empty",
-        "a blank",
+        "a space",
         "an emoji",
         "a control",
     },
@@ -105,7 +105,7 @@ FIELDS = [
 ]
 
 
-def assert_refused(answer: Any, *, status: int = 400) -> None:
+def assert_rejected(answer: Any, *, status: int = 400) -> None:
     assert answer.status_code == status, answer.content[:300]
     body = answer.json()
     assert body["error"] is True
@@ -127,22 +127,22 @@ def assert_nothing_stored(messages: Messages) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _here(activity_store: ActivityStore, messages: Messages) -> None:
+def _active(activity_store: ActivityStore, messages: Messages) -> None:
     presence.mark_active("ama")
 
 
 @pytest.mark.parametrize(
     ("request_", "name"), FIELDS, ids=[f"{r[0].rpartition('/')[0][-14:]}-{name}" for r, name in FIELDS]
 )
-def test_every_field_refuses_what_is_not_its_own(
+def test_every_field_rejects_values_of_other_types(
     messages: Messages, request_: tuple[str, dict[str, Any]], name: str
 ) -> None:
     path, body = request_
-    for odd, value in ODD.items():
-        if odd not in TAKEN[name]:
+    for name_of_value, value in UNUSUAL_VALUES.items():
+        if name_of_value not in ACCEPTED[name]:
             answer = get_client("ama").post(path, {**body, name: value})
-            assert answer.status_code == 400, (odd, answer.content[:300])
-            assert_refused(answer)
+            assert answer.status_code == 400, (name_of_value, answer.content[:300])
+            assert_rejected(answer)
     assert_nothing_stored(messages)
 
 
@@ -153,11 +153,11 @@ def test_every_field_refuses_what_is_not_its_own(
         *((request, name) for request in (FOLLOW, BLOCK) for name in ("target_uid", "action")),
     ],
 )
-def test_what_is_needed_may_not_be_missing(
+def test_required_fields_are_required(
     messages: Messages, request_: tuple[str, dict[str, Any]], missing: str
 ) -> None:
     path, body = request_
-    assert_refused(get_client("ama").post(path, {k: v for k, v in body.items() if k != missing}))
+    assert_rejected(get_client("ama").post(path, {k: v for k, v in body.items() if k != missing}))
     assert_nothing_stored(messages)
 
 
@@ -176,32 +176,32 @@ def test_what_is_needed_may_not_be_missing(
     ],
 )
 @pytest.mark.parametrize("path", [SYNC[0], FOLLOW[0], BLOCK[0]])
-def test_bodies_that_are_no_objects(messages: Messages, path: str, body: bytes) -> None:
-    assert_refused(get_client("ama").post(path, data=body, content_type="application/json"))
+def test_bodies_that_are_not_objects_are_rejected(messages: Messages, path: str, body: bytes) -> None:
+    assert_rejected(get_client("ama").post(path, data=body, content_type="application/json"))
     assert_nothing_stored(messages)
 
 
 @pytest.mark.parametrize("bad", [0, -1, 6, 2.5, "five", 10**18, [], {}, True])
-def test_ratings_are_one_to_five(messages: Messages, bad: Any) -> None:
-    assert_refused(get_client("ama").post(SYNC[0], {**SYNC[1], "rating": bad}))
+def test_ratings_are_integers_from_one_to_five(messages: Messages, bad: Any) -> None:
+    assert_rejected(get_client("ama").post(SYNC[0], {**SYNC[1], "rating": bad}))
     assert_nothing_stored(messages)
 
 
-@pytest.mark.parametrize("uid", ABSURD_UIDS, ids=lambda uid: ascii(uid[:8]) + str(len(uid)))
-class TestAbsurdUids:
+@pytest.mark.parametrize("uid", INVALID_UIDS, ids=lambda uid: ascii(uid[:8]) + str(len(uid)))
+class TestInvalidUids:
     @pytest.mark.parametrize("request_", [FOLLOW, BLOCK], ids=["follow", "block"])
-    def test_nobody_is_called_so_in_a_body(
+    def test_a_body_with_the_uid_is_rejected(
         self, messages: Messages, request_: tuple[str, dict[str, Any]], uid: str
     ) -> None:
         assert not is_followable_uid(uid)
-        assert_refused(get_client("ama").post(request_[0], {**request_[1], "target_uid": uid}))
+        assert_rejected(get_client("ama").post(request_[0], {**request_[1], "target_uid": uid}))
         assert_nothing_stored(messages)
 
     @pytest.mark.parametrize("path", ["followers", "following", "stats", "mutuals"])
-    def test_nor_in_a_path(self, path: str, uid: str) -> None:
+    def test_a_path_with_the_uid_is_rejected(self, path: str, uid: str) -> None:
         answer = get_client("ama").get(f"/api/v1/social/{path}/{quote(uid[:20_000], safe='')}")
-        # A path cannot hold a slash or nothing at all: that is no address of ours.
-        assert_refused(answer, status=404 if "/" in uid or not uid else 400)
+        # With a slash or an empty uid, the path is another one.
+        assert_rejected(answer, status=404 if "/" in uid or not uid else 400)
 
 
 @pytest.mark.parametrize("path", ["followers", "following"])
@@ -210,14 +210,12 @@ class TestAbsurdUids:
     [{"limit": bad} for bad in ("0", "101", "-1", "x", "1.5", "9" * 30, "👻", "1\0")]
     + [{"offset": bad} for bad in ("-1", "10001", "x", "9" * 30)],
 )
-def test_lists_refuse_absurd_windows(path: str, query: dict[str, str]) -> None:
-    assert_refused(get_client("ama").get(f"/api/v1/social/{path}/kofi", query))
+def test_lists_reject_invalid_limits_and_offsets(path: str, query: dict[str, str]) -> None:
+    assert_rejected(get_client("ama").get(f"/api/v1/social/{path}/kofi", query))
 
 
 @pytest.mark.parametrize("path", ["/api/v1/social/followers/kofi", FOLLOW[0], SYNC[0], BLOCK[0]])
-def test_nobody_without_a_token(path: str) -> None:
-    from rest_framework.test import APIClient  # noqa: PLC0415
-
+def test_a_token_is_required(path: str) -> None:
     answer = APIClient().get(path) if "followers" in path else APIClient().post(path, {})
-    assert_refused(answer, status=401)
+    assert_rejected(answer, status=401)
     assert answer["WWW-Authenticate"] == "Bearer"

@@ -1,4 +1,4 @@
-"""What events came to reaches the activity store in bulk, once, however often a flush dies or the store is away."""
+"""Flushes write pending history to the activity store once, also if they are killed or the store is unavailable."""
 
 import math
 from threading import Barrier, Thread
@@ -14,7 +14,7 @@ from activity.services import flushing, history, pending_history, profiles
 from activity.services.history import History
 from activity.store import get_store
 from activity.store.meter import count_calls
-from activity.tests.deeds import Killed, die, meanwhile, state
+from activity.tests.scenarios import Killed, die, meanwhile, set_relation
 from activity.types import MAX_SEEN_ITEMS
 from content.tests.factories import ItemFactory
 from core.redis.client import count_round_trips, state_redis
@@ -38,29 +38,29 @@ def view(clock: Clock, uid: str, item: str, kind: Any = "view") -> None:
     append_and_read_events(make_event(uid, item, kind, at=int(clock.now)))
 
 
-def left(uid: str = "ama") -> int:
+def count_rows(uid: str = "ama") -> int:
     return PendingHistory.objects.filter(uid=uid).count()
 
 
-def test_what_was_seen_and_learned_arrives_and_nothing_stays_behind(clock: Clock) -> None:
+def test_a_flush_writes_seen_items_and_affinities_and_deletes_the_rows(clock: Clock) -> None:
     ItemFactory.create(id="film", genres=("Drama", "Comedy"), tmdb_id=603)
-    state("ama", "movie:603")
+    set_relation("ama", "movie:603")
     choices = profiles.get("ama").choice_version
     for kind in ("view", "like", "save", "skip"):
         view(clock, "ama", "film", kind)
-    assert profiles.get("ama").affinities == {"comedy": 0.1429, "drama": 0.25}  # of the liked title
+    assert profiles.get("ama").affinities == {"comedy": 0.1429, "drama": 0.25}  # from the liked title
     assert flush(NOW + EVERY) == 1
     profile = profiles.get("ama")
     assert profile == get_store().get_profile("ama")
-    # 1 + (0.1 + 1 + 0.5 - 0.3) = 2.3 of 2.3 + 3, and the half of it in the second genre
+    # 1 + (0.1 + 1 + 0.5 - 0.3) = 2.3 of 2.3 + 3, and half of it in the second genre
     assert profile.affinities == {"comedy": 0.2771, "drama": 0.434}
     assert profile.skipped == {"movie:603": NOW}
     assert profile.choice_version == choices
     assert get_store().get_seen("ama") == {"film": NOW}
-    assert left() == 0
+    assert count_rows() == 0
 
 
-def test_a_viewer_is_written_once_in_ten_minutes_at_most(clock: Clock) -> None:
+def test_a_viewer_is_written_at_most_once_in_ten_minutes(clock: Clock) -> None:
     written = []
     for minute in range(40):
         clock.now = NOW + 60 * minute
@@ -73,7 +73,7 @@ def test_a_viewer_is_written_once_in_ten_minutes_at_most(clock: Clock) -> None:
     assert len(get_store().get_seen("ama")) == 40
 
 
-def test_the_newest_five_thousand_are_kept_exactly(clock: Clock) -> None:
+def test_exactly_the_newest_five_thousand_items_are_stored(clock: Clock) -> None:
     def binge(first: int, last: int) -> None:
         append_and_read_events(
             *(make_event("ama", f"film-{n}", at=NOW - 9_000 + n) for n in range(first, last))
@@ -81,35 +81,41 @@ def test_the_newest_five_thousand_are_kept_exactly(clock: Clock) -> None:
         flush(NOW + EVERY)
 
     binge(1_000, 5_900)
-    binge(0, 1_200)  # from a phone that was away
+    binge(0, 1_200)  # from a phone that was offline
     assert get_store().get_seen("ama") == {
         f"film-{n}": NOW - 9_000 + n for n in range(900, 900 + MAX_SEEN_ITEMS)
     }
 
 
-def test_what_a_viewer_costs(clock: Clock) -> None:
+def test_the_cost_of_flushing_a_viewer(clock: Clock) -> None:
     for uid in ("ama", "kofi"):
         for number in range(5):
             view(clock, uid, f"film-{number}")
-    with count_round_trips() as waits, count_calls() as tally, CaptureQueriesContext(connection) as queries:
+    with (
+        count_round_trips() as round_trips,
+        count_calls() as tally,
+        CaptureQueriesContext(connection) as queries,
+    ):
         assert flush(NOW + EVERY) == 2
     assert (tally.calls, tally.documents) == (["apply_history"] * 2, 4)
     assert (
-        len([wait for wait in waits if wait != "EVAL"]) == 4
-    )  # the profile and the copy of what was seen, of each
+        len([command for command in round_trips if command != "EVAL"]) == 4
+    )  # the profile and the cached seen history of each
     about_rows = [q for q in queries.captured_queries if "pendinghistory" in q["sql"]]
-    # who is due, twice (the last time nobody is); of each the claim, the rows, and their end
+    # due viewers, twice (none the second time); for each the lease, the rows, their deletion
     assert len(about_rows) == 2 + 2 * 3
 
 
-def test_a_dead_store_delays_and_loses_nothing(
+def test_an_unavailable_store_delays_a_flush_and_loses_nothing(
     clock: Clock, activity_store_unavailable: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for uid in ("ama", "kofi"):
         view(clock, uid, "film-1")
     for minute in range(10, 15):
         assert flush(NOW + 60 * minute) == 0
-    assert caplog.text.count("pending history not flushed") == 2  # one viewer a try, then nobody is due
+    assert (
+        caplog.text.count("pending history not flushed") == 2
+    )  # one viewer per attempt, then no viewer is due
     assert get_history("ama").seen == {"film-1"}
     activity_store_unavailable.undo()
     assert flush(NOW + 3 * EVERY) == 2
@@ -117,7 +123,7 @@ def test_a_dead_store_delays_and_loses_nothing(
 
 
 @pytest.mark.parametrize("step", ["profiles.cache_profile", "history.invalidate", "pending_history.delete"])
-def test_killed_behind_the_stores_write_it_adds_nothing_twice(
+def test_a_flush_that_is_killed_after_the_stores_write_adds_nothing_twice(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     ItemFactory.create(id="film", genres=("Drama",))
@@ -127,18 +133,18 @@ def test_killed_behind_the_stores_write_it_adds_nothing_twice(
         with pytest.raises(Killed):
             flush(NOW + EVERY)
     once = get_store().get_profile("ama")
-    assert left() == 1
-    assert flush(NOW + EVERY + 1) == 0  # not before its time, even so
+    assert count_rows() == 1
+    assert flush(NOW + EVERY + 1) == 0  # the lease still holds
     view(clock, "ama", "film-2")
     assert flush(NOW + 2 * EVERY) == 1
     assert once is not None
     assert once.affinities == {"drama": 0.25}
     assert profiles.get("ama").affinities == once.affinities
-    assert get_store().get_seen("ama") == {"film-2": NOW}  # who likes an item has not therefore seen it
-    assert left() == 0
+    assert get_store().get_seen("ama") == {"film-2": NOW}  # a like does not make an item seen
+    assert count_rows() == 0
 
 
-def test_of_two_flushes_at_once_one_writes(clock: Clock) -> None:
+def test_concurrent_flushes_write_each_viewer_once(clock: Clock) -> None:
     for number in range(6):
         view(clock, f"p{number}", "film")
     barrier, flushed = Barrier(2), list[int]()
@@ -162,9 +168,7 @@ def test_of_two_flushes_at_once_one_writes(clock: Clock) -> None:
     assert not PendingHistory.objects.exists()
 
 
-def test_more_rows_than_one_write_takes_wait_for_the_next(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_beyond_the_limit_wait_for_the_next_flush(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pending_history, "MAX_ROWS_PER_VIEWER", 3)
     for number in range(5):
         view(clock, "ama", f"film-{number}")
@@ -175,7 +179,7 @@ def test_more_rows_than_one_write_takes_wait_for_the_next(
     assert len(get_store().get_seen("ama")) == 5
 
 
-def test_what_arrives_while_the_store_writes_is_not_dropped_with_the_rest(
+def test_rows_inserted_during_the_stores_write_are_not_deleted(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view(clock, "ama", "film-1")
@@ -186,10 +190,8 @@ def test_what_arrives_while_the_store_writes_is_not_dropped_with_the_rest(
     assert get_history("ama").seen == {"film-1", "film-2"}
 
 
-def test_a_copy_made_while_a_flush_moves_rows_lacks_nothing(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The loader has read SQL, then the flush carries all of it to the store and drops the copy there was."""
+def test_a_history_loaded_during_a_flush_is_complete(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the loader read SQL, a flush moves all rows to the store and invalidates the cache."""
     view(clock, "ama", "film-1")
     state_redis().flushall()
     meanwhile(monkeypatch, "get_seen", lambda: flush(NOW + EVERY))
@@ -197,18 +199,18 @@ def test_a_copy_made_while_a_flush_moves_rows_lacks_nothing(
     assert get_history("ama").seen == {"film-1"}
 
 
-def test_it_stops_when_its_time_is_up(clock: Clock) -> None:
+def test_a_flush_stops_when_its_time_is_up(clock: Clock) -> None:
     view(clock, "ama", "film")
     assert flushing.flush(now=NOW + EVERY, until=-math.inf) == 0
-    assert left() == 1
+    assert count_rows() == 1
 
 
-def test_beat_flushes(clock: Clock, messages: Messages) -> None:
+def test_the_periodic_task_flushes(clock: Clock, messages: Messages) -> None:
     view(clock, "ama", "film")
     clock.now += EVERY
     messages.run(Message("activity.tasks.flush_histories", (), {}))
-    assert left() == 0
-    assert keys.RECENTLY_SEEN.name(viewer="ama").encode() in state_redis().keys("*")  # it goes by itself
+    assert count_rows() == 0
+    assert keys.RECENTLY_SEEN.name(viewer="ama").encode() in state_redis().keys("*")  # it expires by its TTL
 
 
 def get_history(uid: str) -> History:
