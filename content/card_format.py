@@ -16,7 +16,7 @@ from content.types import Facts
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 TOMBSTONE: Final = b""  # the payload of an item that is not published
 
-# The columns of Item that facts are made of.
+# The columns of Item that `make_facts_from_row` needs.
 FACTS_COLUMNS: Final = (
     *("id", "title_key", "popularity", "vote_average", "vote_count", "release_date", "release_year"),
     *("published_at", "created_at", "staff_boost", "hidden"),

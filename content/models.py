@@ -188,7 +188,7 @@ class Item(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the item with a higher version; its card and facts are written after the commit.
 
-        A new item whose id is taken raises IntegrityError instead of overwriting the stored item.
+        A new item with an existing id raises IntegrityError instead of overwriting the stored item.
         """
         title_key_before = self.title_key
         self.title_key = title_key(self.id, self.media_type, self.tmdb_id)

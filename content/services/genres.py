@@ -75,7 +75,7 @@ def get_names_by_slug() -> dict[str, str]:
 def get_slugs_of_titles(title_keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return the genre slugs of each title's first item, the primary genre first.
 
-    Titles without items are left out. Cost: 2 round trips, and that of what is not cached.
+    Titles without items are left out. Cost: 2 round trips if all are cached.
     """
     first_items = {title_key: ids[0] for title_key, ids in titles.get_items(title_keys).items() if ids}
     facts = cards.get_facts(list(first_items.values()))

@@ -212,13 +212,13 @@ class TestGenres:
 
 class TestMerging:
     def test_an_item_with_both_genres_keeps_the_better_position(self) -> None:
-        good, odd, other = (GenreFactory.create(name=name) for name in ("Good", "Odd", "Other"))
-        item = ItemFactory.create(id="a", genres=[odd, other, good])
-        untouched = ItemFactory.create(id="b", genres=[good])
-        assert curation.merge([odd.pk, good.pk], into=good.pk, now=timezone.now()) == 1
-        assert [row.genre for row in item.item_genres.all()] == [good, other]
+        target, merged, other = (GenreFactory.create(name=name) for name in ("Target", "Merged", "Other"))
+        item = ItemFactory.create(id="a", genres=[merged, other, target])
+        unchanged = ItemFactory.create(id="b", genres=[target])
+        assert curation.merge([merged.pk, target.pk], into=target.pk, now=timezone.now()) == 1
+        assert [row.genre for row in item.item_genres.all()] == [target, other]
         assert Item.objects.get(id="a").version == 2
-        assert Item.objects.get(id="b").version == untouched.version
+        assert Item.objects.get(id="b").version == unchanged.version
 
     def test_several_genres_are_merged_with_their_tmdb_ids(self) -> None:
         target, one, two = (GenreFactory.create(name=name) for name in ("Target", "One", "Two"))

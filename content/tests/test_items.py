@@ -195,7 +195,7 @@ class TestConstraints:
     @pytest.mark.parametrize(
         "columns",
         [
-            {"id": ""}, {"title": ""}, {"content_type": "meme"}, {"media_type": "resolver"}, {"status": "gone"},
+            {"id": ""}, {"title": ""}, {"content_type": "meme"}, {"media_type": "book"}, {"status": "gone"},
             {"staff_boost": 11}, {"staff_boost": -11}, {"popularity": -1.0}, {"vote_average": 10.1},
             {"vote_average": -0.1}, {"release_year": 1800}, {"status": "published", "published_at": None},
         ],

@@ -177,7 +177,7 @@ class TestOverHttp:
     @pytest.mark.parametrize(
         "query",
         [{}, {"q": ""}, {"q": " a "}, {"q": "a" * 101}, {"q": "dune", "limit": 0}, {"q": "dune", "limit": 51},
-         {"q": "dune", "limit": "many"}, {"q": "dune", "type": "resolver"}],
+         {"q": "dune", "limit": "many"}, {"q": "dune", "type": "book"}],
     )  # fmt: skip
     def test_an_invalid_query_gets_a_400(self, client: APIClient, query: dict[str, Any]) -> None:
         response = client.get("/api/v1/search", query)

@@ -1,4 +1,4 @@
-"""What all formats have in common: the parsed row, the checks of its columns, and ids made from text."""
+"""The base of all formats: parsed rows, the checks of their columns, and ids that are made from text."""
 
 import re
 from collections.abc import Callable, Mapping, Set

@@ -17,7 +17,7 @@ from content.importing.layouts import CSV
 
 TEXT_COLUMNS: Final = ("overview", "poster_path", "backdrop_path")
 _NUMBER_COLUMNS: Final = ("vote_average", "vote_count", "popularity")
-_MAX_GENRE_CELL_LENGTH: Final = 10_000  # a limit for what Python's parser has to read
+_MAX_GENRE_CELL_LENGTH: Final = 10_000  # characters; limits the input of Python's parser
 
 
 def score(columns: Set[str]) -> int:

@@ -1,4 +1,4 @@
-"""What all layouts have in common."""
+"""The base of all layouts."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
