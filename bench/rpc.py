@@ -1,16 +1,18 @@
 """Calls into a process with Django: one JSON line for each request and each response (`bench.remote.__main__`)."""
 
 import json
+import os
 import select
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from bench.errors import RunFailed
 from bench.servers import Servers
 
 CALL_SECONDS: Final = 300.0
+READ_BYTES: Final = 1 << 20
 
 
 class DjangoProcess:
@@ -23,6 +25,7 @@ class DjangoProcess:
             environment={**environment, "REDIS_TIMEOUT": "30"},
             has_pipes=True,
         )
+        self._stdin, self._stdout = _get_pipe(self._process.stdin), _get_pipe(self._process.stdout)
         self._unread = b""
 
     def call(self, name: str, *, timeout: float = CALL_SECONDS, **arguments: Any) -> Any:
@@ -30,11 +33,10 @@ class DjangoProcess:
 
         Raise `RunFailed` with the traceback if the function raises, if the process ends, or after `timeout` seconds.
         """
-        pipe = self._process.stdin
-        assert pipe is not None  # noqa: S101  (started with pipes)
+        line = json.dumps({"name": name, "arguments": arguments}).encode() + b"\n"
         try:
-            pipe.write(json.dumps({"name": name, "arguments": arguments}).encode() + b"\n")
-            pipe.flush()
+            self._stdin.write(line)
+            self._stdin.flush()
         except BrokenPipeError as error:
             raise RunFailed(f"{name}: the process has ended") from error
         response = json.loads(self._read_line(name, time.monotonic() + timeout))
@@ -46,18 +48,22 @@ class DjangoProcess:
         self._servers.stop(self._process)
 
     def _read_line(self, name: str, deadline: float) -> bytes:
-        pipe = self._process.stdout
-        assert pipe is not None  # noqa: S101  (started with pipes)
         while b"\n" not in self._unread:
-            ready, _, _ = select.select([pipe], [], [], max(deadline - time.monotonic(), 0.0))
+            ready, _, _ = select.select([self._stdout], [], [], max(deadline - time.monotonic(), 0.0))
             if not ready:
                 raise RunFailed(f"{name}: timeout")
-            part = pipe.read1(1 << 20)  # type: ignore[attr-defined]  # a BufferedReader
+            part = os.read(self._stdout.fileno(), READ_BYTES)
             if not part:
                 raise RunFailed(f"{name}: the process ended")
             self._unread += part
         line, _, self._unread = self._unread.partition(b"\n")
         return line
+
+
+def _get_pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise RunFailed("the process was started without pipes")
+    return pipe
 
 
 def call_once(servers: Servers, environment: Mapping[str, str], name: str, **arguments: Any) -> Any:
