@@ -1,4 +1,4 @@
-"""What the tests of the Firestore store see of its wire: every RPC."""
+"""A recorder of the RPCs that the Firestore store makes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ class Rpc:
 
 
 class Recorder:
-    """Google's client of RPCs, which goes on doing them."""
+    """Record the RPCs of Google's client, and pass them on."""
 
     def __init__(self, api: Any) -> None:
         self._api = api

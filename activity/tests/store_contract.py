@@ -1,4 +1,4 @@
-"""What the tests of the store's contract share: a moment, a deadline, and things people do."""
+"""Values and actions that the tests of the stores share."""
 
 from activity.store.base import ActivityStore
 from activity.types import HistoryDelta, Job, Profile, RecordResult, Relation, TimelineRow
@@ -10,7 +10,7 @@ LIKED = Relation(favorite=True)
 FINISHED = Relation(status="finished")
 NOTHING = Relation()
 
-# Uids and titles that would break a path, an id or a pattern made of them carelessly. All are different people.
+# Uids and titles that would break a path, an id or a pattern that is made of them without care. All are different.
 HOSTILE = [
     "a/b",
     "a%2Fb",
@@ -33,7 +33,9 @@ HOSTILE = [
 ]
 
 
-def do(store: ActivityStore, uid: str, title: str, relation: Relation, *, at: float = NOW) -> RecordResult:
+def record(
+    store: ActivityStore, uid: str, title: str, relation: Relation, *, at: float = NOW
+) -> RecordResult:
     return store.record_relation(uid, title, relation, now=at, due=at + 30)
 
 
@@ -42,8 +44,8 @@ def follow(store: ActivityStore, uid: str, *targets: str, at: float = NOW) -> No
         store.follow(uid, target, now=at + number, due=DUE)
 
 
-def saw(store: ActivityStore, uid: str, items: dict[str, int], *, end_id: int = 1) -> Profile:
-    """Let somebody have seen these items (id → epoch seconds), as their stream's entries up to here tell."""
+def see(store: ActivityStore, uid: str, items: dict[str, int], *, end_id: int = 1) -> Profile:
+    """Apply a delta with seen items (id → epoch seconds) that ends at this entry of the person's stream."""
     return store.apply_history(uid, [HistoryDelta("stream", f"{end_id}-0", seen=items)])
 
 
@@ -51,5 +53,5 @@ def row(author: str, title: str, *, at: int = NOW) -> TimelineRow:
     return TimelineRow(author, title, at, favorite=True, author_name=author.title())
 
 
-def identities(jobs: list[Job]) -> set[tuple[str, str, str]]:
+def keys_of(jobs: list[Job]) -> set[tuple[str, str, str]]:
     return {(job.kind, job.subject, job.target) for job in jobs}

@@ -1,4 +1,4 @@
-"""The Firestore store on a network that fails: bounded calls, no call around the wrapper, safe forks."""
+"""The Firestore store on a failing network: bounded calls, all RPCs through the wrapper, safe forks."""
 
 import os
 import subprocess
@@ -18,8 +18,8 @@ from activity.store.firestore import FirestoreStore, layout
 from activity.store.firestore import calls as firestore_calls
 from activity.store.firestore.client import get_client
 from activity.tests.firestore_wire import Recorder
-from activity.tests.store_contract import DUE, HOSTILE, LIKED, NOW, do, row
-from activity.tests.test_store_bounds import COSTS, PEOPLE, furnish
+from activity.tests.store_contract import DUE, HOSTILE, LIKED, NOW, record, row
+from activity.tests.test_store_bounds import COSTS, PEOPLE, add_data
 from activity.types import StoreUnavailable, TimelineRow
 from core.circuit import CircuitBreaker
 from finishd.testing.firestore import Database
@@ -33,7 +33,7 @@ USES: dict[str, Use] = {name: use for name, (use, _) in COSTS.items()} | {
     "count_references": lambda s: s.count_references("ama"),
     "erase": lambda s: s.erase("ama"),
 }
-LONG = {
+BULK_METHODS = {
     "get_profiles",
     "update_pull_lists",
     "get_existing_edges",
@@ -46,8 +46,8 @@ LONG = {
 
 
 @pytest.fixture(autouse=True)
-def _own_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that never opens: each method is to meet the failure itself."""
+def _breaker_that_never_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use a circuit breaker that never opens, so that each method meets the failure itself."""
     monkeypatch.setattr(
         meter,
         "breaker",
@@ -57,25 +57,25 @@ def _own_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def rpcs(firestore: Database, monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    lib = get_client()
-    recorder = Recorder(lib._firestore_api)
-    monkeypatch.setattr(lib, "_firestore_api_internal", recorder)
+    client = get_client()
+    recorder = Recorder(client._firestore_api)
+    monkeypatch.setattr(client, "_firestore_api_internal", recorder)
     return recorder
 
 
 @pytest.fixture
-def line(firestore: Database, monkeypatch: pytest.MonkeyPatch) -> Generator[Proxy, None, None]:
-    """An open line to the emulator, which the store uses."""
-    made = Proxy(firestore.host)
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", made.host)
-    yield made
-    made.close()
+def proxy(firestore: Database, monkeypatch: pytest.MonkeyPatch) -> Generator[Proxy, None, None]:
+    """A proxy to the emulator that the store uses."""
+    proxy = Proxy(firestore.host)
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", proxy.host)
+    yield proxy
+    proxy.close()
 
 
-class TestTheWrapper:
-    def test_every_rpc_of_every_method_has_a_deadline_and_no_retries_but_ours(self, rpcs: Recorder) -> None:
+class TestCalls:
+    def test_every_rpc_has_a_timeout_and_no_retries_of_the_library(self, rpcs: Recorder) -> None:
         store = FirestoreStore()
-        furnish(store)
+        add_data(store)
         assert set(USES) == {name for name in vars(ActivityStore) if not name.startswith("_")}
         for name, use in USES.items():
             rpcs.made.clear()
@@ -86,13 +86,13 @@ class TestTheWrapper:
                 assert rpc.arguments["retry"] is firestore_calls._NO_RETRY, (name, rpc.name)
 
     @pytest.mark.parametrize(
-        ("use", "made"),
+        ("use", "rpc_names"),
         [
             (lambda s: s.get_profile("ama"), ["batch_get_documents"]),
             (lambda s: s.get_seen("ama"), ["batch_get_documents"]),
             (lambda s: s.get_timeline("ama"), ["run_query"]),
             (lambda s: s.get_due_jobs(now=DUE), ["run_query"]),
-            (lambda s: do(s, "ama", "movie:1", LIKED), ["batch_get_documents", "commit"]),
+            (lambda s: record(s, "ama", "movie:1", LIKED), ["batch_get_documents", "commit"]),
             (lambda s: s.follow("ama", "kofi", now=NOW, due=DUE), ["batch_get_documents", "commit"]),
             (lambda s: s.unfollow("ama", "kofi", due=DUE), ["batch_get_documents"]),
             (lambda s: s.count_followers("ama"), ["run_aggregation_query"]),
@@ -105,30 +105,30 @@ class TestTheWrapper:
             (lambda s: s.put_timeline_rows([]), []),
         ],
     )
-    def test_what_a_call_asks_of_the_network(self, rpcs: Recorder, use: Use, made: list[str]) -> None:
+    def test_a_call_makes_these_rpcs(self, rpcs: Recorder, use: Use, rpc_names: list[str]) -> None:
         use(FirestoreStore())
-        assert rpcs.names == made
+        assert rpcs.names == rpc_names
 
-    def test_a_bulk_of_large_rows_is_split_before_a_request_is_refused(self, rpcs: Recorder) -> None:
+    def test_a_bulk_of_large_rows_is_split_into_requests_within_the_limit(self, rpcs: Recorder) -> None:
         large = TimelineRow("kofi", "movie:1", NOW, author_name="👻" * 200, author_picture="👻" * 3_000)
         FirestoreStore().put_timeline_rows([(f"p{n}", large) for n in range(1_000)])
         assert 4 < len(rpcs.made) < 10
         assert FirestoreStore().get_timeline("p999") == [large]
 
-    def test_what_firestore_refuses_for_good_is_no_outage(self, firestore: Database) -> None:
-        with pytest.raises(Exception, match=r"(?i)size|bytes|exceed") as refused:
+    def test_a_permanent_error_is_not_reported_as_unavailable(self, firestore: Database) -> None:
+        with pytest.raises(Exception, match=r"(?i)size|bytes|exceed") as error:
             FirestoreStore().save_name("ama", "x" * 1_100_000, None)
-        assert not isinstance(refused.value, StoreUnavailable)
+        assert not isinstance(error.value, StoreUnavailable)
 
 
 @pytest.mark.slow
-class TestADeadServer:
-    """Refused at once, or connections are accepted and never answered."""
+class TestUnavailableServer:
+    """Connections are refused, or accepted and never answered."""
 
     @pytest.mark.parametrize("state", ["refuse", "hang"])
-    def test_every_method_says_so_within_its_deadline(self, line: Proxy, state: Any, settings: Any) -> None:
+    def test_every_method_raises_within_its_budget(self, proxy: Proxy, state: Any, settings: Any) -> None:
         settings.FIRESTORE_TIMEOUT, settings.FIRESTORE_DEADLINE = 0.1, 0.25
-        line.switch(state)
+        proxy.switch(state)
 
         def attempt(name: str) -> float:
             started = time.monotonic()
@@ -140,43 +140,43 @@ class TestADeadServer:
             took = dict(zip(USES, pool.map(attempt, USES), strict=True))
         for name, seconds in took.items():
             allowed = settings.FIRESTORE_DEADLINE * (
-                firestore_calls.BULK_BUDGET_FACTOR if name in LONG else 1
+                firestore_calls.BULK_BUDGET_FACTOR if name in BULK_METHODS else 1
             )
             assert seconds < allowed + 2.0, (
                 f"{name}: {seconds:.2f} s"
             )  # what 36 threads on busy cores may add
 
     @pytest.mark.parametrize("state", ["refuse", "hang"])
-    def test_one_that_comes_back_is_found_within_seconds(
-        self, line: Proxy, state: Any, settings: Any
+    def test_a_server_that_returns_is_used_within_seconds(
+        self, proxy: Proxy, state: Any, settings: Any
     ) -> None:
         store = FirestoreStore()
         store.save_name("ama", "Ama", None)
         settings.FIRESTORE_TIMEOUT, settings.FIRESTORE_DEADLINE = 0.2, 0.4
-        line.switch(state)
-        down_until = time.monotonic() + 6  # by then gRPC itself would wait for three seconds more
+        proxy.switch(state)
+        down_until = time.monotonic() + 6  # gRPC's own backoff would be three more seconds by then
         while time.monotonic() < down_until:
             with pytest.raises(StoreUnavailable):
                 store.get_profile("ama")
             time.sleep(0.1)
-        line.switch("pass")
-        back = time.monotonic()
+        proxy.switch("pass")
+        returned_at = time.monotonic()
         settings.FIRESTORE_TIMEOUT, settings.FIRESTORE_DEADLINE = 1.5, 4.0
         profile = store.get_profile("ama")
         assert profile is not None
-        assert time.monotonic() - back < 2
+        assert time.monotonic() - returned_at < 2
 
-    def test_a_change_whose_answer_was_lost_is_not_made_twice(self, rpcs: Recorder) -> None:
-        """The commit arrives, its answer does not, and the store tries again."""
-        store, lost = FirestoreStore(), ServiceUnavailable("lost on the way back")
-        answer = rpcs._api.commit
+    def test_a_change_whose_response_was_lost_is_applied_once(self, rpcs: Recorder) -> None:
+        """The commit arrives, its response is lost, and the store retries."""
+        store, lost = FirestoreStore(), ServiceUnavailable("response lost")
+        commit = rpcs._api.commit
 
-        def losing(**kwargs: Any) -> Any:
-            rpcs._api.commit = answer
-            answer(**kwargs)
+        def commit_and_lose_response(**kwargs: Any) -> Any:
+            rpcs._api.commit = commit
+            commit(**kwargs)
             raise lost
 
-        rpcs._api.commit = losing
+        rpcs._api.commit = commit_and_lose_response
         profile, _ = store.follow("ama", "kofi", now=NOW, due=DUE)
         assert rpcs.names.count("commit") == 2
         assert (profile.following_count, profile.version, store.count_following("ama")) == (1, 1, 1)
@@ -185,29 +185,27 @@ class TestADeadServer:
 
 @pytest.mark.slow
 class TestProcesses:
-    def test_children_of_a_process_that_has_only_imported_it_use_clients_of_their_own(
-        self, firestore: Database
-    ) -> None:
+    def test_forked_children_make_their_own_clients(self, firestore: Database) -> None:
         script = """
             import os, threading
             import django
             django.setup()
             from activity.store import get_store
             from activity.store.firestore import client
-            kept = get_store()
+            store = get_store()
             assert client._clients == {} and threading.active_count() == 1
             children = []
             for number in range(3):
                 if (pid := os.fork()) == 0:
-                    kept.follow("ama", f"p{number}", now=1.0, due=2.0)
+                    store.follow("ama", f"p{number}", now=1.0, due=2.0)
                     os._exit(0 if len(client._clients) == 1 else 1)
                 children.append(pid)
             assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0, 0]
             assert client._clients == {}
-            print(kept.get_profile("ama").following_count)
+            print(store.get_profile("ama").following_count)
         """
         environment = {"ACTIVITY_STORE": "firestore", "DJANGO_SETTINGS_MODULE": "finishd.settings"}
-        ran = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(script)],
             env={**os.environ, **environment},
             capture_output=True,
@@ -215,26 +213,26 @@ class TestProcesses:
             timeout=60,
             check=False,
         )
-        assert (ran.returncode, ran.stdout.strip()) == (0, "3"), ran.stderr
+        assert (process.returncode, process.stdout.strip()) == (0, "3"), process.stderr
 
 
 class TestIds:
-    def test_each_name_has_one_that_firestore_takes(self) -> None:
+    def test_every_name_has_a_valid_id_of_its_own(self) -> None:
         ids = {
             layout.make_document_id(*parts) for a in HOSTILE for parts in ((a,), *((a, b) for b in HOSTILE))
         }
         assert len(ids) == len(HOSTILE) * (len(HOSTILE) + 1)
-        for made in ids:
-            assert 0 < len(made.encode()) <= 1_500
-            assert "/" not in made
-            assert made not in {".", ".."}
-            assert not (made.startswith("__") and made.endswith("__"))
+        for document_id in ids:
+            assert 0 < len(document_id.encode()) <= 1_500
+            assert "/" not in document_id
+            assert document_id not in {".", ".."}
+            assert not (document_id.startswith("__") and document_id.endswith("__"))
 
-    def test_one_too_long_is_hashed(self) -> None:
+    def test_an_id_that_would_be_too_long_is_hashed(self) -> None:
         assert layout.make_document_id("x" * 1_400) == "x" * 1_400
         assert len(layout.make_document_id("x" * 1_401)) == 65
         assert layout.make_document_id("x" * 1_401) != layout.make_document_id("x" * 1_402)
 
-    def test_jobs_are_spread_over_all_shards(self) -> None:
+    def test_jobs_use_all_shards(self) -> None:
         shards = {layout.get_shard("deliver", uid, f"movie:{n}") for uid in PEOPLE for n in range(10)}
         assert shards == set(range(layout.SHARDS))

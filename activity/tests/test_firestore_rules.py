@@ -1,4 +1,4 @@
-"""firestore.rules, as the emulator evaluates them for a phone: with its person's token, without the server's."""
+"""firestore.rules, evaluated by the emulator for a phone with a person's token."""
 
 import base64
 import time
@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from activity.store.firestore import FirestoreStore, layout
-from activity.tests.store_contract import LIKED, do, follow, row, saw
+from activity.tests.store_contract import LIKED, follow, record, row, see
 from activity.types import Preferences
 from finishd.testing.firestore import Database
 
@@ -18,7 +18,7 @@ ALLOWED, DENIED = 200, 403
 
 
 class Phone:
-    """Firestore's REST API with a token that only the emulator takes; without `uid`, nobody is signed in."""
+    """A client of Firestore's REST API. Its token is valid only for the emulator; without `uid` it has none."""
 
     def __init__(self, database: Database, uid: str | None) -> None:
         headers = {"Authorization": f"Bearer {_token(database.project, uid)}"} if uid else {}
@@ -36,9 +36,9 @@ class Phone:
             return http.request(method, self._documents + path, json=sent).status_code
 
     def query_all_rows(self) -> int:
-        every = {"structuredQuery": {"from": [{"collectionId": "rows", "allDescendants": True}]}}
+        query = {"structuredQuery": {"from": [{"collectionId": "rows", "allDescendants": True}]}}
         with self._http as http:
-            return http.post(f"{self._documents}:runQuery", json=every).status_code
+            return http.post(f"{self._documents}:runQuery", json=query).status_code
 
 
 def _token(project: str, uid: str) -> str:
@@ -56,10 +56,10 @@ def _token(project: str, uid: str) -> str:
 
 
 @pytest.fixture
-def ruled(firestore: Database, settings: Any) -> Database:
-    """Ama, Kofi and the odd a/b live under the rules that are shipped.
+def database(firestore: Database, settings: Any) -> Database:
+    """A database with the project's rules and three people: ama, kofi and a/b.
 
-    The emulator has rules a project, and applies them to its default database only.
+    The emulator has one set of rules per project, and applies it only to the default database.
     """
     database = Database(firestore.host, f"{firestore.project}-rules-{firestore.name}", "(default)")
     settings.FIREBASE_PROJECT_ID, settings.FIRESTORE_DATABASE = database.project, database.name
@@ -68,23 +68,23 @@ def ruled(firestore: Database, settings: Any) -> Database:
     store = FirestoreStore()
     for uid in ("ama", "kofi", "a/b"):
         store.save_preferences(uid, Preferences(genres=("drama",), movies=[]))
-        saw(store, uid, {"item": 1})
+        see(store, uid, {"item": 1})
         follow(store, uid, "esi")
-        do(store, uid, "movie:1", LIKED)
+        record(store, uid, "movie:1", LIKED)
         store.put_timeline_rows([(uid, row("esi", "movie:1"))])
     return database
 
 
-def test_a_person_reads_their_profile_and_timeline(ruled: Database) -> None:
-    assert Phone(ruled, "ama").get("/people/ama") == ALLOWED
-    assert Phone(ruled, "ama").get("/timelines/ama/rows") == ALLOWED
-    assert Phone(ruled, "ama").get("/timelines/ama/rows/esi%7Cmovie:1") == ALLOWED
+def test_a_person_can_read_their_own_profile_and_timeline(database: Database) -> None:
+    assert Phone(database, "ama").get("/people/ama") == ALLOWED
+    assert Phone(database, "ama").get("/timelines/ama/rows") == ALLOWED
+    assert Phone(database, "ama").get("/timelines/ama/rows/esi%7Cmovie:1") == ALLOWED
 
 
 @pytest.mark.parametrize("uid", ["kofi", None])
 @pytest.mark.parametrize("path", ["/people/ama", "/timelines/ama/rows", "/timelines/ama/rows/esi%7Cmovie:1"])
-def test_nobody_else_does(ruled: Database, path: str, uid: str | None) -> None:
-    assert Phone(ruled, uid).get(path) == DENIED
+def test_others_cannot_read_them(database: Database, path: str, uid: str | None) -> None:
+    assert Phone(database, uid).get(path) == DENIED
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ def test_nobody_else_does(ruled: Database, path: str, uid: str | None) -> None:
         "/elsewhere/ama",
     ],
 )
-def test_the_rest_is_the_servers(ruled: Database, path: str) -> None:
-    assert Phone(ruled, "ama").get(path) == DENIED
+def test_other_documents_cannot_be_read(database: Database, path: str) -> None:
+    assert Phone(database, "ama").get(path) == DENIED
 
 
-def test_timelines_are_not_searched_across_people(ruled: Database) -> None:
-    assert Phone(ruled, "ama").query_all_rows() == DENIED
+def test_the_timelines_of_all_people_cannot_be_queried(database: Database) -> None:
+    assert Phone(database, "ama").query_all_rows() == DENIED
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
@@ -115,15 +115,15 @@ def test_timelines_are_not_searched_across_people(ruled: Database) -> None:
     "path",
     ["/people/ama", "/people/new", "/timelines/ama/rows/esi%7Cmovie:1", "/follows/ama%7Ckofi", "/seen/ama"],
 )
-def test_nobody_but_the_server_writes(ruled: Database, method: str, path: str) -> None:
-    assert Phone(ruled, "ama").write(method, path) == DENIED
+def test_phones_cannot_write(database: Database, method: str, path: str) -> None:
+    assert Phone(database, "ama").write(method, path) == DENIED
     profile = FirestoreStore().get_profile("ama")
     assert profile is not None
     assert profile.following_count == 1
 
 
-def test_an_escaped_id_is_nobodys_uid(ruled: Database) -> None:
+def test_an_escaped_id_gives_no_access(database: Database) -> None:
     escaped: Any = layout.make_document_id("a/b")
     assert escaped == "a%2Fb"
-    assert Phone(ruled, escaped).get("/people/a%252Fb") == DENIED
-    assert Phone(ruled, escaped).get("/timelines/a%252Fb/rows") == DENIED
+    assert Phone(database, escaped).get("/people/a%252Fb") == DENIED
+    assert Phone(database, escaped).get("/timelines/a%252Fb/rows") == DENIED

@@ -1,4 +1,4 @@
-"""Contract of the activity store: who follows whom."""
+"""The contract of all activity stores: follow edges."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from activity.types import MAX_FOLLOWS, FollowEdge, LimitReached
 
 
 class TestFollowing:
-    def test_it_counts_and_leaves_a_backfill(self, store: ActivityStore) -> None:
+    def test_a_follow_counts_and_leaves_a_backfill_job(self, store: ActivityStore) -> None:
         profile, new = store.follow("ama", "kofi", now=NOW, due=DUE)
         assert new
         assert (profile.following_count, profile.version, profile.choice_version) == (1, 1, 0)
@@ -26,7 +26,7 @@ class TestFollowing:
         assert store.get_job("backfill", "ama", "kofi") is None
         assert store.get_following("ama") == [FollowEdge("kofi", NOW)]
 
-    def test_there_is_a_documented_cap(self, store: ActivityStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_follows_are_limited(self, store: ActivityStore, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("activity.rules.follows.MAX_FOLLOWS", 2)
         follow(store, "ama", "kofi", "esi")
         with pytest.raises(LimitReached, match="follows"):
@@ -37,11 +37,11 @@ class TestFollowing:
 
 
 class TestUnfollowing:
-    def test_it_is_a_choice_and_leaves_a_purge(self, store: ActivityStore) -> None:
+    def test_an_unfollow_is_a_choice_and_leaves_a_purge_job(self, store: ActivityStore) -> None:
         follow(store, "ama", "kofi", "esi")
         store.update_pull_lists(["ama"], "kofi", listed=True)
-        profile, gone = store.unfollow("ama", "kofi", due=DUE)
-        assert gone
+        profile, removed = store.unfollow("ama", "kofi", due=DUE)
+        assert removed
         assert (profile.following_count, profile.pull_list, profile.choice_version) == (1, (), 1)
         assert profile == store.get_profile("ama")
         job = store.get_job("purge", "ama", "kofi")
@@ -55,7 +55,7 @@ class TestUnfollowing:
         assert store.unfollow("ama", "kofi", due=DUE) == (first, False)
         assert store.unfollow("ama", "esi", due=DUE) == (first, False)
 
-    def test_following_again_is_newer_work_than_the_purge(self, store: ActivityStore) -> None:
+    def test_the_backfill_of_a_new_follow_has_a_higher_version(self, store: ActivityStore) -> None:
         follow(store, "ama", "kofi")
         first = store.get_job("backfill", "ama", "kofi")
         store.unfollow("ama", "kofi", due=DUE)
@@ -69,17 +69,17 @@ class TestUnfollowing:
 
 
 class TestLists:
-    def test_followers_are_walked_in_the_order_of_their_uids(self, store: ActivityStore) -> None:
+    def test_follower_uids_come_in_order_page_by_page(self, store: ActivityStore) -> None:
         for uid in ("esi", "ama", "yaw", "Zed", "ßen", "p/1"):
             follow(store, uid, "kofi")
-        walked: list[str] = []
-        while chunk := store.get_follower_uids("kofi", after=walked[-1] if walked else "", limit=2):
-            assert len(chunk) == 2
-            walked += chunk
-        assert walked == sorted(["esi", "ama", "yaw", "Zed", "ßen", "p/1"])
-        assert store.get_follower_uids("kofi") == walked
+        read: list[str] = []
+        while page := store.get_follower_uids("kofi", after=read[-1] if read else "", limit=2):
+            assert len(page) == 2
+            read += page
+        assert read == sorted(["esi", "ama", "yaw", "Zed", "ßen", "p/1"])
+        assert store.get_follower_uids("kofi") == read
 
-    def test_edges_come_newest_first_in_pages(self, store: ActivityStore) -> None:
+    def test_edges_come_newest_first_page_by_page(self, store: ActivityStore) -> None:
         follow(store, "ama", *(f"p{n}" for n in range(5)), at=NOW)
         assert store.get_following("ama", limit=2) == [FollowEdge("p4", NOW + 4), FollowEdge("p3", NOW + 3)]
         assert store.get_following("ama", offset=4, limit=2) == [FollowEdge("p0", NOW)]

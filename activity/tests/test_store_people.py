@@ -1,11 +1,11 @@
-"""Contract of the activity store: profiles, preferences, names, blocks, reach and history."""
+"""The contract of all activity stores: profiles, preferences, names, blocks, reach and history."""
 
 import pytest
 
 from activity.rules import affinities, blocks
 from activity.rules.affinities import DECAY_EPOCH
 from activity.store.base import ActivityStore
-from activity.tests.store_contract import DUE, NOW, follow, identities, saw
+from activity.tests.store_contract import DUE, NOW, follow, keys_of, see
 from activity.types import (
     MAX_BLOCKS,
     MAX_SEEN_ITEMS,
@@ -15,28 +15,29 @@ from activity.types import (
     LimitReached,
     Preferences,
     Profile,
+    Reach,
 )
 
 
 class TestProfiles:
-    def test_a_stranger_has_none(self, store: ActivityStore) -> None:
+    def test_an_unknown_uid_has_no_profile(self, store: ActivityStore) -> None:
         assert store.get_profile("ama") is None
         assert store.get_profiles(["ama", "kofi"]) == {}
 
-    def test_those_asked_for_and_known_are_found_at_once(self, store: ActivityStore) -> None:
+    def test_several_profiles_are_read_at_once(self, store: ActivityStore) -> None:
         for uid in ("ama", "kofi", "esi"):
             store.save_name(uid, uid.title(), None)
         found = store.get_profiles(["esi", "ama", "nobody"])
         assert {uid: profile.name for uid, profile in found.items()} == {"ama": "Ama", "esi": "Esi"}
         assert found["ama"] == store.get_profile("ama")
 
-    def test_a_thousand_are_read_in_one_call(self, store: ActivityStore) -> None:
+    def test_a_thousand_profiles_are_read_in_one_call(self, store: ActivityStore) -> None:
         store.save_name("p999", "Last", None)
         assert set(store.get_profiles([f"p{n}" for n in range(1_000)])) == {"p999"}
 
 
 class TestPreferences:
-    def test_what_is_none_stays(self, store: ActivityStore) -> None:
+    def test_a_value_of_none_leaves_the_stored_one(self, store: ActivityStore) -> None:
         first = store.save_preferences(
             "ama", Preferences(genres=("drama", "comedy"), movies=[{"id": 1, "title": "A"}])
         )
@@ -44,11 +45,11 @@ class TestPreferences:
         assert first.genres == ("drama", "comedy")
         after = store.save_preferences("ama", Preferences(providers=[{"providerId": 8, "providerName": "N"}]))
         assert after.genres == ("drama", "comedy")
-        kept = [document for _, document in store.export("ama")]
-        assert "'providerId': 8" in str(kept)
-        assert "'id': 1" in str(kept)
+        stored = [document for _, document in store.export("ama")]
+        assert "'providerId': 8" in str(stored)
+        assert "'id': 1" in str(stored)
 
-    def test_versions_rise_with_changes_only(self, store: ActivityStore) -> None:
+    def test_versions_rise_only_with_changes(self, store: ActivityStore) -> None:
         genres = Preferences(genres=("drama",), shows=[{"id": 2, "title": "B"}])
         first = store.save_preferences("ama", genres)
         assert (first.version, first.choice_version) == (1, 1)
@@ -60,7 +61,7 @@ class TestPreferences:
 
 
 class TestNames:
-    def test_a_name_is_kept_until_another_is_said(self, store: ActivityStore) -> None:
+    def test_a_name_stays_until_another_is_given(self, store: ActivityStore) -> None:
         store.save_name("ama", "Ama", "https://example.com/ama.png")
         profile = store.save_name("ama", None, None)
         assert (profile.name, profile.picture, profile.version) == ("Ama", "https://example.com/ama.png", 1)
@@ -70,7 +71,9 @@ class TestNames:
 
 
 class TestBlocks:
-    def test_both_profiles_say_so_and_both_choices_changed(self, store: ActivityStore) -> None:
+    def test_a_block_shows_in_both_profiles_and_raises_both_choice_versions(
+        self, store: ActivityStore
+    ) -> None:
         mine, theirs = store.set_block("ama", "kofi", blocked=True, due=DUE)
         assert (mine.uid, mine.blocked_uids) == ("ama", frozenset({"kofi"}))
         assert (theirs.uid, theirs.blocked_uids) == ("kofi", frozenset({"ama"}))
@@ -81,7 +84,9 @@ class TestBlocks:
         first = store.set_block("ama", "kofi", blocked=True, due=DUE)
         assert store.set_block("ama", "kofi", blocked=True, due=DUE) == first
 
-    def test_it_ends_follows_both_ways_and_leaves_both_purges(self, store: ActivityStore) -> None:
+    def test_a_block_ends_follows_in_both_directions_and_leaves_two_purge_jobs(
+        self, store: ActivityStore
+    ) -> None:
         follow(store, "ama", "kofi", "esi")
         follow(store, "kofi", "ama")
         mine, theirs = store.set_block("ama", "kofi", blocked=True, due=DUE)
@@ -94,7 +99,7 @@ class TestBlocks:
             assert job is not None
             assert (job.version, job.due) == (profile.version, DUE)
 
-    def test_unblocking_takes_back_only_ones_own(self, store: ActivityStore) -> None:
+    def test_unblocking_ends_only_the_own_block(self, store: ActivityStore) -> None:
         store.set_block("ama", "kofi", blocked=True, due=DUE)
         store.set_block("kofi", "ama", blocked=True, due=DUE)
         mine, theirs = store.set_block("ama", "kofi", blocked=False, due=DUE)
@@ -102,7 +107,7 @@ class TestBlocks:
         mine, theirs = store.set_block("kofi", "ama", blocked=False, due=DUE)
         assert mine.blocked_uids == theirs.blocked_uids == set()
 
-    def test_there_is_a_documented_cap(self, store: ActivityStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_blocks_are_limited(self, store: ActivityStore, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(blocks, "MAX_BLOCKS", 3)
         for number in range(3):
             store.set_block("ama", f"p{number}", blocked=True, due=DUE)
@@ -111,29 +116,29 @@ class TestBlocks:
         assert store.get_profile("kofi") in (None, Profile("kofi"))
         assert MAX_BLOCKS == 1_000
 
-    def test_however_many_block_somebody_one_more_can(
+    def test_the_list_of_blockers_keeps_the_newest(
         self, store: ActivityStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(blocks, "MAX_BLOCKED_BY", 2)
         for number in range(3):
-            blocker, blockee = store.set_block(f"p{number}", "ama", blocked=True, due=DUE)
+            blocker, blocked = store.set_block(f"p{number}", "ama", blocked=True, due=DUE)
             assert blocker.blocked_uids == {"ama"}
-        assert blockee.blocked_uids == {"p1", "p2"}
+        assert blocked.blocked_uids == {"p1", "p2"}
 
 
 class TestReach:
     @pytest.mark.parametrize("reach", ["to_pull", "to_push"])
-    def test_on_the_way_it_leaves_a_cross_job(self, store: ActivityStore, reach: str) -> None:
-        profile = store.set_reach("ama", reach, due=DUE)  # type: ignore[arg-type]
+    def test_a_transition_leaves_a_change_reach_job(self, store: ActivityStore, reach: Reach) -> None:
+        profile = store.set_reach("ama", reach, due=DUE)
         assert (profile.reach, profile.version, profile.choice_version) == (reach, 1, 0)
-        assert identities(store.get_due_jobs(now=DUE)) == {("change_reach", "ama", "")}
+        assert keys_of(store.get_due_jobs(now=DUE)) == {("change_reach", "ama", "")}
 
-    def test_where_it_arrives_it_leaves_none(self, store: ActivityStore) -> None:
+    def test_the_end_of_a_transition_leaves_no_job(self, store: ActivityStore) -> None:
         assert store.set_reach("ama", "pull", due=DUE).reach == "pull"
         assert store.get_due_jobs(now=DUE) == []
         assert store.set_reach("ama", "pull", due=DUE) == store.get_profile("ama")
 
-    def test_viewers_are_told_once(self, store: ActivityStore) -> None:
+    def test_pull_lists_change_once(self, store: ActivityStore) -> None:
         for uid in ("ama", "esi"):
             store.save_name(uid, uid, None)
         for _ in range(2):
@@ -150,40 +155,38 @@ class TestReach:
 
 
 class TestHistory:
-    """What somebody's events came to, slice by slice."""
+    """History deltas of a person's events."""
 
-    def test_nothing_was_seen_by_a_stranger(self, store: ActivityStore) -> None:
+    def test_an_unknown_uid_has_an_empty_history(self, store: ActivityStore) -> None:
         assert store.get_seen("ama") == {}
         assert store.apply_history("ama", []) in (Profile("ama"), store.get_profile("ama"))
 
-    def test_the_later_sight_stays(self, store: ActivityStore) -> None:
-        saw(store, "ama", {"a": NOW, "b": NOW})
-        saw(store, "ama", {"a": NOW - 5, "b": NOW + 5, "": NOW, "__x__": NOW, "a.b`": NOW}, end_id=2)
+    def test_the_later_time_stays(self, store: ActivityStore) -> None:
+        see(store, "ama", {"a": NOW, "b": NOW})
+        see(store, "ama", {"a": NOW - 5, "b": NOW + 5, "": NOW, "__x__": NOW, "a.b`": NOW}, end_id=2)
         assert store.get_seen("ama") == {"a": NOW, "b": NOW + 5, "": NOW, "__x__": NOW, "a.b`": NOW}
 
-    def test_the_newest_are_kept(self, store: ActivityStore) -> None:
-        saw(store, "ama", {f"tmdb_movie_{n}_youtube_{n:011d}": NOW + n for n in range(MAX_SEEN_ITEMS)})
-        saw(store, "ama", {"newer": NOW + MAX_SEEN_ITEMS, "older": NOW - 1}, end_id=2)
+    def test_the_newest_items_stay(self, store: ActivityStore) -> None:
+        see(store, "ama", {f"tmdb_movie_{n}_youtube_{n:011d}": NOW + n for n in range(MAX_SEEN_ITEMS)})
+        see(store, "ama", {"newer": NOW + MAX_SEEN_ITEMS, "older": NOW - 1}, end_id=2)
         seen = store.get_seen("ama")
         assert len(seen) == MAX_SEEN_ITEMS
         assert seen["newer"] == NOW + MAX_SEEN_ITEMS
         assert min(seen.values()) == NOW + 1
 
-    def test_it_shows_in_the_profile_and_is_no_choice(self, store: ActivityStore) -> None:
+    def test_a_delta_changes_the_profile_but_no_choice(self, store: ActivityStore) -> None:
         store.save_preferences("ama", Preferences(genres=("drama",), movies_affinity_gain={"drama": 3.0}))
-        learned = {"drama": 6.0, "comedy": 1.0, "horror": -0.3, "__x__": 0.0}
+        sums = {"drama": 6.0, "comedy": 1.0, "horror": -0.3, "__x__": 0.0}
         profile = store.apply_history(
             "ama",
-            [HistoryDelta("s", "5-0", {"a": NOW}, learned, DECAY_EPOCH, {"movie:1": NOW, "__x__": NOW})],
+            [HistoryDelta("s", "5-0", {"a": NOW}, sums, DECAY_EPOCH, {"movie:1": NOW, "__x__": NOW})],
         )
         assert profile.affinities == {"drama": 0.75, "comedy": 0.25}
         assert profile.skipped == {"movie:1": NOW, "__x__": NOW}
         assert (profile.version, profile.choice_version) == (2, 1)
         assert profile == store.get_profile("ama")
 
-    def test_what_was_learned_fades_by_half_in_thirty_days_beside_what_is_new(
-        self, store: ActivityStore
-    ) -> None:
+    def test_contributions_of_events_decay_by_half_in_thirty_days(self, store: ActivityStore) -> None:
         later = DECAY_EPOCH + affinities.HALF_LIFE_SECONDS
         old = HistoryDelta("s", "1-0", affinity_sums={"drama": 3.0}, affinity_at=DECAY_EPOCH)
         new = HistoryDelta(
@@ -192,16 +195,14 @@ class TestHistory:
         assert store.apply_history("ama", [old]).affinities == {"drama": 0.5}
         assert store.apply_history("ama", [new]).affinities == {"comedy": 0.5, "drama": 0.3333}
 
-    def test_dislike_takes_from_what_is_liked_and_goes_no_deeper_than_nothing(
-        self, store: ActivityStore
-    ) -> None:
+    def test_dislike_lowers_an_affinity_to_zero_at_most(self, store: ActivityStore) -> None:
         store.save_preferences("ama", Preferences(movies_affinity_gain={"drama": 4.0, "horror": 1.0}))
         dislike = HistoryDelta(
             "s", "1-0", affinity_sums={"drama": -1.0, "horror": -5.0}, affinity_at=DECAY_EPOCH
         )
         assert store.apply_history("ama", [dislike]).affinities == {"drama": 0.5}
 
-    def test_a_stretch_counts_once(self, store: ActivityStore) -> None:
+    def test_a_delta_is_applied_once(self, store: ActivityStore) -> None:
         first, second, third = (
             HistoryDelta("s", f"{end}-0", {"a": NOW + end}, {"drama": 1.0}, DECAY_EPOCH)
             for end in (9, 10, 11)
@@ -214,7 +215,7 @@ class TestHistory:
         assert (more.affinities, more.version) == ({"drama": 0.5}, 2)
         assert store.get_seen("ama") == {"a": NOW + 11}
 
-    def test_each_stream_is_counted_by_itself(self, store: ActivityStore) -> None:
+    def test_positions_of_streams_are_independent(self, store: ActivityStore) -> None:
         store.apply_history(
             "ama", [HistoryDelta("0 of before", "9-0", affinity_sums={"drama": 1.0}, affinity_at=DECAY_EPOCH)]
         )
@@ -223,7 +224,7 @@ class TestHistory:
         )
         assert after.affinities == {"drama": 0.5}
 
-    def test_skips_are_bounded_in_number_and_age(self, store: ActivityStore) -> None:
+    def test_skipped_titles_are_limited_in_number_and_age(self, store: ActivityStore) -> None:
         skipped = {f"movie:{n}": NOW + n for n in range(MAX_SKIPPED_TITLES + 5)}
         profile = store.apply_history("ama", [HistoryDelta("s", "1-0", skipped=skipped)])
         assert min(profile.skipped.values()) == NOW + 5

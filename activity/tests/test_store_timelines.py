@@ -1,19 +1,19 @@
-"""Contract of the activity store: durable timelines, and the jobs that keep them right."""
+"""The contract of all activity stores: durable timelines and jobs."""
 
 from activity.store.base import ActivityStore
-from activity.tests.store_contract import NOW, identities, row
+from activity.tests.store_contract import NOW, keys_of, row
 from activity.types import Job, TimelineRow
 
 
 class TestRows:
-    def test_the_newest_are_read_first(self, store: ActivityStore) -> None:
+    def test_the_newest_rows_come_first(self, store: ActivityStore) -> None:
         store.put_timeline_rows([("ama", row("kofi", f"movie:{n}", at=NOW + n)) for n in range(5)])
         store.put_timeline_rows([("esi", row("kofi", "movie:9", at=NOW + 9))])
         assert [r.title for r in store.get_timeline("ama")] == [f"movie:{n}" for n in (4, 3, 2, 1, 0)]
         assert [r.title for r in store.get_timeline("ama", limit=2)] == ["movie:4", "movie:3"]
         assert store.get_timeline("yaw") == []
 
-    def test_a_row_is_kept_whole_and_set_blindly(self, store: ActivityStore) -> None:
+    def test_a_row_is_stored_completely_and_overwritten(self, store: ActivityStore) -> None:
         first = TimelineRow("kofi", "movie:1", NOW, "finished", True, 5, "Kofi", "https://example.com/k.png")
         for _ in range(2):
             store.put_timeline_rows([("ama", first)])
@@ -22,11 +22,11 @@ class TestRows:
         store.put_timeline_rows([("ama", second)])
         assert store.get_timeline("ama") == [second]
 
-    def test_one_title_has_a_row_a_supporter(self, store: ActivityStore) -> None:
+    def test_a_title_has_one_row_per_supporter(self, store: ActivityStore) -> None:
         store.put_timeline_rows([("ama", row("kofi", "movie:1")), ("ama", row("esi", "movie:1", at=NOW + 1))])
         assert [r.author for r in store.get_timeline("ama")] == ["esi", "kofi"]
 
-    def test_dropping_is_blind_too(self, store: ActivityStore) -> None:
+    def test_deleting_missing_rows_does_nothing(self, store: ActivityStore) -> None:
         store.put_timeline_rows(
             [("ama", row("kofi", "movie:1")), ("ama", row("esi", "movie:1")), ("yaw", row("kofi", "movie:1"))]
         )
@@ -35,7 +35,9 @@ class TestRows:
         assert store.get_timeline("ama") == [row("esi", "movie:1")]
         assert store.get_timeline("yaw") == [row("kofi", "movie:1")]
 
-    def test_a_thousand_viewers_are_written_and_cleared_in_a_call_each(self, store: ActivityStore) -> None:
+    def test_rows_of_a_thousand_viewers_are_written_and_deleted_in_one_call_each(
+        self, store: ActivityStore
+    ) -> None:
         viewers = [f"viewer-{n:04d}" for n in range(1_000)]
         long = TimelineRow(
             "kofi", "movie:1", NOW, "finished", True, 5, "K" * 200, "https://e.example/" + "k" * 980
@@ -51,7 +53,7 @@ class TestRows:
         store.delete_timeline_rows([])
         assert store.get_timeline("ama") == [row("kofi", "movie:1")]
 
-    def test_rows_are_found_by_who_they_came_from(self, store: ActivityStore) -> None:
+    def test_titles_are_found_by_author(self, store: ActivityStore) -> None:
         store.put_timeline_rows([("ama", row("kofi", f"movie:{n}")) for n in range(4)])
         store.put_timeline_rows([("ama", row("esi", "movie:7")), ("yaw", row("kofi", "movie:8"))])
         assert store.get_titles_by_author("ama", "kofi") == [f"movie:{n}" for n in range(4)]
@@ -60,7 +62,7 @@ class TestRows:
 
 
 class TestTrimming:
-    def test_the_oldest_beyond_the_kept_go(self, store: ActivityStore) -> None:
+    def test_the_oldest_surplus_rows_are_deleted(self, store: ActivityStore) -> None:
         store.put_timeline_rows([("ama", row("kofi", f"movie:{n}", at=NOW + n)) for n in range(10)])
         store.put_timeline_rows([("esi", row("kofi", "movie:1"))])
         assert store.trim_timeline("ama", keep=10) == 0
@@ -71,7 +73,7 @@ class TestTrimming:
 
 
 class TestJobs:
-    def test_those_due_come_oldest_first(self, store: ActivityStore) -> None:
+    def test_due_jobs_come_oldest_first(self, store: ActivityStore) -> None:
         jobs = [Job("rebuild", f"p{n:02d}", due=NOW - n) for n in range(40)]
         for job in jobs:
             store.put_job(job)
@@ -80,26 +82,26 @@ class TestJobs:
         assert store.get_due_jobs(now=NOW) == jobs[::-1]
         assert len(store.get_due_jobs(now=NOW + 1)) == 41
 
-    def test_all_that_wait_come_in_the_order_they_were_left(self, store: ActivityStore) -> None:
+    def test_all_jobs_come_in_the_order_they_were_left(self, store: ActivityStore) -> None:
         jobs = [Job("rebuild", f"p{n}", due=NOW + n) for n in range(20)]
         for job in jobs:
             store.put_job(job)
         store.postpone_job(jobs[0], due=NOW + 100)
-        waiting = store.get_oldest_jobs()
-        assert [job.subject for job in waiting] == [job.subject for job in jobs]
-        assert [(job.due, job.first_due) for job in waiting[:2]] == [(NOW + 100, NOW), (NOW + 1, NOW + 1)]
-        assert store.get_oldest_jobs(limit=3) == waiting[:3]
+        found = store.get_oldest_jobs()
+        assert [job.subject for job in found] == [job.subject for job in jobs]
+        assert [(job.due, job.first_due) for job in found[:2]] == [(NOW + 100, NOW), (NOW + 1, NOW + 1)]
+        assert store.get_oldest_jobs(limit=3) == found[:3]
 
-    def test_a_job_is_one_for_its_kind_subject_and_target(self, store: ActivityStore) -> None:
+    def test_kind_subject_and_target_identify_a_job(self, store: ActivityStore) -> None:
         store.put_job(Job("purge", "ama", "kofi", 1, NOW))
         store.put_job(Job("purge", "ama", "esi", 1, NOW))
         store.put_job(Job("backfill", "ama", "kofi", 1, NOW))
         store.put_job(Job("purge", "ama", "kofi", 2, NOW + 1))
         assert store.get_job("purge", "ama", "kofi") == Job("purge", "ama", "kofi", 2, NOW + 1)
         assert store.get_job("purge", "kofi", "ama") is None
-        assert len(identities(store.get_due_jobs(now=NOW + 1))) == 3
+        assert len(keys_of(store.get_due_jobs(now=NOW + 1))) == 3
 
-    def test_a_postponed_one_is_not_due_before(self, store: ActivityStore) -> None:
+    def test_a_postponed_job_is_not_due_earlier(self, store: ActivityStore) -> None:
         job = Job("rebuild", "ama", version=3, due=NOW)
         store.put_job(job)
         store.postpone_job(job, due=NOW + 60)
@@ -109,7 +111,7 @@ class TestJobs:
         store.postpone_job(Job("rebuild", "kofi"), due=NOW)
         assert store.get_job("rebuild", "kofi") is None
 
-    def test_only_its_own_version_is_finished(self, store: ActivityStore) -> None:
+    def test_finishing_a_job_leaves_another_version(self, store: ActivityStore) -> None:
         old, new = Job("rebuild", "ama", version=1, due=NOW), Job("rebuild", "ama", version=2, due=NOW)
         store.put_job(new)
         assert not store.finish_job(old)
@@ -117,7 +119,7 @@ class TestJobs:
         assert not store.finish_job(new)
         assert store.get_job("rebuild", "ama") is None
 
-    def test_a_postponed_one_is_finished_all_the_same(self, store: ActivityStore) -> None:
+    def test_a_postponed_job_can_be_finished(self, store: ActivityStore) -> None:
         job = Job("rebuild", "ama", due=NOW)
         store.put_job(job)
         store.postpone_job(job, due=NOW + 60)

@@ -1,20 +1,31 @@
-"""Contract of the activity store: what is kept of a person can be handed over, and goes when they go."""
+"""The contract of all activity stores: export, erasure and the count of references."""
 
 import pytest
 
 from activity.store.base import ActivityStore
-from activity.tests.store_contract import DUE, FINISHED, HOSTILE, LIKED, NOTHING, NOW, do, follow, row, saw
+from activity.tests.store_contract import (
+    DUE,
+    FINISHED,
+    HOSTILE,
+    LIKED,
+    NOTHING,
+    NOW,
+    follow,
+    record,
+    row,
+    see,
+)
 from activity.types import Job, Preferences
 
 
-def settle_in(store: ActivityStore, uid: str, *, friends: list[str], fans: list[str], foe: str) -> None:
-    """Let `uid` have something in every corner of the store."""
+def add_all_data(store: ActivityStore, uid: str, *, friends: list[str], fans: list[str], foe: str) -> None:
+    """Give a person data in every collection of the store."""
     store.save_preferences(uid, Preferences(genres=("drama",), movies=[{"id": 1, "title": "One"}]))
     store.save_name(uid, "Somebody", None)
-    saw(store, uid, {"item-1": NOW})
+    see(store, uid, {"item-1": NOW})
     for number, relation in enumerate((LIKED, FINISHED)):
-        do(store, uid, f"movie:{number}", relation)
-    do(store, uid, "movie:1", NOTHING)
+        record(store, uid, f"movie:{number}", relation)
+    record(store, uid, "movie:1", NOTHING)
     follow(store, uid, *friends)
     for fan in fans:
         follow(store, fan, uid)
@@ -27,18 +38,18 @@ def settle_in(store: ActivityStore, uid: str, *, friends: list[str], fans: list[
 
 
 def erase(store: ActivityStore, uid: str, *, limit: int) -> list[int]:
-    """Erase until nothing is left; how many went each time."""
+    """Erase until nothing remains, and return the number of documents deleted by each call."""
     rounds = []
-    while gone := store.erase(uid, limit=limit):
-        rounds.append(gone)
+    while deleted := store.erase(uid, limit=limit):
+        rounds.append(deleted)
         assert len(rounds) < 1_000
     return rounds
 
 
 class TestErasing:
     @pytest.mark.parametrize("limit", [3, 500])
-    def test_nothing_names_them_any_more(self, store: ActivityStore, limit: int) -> None:
-        settle_in(store, "ama", friends=["kofi", "esi"], fans=["kofi", "yaw"], foe="foe")
+    def test_no_reference_remains(self, store: ActivityStore, limit: int) -> None:
+        add_all_data(store, "ama", friends=["kofi", "esi"], fans=["kofi", "yaw"], foe="foe")
         before = store.count_references("ama")
         assert {"people", "seen", "activities", "follows", "timelines", "jobs", "lists"} <= set(before)
         rounds = erase(store, "ama", limit=limit)
@@ -49,11 +60,11 @@ class TestErasing:
         assert store.get_seen("ama") == {}
         assert store.erase("ama") == 0
 
-    def test_others_keep_what_is_theirs_and_their_counts_are_right(self, store: ActivityStore) -> None:
-        settle_in(store, "ama", friends=["kofi", "esi"], fans=["kofi", "yaw"], foe="foe")
+    def test_others_keep_their_own_data_with_correct_counts(self, store: ActivityStore) -> None:
+        add_all_data(store, "ama", friends=["kofi", "esi"], fans=["kofi", "yaw"], foe="foe")
         follow(store, "kofi", "esi")
         store.put_timeline_rows([("kofi", row("esi", "movie:3"))])
-        do(store, "kofi", "movie:0", LIKED)
+        record(store, "kofi", "movie:0", LIKED)
         erase(store, "ama", limit=500)
         kofi, foe = store.get_profile("kofi"), store.get_profile("foe")
         assert kofi is not None
@@ -64,31 +75,31 @@ class TestErasing:
         assert [r.author for r in store.get_timeline("kofi")] == ["esi"]
         assert [a.title for a in store.get_activities("kofi")] == ["movie:0"]
 
-    def test_profiles_of_others_are_newer_after_it(self, store: ActivityStore) -> None:
-        settle_in(store, "ama", friends=[], fans=["kofi"], foe="foe")
+    def test_an_erasure_raises_the_versions_of_others(self, store: ActivityStore) -> None:
+        add_all_data(store, "ama", friends=[], fans=["kofi"], foe="foe")
         before = store.get_profiles(["kofi", "foe"])
         erase(store, "ama", limit=500)
         after = store.get_profiles(["kofi", "foe"])
         assert all(after[uid].version > before[uid].version for uid in ("kofi", "foe"))
 
     @pytest.mark.parametrize("uid", HOSTILE)
-    def test_whatever_they_are_called(self, store: ActivityStore, uid: str) -> None:
-        settle_in(store, uid, friends=["kofi"], fans=["kofi"], foe="foe")
-        settle_in(store, "ama", friends=["kofi"], fans=["kofi"], foe="foe")
+    def test_every_uid_can_be_erased(self, store: ActivityStore, uid: str) -> None:
+        add_all_data(store, uid, friends=["kofi"], fans=["kofi"], foe="foe")
+        add_all_data(store, "ama", friends=["kofi"], fans=["kofi"], foe="foe")
         erase(store, uid, limit=500)
         assert store.count_references(uid) == {}
         assert store.count_references("ama") != {}
         assert store.count_followers("kofi") == 1
 
-    def test_a_stranger_leaves_at_once(self, store: ActivityStore) -> None:
+    def test_an_unknown_uid_has_nothing_to_erase(self, store: ActivityStore) -> None:
         assert store.erase("nobody") == 0
         assert store.count_references("nobody") == {}
 
 
 class TestExport:
-    def test_it_holds_everything_of_theirs_in_plain_values(self, store: ActivityStore) -> None:
-        settle_in(store, "ama", friends=["kofi", "esi"], fans=["yaw"], foe="foe")
-        settle_in(store, "kofi", friends=["esi"], fans=["yaw"], foe="foe")
+    def test_an_export_has_all_data_in_plain_values(self, store: ActivityStore) -> None:
+        add_all_data(store, "ama", friends=["kofi", "esi"], fans=["yaw"], foe="foe")
+        add_all_data(store, "kofi", friends=["esi"], fans=["yaw"], foe="foe")
         export = list(store.export("ama"))
         collections = [collection for collection, _ in export]
         assert {"people", "seen", "activities", "follows", "timelines", "jobs"} <= set(collections)
@@ -100,7 +111,7 @@ class TestExport:
         assert all("ama" in str(document) for _, document in export)
         assert not any(isinstance(value, bytes) for _, document in export for value in document.values())
 
-    def test_it_goes_on_behind_a_full_batch(self, store: ActivityStore) -> None:
+    def test_an_export_continues_after_a_full_page(self, store: ActivityStore) -> None:
         store.put_timeline_rows([("ama", row("kofi", f"movie:{n}")) for n in range(503)])
         export = list(store.export("ama"))
         assert len({document["title"] for _, document in export}) == len(export) == 503
