@@ -24,7 +24,7 @@ _listeners: list[Listener] = []
 
 
 class CircuitOpen(Exception):
-    """The call was not made: the dependency failed lately. `retry_after` is the time until a probe, in seconds."""
+    """The call was not made: the dependency failed recently. `retry_after` is the time until a probe, in seconds."""
 
     def __init__(self, name: str, retry_after: float) -> None:
         super().__init__(f"circuit breaker open: {name}; retry in {retry_after:.1f} s")

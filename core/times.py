@@ -14,6 +14,11 @@ def format_utc(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
 
 
+def format_utc_minutes(seconds: float) -> str:
+    """Return `2026-01-31 12:00`, for people."""
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
+
+
 def format_utc_iso(seconds: float) -> str:
     """Return `2026-01-31T12:00:00Z`, for programs."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

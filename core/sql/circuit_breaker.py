@@ -1,7 +1,7 @@
 """A mixin for Django's database backends: a circuit breaker, and the request's deadline.
 
-A failure is a missing answer: no connection, a broken one, or silence until the deadline. A lock timeout, a cancelled
-statement or a duplicate key are answers, and do not count.
+A failure is a missing answer: no connection, a broken one, or no reply until the deadline. A lock timeout, a cancelled
+statement or a duplicate key are replies, and do not count.
 """
 
 from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from finishd.celery import app
 
 
-@app.task(name="finishd.tests.hold")
+@app.task(name="probe.hold")
 def hold(path: str, seconds: float) -> None:
     """Write the process id to `<path>.begun`, keep the message unacknowledged, and create `<path>.done`."""
     begun = Path(f"{path}.begun")
@@ -20,8 +20,8 @@ def hold(path: str, seconds: float) -> None:
     Path(f"{path}.done").touch()
 
 
-@app.task(name="finishd.tests.deaf")
-def deaf(seconds: float) -> None:
+@app.task(name="probe.ignore_soft_limit")
+def ignore_soft_limit(seconds: float) -> None:
     """Continue after the soft time limit."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

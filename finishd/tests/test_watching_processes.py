@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from activity.services import follows
-from core.tests.probe_tasks import deaf, hold
+from core.tests.probe_tasks import hold, ignore_soft_limit
 from feed.tests import world
 from finishd.run.ports import free_port
 from finishd.testing.processes import Processes, processes
@@ -114,15 +114,13 @@ def test_a_worker_alone_shows_what_its_processes_count_and_how_they_ended(tmp_pa
         hold.apply_async((str(tmp_path / "short"), 0.0))
         hold.apply_async((str(tmp_path / "late"), 0.0), expires=0.001)
         hold.apply_async((str(tmp_path / "soft"), 30.0), soft_time_limit=1)
-        deaf.apply_async((30.0,), soft_time_limit=1, time_limit=2)
+        ignore_soft_limit.apply_async((30.0,), soft_time_limit=1, time_limit=2)
         hold.apply_async((str(tmp_path / "lost"), 3.0))
         begun = tmp_path / "lost.begun"
         started.wait_for(begun.exists)
         os.kill(int(begun.read_text()), signal.SIGKILL)
-        ends = {"hold": ("succeeded", "expired", "timed_out", "lost"), "deaf": ("killed",)}
-        wanted = [
-            f"{outcome} finishd.tests.{task}" for task, outcomes in ends.items() for outcome in outcomes
-        ]
+        ends = {"hold": ("succeeded", "expired", "timed_out", "lost"), "ignore_soft_limit": ("killed",)}
+        wanted = [f"{outcome} probe.{task}" for task, outcomes in ends.items() for outcome in outcomes]
         started.wait_for(
             lambda: all(("finishd_tasks_total", labels) in scraped(address) for labels in wanted), seconds=30
         )

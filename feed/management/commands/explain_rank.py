@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from core.redis.client import REDIS_UNAVAILABLE
-from core.times import format_utc
+from core.times import format_utc_minutes
 from core.units import HOUR
 from feed import recipe
 from feed.services import explain
@@ -73,4 +73,4 @@ def _describe_rank(found: Explanation) -> str:
 
 
 def _to_minute(at: int) -> str:
-    return f"{format_utc(at)[:16]} UTC"
+    return f"{format_utc_minutes(at)} UTC"
