@@ -117,7 +117,10 @@ def _sample_keys(path: Path, layout: Layout) -> set[str]:
 
 
 def _detect_format(keys: Set[str], layout: Layout, requested: Format | None) -> Format:
-    """Return the requested format if no other fits the keys better, else the one that fits best."""
+    """Return the format that fits the keys best.
+
+    Raises UnusableFile if no format fits, or if another one fits better than the requested format.
+    """
     candidates = [candidate for candidate in FORMATS if candidate.syntax == layout.syntax]
     best_score = max(candidate.score(keys) for candidate in candidates)
     if not best_score:

@@ -31,9 +31,9 @@ class Row:
 class Format:
     """The meaning of the keys of a row.
 
-    `syntax` is that of the layouts in which the format occurs. `score` returns how well a set of keys fits the
-    format; 0 means that it does not. `parse_row` raises RejectedRow. `needed_columns` is for the
-    error message about a table whose columns fit no format.
+    The format can occur in every layout that has its `syntax`. `score` returns how well a set of keys
+    fits the format, and 0 if it does not fit. `parse_row` raises RejectedRow. `needed_columns` is a part of
+    the error message for a table whose columns fit no format.
     """
 
     name: str

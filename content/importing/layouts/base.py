@@ -18,15 +18,14 @@ NumberedRow = tuple[int, dict[str, Any] | RejectedRow]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A way to store rows in a file. All functions stream, and raise UnusableFile for the whole file.
+    """A way to store rows in a file. All functions stream. They raise UnusableFile for invalid files.
 
-    `syntax` says what the values of a row are: JSON values, or the text of CSV cells. A format works
-    with every layout of its syntax.
-    `matches` decides from the path and the first 64 KB. The first layout that matches is used.
-    `count` reads the whole file and returns the number of rows. `rows` can read every file that
-    `count` accepts. It yields each row with its number, starting at 1. For JSON lines the number is
-    that of the line; a CSV header has no number.
-    `read_columns` returns the keys that all rows have. Only tables have it.
+    - `syntax` is JSON if a row contains JSON values, and CSV if it contains the text of cells.
+    - `matches` takes the path and the first 64 KB of the file. The first layout that matches is used.
+    - `count` reads the whole file and returns the number of rows.
+    - `rows` yields each row with its number, starting at 1. It can read every file that `count` accepts.
+      In JSON lines, rows have the number of their line. A CSV header has no number.
+    - `read_columns` returns the keys that all rows of a table have. It is None for other layouts.
     """
 
     syntax: str
@@ -48,6 +47,6 @@ def starts_as_json(beginning: bytes) -> bool:
     return beginning.lstrip().startswith((b"[", b"{"))
 
 
-def check_object(value: Any) -> dict[str, Any] | RejectedRow:
+def to_row(value: Any) -> dict[str, Any] | RejectedRow:
     """Return the value if it is a JSON object, else the rejection."""
     return value if isinstance(value, dict) else RejectedRow("not an object")

@@ -12,8 +12,8 @@ from content.importing.layouts.base import (
     MAX_LINE_LENGTH,
     Layout,
     NumberedRow,
-    check_object,
     open_without_bom,
+    to_row,
 )
 
 
@@ -56,7 +56,7 @@ def _rows(path: Path) -> Iterator[NumberedRow]:
 
 def _parse_line(line: bytes) -> dict[str, Any] | RejectedRow:
     try:
-        return check_object(orjson.loads(line))
+        return to_row(orjson.loads(line))
     except orjson.JSONDecodeError as error:
         return RejectedRow(f"invalid JSON: {error}")
 

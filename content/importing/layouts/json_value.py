@@ -8,7 +8,7 @@ from typing import Any, Final
 import ijson
 
 from content.importing.errors import UnusableFile
-from content.importing.layouts.base import JSON, Layout, NumberedRow, check_object, open_without_bom
+from content.importing.layouts.base import JSON, Layout, NumberedRow, open_without_bom, to_row
 
 MAX_VALUES: Final = 10_000  # per row; a row with more is a list of items inside an object
 _CHUNK_BYTES: Final = 1024 * 1024
@@ -55,7 +55,7 @@ def _list_rows(path: Path) -> Iterator[NumberedRow]:
     with open_without_bom(path) as file:
         values = _translate_parser_errors(ijson.items(file, "item"))
         for number, value in enumerate(values, start=1):
-            yield number, check_object(value)
+            yield number, to_row(value)
 
 
 def _object_rows(path: Path) -> Iterator[NumberedRow]:
@@ -63,7 +63,7 @@ def _object_rows(path: Path) -> Iterator[NumberedRow]:
     with open_without_bom(path) as file:
         pairs = _translate_parser_errors(ijson.kvitems(file, ""))
         for number, (key, value) in enumerate(pairs, start=1):
-            row = check_object(value)
+            row = to_row(value)
             if isinstance(row, dict) and row.get("id") is None:
                 row["id"] = key
             yield number, row
