@@ -24,7 +24,7 @@ STAFF_ITEMS_STEP: Final = 3  # Staff may unpublish every third item.
 
 
 class Actors:
-    """Everybody who acts during a run.
+    """All actors of a run.
 
     `stopped` ends the run for all actors. `social_stopped` ends it for social actors, some seconds earlier.
     """

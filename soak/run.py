@@ -50,7 +50,7 @@ def run_soak(servers: Servers, *, seed: int, seconds: float, log: Log) -> Outcom
 
 
 def _open_feeds(actors: Actors) -> None:
-    """Request a feed for everybody. Afterwards all people are active and all pools have their connections."""
+    """Request a feed for each person. Afterwards all of them are active and all pools have their connections."""
     with ThreadPoolExecutor(2 * WEB_THREADS) as pool:
         phones = [(actors.create_phone(f"warm-up {uid}"), uid) for uid in actors.tokens]
         list(pool.map(lambda pair: pair[0].get("/feed", pair[1]), phones))
