@@ -2,6 +2,7 @@
 
 from django.db import migrations
 
+# name, task, every, period, expires (seconds), description
 ENTRIES = [
     (
         "Count events",
@@ -9,7 +10,7 @@ ENTRIES = [
         2,
         "seconds",
         2,
-        "Counts new events, one task for each shard.",
+        "Counts new events, with one task for each shard.",
     ),
     (
         "Retry dead letters",
@@ -17,7 +18,7 @@ ENTRIES = [
         1,
         "minutes",
         60,
-        "Counts events whose item has arrived.",
+        "Counts dead letters whose item has arrived.",
     ),
     (
         "Apply retention to counts",
@@ -25,7 +26,7 @@ ENTRIES = [
         1,
         "hours",
         1_800,
-        "Rolls hours up to days, and deletes old counts.",
+        "Rolls hours up to days, and deletes old counts and dead letters.",
     ),
 ]
 
