@@ -1,4 +1,4 @@
-"""Finishd's project package: settings, wiring, and what no single app owns."""
+"""The project package: settings, URLs, Celery, and the features that join several apps."""
 
 from finishd.celery import app as celery_app
 

@@ -1,8 +1,8 @@
-"""The Celery application; its settings are the CELERY_* names in finishd.settings.
+"""The Celery application. Its settings are the CELERY_* names in finishd.settings.
 
-A request sends messages, too. It does so over connections of its own, with a time-out of its own and behind a
-breaker: whatever a message is for stands elsewhere by then, and a broker that is away makes it late, not the request.
-Workers, beat and commands have time, and Celery's own ways to wait for a broker.
+Requests send messages over connections with a short timeout, behind a circuit breaker. The work that a message asks
+for is already stored as a job or a row, so an unavailable broker delays the work and not the request. Workers, beat
+and commands use Celery's own connections, which wait longer and retry.
 """
 
 import math
@@ -23,15 +23,18 @@ from core.memory import freeze_loaded_objects
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
 
-_POOL_WAIT_SECONDS: Final = 0.1  # seconds that a request waits for a connection that others use
+_POOL_WAIT_SECONDS: Final = 0.1  # for a connection that another thread uses
 
 _breaker = register_circuit_breaker(CircuitBreaker("broker", failure_types=(OperationalError,)))
 
 
 class App(Celery):
     def send_task(self, name: str, *args: Any, **options: Any) -> Any:
-        """As Celery's. Within a request it raises kombu's OperationalError when the broker is away, after REDIS_TIMEOUT
-        or so, and at once while the breaker is open."""
+        """Send a task as Celery does. Within a request, do not retry.
+
+        Within a request it raises kombu's OperationalError after about REDIS_TIMEOUT if the broker is unavailable,
+        and at once while the circuit breaker is open.
+        """
         if deadlines.remaining() == math.inf or "producer" in options:
             return super().send_task(name, *args, **options)
         try:
@@ -46,7 +49,7 @@ class App(Celery):
 
     @cached_property
     def _request_producers(self) -> Any:
-        """Producers that wait as briefly for the broker as a request does for Redis, and try once."""
+        """Producers with the timeout that requests have for Redis, and without retries."""
         seconds: float = settings.REDIS_TIMEOUT
         options = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "max_retries": 0}
         return pools.producers[self.connection_for_write(transport_options=options)]

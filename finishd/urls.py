@@ -1,4 +1,4 @@
-"""Every path the server answers. The phone app's hang under /api/v1 without a trailing slash."""
+"""All paths of the server. The API's paths are below /api/v1 and have no trailing slash."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -9,12 +9,12 @@ from finishd.operations import health, metrics
 from finishd.staff import logins
 
 urlpatterns = [
-    # Who opens the printed address in a browser is staff.
+    # Staff open the address that `make run` prints.
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("health", health.live, name="health"),
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", metrics.metrics, name="metrics"),
-    path("admin/login/", logins.login),  # before the admin's own, which it calls
+    path("admin/login/", logins.login),  # before the admin's own login view, which it calls
     path("admin/", admin.site.urls),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),

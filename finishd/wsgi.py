@@ -11,6 +11,6 @@ from core.memory import freeze_loaded_objects
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
 
 application = get_wsgi_application()
-# Views are else imported by the first request, which would spend its 300 ms on that.
+# Import the views now. Otherwise the first request would import them, which takes 300 ms.
 import_module(settings.ROOT_URLCONF)
 freeze_loaded_objects()

@@ -1,4 +1,4 @@
-"""Puts the little world into the database: titles by the importer, people through activity's services."""
+"""Load the demo world: titles with the importer, people with activity's services."""
 
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _DAY = 86_400
 
 
 def load(*, now: datetime) -> tuple[int, int]:
-    """Load titles, people and indexes; returns (items, people). Loading again changes nothing but times."""
+    """Load titles, people and indexes. Return the numbers of items and people. Loading again changes only times."""
     items = [item for title in world.titles() for item in _items(title)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "demo.json"
@@ -39,7 +39,7 @@ def load(*, now: datetime) -> tuple[int, int]:
 
 
 def _items(title: DemoTitle) -> Iterator[dict[str, Any]]:
-    """A title's main item, as a trailer, and its extras, in the keys of a master file."""
+    """Yield the items of a title, with the keys of a master file: the main one, a trailer, and the extras."""
     main: dict[str, Any] = {key: value for key, value in title.items() if key not in {"extras", "year"}}
     main["releaseYear"] = title.get("year")
     main["contentType"] = "trailer"

@@ -1,7 +1,7 @@
-"""The little world that the demo, the tests and the documents share: real titles, invented people.
+"""The demo world, which the demo, the tests and the documents share: real titles and invented people.
 
-The two JSON files beside this module are written by hand, one entry a line. The types say what a line may
-hold; `finishd/tests/test_demo_world.py` checks that every line keeps to it.
+The two JSON files beside this module are written by hand, with one entry per line. The types here define an entry;
+`finishd/tests/test_demo_world.py` checks every line.
 """
 
 import json
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 
 class DemoExtra(TypedDict):
-    """Another item of the same title, beside its main one."""
+    """Another item of a title, beside its main item."""
 
     id: str
     contentType: Literal["clip", "teaser", "bts", "featurette", "interview", "short", "image"]
@@ -20,10 +20,10 @@ class DemoExtra(TypedDict):
 
 
 class DemoTitle(TypedDict):
-    """A film or series, with `releaseDate` (YYYY-MM-DD) where the day is sure, else with `year`.
+    """A film or series, with `releaseDate` (YYYY-MM-DD) if the day is certain, and otherwise with `year`.
 
-    `tmdbId` is missing where it is not sure; genres are TMDB's names, the primary one first; votes and
-    popularity are rough estimates that give the demo a sensible order, not measurements.
+    `tmdbId` is omitted if it is not certain. Genres are TMDB's names, the primary one first. Votes and popularity
+    are rough estimates that give the demo a sensible order.
     """
 
     id: str
@@ -41,9 +41,9 @@ class DemoTitle(TypedDict):
 
 
 class DemoActivity(TypedDict):
-    """What one person did with one title, `daysAgo` days (with fractions) before the world is loaded.
+    """An activity of a person, `daysAgo` days (with fractions) before the world is loaded.
 
-    `title` is the id of a title that has a TMDB id, since activities are told by it.
+    `title` is the id of a title that has a TMDB id, because title keys need it.
     """
 
     title: str
@@ -54,7 +54,7 @@ class DemoActivity(TypedDict):
 
 
 class DemoPerson(TypedDict):
-    """Somebody with tastes, follows and activities (newest first); a newcomer has none of them."""
+    """A person with favourite genres, follows and activities, newest first. A newcomer has none of them."""
 
     uid: str
     name: str
@@ -64,10 +64,10 @@ class DemoPerson(TypedDict):
 
 
 def titles() -> list[DemoTitle]:
-    """All titles of the demo, oldest films first, then series. Reads the file each time (about 180 kB)."""
+    """Return all titles: films, oldest first, then series. Reads a file of about 180 kB."""
     return cast("list[DemoTitle]", json.loads((HERE / "titles.json").read_text(encoding="utf-8")))
 
 
 def people() -> list[DemoPerson]:
-    """All people of the demo; the first is Ama. Reads the file each time (about 20 kB)."""
+    """Return all people, Ama first. Reads a file of about 20 kB."""
     return cast("list[DemoPerson]", json.loads((HERE / "people.json").read_text(encoding="utf-8")))

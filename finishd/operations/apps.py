@@ -8,12 +8,12 @@ class OperationsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
-        # What the foundation must know of each app, it declares: its Redis keys and its metrics.
+        # Each app declares its Redis keys and its metrics.
         autodiscover_modules("keys", "metrics")
         import core.auth.keystore  # noqa: PLC0415
         import core.throttling.keys  # noqa: F401, PLC0415
-        from core.observability import signals  # noqa: PLC0415  (not before the apps are ready)
-        from finishd.operations import checks, metering  # noqa: F401, PLC0415  (checks registers the system checks)
+        from core.observability import signals  # noqa: PLC0415  (needs the apps)
+        from finishd.operations import checks, metering  # noqa: F401, PLC0415  (registers the system checks)
 
         metering.connect_signals()
-        signals.connect_signals()  # last: what others log when an answer is out still has its id
+        signals.connect_signals()  # last, so that the log lines of other handlers still have the request id

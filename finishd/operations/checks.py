@@ -1,7 +1,7 @@
 """System checks of a production configuration: `manage.py check --deploy --fail-level ERROR`.
 
-They run with `--deploy` only, which the production image does before it serves.
-Development and tests rightly use what they refuse.
+They run with `--deploy` only. The production image runs them before it serves. Development and tests use settings
+that they refuse.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ WEAK_PREFIXES = ("django-insecure-", "dev", "change", "insecure", "secret", "exa
 
 @register(Tags.security, deploy=True)
 def check_development_keys(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """Whoever holds the development key can sign in as anybody."""
+    """Refuse development keys: anyone who has them can sign in as any user."""
     if not settings.FIREBASE_KEYS_FILE:
         return []
     return [
         Error(
-            "FIREBASE_KEYS_FILE is set: tokens are verified with development keys.",
-            hint="Unset it; Google's keys are fetched then. See also the run.env that `make run` leaves.",
+            "FIREBASE_KEYS_FILE is set: development keys verify the tokens.",
+            hint="Unset it, so that Google's keys are used. See also run.env, which `make run` writes.",
             id="finishd.E001",
         )
     ]
@@ -33,14 +33,14 @@ def check_development_keys(app_configs: Sequence[AppConfig] | None, **_: Any) ->
 
 @register(Tags.security, deploy=True)
 def check_secret_key(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """It seals sessions and cursors."""
+    """Refuse a weak SECRET_KEY: it signs sessions and cursors."""
     key = settings.SECRET_KEY
     if len(key) >= MIN_SECRET and not key.lower().startswith(WEAK_PREFIXES) and len(set(key)) >= 5:
         return []
     return [
         Error(
             "SECRET_KEY is a default or too weak.",
-            hint=f"Set it to {MIN_SECRET} or more random characters, kept out of the repository.",
+            hint=f"Set it to {MIN_SECRET} or more random characters. Keep it out of the repository.",
             id="finishd.E002",
         )
     ]
@@ -48,13 +48,13 @@ def check_secret_key(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
 
 @register(Tags.caches, deploy=True)
 def check_embedded_redis(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """It dies with the terminal that started it."""
+    """Refuse the embedded Redis: it ends with the terminal that started it."""
     if not settings.FINISHD_EMBEDDED_REDIS:
         return []
     return [
         Error(
-            "FINISHD_EMBEDDED_REDIS is set: Redis is the one that `make run` started.",
-            hint="Point REDIS_URL at a server of its own and unset FINISHD_EMBEDDED_REDIS.",
+            "FINISHD_EMBEDDED_REDIS is set: the Redis server belongs to `make run`.",
+            hint="Set REDIS_URL to another server and unset FINISHD_EMBEDDED_REDIS.",
             id="finishd.E003",
         )
     ]
@@ -62,12 +62,12 @@ def check_embedded_redis(app_configs: Sequence[AppConfig] | None, **_: Any) -> l
 
 @register(Tags.security, deploy=True)
 def check_firebase_project(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """Without a project no token is good; keys from an address in the clear prove nothing."""
+    """Require a Firebase project and an HTTPS address of its keys."""
     found: list[CheckMessage] = []
     if not settings.FIREBASE_PROJECT_ID:
         found.append(
             Error(
-                "FIREBASE_PROJECT_ID is not set: every request would be refused.",
+                "FIREBASE_PROJECT_ID is not set, so every token is invalid.",
                 hint="Set it to the id of the Firebase project that the app signs in with.",
                 id="finishd.E004",
             )
@@ -76,7 +76,7 @@ def check_firebase_project(app_configs: Sequence[AppConfig] | None, **_: Any) ->
         found.append(
             Error(
                 "FIREBASE_KEYS_URL is not https.",
-                hint="Leave it at Google's address: whoever answers there decides who is who.",
+                hint="Use Google's address. Its keys decide which tokens are valid.",
                 id="finishd.E005",
             )
         )
@@ -85,7 +85,7 @@ def check_firebase_project(app_configs: Sequence[AppConfig] | None, **_: Any) ->
 
 @register(Tags.security, deploy=True)
 def check_debug(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """Django only warns of it (security.W018), and its error pages show settings and source."""
+    """Refuse DEBUG: its error pages show settings and source. Django only warns (security.W018)."""
     if not settings.DEBUG:
         return []
     return [Error("DEBUG is on.", hint="Unset DEBUG.", id="finishd.E006")]
@@ -93,13 +93,13 @@ def check_debug(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Check
 
 @register(Tags.security, deploy=True)
 def check_trusted_proxies(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """Who is limited depends on whose word for an address is taken."""
+    """Check the trusted proxies: they decide which address a client is throttled by."""
     networks = settings.TRUSTED_PROXIES.networks
     if any(network.prefixlen == 0 for network in networks):
         return [
             Error(
-                "TRUSTED_PROXIES names everybody: any client may choose the address that it is limited by.",
-                hint="Name the addresses of your proxies only.",
+                "TRUSTED_PROXIES contains all addresses, so a client can choose the address it is throttled by.",
+                hint="List only the addresses of your proxies.",
                 id="finishd.E007",
             )
         ]
@@ -108,7 +108,7 @@ def check_trusted_proxies(app_configs: Sequence[AppConfig] | None, **_: Any) -> 
     return [
         checks.Warning(
             "TRUSTED_PROXIES is empty, although a proxy is trusted for X-Forwarded-Proto.",
-            hint="Name the proxy's address or network: all clients count as one address else, the proxy's.",
+            hint="List the proxy's address or network. Otherwise all clients share the proxy's address.",
             id="finishd.W002",
         )
     ]
@@ -116,13 +116,13 @@ def check_trusted_proxies(app_configs: Sequence[AppConfig] | None, **_: Any) -> 
 
 @register(Tags.database, deploy=True)
 def check_sqlite(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """One machine, one writer."""
+    """Warn about SQLite: it has one writer and runs on one machine."""
     if settings.DATABASES["default"]["ENGINE"] != "core.sql.sqlite3":
         return []
     return [
         checks.Warning(
             "The database is SQLite.",
-            hint="Set DATABASE_URL to PostgreSQL: SQLite has one writer and lives on one machine.",
+            hint="Set DATABASE_URL to a PostgreSQL server. SQLite has one writer and runs on one machine.",
             id="finishd.W001",
         )
     ]

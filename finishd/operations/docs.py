@@ -1,4 +1,4 @@
-"""The part of docs/REDIS_KEYS.md that is made of code; `python -m finishd.operations.docs` writes it anew."""
+"""Generate the table in docs/REDIS_KEYS.md: `python -m finishd.operations.docs`."""
 
 import os
 from pathlib import Path
@@ -16,18 +16,18 @@ _UNITS: Final = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
 
 
 def key_table() -> str:
-    """Every declared Redis key as a Markdown table."""
+    """Return all declared Redis keys as a Markdown table."""
     keys = sorted(get_declared_keys(), key=lambda key: (key.owner, key.pattern))
     rows = [f"| `{k.pattern}` | {k.type} | {k.owner} | {_format_ttl(k.ttl)} | {k.bound} |" for k in keys]
     return "\n".join(["| key | type | owner | lives | bound |", "|---|---|---|---|---|", *rows]) + "\n"
 
 
 def replace_key_table(text: str) -> str:
-    """The document with its table as the code has it. Raises ValueError if its two marks are not there."""
+    """Return the document with the current table. Raises ValueError if the document lacks one of the markers."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"{KEYS_PAGE.name} has lost the marks of its key table")
+        raise ValueError(f"{KEYS_PAGE.name} lacks a marker of the key table")
     return f"{before}{begin}{key_table()}{end}{after}"
 
 
@@ -40,5 +40,5 @@ def _format_ttl(seconds: int | None) -> str:
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
-    django.setup()  # apps declare their keys
+    django.setup()  # the apps declare their keys
     KEYS_PAGE.write_text(replace_key_table(KEYS_PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Is the process alive, and can it serve?
+"""Liveness and readiness.
 
-`live` touches nothing. `ready` asks each part that a feed needs, all at once, and
-waits for each no longer than `DEADLINE`.
+`live` makes no calls. `ready` runs a health check for each dependency of a feed, all at the same time, and waits at
+most `PROBE_TIMEOUT_SECONDS`.
 """
 
 import logging
@@ -25,14 +25,14 @@ from core.redis.client import cache_redis, state_redis
 from feed.services import index_status
 from finishd.celery import app
 
-PROBE_TIMEOUT_SECONDS = 1.0  # seconds
+PROBE_TIMEOUT_SECONDS = 1.0
 
 Details = dict[str, Any]
 logger = logging.getLogger(__name__)
 
 
 class NotReady(Exception):
-    """The part answered, and is not good. `details` go into the report."""
+    """The part responded but cannot serve. The report contains `details`."""
 
     def __init__(self, status: str, details: Details) -> None:
         super().__init__(status)
@@ -43,41 +43,42 @@ class NotReady(Exception):
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
-    """200 while the process serves requests."""
+    """Return 200 while the process serves requests."""
     return _json({"status": "healthy"}, 200)
 
 
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 when every part is good, else 503; which part is what stands in the body, why in the log.
+    """Return 200 if every part is ready, and 503 otherwise. The body has the status of each part, the log the error.
 
     `{"status": "ready"|"not_ready", "parts": {name: {"status": "ok"|…, "latencyMs", …}}, "breakers": {name:
-    "closed"|"open"|"half-open"}}`. The breakers are this process's, of the parts that it has called. `deliveries`
-    and `events` are there for people to look at (`late`: a delivery took, or an event waits, longer than `LATE_AFTER`
-    of their `lag`, 60 s each): feeds are served however late they are.
+    "closed"|"open"|"half-open"}}`. `breakers` has the circuit breakers of this process, of the dependencies that it
+    has called. `deliveries` and `events` are informational, because feeds work without them: `late` means that a
+    delivery or an unread event is older than 60 s.
     """
     started = time.monotonic()
-    pending = {name: probe.ensure_started() for name, probe in HEALTH_CHECKS.items()}
-    parts = {name: _report(name, future, started) for name, future in pending.items()}
+    futures = {name: check.ensure_started() for name, check in HEALTH_CHECKS.items()}
+    parts = {name: _report(name, future, started) for name, future in futures.items()}
     breakers = {name: breaker.state for name, breaker in get_circuit_breakers().items()}
-    good = all(part["status"] == "ok" for name, part in parts.items() if name not in INFORMATIONAL_PARTS)
-    body = {"status": "ready" if good else "not_ready", "parts": parts, "breakers": breakers}
-    return _json(body, 200 if good else 503)
+    is_ready = all(part["status"] == "ok" for name, part in parts.items() if name not in INFORMATIONAL_PARTS)
+    body = {"status": "ready" if is_ready else "not_ready", "parts": parts, "breakers": breakers}
+    return _json(body, 200 if is_ready else 503)
 
 
 class HealthCheck:
-    """A question to one part, asked in a thread of its own so that a silent part delays nobody.
+    """A check of one part. It runs in a thread of its own, so a part that does not respond delays no other check.
 
-    One at a time: while a question hangs, others wait for the same answer.
+    One run at a time: requests that arrive during a run wait for its result.
     """
 
-    def __init__(self, ask: Callable[[], Details]) -> None:
-        self._ask = ask
+    def __init__(self, check: Callable[[], Details]) -> None:
+        self._check = check
         self._lock = threading.Lock()
         self._pending: Future[Details] | None = None
 
     def ensure_started(self) -> Future[Details]:
+        """Return the future of the current run. Start a run if there is none."""
         with self._lock:
             if self._pending is None or self._pending.done():
                 self._pending = Future()
@@ -88,25 +89,25 @@ class HealthCheck:
         started = time.monotonic()
         try:
             with deadlines.request_deadline(PROBE_TIMEOUT_SECONDS):
-                facts = self._ask()
+                details = self._check()
         except BaseException as error:
             future.set_exception(error)
         else:
-            future.set_result({**facts, "latencyMs": round((time.monotonic() - started) * 1000)})
+            future.set_result({**details, "latencyMs": round((time.monotonic() - started) * 1000)})
 
 
 def _report(name: str, future: Future[Details], started: float) -> Details:
     try:
-        facts = future.result(timeout=max(started + PROBE_TIMEOUT_SECONDS - time.monotonic(), 0))
-    except NotReady as verdict:
-        return {"status": verdict.status, **verdict.details}
+        details = future.result(timeout=max(started + PROBE_TIMEOUT_SECONDS - time.monotonic(), 0))
+    except NotReady as reason:
+        return {"status": reason.status, **reason.details}
     except TimeoutError:
-        logger.warning("not ready: %s did not answer within %s s", name, PROBE_TIMEOUT_SECONDS)
+        logger.warning("not ready: %s timeout after %s s", name, PROBE_TIMEOUT_SECONDS)
         return {"status": "timeout"}
     except Exception as error:
         logger.warning("not ready: %s: %s: %s", name, type(error).__name__, error)
         return {"status": "unreachable"}
-    return {"status": "ok", **facts}
+    return {"status": "ok", **details}
 
 
 def _check_sql() -> Details:
@@ -129,46 +130,48 @@ def _check_cache_redis() -> Details:
 
 
 def _check_broker() -> Details:
-    brief = {"socket_timeout": PROBE_TIMEOUT_SECONDS, "socket_connect_timeout": PROBE_TIMEOUT_SECONDS}
-    with app.connection_for_write(connect_timeout=PROBE_TIMEOUT_SECONDS, transport_options=brief) as broker:
+    timeouts = {"socket_timeout": PROBE_TIMEOUT_SECONDS, "socket_connect_timeout": PROBE_TIMEOUT_SECONDS}
+    with app.connection_for_write(
+        connect_timeout=PROBE_TIMEOUT_SECONDS, transport_options=timeouts
+    ) as broker:
         broker.ensure_connection(max_retries=0)
     return {}
 
 
 def _check_indexes() -> Details:
     status = index_status.get_status(now=time.time())
-    facts = {"generation": status.generation, "ageSeconds": status.age_seconds}
+    details = {"generation": status.generation, "ageSeconds": status.age_seconds}
     if status.generation is None:
-        raise NotReady("missing", facts)
+        raise NotReady("missing", details)
     if status.age_seconds is None or status.age_seconds > settings.INDEX_STALE_SECONDS:
-        raise NotReady("stale", facts)
-    return facts
+        raise NotReady("stale", details)
+    return details
 
 
 def _check_deliveries() -> Details:
     try:
-        now = lag.measure(now=time.time())
+        current = lag.measure(now=time.time())
     finally:
         connection.close()
     return {
-        "lagP50Seconds": now.p50,
-        "lagP99Seconds": now.p99,
-        "oldestSeconds": round(now.oldest_seconds, 3),
-        "waiting": sum(now.backlog.values()),
-        "late": now.late,
+        "lagP50Seconds": current.p50,
+        "lagP99Seconds": current.p99,
+        "oldestSeconds": round(current.oldest_seconds, 3),
+        "waiting": sum(current.backlog.values()),
+        "late": current.late,
     }
 
 
 def _check_events() -> Details:
     try:
-        now = event_lag.measure(now=time.time())
+        current = event_lag.measure(now=time.time())
     finally:
         connection.close()
     return {
-        "waiting": now.backlog,
-        "oldestSeconds": round(now.lag_seconds, 3),
-        "late": now.late,
-        "deadLetters": now.dead_letters,
+        "waiting": current.backlog,
+        "oldestSeconds": round(current.lag_seconds, 3),
+        "late": current.late,
+        "deadLetters": current.dead_letters,
     }
 
 

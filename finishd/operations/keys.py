@@ -4,7 +4,7 @@ from core.redis.keys import Key
 from core.units import MINUTE
 
 BROKER_QUEUES = tuple(
-    Key(queue, "list", "celery", "tasks that wait for a worker")
+    Key(queue, "list", "celery", "task messages")
     for queue in ("delivery", "default", "content", "indexes", "events")
 )
 BROKER_BINDINGS = Key("_kombu.binding.<queue>", "set", "celery", "one per queue")

@@ -1,4 +1,4 @@
-"""Where store calls are metered: around each request, and around each task."""
+"""Count the activity store calls of each request and each task."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,7 +15,7 @@ _ATTRIBUTE = "_metering"
 
 
 class StoreMeteringMiddleware:
-    """Middleware: adds a request's store calls to the sums of its route."""
+    """Middleware that adds the store calls of a request to the totals of its route."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -30,23 +30,23 @@ class StoreMeteringMiddleware:
 
 
 def connect_signals() -> None:
-    """Listen to Django and Celery. Sums go to Redis after an answer is out or a task is done."""
-    request_finished.connect(_after, dispatch_uid="metering")
-    task_prerun.connect(_begin, dispatch_uid="metering", weak=False)
-    task_postrun.connect(_end, dispatch_uid="metering", weak=False)
+    """Connect to the signals of Django and Celery. Totals go to Redis after a response was sent or a task finished."""
+    request_finished.connect(_flush, dispatch_uid="metering")
+    task_prerun.connect(_start_task, dispatch_uid="metering", weak=False)
+    task_postrun.connect(_finish_task, dispatch_uid="metering", weak=False)
 
 
-def _after(**_: Any) -> None:
+def _flush(**_: Any) -> None:
     metering.flush()
 
 
-def _begin(task: "Task[Any, Any]", **_: Any) -> None:
+def _start_task(task: "Task[Any, Any]", **_: Any) -> None:
     stack = ExitStack()
     stack.enter_context(metering.metered([task.name]))
     setattr(task.request, _ATTRIBUTE, stack)
 
 
-def _end(task: "Task[Any, Any]", **_: Any) -> None:
+def _finish_task(task: "Task[Any, Any]", **_: Any) -> None:
     stack: ExitStack | None = getattr(task.request, _ATTRIBUTE, None)
     if stack is not None:
         stack.close()

@@ -13,10 +13,10 @@ def main() -> int:
     output = Output(sys.stdout)
     try:
         run(load_config(os.environ), output)
-    except StartupError as refusal:
-        print(f"finishd: {refusal}", file=sys.stderr)
+    except StartupError as error:
+        print(f"finishd: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:  # before anything was started
+    except KeyboardInterrupt:  # before the first program was started
         return 130
     return 0
 

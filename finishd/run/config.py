@@ -1,4 +1,4 @@
-"""What this run was asked for: the environment and `.env`, checked before anything is started."""
+"""The configuration of a run, from the environment and `.env`. It is checked before any program starts."""
 
 import os
 import secrets
@@ -20,7 +20,7 @@ ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (named, not b
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Where to listen, where to keep things, and what else the environment says."""
+    """The address of the web server, the data directory, and the environment of the run."""
 
     host: str
     port: int
@@ -37,12 +37,12 @@ class Config:
 
     @property
     def address(self) -> str:
-        """The base URL that a browser on this machine can open."""
+        """The base URL for a browser on this machine."""
         return f"http://{_bracketed(ANY_ADDRESS.get(self.host, self.host))}:{self.port}"
 
 
 def load_config(environment: MutableMapping[str, str]) -> Config:
-    """The run's configuration; `.env` fills in what `environment` lacks. Raises Refusal."""
+    """Return the configuration. `.env` adds the variables that `environment` lacks. Raises StartupError."""
     _read_dot_env(environment)
     host = environment.get("HOST") or "127.0.0.1"
     port = _port(environment.get("PORT") or "8000")
@@ -50,32 +50,34 @@ def load_config(environment: MutableMapping[str, str]) -> Config:
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StartupError(f"FINISHD_DATA, {data}, cannot be made: {error.strerror}.") from error
+        raise StartupError(f"FINISHD_DATA, {data}, cannot be created: {error.strerror}.") from error
     if not os.access(data, os.W_OK):
         raise StartupError(f"FINISHD_DATA, {data}, cannot be written to.")
     return Config(host=host, port=port, data=data, environment=environment)
 
 
 def check_port(config: Config) -> None:
-    """Raises Refusal when the web server could not listen."""
+    """Raise StartupError if the web server cannot listen on its address."""
     try:
         free = is_free(config.host, config.port)
     except OSError as error:
-        raise StartupError(f"HOST={config.host} is no address of this machine ({error.strerror}).") from error
+        raise StartupError(
+            f"HOST={config.host} is not an address of this machine ({error.strerror})."
+        ) from error
     if not free:
         raise StartupError(
-            f"Port {config.port} on {config.host} is taken. Stop what uses it, or name another: "
+            f"Port {config.port} on {config.host} is in use. Stop the program that uses it, or choose another port: "
             f"make run PORT={config.port + 1}"
         )
 
 
 def settings_for(config: Config, *, embedded_redis: str | None) -> dict[str, str]:
-    """Everything that Django's settings need, as this run has it.
+    """Return the variables that Django's settings need for this run.
 
-    `embedded_redis` is the URL of our own server, None when the environment names one.
+    `embedded_redis` is the URL of the embedded server, or None if the environment names a server.
     """
     redis_url = embedded_redis or config.environment["REDIS_URL"]
-    ours = {
+    defaults = {
         "DEBUG": "true",
         "SECRET_KEY": read_run_env(config.run_env).get("SECRET_KEY") or secrets.token_urlsafe(48),
         "ALLOWED_HOSTS": "127.0.0.1,localhost,[::1]" if config.host in LOOPBACK else "*",
@@ -85,7 +87,7 @@ def settings_for(config: Config, *, embedded_redis: str | None) -> dict[str, str
         "FIREBASE_PROJECT_ID": "finishd-dev",
         "FIREBASE_KEYS_FILE": str(config.data / "dev-keys" / "jwks.json"),
     }
-    chosen = {name: config.environment.get(name) or value for name, value in ours.items()}
+    chosen = {name: config.environment.get(name) or value for name, value in defaults.items()}
     return {
         **chosen,
         "FINISHD_DATA": str(config.data),
@@ -95,21 +97,21 @@ def settings_for(config: Config, *, embedded_redis: str | None) -> dict[str, str
 
 
 def write_run_env(path: Path, settings: Mapping[str, str]) -> None:
-    """Leave the settings where `manage.py` in another terminal finds them: whole or not at all, mode 0600."""
-    lines = ["# Written by `make run` at each start; put settings of your own into .env."]
+    """Write the settings for `manage.py` in another terminal, atomically and with mode 0600."""
+    lines = ["# `make run` writes this file at each start. Put your own settings into .env."]
     lines += [f"{name}={value}" for name, value in settings.items() if name != "FINISHD_DATA"]
     write_private(path, "\n".join(lines) + "\n")
 
 
 def read_run_env(path: Path) -> dict[str, str]:
-    """What `write_run_env` left; empty when there is nothing."""
+    """Return the variables that `write_run_env` wrote, or an empty dictionary if there is no file."""
     lines = path.read_text().splitlines() if path.exists() else []
     pairs = (line.partition("=") for line in lines if not line.startswith("#"))
     return {name: value for name, separator, value in pairs if separator}
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file at once; only its owner may read it."""
+    """Replace a file atomically. Only its owner may read it."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "w") as file:
         file.write(text)
@@ -126,7 +128,7 @@ def _read_dot_env(environment: MutableMapping[str, str]) -> None:
 def _port(text: str) -> int:
     if text.isdecimal() and 0 < int(text) < 65536:
         return int(text)
-    raise StartupError(f"PORT={text} is not a port: a number from 1 to 65535.")
+    raise StartupError(f"PORT={text} is not a port. Use a number from 1 to 65535.")
 
 
 def _bracketed(host: str) -> str:

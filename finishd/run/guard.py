@@ -1,12 +1,13 @@
-"""Nothing outlives its starter: a tiny process that stops what a killed supervisor or pytest left running.
+"""The guard: a small process that stops the children of a supervisor or pytest that was killed.
 
-The starter holds the write end of a pipe and the guard the read end. The guard learns each child's process
-group over it; when the pipe closes, for whatever reason, even SIGKILL, it stops the groups that are left.
-Linux's PR_SET_PDEATHSIG would reach only direct children, not Celery's or granian's own, is bound to the
-thread that forked, and is missing on macOS; a pipe and process groups have none of these holes.
+The parent holds the write end of a pipe, and the guard the read end. The parent writes the process group of each
+child to the pipe. When the pipe closes, also after SIGKILL, the guard stops the groups that remain.
 
-This file is also run by path (`python -I -S guard.py`), so that a guard starts in milliseconds and imports
-the standard library only.
+Linux's PR_SET_PDEATHSIG is not enough: it reaches direct children only, not the processes of Celery or granian, it
+is bound to the thread that forked, and macOS does not have it.
+
+This file is also run by its path (`python -I -S guard.py`). It imports only the standard library, so a guard starts
+in milliseconds.
 """
 
 import contextlib
@@ -17,14 +18,14 @@ import sys
 import time
 from collections.abc import Sequence
 
-GRACE_SECONDS = 3.0  # between asking a group to stop and killing it
+GRACE_SECONDS = 3.0  # between SIGTERM and SIGKILL
 
 
 class Guard:
-    """The starter's end of the pipe.
+    """The parent's side of the guard.
 
-    `keep_fds` stay open in the guard until it ends: a lock held through one of them is released only when
-    nothing is left running.
+    The guard keeps `keep_fds` open until it exits, so a lock on one of them is released only after all groups have
+    stopped.
     """
 
     def __init__(self, *, keep_fds: Sequence[int] = ()) -> None:
@@ -38,48 +39,48 @@ class Guard:
         )
 
     def add(self, pid: int) -> None:
-        """Watch the process group led by `pid`."""
-        self._tell(f"+{pid}\n")
+        """Stop the process group of `pid` if the parent dies."""
+        self._write(f"+{pid}\n")
 
     def remove(self, pid: int) -> None:
-        """Forget a group that has ended, before its number is used again."""
-        self._tell(f"-{pid}\n")
+        """Remove a group that has ended, before the system reuses its id."""
+        self._write(f"-{pid}\n")
 
     def close(self) -> None:
-        """Stop whatever is still watched, and the guard itself. Blocks for `GRACE_SECONDS` at most."""
+        """Stop the remaining groups and the guard. Blocks for `GRACE_SECONDS` at most."""
         if self._process.stdin and not self._process.stdin.closed:
             self._process.stdin.close()
         self._process.wait()
 
-    def _tell(self, line: str) -> None:
-        assert self._process.stdin is not None  # noqa: S101  (a pipe was asked for)
+    def _write(self, line: str) -> None:
+        assert self._process.stdin is not None  # noqa: S101  (stdin=PIPE)
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(line.encode())
             self._process.stdin.flush()
 
 
 def signal_group(pid: int, number: int) -> bool:
-    """Send a signal to the process group led by `pid`; False when no such group is left."""
+    """Send a signal to the process group of `pid`. Return False if the group has ended."""
     try:
         os.killpg(pid, number)
     except ProcessLookupError:
         return False
-    except PermissionError:  # macOS says so of a group of which only zombies are left
+    except PermissionError:  # on macOS: only zombies remain in the group
         return False
     return True
 
 
 def signal_process(pid: int, number: int) -> None:
-    """Send a signal to one process, if it still is."""
+    """Send a signal to a process if it exists."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 def stop_groups(pids: Sequence[int], *, grace: float = GRACE_SECONDS) -> None:
-    """Ask every group's leader to stop, then kill what is left of the groups after `grace` seconds."""
+    """Send SIGTERM to the leader of each group, and SIGKILL to the groups after `grace` seconds."""
     for pid in pids:
         signal_process(pid, signal.SIGTERM)
-        signal_process(pid, signal.SIGCONT)  # a paused process could not obey
+        signal_process(pid, signal.SIGCONT)  # a suspended process cannot handle SIGTERM
     deadline = time.monotonic() + grace
     while time.monotonic() < deadline and any(signal_group(pid, 0) for pid in pids):
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""One terminal for several processes: each line carries the name of who said it."""
+"""Labelled output: several processes share one terminal, and each line has the name of its process."""
 
 import os
 import threading
@@ -17,7 +17,7 @@ WIDTH = max(len(name) for name in COLOURS)
 
 
 class Output:
-    """A stream that threads share line by line; coloured where it is a terminal and NO_COLOR is not set."""
+    """A stream that threads share line by line. It uses colours on a terminal unless NO_COLOR is set."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -31,13 +31,13 @@ class Output:
         self.write(f"{label} {line}")
 
     def write(self, text: str) -> None:
-        """Without a label: to be copied."""
+        """Write text without a label, so that it can be copied."""
         with self._lock:
             self._stream.write(text + "\n")
             self._stream.flush()
 
     def forward(self, name: str, pipe: IO[str]) -> None:
-        """Say everything that comes out of `pipe`, until it closes."""
+        """Write each line of `pipe` with a label, until the pipe closes."""
         with pipe:
             for line in pipe:
                 self.write_line(name, line.rstrip())

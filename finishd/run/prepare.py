@@ -1,8 +1,8 @@
-"""What has to be in SQL before the servers start, in one process with one start of Django.
+"""Prepare the database before the servers start, in one process, because Django starts slowly.
 
-`python -m finishd.run.prepare`, with the run's settings in its environment: migrates, makes the staff user,
-and loads the demo world on the first run. Its progress goes to standard error. On standard output it leaves
-one JSON object `{"password": str | null, "token": str}`; or, with exit code 1, one line of what went wrong.
+`python -m finishd.run.prepare` reads the run's settings from its environment. It migrates, creates the staff user,
+and loads the demo world on the first run. Progress goes to standard error. Standard output gets one JSON object,
+`{"password": str | null, "token": str}`, or an error message of one line with exit code 1.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ import django
 from finishd.run.config import write_private
 
 STAFF = "staff"
-VIEWER = "ama"  # of the demo world; the printed curl line is hers
+VIEWER = "ama"  # a person of the demo world; the printed curl command uses her token
 TOKEN_HOURS = 24
 
 
@@ -30,21 +30,21 @@ def main() -> int:
     from django.db import OperationalError  # noqa: PLC0415
 
     try:
-        # Whatever the commands say is progress; only the answer goes to standard output.
+        # The output of the commands is progress. Standard output is for the result.
         with redirect_stdout(sys.stderr):
-            answer = prepare(Path(os.environ["FINISHD_DATA"]), os.environ.get("FINISHD_STAFF_PASSWORD"))
+            result = prepare(Path(os.environ["FINISHD_DATA"]), os.environ.get("FINISHD_STAFF_PASSWORD"))
     except CommandError as error:
         print(error)
         return 1
     except OperationalError as error:
         print(f"The database cannot be used: {str(error).splitlines()[0]}")
         return 1
-    print(json.dumps(answer))
+    print(json.dumps(result))
     return 0
 
 
 def prepare(data: Path, staff_password: str | None) -> dict[str, str | None]:
-    """The staff password (None when somebody changed it in the admin) and a token of the demo's viewer."""
+    """Return the staff password (None if it was changed in the admin) and a token of the demo's viewer."""
     from django.core.management import call_command  # noqa: PLC0415
 
     call_command("migrate", interactive=False)
@@ -58,29 +58,31 @@ def prepare(data: Path, staff_password: str | None) -> dict[str, str | None]:
     return {"password": password, "token": token.getvalue().strip()}
 
 
-def ensure_staff(kept: Path, wanted: str | None) -> str | None:
-    """Make the staff user with the `wanted` password, else with the one in the file `kept`, else a new one.
+def ensure_staff(password_file: Path, requested: str | None) -> str | None:
+    """Create the staff user with the `requested` password, the one in `password_file`, or a random one.
 
-    Returns the password that works, None when the user has another. An existing user's password is changed
-    only to a `wanted` one.
+    Return the valid password, or None if the user has a password that is not known here. The password of an
+    existing user is changed only to a `requested` one.
     """
     from django.contrib.auth.models import User  # noqa: PLC0415
 
-    password = wanted or (kept.read_text().strip() if kept.exists() else secrets.token_urlsafe(12))
+    password = requested or (
+        password_file.read_text().strip() if password_file.exists() else secrets.token_urlsafe(12)
+    )
     user = User.objects.filter(username=STAFF).first()
     if user is None:
         User.objects.create_superuser(STAFF, password=password)
-    elif wanted and not user.check_password(wanted):
-        user.set_password(wanted)
+    elif requested and not user.check_password(requested):
+        user.set_password(requested)
         user.save(update_fields=["password"])
     elif not user.check_password(password):
         return None
-    write_private(kept, password + "\n")
+    write_private(password_file, password + "\n")
     return password
 
 
 def get_demo_marker(data: Path) -> Path:
-    """The file that says that this data folder's demo world is in this database."""
+    """Return the file whose existence means that the demo world is loaded in this database."""
     database = hashlib.sha256(os.environ["DATABASE_URL"].encode()).hexdigest()[:8]
     return data / f"demo-loaded-{database}"
 

@@ -1,4 +1,4 @@
-"""One child process: started in a group of its own, heard line by line, waited for in a thread."""
+"""Child processes. Each has its own process group; threads read its output and wait for its exit."""
 
 import signal
 import subprocess
@@ -16,23 +16,23 @@ from finishd.run.output import Output
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command with a name. `restart`: another start may help when it dies."""
+    """A command with a name. With `restart`, the supervisor starts it again when it exits."""
 
     name: str
     command: list[str]
     environment: Mapping[str, str]
     restart: bool = True
-    # Its standard output is an answer to be read, not lines for the terminal.
+    # The caller reads standard output as a result. Otherwise its lines go to the terminal.
     captures_output: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Child:
-    """A program, the process that runs it at the moment, and when earlier ones died (monotonic seconds)."""
+    """A program, its current process, and the times at which earlier ones exited (monotonic seconds)."""
 
     program: Program
     process: "subprocess.Popen[str]"
-    deaths: deque[float] = field(default_factory=deque)
+    exits: deque[float] = field(default_factory=deque)
     output: str = ""
     readers: list[threading.Thread] = field(default_factory=list)
     guarded: bool = True
@@ -43,7 +43,7 @@ class Child:
 
 
 class ProcessStarter:
-    """What all children have in common: where they run, who guards them, where their lines go."""
+    """Start children in one directory, with one guard and one output."""
 
     def __init__(self, *, directory: Path, guard: Guard, output: Output) -> None:
         self._directory = directory
@@ -51,18 +51,18 @@ class ProcessStarter:
         self._output = output
 
     def start(self, program: Program, ended: Callable[[Child, int], None]) -> Child:
-        """Run it; `ended` is called with its exit code in another thread. Raises Refusal."""
+        """Start a program. A thread calls `ended` with the exit code. Raises StartupError."""
         child = Child(program, self._spawn(program))
         self._follow(child, ended)
         return child
 
     def start_again(self, child: Child, ended: Callable[[Child, int], None]) -> None:
-        """Run a child that has ended once more."""
+        """Start the program of a child that has exited again."""
         child.process, child.guarded = self._spawn(child.program), True
         self._follow(child, ended)
 
     def release(self, child: Child) -> None:
-        """Kill what an ended child left of its group; once only, as its number may be used again."""
+        """Kill the remaining processes of a child that has exited. Later calls do nothing, because ids are reused."""
         if not child.guarded:
             return
         child.guarded = False
@@ -91,10 +91,10 @@ class ProcessStarter:
 
     def _follow(self, child: Child, ended: Callable[[Child, int], None]) -> None:
         process = child.process
-        assert process.stdout is not None  # noqa: S101  (a pipe was asked for)
+        assert process.stdout is not None  # noqa: S101  (stdout=PIPE)
         if child.program.captures_output:
             assert process.stderr is not None  # noqa: S101
-            child.readers = [_thread(_keep, child, process.stdout), self._lines(child, process.stderr)]
+            child.readers = [_thread(_read_output, child, process.stdout), self._lines(child, process.stderr)]
         else:
             child.readers = [self._lines(child, process.stdout)]
         _thread(lambda: ended(child, process.wait()))
@@ -103,7 +103,7 @@ class ProcessStarter:
         return _thread(self._output.forward, child.program.name, pipe)
 
 
-def _keep(child: Child, pipe: IO[str]) -> None:
+def _read_output(child: Child, pipe: IO[str]) -> None:
     with pipe:
         child.output = pipe.read()
 

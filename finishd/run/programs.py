@@ -9,13 +9,13 @@ from finishd.run.config import Config
 from finishd.run.process import Program
 
 WEB_THREADS = 4  # of each web process (docs/decisions/0022)
-# Workers by name: their queues, and how many processes each has. A burst of events delays no delivery.
+# Workers by name: queues and number of processes. Events have their own worker, so they do not delay deliveries.
 WORKERS = {
     "worker": (("delivery", "default", "content", "indexes"), 2),
     "events": (("events",), 1),
 }
 
-# The form of granian's own lines; those of requests are written by core.middleware.observability.
+# The format of granian's own log lines. core.middleware.observability logs the requests.
 _LOG = Path(__file__).with_name("granian.json")
 
 
@@ -30,18 +30,18 @@ def prepare(environment: Mapping[str, str]) -> Program:
 
 
 def web(config: Config, environment: Mapping[str, str]) -> Program:
-    """Two processes, as few as production would have: what keeps state in one process's memory shows here."""
+    """Return the web server, with two processes as in production. State in the memory of one process shows up here."""
     command = serve(config.host, config.port, processes=2)
     return Program("web", [sys.executable, *command], environment, restart=False)
 
 
 def serve(host: str, port: int, *, processes: int, threads: int = WEB_THREADS) -> list[str]:
-    """How Python is to start the web server."""
-    where = ["--interface", "wsgi", "--http", "1", "--no-ws", "--host", host, "--port", str(port)]
+    """Return the arguments for Python that start the web server."""
+    address = ["--interface", "wsgi", "--http", "1", "--no-ws", "--host", host, "--port", str(port)]
     size = ["--workers", str(processes), "--blocking-threads", str(threads)]
-    care = ["--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "5"]
+    respawn = ["--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "5"]
     log = ["--log-level", "warning", "--log-config", str(_LOG)]
-    return ["-m", "granian", *where, *size, *care, *log, "finishd.wsgi:application"]
+    return ["-m", "granian", *address, *size, *respawn, *log, "finishd.wsgi:application"]
 
 
 def workers(environment: Mapping[str, str]) -> list[Program]:
@@ -66,5 +66,5 @@ def _celery(name: str, *options: str, environment: Mapping[str, str]) -> Program
 
 
 def _with_long_timeouts(environment: Mapping[str, str]) -> dict[str, str]:
-    """What no phone waits for may wait longer for Redis than a page may."""
+    """Return an environment with a longer Redis timeout, for programs that no phone waits for."""
     return {"REDIS_TIMEOUT": "5", **environment}

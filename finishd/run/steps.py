@@ -1,4 +1,4 @@
-"""From nothing to a feed that answers, step by step."""
+"""The steps of `make run`, from an empty directory to a running service."""
 
 import fcntl
 import json
@@ -23,14 +23,14 @@ from finishd.run.process import ProcessStarter
 from finishd.run.supervisor import Interrupted, Supervisor
 
 HEALTHY_SECONDS = 60.0
-LOCK_SECONDS = GRACE_SECONDS + 1  # a killed run may still be ending
+LOCK_SECONDS = GRACE_SECONDS + 1  # the guard of a killed run may still be stopping its programs
 
 
 def run(config: Config, output: Output) -> None:
-    """Start everything, print how to use it, and stay until Ctrl-C. Raises Refusal."""
+    """Start all programs, print how to use them, and run until Ctrl-C. Raises StartupError."""
     check_port(config)
     with acquire_run_lock(config.data) as lock:
-        # The guard keeps the lock too: the next run waits until a killed one's children are gone.
+        # The guard also holds the lock, so the next run waits until the children of a killed run have stopped.
         guard = Guard(keep_fds=[lock.fileno()])
         starter = ProcessStarter(directory=ROOT, guard=guard, output=output)
         supervisor = Supervisor(starter=starter, output=output)
@@ -39,14 +39,14 @@ def run(config: Config, output: Output) -> None:
             start(config, supervisor, output)
             supervisor.watch()
         except Interrupted:
-            output.write_line("finishd", "stopping; Ctrl-C again kills at once")
+            output.write_line("finishd", "stopping; press Ctrl-C again to kill all programs")
         finally:
             supervisor.stop(last=["redis"])
             guard.close()
 
 
 def start(config: Config, supervisor: Supervisor, output: Output) -> None:
-    """Redis, settings, SQL, servers, in this order; returns when the web server answers."""
+    """Start Redis, write the settings, prepare SQL, then start the servers. Return when the web server responds."""
     url = start_redis(config, supervisor, output)
     settings = settings_for(config, embedded_redis=url)
     write_run_env(config.run_env, settings)
@@ -57,7 +57,7 @@ def start(config: Config, supervisor: Supervisor, output: Output) -> None:
         "PYTHONUNBUFFERED": "1",
         "PROMETHEUS_MULTIPROC_DIR": str(config.data / "metrics"),
     }
-    answer = json.loads(supervisor.run_to_completion(programs.prepare(environment)))
+    result = json.loads(supervisor.run_to_completion(programs.prepare(environment)))
     supervisor.start(programs.web(config, environment))
     for worker in programs.workers(environment):
         supervisor.start(worker)
@@ -65,16 +65,16 @@ def start(config: Config, supervisor: Supervisor, output: Output) -> None:
     supervisor.wait_until(
         lambda: is_healthy(config.address),
         seconds=HEALTHY_SECONDS,
-        what="The web server does not answer /health",
+        what="The web server does not respond to /health",
     )
-    output.write(welcome(config, answer["password"], answer["token"]))
+    output.write(welcome(config, result["password"], result["token"]))
 
 
 def start_redis(config: Config, supervisor: Supervisor, output: Output) -> str | None:
-    """Our own Redis's URL; None when REDIS_URL names another, which is asked whether it is there."""
-    named = config.environment.get("REDIS_URL")
-    if named:
-        check_redis(named)
+    """Start the embedded Redis and return its URL. If REDIS_URL names a server, check it and return None."""
+    url = config.environment.get("REDIS_URL")
+    if url:
+        check_redis(url)
         return None
     directory = config.data / "redis"
     directory.mkdir(exist_ok=True)
@@ -83,25 +83,25 @@ def start_redis(config: Config, supervisor: Supervisor, output: Output) -> str |
     supervisor.wait_until(
         lambda: child.alive and is_ready(port),
         seconds=START_SECONDS,
-        what="The embedded Redis does not answer",
+        what="The embedded Redis does not respond",
     )
     output.write_line("finishd", f"embedded Redis on port {port}: {child.program.command[0]}")
     return f"redis://127.0.0.1:{port}/0"
 
 
 def check_redis(url: str) -> None:
-    """Raises Refusal when no Redis answers there."""
+    """Raise StartupError if no Redis server responds at the URL."""
     try:
         with redis_client.Redis.from_url(
             url, socket_timeout=3, socket_connect_timeout=3, retry=None
         ) as client:
             client.ping()
     except (redis_client.RedisError, ValueError) as error:
-        raise StartupError(f"REDIS_URL names a Redis that does not answer: {error}") from error
+        raise StartupError(f"The Redis server at REDIS_URL does not respond: {error}") from error
 
 
 def acquire_run_lock(data: Path) -> IO[str]:
-    """One run per data folder; released when its file is closed. Raises Refusal."""
+    """Acquire the lock of a data directory. Closing the file releases it. Raises StartupError."""
     lock = (data / "run.lock").open("a")
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
@@ -111,7 +111,7 @@ def acquire_run_lock(data: Path) -> IO[str]:
             if time.monotonic() > deadline:
                 lock.close()
                 raise StartupError(
-                    f"Finishd already runs on {data}. Stop it, or give this one a folder of its own: "
+                    f"Finishd already runs in {data}. Stop it, or use another directory: "
                     "make run FINISHD_DATA=… PORT=…"
                 ) from error
             time.sleep(0.1)
@@ -121,21 +121,21 @@ def acquire_run_lock(data: Path) -> IO[str]:
 
 def is_healthy(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/health", timeout=2) as answer:  # noqa: S310  (our own server)
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(f"{address}/health", timeout=2) as response:  # noqa: S310  (a URL of this module)
+            return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
 
 
 def welcome(config: Config, password: str | None, token: str) -> str:
-    """How to go on from here; the curl line can be pasted as it is."""
-    secret = f"password {password}" if password else "with the password that was set in the admin"
-    named = "" if config.data == DATA else f"FINISHD_DATA={shlex.quote(str(config.data))} "
+    """Return the message of a started run. The curl command in it can be pasted."""
+    secret = f"password {password}" if password else "with the password that you set in the admin"
+    variable = "" if config.data == DATA else f"FINISHD_DATA={shlex.quote(str(config.data))} "
     return (
-        f"\nFinishd is up at {config.address}  (Ctrl-C stops everything)\n"
+        f"\nFinishd is running at {config.address}  (Ctrl-C stops all programs)\n"
         f"  API    {config.address}/api/docs\n"
         f"  admin  {config.address}/admin/  user staff, {secret}\n"
-        "  feed   of Ama, from the demo world "
-        f"(a token for others: {named}.venv/bin/python manage.py token UID):\n\n"
+        "  feed   of Ama, a person of the demo world "
+        f"(to get a token for another person: {variable}.venv/bin/python manage.py token UID):\n\n"
         f"curl -H 'Authorization: Bearer {token}' '{config.address}/api/v1/feed?limit=10'\n"
     )

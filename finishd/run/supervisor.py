@@ -1,7 +1,7 @@
-"""Keeps programs running, stops them in order, and leaves nothing behind.
+"""Keep programs running and stop them in order, without leaving processes behind.
 
-Whatever happens (a child ended, a signal came, a restart is due) becomes an event in one queue, which the
-main thread alone reads: nothing is decided in another thread or in a signal handler.
+Each exit of a child, signal and due restart is an event in one queue. Only the main thread reads the queue, so no
+other thread and no signal handler makes decisions. docs/decisions/0029 says why this is not a library.
 """
 
 import math
@@ -17,16 +17,16 @@ from finishd.run.guard import signal_group, signal_process
 from finishd.run.output import Output
 from finishd.run.process import Child, ProcessStarter, Program
 
-MAX_RESTARTS = 5  # in RESTART_WINDOW seconds; one more death, and everything stops
+MAX_RESTARTS = 5  # in RESTART_WINDOW seconds; one more exit ends the run
 RESTART_WINDOW = 60.0
 RESTART_DELAY = 1.0
-STOP_SECONDS = 10.0  # between asking and killing
-DUPLICATE_SIGNAL_SECONDS = 1.0  # make and `timeout` pass a signal on that the whole group got anyway
+STOP_SECONDS = 10.0  # between SIGTERM and SIGKILL
+DUPLICATE_SIGNAL_SECONDS = 1.0  # make and `timeout` send the signal again that the group already got
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):
-    """The person at the terminal, or the system, wants the run to end."""
+    """A signal asked the run to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ Event = Exited | RestartDue | Signalled
 
 
 class Supervisor:
-    """Children sit in process groups of their own: Ctrl-C reaches only us, and we choose the order."""
+    """Run children in process groups of their own, so that Ctrl-C reaches only the supervisor."""
 
     def __init__(
         self, *, starter: ProcessStarter, output: Output, restart_delay: float = RESTART_DELAY
@@ -62,20 +62,20 @@ class Supervisor:
         self._interrupted_at = -math.inf
 
     def listen_to_signals(self) -> None:
-        """From now on a signal ends the run in order. Main thread only."""
+        """Turn signals into events that end the run. Call it in the main thread."""
         for number in SIGNALS:
             signal.signal(number, lambda received, _frame: self._events.put(Signalled(received)))
 
     def start(self, program: Program) -> Child:
-        """Run a program until `stop`. Raises Refusal."""
+        """Start a program that runs until `stop`. Raises StartupError."""
         child = self._starter.start(program, self._ended)
         self._children.append(child)
         return child
 
     def run_to_completion(self, program: Program) -> str:
-        """Run a program to its end and return its answer.
+        """Run a program until it exits, and return its output.
 
-        Raises Refusal when it fails, or something that was started before dies for good; Interrupted.
+        Raises StartupError if it fails or if another program cannot be kept running, and Interrupted.
         """
         child = self.start(program)
         while child in self._children:
@@ -83,7 +83,7 @@ class Supervisor:
         return child.output
 
     def wait_until(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
-        """Go on when `condition` holds. Raises Refusal after `seconds`, or as `watch` does."""
+        """Wait until `condition` is true. Raises StartupError after `seconds`, and the exceptions of `watch`."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
@@ -94,15 +94,15 @@ class Supervisor:
                 continue
 
     def watch(self) -> None:
-        """Keep everything running. Ends with Interrupted, or with Refusal when something dies for good."""
+        """Keep all programs running. Raises Interrupted, or StartupError if a program cannot be kept running."""
         while True:
             self._handle(self._events.get())
 
     def stop(self, *, last: Sequence[str] = ()) -> None:
-        """Stop all children, those named in `last` when the others are gone. A second signal hurries it."""
-        waiting_for = [child for child in self._children if child.program.name in last]
-        self._stop([child for child in self._children if child not in waiting_for])
-        self._stop(waiting_for)
+        """Stop all children, and those named in `last` after the others. A second signal kills them at once."""
+        last_children = [child for child in self._children if child.program.name in last]
+        self._stop([child for child in self._children if child not in last_children])
+        self._stop(last_children)
         self._children.clear()
 
     def _stop(self, children: Sequence[Child]) -> None:
@@ -117,7 +117,7 @@ class Supervisor:
                 continue
         for child in children:
             if child.alive:
-                self._output.write_line("finishd", f"{child.program.name} does not stop and is killed")
+                self._output.write_line("finishd", f"{child.program.name} does not stop; killing it")
                 signal_group(child.process.pid, signal.SIGKILL)
             child.process.wait()
             self._starter.release(child)
@@ -137,7 +137,7 @@ class Supervisor:
                 self._interrupted_at = time.monotonic()
                 raise Interrupted
             case RestartDue(child):
-                self._output.write_line("finishd", f"{child.program.name} is started again")
+                self._output.write_line("finishd", f"restarting {child.program.name}")
                 self._starter.start_again(child, self._ended)
             case Exited(child, code):
                 self._starter.release(child)
@@ -151,28 +151,28 @@ class Supervisor:
         if code:
             raise StartupError(
                 child.output.strip()
-                or f"{child.program.name} failed {_describe_exit(code)}; see its lines above."
+                or f"{child.program.name} failed {_describe_exit(code)}. See its lines above."
             )
 
     def _restart(self, child: Child, code: int) -> None:
         name = child.program.name
         now = time.monotonic()
-        child.deaths.append(now)
-        while child.deaths[0] < now - RESTART_WINDOW:
-            child.deaths.popleft()
+        child.exits.append(now)
+        while child.exits[0] < now - RESTART_WINDOW:
+            child.exits.popleft()
         if not child.program.restart:
             raise StartupError(
-                f"{name} ended {_describe_exit(code)}; everything stops. Its last lines are above."
+                f"{name} exited {_describe_exit(code)}, so the run stops. See its last lines above."
             )
-        if len(child.deaths) > MAX_RESTARTS:
+        if len(child.exits) > MAX_RESTARTS:
             raise StartupError(
-                f"{name} ended {MAX_RESTARTS + 1} times in a minute; everything stops. See its lines above."
+                f"{name} exited {MAX_RESTARTS + 1} times within a minute, so the run stops. See its lines above."
             )
-        self._output.write_line("finishd", f"{name} ended {_describe_exit(code)}")
+        self._output.write_line("finishd", f"{name} exited {_describe_exit(code)}")
         timer = threading.Timer(self._restart_delay, self._events.put, (RestartDue(child),))
         timer.daemon = True
         timer.start()
 
 
 def _describe_exit(code: int) -> str:
-    return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    return f"on signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"

@@ -35,7 +35,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 
 
 class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):
-    """The tasks that Celery knows, as the original lists them."""
+    """The select of registered tasks, with unfold's style."""
 
 
 class PeriodicTaskForm(beat.PeriodicTaskForm):
@@ -47,7 +47,7 @@ class PeriodicTaskForm(beat.PeriodicTaskForm):
 
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
-    """Staff's edits stay: entries are made once, by migrations."""
+    """Periodic tasks. Migrations create the entries once, so changes by staff are kept."""
 
     form = PeriodicTaskForm
     date_hierarchy = None

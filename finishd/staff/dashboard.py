@@ -1,4 +1,4 @@
-"""The admin's first page: what staff should look at today."""
+"""The tiles of the admin's first page."""
 
 import os
 import time
@@ -24,7 +24,7 @@ from feed.services import index_status
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number with its page; one that asks for action is `needs_attention`."""
+    """A number and the page that explains it. Tiles with `needs_attention` are red."""
 
     title: str
     value: str
@@ -34,7 +34,7 @@ class Tile:
 
 
 def add_tiles(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the tiles that this member of staff may see. Cost: 6 SQL, 3 waits and 1 store call."""
+    """Add the tiles that the user may see. Cost: 6 SQL, 3 round trips and 1 store call."""
     tiles: list[Tile] = []
     if request.user.has_perm("content.view_item"):
         tiles += _catalogue(curation.get_overview())
@@ -68,14 +68,14 @@ def _catalogue(numbers: curation.Overview) -> list[Tile]:
         Tile(
             "Genres to review",
             f"{numbers.unreviewed_genres:,}",
-            "came in with an import",
+            "created by an import",
             f"{genres}?reviewed__exact=0",
             needs_attention=numbers.unreviewed_genres > 0,
         ),
         Tile(
             "Cards to write",
             f"{numbers.stale_cards:,}",
-            "the sweep takes them up each minute",
+            "stale; the sweep writes them each minute",
             reverse("admin:django_celery_beat_periodictask_changelist"),
             needs_attention=numbers.stale_cards > 0,
         ),
@@ -87,9 +87,9 @@ def _indexes() -> Tile:
     try:
         status = index_status.get_status(now=time.time())
     except REDIS_UNAVAILABLE:
-        return Tile("Indexes", "unknown", "Redis gives no answer", link, needs_attention=True)
+        return Tile("Indexes", "unknown", "Redis is unavailable", link, needs_attention=True)
     if status.age_seconds is None:
-        return Tile("Indexes", "none", "feeds are served from SQL", link, needs_attention=True)
+        return Tile("Indexes", "none", "feeds use the catalogue in SQL", link, needs_attention=True)
     return Tile(
         "Indexes",
         timesince(timezone.now() - timedelta(seconds=status.age_seconds), depth=1),
@@ -104,11 +104,13 @@ def _deliveries() -> Tile:
     try:
         now = lag.measure(now=time.time())
     except (StoreUnavailable, *REDIS_UNAVAILABLE):
-        return Tile("Deliveries", "unknown", "the store or Redis gives no answer", link, needs_attention=True)
-    waiting = f"{sum(now.backlog.values())} jobs wait"
+        return Tile(
+            "Deliveries", "unknown", "The activity store or Redis is unavailable", link, needs_attention=True
+        )
+    backlog = f"{sum(now.backlog.values()):,} unfinished jobs"
     if now.p99 is None:
-        return Tile("Deliveries", "none", f"in the last hour; {waiting}", link, needs_attention=now.late)
-    note = f"at most for 99 of 100 in the last hour; {waiting}"
+        return Tile("Deliveries", "none", f"in the last hour; {backlog}", link, needs_attention=now.late)
+    note = f"99th percentile of the last hour; {backlog}"
     return Tile("Deliveries", f"{now.p99:.1f} s", note, link, needs_attention=now.late)
 
 
@@ -117,19 +119,17 @@ def _events() -> Tile:
     try:
         now = event_lag.measure(now=time.time())
     except REDIS_UNAVAILABLE:
-        return Tile("Events", "unknown", "Redis gives no answer", link, needs_attention=True)
+        return Tile("Events", "unknown", "Redis is unavailable", link, needs_attention=True)
     if not now.backlog:
-        return Tile("Events", "0", "wait; all are counted", link)
-    note = f"{'wait' if now.backlog > 1 else 'waits'}, the oldest for {now.lag_seconds:,.0f} s"
+        return Tile("Events", "0", "unread", link)
+    note = f"unread; the oldest is {now.lag_seconds:,.0f} s old"
     return Tile("Events", f"{now.backlog:,}", note, link, needs_attention=now.late)
 
 
 def _dead_letters() -> Tile:
     link = reverse("admin:analytics_deadletter_changelist")
     now = dead_letters.get_totals(now=timezone.now())
-    note = "waits for staff" if now.needs_review == 1 else "wait for staff"
-    if now.retrying:
-        note += f"; {now.retrying:,} more {'is' if now.retrying == 1 else 'are'} held and tried again"
+    note = f"to review; {now.retrying:,} retrying" if now.retrying else "to review"
     return Tile(
         "Dead letters",
         f"{now.needs_review:,}",
@@ -140,14 +140,14 @@ def _dead_letters() -> Tile:
 
 
 def _dependencies() -> Tile:
-    """Its breakers are all that a process knows of them without asking."""
-    away = [name for name, breaker in get_circuit_breakers().items() if breaker.state != "closed"]
-    note = f"by the breakers of the web process that answered you ({os.getpid()}); readiness asks"
+    """Report open circuit breakers. They are what this process knows without making calls."""
+    unavailable = [name for name, breaker in get_circuit_breakers().items() if breaker.state != "closed"]
+    note = f"by the circuit breakers of web process {os.getpid()}; see readiness for a check"
     link = reverse("health-ready")
     return Tile(
-        "Outside parts",
-        f"{', '.join(away)} away" if away else "answer",
+        "Dependencies",
+        f"{', '.join(unavailable)} unavailable" if unavailable else "available",
         note,
         link,
-        needs_attention=bool(away),
+        needs_attention=bool(unavailable),
     )

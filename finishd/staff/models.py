@@ -4,11 +4,12 @@ from django.db import models
 
 
 class LoginBucket(models.Model):
-    """How often somebody lately tried to sign in, while Redis was away: a name or an address, as a digest."""
+    """The recent login attempts with one name or from one address, as a digest, while Redis was unavailable."""
 
     subject = models.CharField(max_length=64, primary_key=True)
     full_at = models.BigIntegerField(
-        db_index=True, help_text="Microseconds since 1970; then it is as if never."
+        db_index=True,
+        help_text="Microseconds since 1970. The bucket is full again at this time and can be deleted.",
     )
 
     def __str__(self) -> str:

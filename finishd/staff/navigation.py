@@ -1,4 +1,4 @@
-"""How the admin presents itself: unfold's settings, as finishd.settings takes them."""
+"""The settings of unfold, the theme of the admin: titles, search and the navigation of the sidebar."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,14 +30,14 @@ def _link(
 
 
 def is_orm_store() -> bool:
-    """Whether the tables of the activity store are where people are."""
+    """Return whether the activity store is in SQL, so that the admin can show its tables."""
     return bool(settings.ACTIVITY_STORE == "orm")
 
 
 def _is_indexes(request: HttpRequest) -> bool:
-    """The plan's page hangs under the indexes' but has an entry of its own."""
-    here = request.path.startswith(str(reverse_lazy("admin:feed_indexbuild_changelist")))
-    return here and not request.path.startswith(str(reverse_lazy("admin:feed_plan")))
+    """Return whether the page belongs to the indexes. The plan's URL is below theirs but has its own entry."""
+    below_indexes = request.path.startswith(str(reverse_lazy("admin:feed_indexbuild_changelist")))
+    return below_indexes and not request.path.startswith(str(reverse_lazy("admin:feed_plan")))
 
 
 UNFOLD: dict[str, Any] = {
@@ -130,7 +130,7 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
-                "title": "Machinery",
+                "title": "Operations",
                 "items": [
                     _link(
                         "Periodic tasks",

@@ -1,4 +1,4 @@
-"""The admin as a whole: it works offline, for those who may, and while Redis is away."""
+"""The admin as a whole: without other hosts, by permission, and while Redis is unavailable."""
 
 import re
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def built(now: datetime) -> IndexBuild:
 
 
 class Sources(HTMLParser):
-    """What a page makes a browser fetch, and where its links lead."""
+    """The addresses that a page loads or links to."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ def test_no_page_fetches_anything_from_another_host(staff: Client) -> None:
 
 class TestAccess:
     @pytest.mark.usefixtures("built")
-    def test_a_stranger_is_sent_to_the_login_and_from_there_to_the_dashboard(self, client: Client) -> None:
+    def test_an_anonymous_user_is_sent_to_the_login_and_then_to_the_dashboard(self, client: Client) -> None:
         User.objects.create_superuser("staff", password="a good long password")
         assert client.get(reverse("admin:index")).headers["Location"].startswith(reverse("admin:login"))
         entered = client.post(
@@ -140,16 +140,16 @@ class TestAccess:
         assert entered.redirect_chain == [(reverse("admin:index"), 302)]
         assert b"Published items" in entered.content
 
-    def test_each_sees_only_what_they_may(self, looker: Client) -> None:
+    def test_staff_see_only_what_their_permissions_allow(self, looker: Client) -> None:
         dashboard = looker.get(reverse("admin:index"))
-        assert [tile.title for tile in dashboard.context["tiles"]] == ["Indexes", "Outside parts"]
+        assert [tile.title for tile in dashboard.context["tiles"]] == ["Indexes", "Dependencies"]
         assert looker.get(INDEXES).status_code == 200
         assert b"Rebuild now" not in looker.get(INDEXES).content
         assert looker.post(reverse("admin:feed_rebuild")).status_code == 403
         assert looker.get(PLAN).status_code == 403
         assert looker.get(reverse("admin:content_item_changelist")).status_code == 403
 
-    def test_builds_are_made_by_no_form(self, staff: Client, built: IndexBuild) -> None:
+    def test_no_form_creates_changes_or_deletes_a_build(self, staff: Client, built: IndexBuild) -> None:
         assert staff.get(reverse("admin:feed_indexbuild_add")).status_code == 403
         assert staff.post(reverse("admin:feed_indexbuild_change", args=[built.pk]), {}).status_code == 403
         assert (
@@ -159,12 +159,12 @@ class TestAccess:
 
 
 class TestDashboard:
-    def test_it_says_what_waits_for_staff(
+    def test_it_shows_what_needs_attention_of_staff(
         self, staff: Client, built: IndexBuild, django_assert_max_num_queries: Callable[[int], Any]
     ) -> None:
         genres.ensure_genre("Space Opera")
-        # Session, user; statuses, dirty cards, genres to review; waiting jobs; checkpoints, letters by reason and
-        # those for staff; the last actions of this user.
+        # Session, user; items by status, stale cards, genres to review; jobs; checkpoints, dead letters by reason and
+        # those to review; the latest actions of this user.
         with django_assert_max_num_queries(10):
             response = staff.get(reverse("admin:index"))
         tiles = {tile.title: tile for tile in response.context["tiles"]}
@@ -176,35 +176,40 @@ class TestDashboard:
         assert (tiles["Dead letters"].value, tiles["Dead letters"].needs_attention) == ("0", False)
         assert all(staff.get(tile.link).status_code == 200 for tile in tiles.values())
 
-    def test_it_says_that_there_is_no_index(self, staff: Client) -> None:
+    def test_it_shows_that_there_is_no_index(self, staff: Client) -> None:
         tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
         assert (tiles["Indexes"].value, tiles["Indexes"].needs_attention) == ("none", True)
 
-    def test_it_says_which_outside_part_gives_no_answer(
+    def test_it_names_the_dependency_whose_circuit_breaker_is_open(
         self, staff: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store = CircuitBreaker("store", failure_types=(ValueError,), failure_threshold=1)
         monkeypatch.setattr(breakers, "_registered", {"store": store})
         tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
-        assert (tiles["Outside parts"].value, tiles["Outside parts"].needs_attention) == ("answer", False)
+        assert (tiles["Dependencies"].value, tiles["Dependencies"].needs_attention) == ("available", False)
         with pytest.raises(ValueError, match="no answer"), store.protect():
             raise ValueError("no answer")
         tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
-        assert (tiles["Outside parts"].value, tiles["Outside parts"].needs_attention) == ("store away", True)
+        assert (tiles["Dependencies"].value, tiles["Dependencies"].needs_attention) == (
+            "store unavailable",
+            True,
+        )
 
 
 class TestIndexes:
     def test_the_overview_has_every_index_with_its_size(self, staff: Client, built: IndexBuild) -> None:
         response = staff.get(INDEXES)
+        assert response.status_code == 200
         shown = response.context["indexes"]
         assert shown["generation"] == built.pk
         assert shown["sizes"] == {"trending": 12, "genre:drama": 12}
         assert [build.pk for build in response.context["cl"].result_list] == [built.pk]
 
-    def test_an_index_shows_its_head_with_the_terms_that_add_up_to_the_score(
+    def test_an_index_shows_its_top_items_with_terms_that_add_up_to_the_score(
         self, staff: Client, built: IndexBuild
     ) -> None:
         response = staff.get(reverse("admin:feed_index", args=["trending"]))
+        assert response.status_code == 200
         head = response.context["top"]
         names = ["engagement", "popularity", "rating", "recency", "boost"]
         assert head["headers"] == ["", "item", "score", *names]
@@ -232,21 +237,23 @@ class TestPlan:
         query = PageRequest(viewer="ama", feed="for_you", limit=10, now=now.timestamp())
         page = get_page(query)
         response = staff.get(PLAN, {"uid": "ama", "feed": "for_you"})
+        assert response.status_code == 200
         assert response.context["plan"].session == page.session
         rows = response.context["slots"]["rows"]
         assert len(rows) == 12
-        for row, entry in zip(rows, page.slots, strict=False):
+        assert len(page.slots) == 10
+        for row, entry in zip(rows[:10], page.slots, strict=True):
             assert entry.item in row[1]
         assert {row[2] for row in rows} <= {"trending", "personalized"}
         assert all(row[3] for row in rows)
         assert b"generation" in response.content
 
-    def test_looking_starts_no_session(self, staff: Client) -> None:
+    def test_viewing_a_plan_starts_no_session(self, staff: Client) -> None:
         response = staff.get(PLAN, {"uid": "ama", "feed": "for_you"})
         assert response.context["error"].startswith("ama has no current session")
         assert not list(state_redis().scan_iter("session:*"))
 
-    def test_a_preview_shows_what_would_be_planned_and_serves_it_to_nobody(self, staff: Client) -> None:
+    def test_a_preview_shows_a_new_plan_and_serves_nothing(self, staff: Client) -> None:
         response = staff.post(PLAN, {"uid": "ama", "feed": "for_you"})
         assert len(response.context["slots"]["rows"]) == 12
         assert b"It is not served." in response.content
@@ -256,18 +263,18 @@ class TestPlan:
         "query",
         [{"uid": "", "feed": "for_you"}, {"uid": "x" * 129, "feed": "for_you"}, {"uid": "a", "feed": "x"}],
     )
-    def test_nonsense_is_answered_with_the_form(self, staff: Client, query: dict[str, str]) -> None:
+    def test_invalid_input_shows_the_form_with_errors(self, staff: Client, query: dict[str, str]) -> None:
         response = staff.get(PLAN, query)
         assert response.status_code == 200
         assert response.context["form"].errors
 
 
 class TestWithoutRedis:
-    def test_the_admin_goes_on_and_says_so(
+    def test_the_admin_works_and_reports_that_redis_is_unavailable(
         self, staff: Client, built: IndexBuild, redis_server: RedisServer
     ) -> None:
         redis_server.stop()
-        assert b"Redis gives no answer" in staff.get(reverse("admin:index")).content
+        assert b"Redis is unavailable" in staff.get(reverse("admin:index")).content
         assert b"Redis is unavailable" in staff.get(INDEXES).content
         assert staff.get(reverse("admin:feed_index", args=["trending"])).status_code == 200
         assert staff.get(PLAN, {"uid": "ama", "feed": "for_you"}).status_code == 200
@@ -290,8 +297,10 @@ class TestSchedule:
             ("finishd.privacy.migrations.0002_schedule", "finishd.privacy.tasks.sweep_erasures"),
         ],
     )
-    def test_an_entry_is_made_once_and_what_staff_change_stays(self, migration: str, task: str) -> None:
-        PeriodicTask.objects.all().delete()  # the first test of a process finds those of the migrations
+    def test_a_migration_creates_an_entry_once_and_keeps_changes_by_staff(
+        self, migration: str, task: str
+    ) -> None:
+        PeriodicTask.objects.all().delete()  # in the first test of a process, the entries of the migrations exist
         schedule = import_module(migration).schedule
         schedule(apps, None)
         entry = PeriodicTask.objects.get()
@@ -305,7 +314,7 @@ class TestSchedule:
         entry = PeriodicTask.objects.get()
         assert (entry.enabled, entry.interval.every) == (False, 9)
 
-    def test_staff_change_a_task(self, staff: Client) -> None:
+    def test_staff_can_change_a_periodic_task(self, staff: Client) -> None:
         schedule = IntervalSchedule.objects.create(every=1, period="minutes")
         task = PeriodicTask.objects.create(name="Sweep", task="content.tasks.sweep_cards", interval=schedule)
         page = reverse("admin:django_celery_beat_periodictask_change", args=[task.pk])

@@ -73,12 +73,12 @@ class TestARunningOne:
     def test_a_second_one_on_the_same_data_gets_one_line(self, terminal: RunSession) -> None:
         second = RunSession(terminal.data)
         assert second.wait() == 1
-        assert_one_line(second, "already runs on")
+        assert_one_line(second, "already runs in")
 
     def test_a_taken_port_gets_one_line(self, terminal: RunSession, tmp_path: Path) -> None:
         second = RunSession(tmp_path, port=terminal.port)
         assert second.wait() == 1
-        assert_one_line(second, f"Port {terminal.port} on 127.0.0.1 is taken")
+        assert_one_line(second, f"Port {terminal.port} on 127.0.0.1 is in use")
 
     def test_another_one_beside_it_has_everything_of_its_own(
         self, terminal: RunSession, tmp_path: Path

@@ -498,14 +498,14 @@ class TestCommands:
         monkeypatch.setattr("builtins.input", lambda prompt: "ama")
         out = StringIO()
         call_command("erase_user", "ama", stdout=out)
-        assert "Nothing names ama any more" in out.getvalue()
+        assert "No reference to ama remains" in out.getvalue()
         assert privacy.find_references("ama") == {}
         assert Erasure.objects.get().erased_at is not None
 
     def test_of_a_stranger_it_says_that_there_is_nothing(self) -> None:
         out = StringIO()
         call_command("erase_user", "nobody", "--yes", stdout=out)
-        assert out.getvalue() == "Nothing is kept of nobody.\n"
+        assert out.getvalue() == "There is no data about nobody.\n"
 
     def test_an_export_ends_quietly_when_nobody_reads_on(self) -> None:
         reading, writing = os.pipe()

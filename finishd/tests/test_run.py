@@ -86,16 +86,16 @@ class TestSupervisor:
         first = child.process.pid
         child.process.kill()
         supervisor.wait_until(lambda: child.process.pid != first, seconds=10, what="not restarted")
-        assert "worker ended by signal SIGKILL" in said.getvalue()
+        assert "worker exited on signal SIGKILL" in said.getvalue()
 
     def test_what_dies_again_and_again_stops_everything(self, supervisor: Supervisor) -> None:
         supervisor.start(python("worker", "exit(7)"))
-        with pytest.raises(StartupError, match="worker ended 6 times in a minute"):
+        with pytest.raises(StartupError, match="worker exited 6 times within a minute"):
             supervisor.watch()
 
     def test_the_web_server_is_not_started_again(self, supervisor: Supervisor) -> None:
         supervisor.start(python("web", "exit(1)", restart=False))
-        with pytest.raises(StartupError, match="web ended with exit code 1; everything stops"):
+        with pytest.raises(StartupError, match="web exited with exit code 1, so the run stops"):
             supervisor.watch()
 
     def test_waiting_for_what_never_comes_is_refused(self, supervisor: Supervisor) -> None:
@@ -200,7 +200,7 @@ class TestRefusals:
     """Each is one clear line instead of a traceback."""
 
     def test_a_taken_port(self, tmp_path: Path) -> None:
-        with listening() as port, pytest.raises(StartupError, match=rf"Port {port} .* is taken"):
+        with listening() as port, pytest.raises(StartupError, match=rf"Port {port} .* is in use"):
             config.check_port(configuration(tmp_path, PORT=str(port)))
 
     @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1"])
@@ -209,16 +209,16 @@ class TestRefusals:
             configuration(tmp_path, PORT=port)
 
     def test_a_host_of_another_machine(self, tmp_path: Path) -> None:
-        with pytest.raises(StartupError, match="no address of this machine"):
+        with pytest.raises(StartupError, match="not an address of this machine"):
             config.check_port(configuration(tmp_path, HOST="192.0.2.1"))
 
     def test_a_data_folder_that_is_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
-        with pytest.raises(StartupError, match="cannot be made"):
+        with pytest.raises(StartupError, match="cannot be created"):
             config.load_config({"FINISHD_DATA": str(tmp_path / "file")})
 
     def test_a_redis_that_does_not_answer(self) -> None:
-        with pytest.raises(StartupError, match="REDIS_URL names a Redis that does not answer"):
+        with pytest.raises(StartupError, match="The Redis server at REDIS_URL does not respond"):
             steps.check_redis(f"redis://127.0.0.1:{free_port()}/0")
 
     def test_a_redis_url_that_is_none(self) -> None:
@@ -227,7 +227,7 @@ class TestRefusals:
 
     def test_a_second_run_on_the_same_data(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(steps, "LOCK_SECONDS", 0.2)
-        with steps.acquire_run_lock(tmp_path), pytest.raises(StartupError, match="already runs on"):
+        with steps.acquire_run_lock(tmp_path), pytest.raises(StartupError, match="already runs in"):
             steps.acquire_run_lock(tmp_path)
         steps.acquire_run_lock(tmp_path).close()
 

@@ -16,7 +16,8 @@ class Migration(migrations.Migration):
                 (
                     "full_at",
                     models.BigIntegerField(
-                        db_index=True, help_text="Microseconds since 1970; then it is as if never."
+                        db_index=True,
+                        help_text="Microseconds since 1970. The bucket is full again at this time and can be deleted.",
                     ),
                 ),
             ],

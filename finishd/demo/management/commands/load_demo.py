@@ -7,9 +7,7 @@ from finishd.demo.load import load
 
 
 class Command(BaseCommand):
-    help = (
-        "Load the demo world: some hundred real titles and a dozen invented people with tastes and friends."
-    )
+    help = "Load the demo world: some hundred real titles, and a dozen invented people with activities and follows."
 
     def handle(self, *args: Any, **options: Any) -> None:
         items, people = load(now=timezone.now())

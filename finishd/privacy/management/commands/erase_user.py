@@ -1,4 +1,4 @@
-"""`manage.py erase_user UID`: what a person asked for when they left."""
+"""`manage.py erase_user UID`: erase all data about a person."""
 
 import math
 from argparse import ArgumentParser
@@ -14,52 +14,50 @@ from finishd.privacy import erasures, services
 
 
 class Command(BaseCommand):
-    help = (
-        "Erase all that is kept of UID, here and now, and once more when no token of theirs is good any more."
-    )
+    help = "Erase all data about UID now, and again after all tokens of the person have expired."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("uid", help="whom to erase, as their tokens name them")
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("uid", help="the Firebase user id")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             self._handle(**options)
         except REDIS_UNAVAILABLE as reason:
-            raise CommandError(f"Redis gives no answer: {reason}") from reason
+            raise CommandError(f"Redis is unavailable: {reason}") from reason
         except StoreUnavailable as reason:
-            raise CommandError(f"The activity store gives no answer: {reason}") from reason
+            raise CommandError(f"The activity store is unavailable: {reason}") from reason
 
     def _handle(self, *, uid: str, yes: bool, **options: Any) -> None:
         if not is_valid_uid(uid):
-            raise CommandError("UID is 1 to 128 printable characters.")
+            raise CommandError("A UID is 1 to 128 printable characters.")
         found = services.find_references(uid)
         if not found:
-            self.stdout.write(f"Nothing is kept of {uid}.")
+            self.stdout.write(f"There is no data about {uid}.")
             return
-        self._say("Kept now:", found)
-        if not yes and self._answer(f"Erase {uid} for good? Type the uid: ") != uid:
+        self._write_places("References found:", found)
+        if not yes and self._ask(f"Erase {uid} for good? Type the uid: ") != uid:
             raise CommandError("Nothing was erased.")
         request = erasures.request_erasure(uid, now=timezone.now())
         erasures.run_erasure(request.pk, now=timezone.now(), until=math.inf)
-        left = services.find_references(uid)
-        if left:
-            self._say("Still kept:", left)
+        remaining = services.find_references(uid)
+        if remaining:
+            self._write_places("References that remain:", remaining)
             raise CommandError(
-                "Something is left; workers will try again. Is the person still using the app?"
+                "References remain; the sweep will retry the erasure. Does the person still use the app?"
             )
         request.refresh_from_db()
         self.stdout.write(
-            f"Erased. Nothing names {uid} any more; workers look once more after {request.due_at:%H:%M} UTC."
+            f"Erased. No reference to {uid} remains. The erasure is verified after {request.due_at:%H:%M} UTC."
         )
 
-    def _answer(self, question: str) -> str | None:
+    def _ask(self, question: str) -> str | None:
         try:
             return input(question)
         except EOFError:
             return None
 
-    def _say(self, title: str, places: dict[str, int]) -> None:
+    def _write_places(self, title: str, places: dict[str, int]) -> None:
         self.stdout.write(title)
         for place, number in sorted(places.items()):
             self.stdout.write(f"  {number:>8,}  {place}")

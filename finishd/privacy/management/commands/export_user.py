@@ -1,4 +1,4 @@
-"""`manage.py export_user UID`: what a person asked to see."""
+"""`manage.py export_user UID`: export all data about a person."""
 
 import os
 from argparse import ArgumentParser
@@ -16,23 +16,23 @@ from finishd.privacy import services
 
 
 class Command(BaseCommand):
-    help = "Write all that is kept of UID as one JSON document, to standard output or a file."
+    help = "Write all data about UID as one JSON document, to standard output or a file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("uid", help="whose data, as their tokens name them")
-        parser.add_argument("--output", type=Path, help="a file that is not there yet")
+        parser.add_argument("uid", help="the Firebase user id")
+        parser.add_argument("--output", type=Path, help="a new file")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             self._handle(**options)
         except REDIS_UNAVAILABLE as reason:
-            raise CommandError(f"Redis gives no answer: {reason}") from reason
+            raise CommandError(f"Redis is unavailable: {reason}") from reason
         except StoreUnavailable as reason:
-            raise CommandError(f"The activity store gives no answer: {reason}") from reason
+            raise CommandError(f"The activity store is unavailable: {reason}") from reason
 
     def _handle(self, *, uid: str, output: Path | None, **options: Any) -> None:
         if not is_valid_uid(uid):
-            raise CommandError("UID is 1 to 128 printable characters.")
+            raise CommandError("A UID is 1 to 128 printable characters.")
         pieces = services.export(uid, now=timezone.now().isoformat(timespec="seconds"))
         if output is None:
             self._print(pieces)
@@ -51,7 +51,7 @@ class Command(BaseCommand):
                 self.stdout.write(piece.decode(), ending="")
             self.stdout.flush()
         except BrokenPipeError:
-            # Whoever reads has seen enough (`| head`). What is still in the buffer goes nowhere, at exit as well.
+            # The reader closed the pipe (`| head`). Discard the buffer, also at exit.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stdout.fileno())
             os.close(nowhere)

@@ -6,11 +6,11 @@ from finishd.staff import logins
 
 
 class Command(BaseCommand):
-    help = "Forget the tries to sign in to the admin with a name, so that who knows the password is let in at once."
+    help = "Reset the login attempts of a staff name, so that its owner can log in at once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name")
 
     def handle(self, *, name: str, **_: Any) -> None:
         logins.reset_attempts(name)
-        self.stdout.write(f"tries with {name} are forgotten; those of addresses are not")
+        self.stdout.write(f"Login attempts with {name} are reset. Attempts by address are not.")
