@@ -36,8 +36,8 @@ def reset_served(viewers: list[str], sessions: dict[str, str]) -> None:
 
 def get_page_commands(viewer: str, session: str, start: int, limit: int) -> list[list[str]]:
     """Return the two commands of a page as arguments for redis-benchmark."""
-    read = plan_scripts.SERVE
-    state_redis().script_load(read.script)
+    script = plan_scripts.SERVE
+    state_redis().script_load(script.script)
     names = [
         feed_keys.PLAN.name(viewer=viewer, session=session),
         feed_keys.SLOTS.name(viewer=viewer, session=session),
@@ -51,18 +51,23 @@ def get_page_commands(viewer: str, session: str, start: int, limit: int) -> list
         start + limit,
         plans.PLAN_IDLE_TTL,
     ]
-    serve = ["EVALSHA", read.sha, "3", *names, feed_keys.SERVED.name(viewer=viewer), *map(str, args)]
-    stored = plans.get_plan(viewer, session, count=limit + 1)
-    assert stored is not None  # noqa: S101  (the session has just started)
+    serve = ["EVALSHA", script.sha, "3", *names, feed_keys.SERVED.name(viewer=viewer), *map(str, args)]
+    stored = _get_plan(viewer, session, slots=limit + 1)
     return [serve, ["MGET", *(content_keys.CARD.name(item=slot.id) for slot in stored.slots)]]
+
+
+def _get_plan(viewer: str, session: str, *, slots: int) -> plans.StoredPlan:
+    plan = plans.get_plan(viewer, session, count=slots)
+    if plan is None:
+        raise RuntimeError(f"session {session} has no plan")
+    return plan
 
 
 def _start_session(viewer: str, limit: int) -> dict[str, Any]:
     now = time.time()
-    query = PageRequest(viewer, FEED_TYPE, limit, now, refresh=True)
-    session = get_page(query).session
-    stored = plans.get_plan(viewer, session, count=recipe.CHUNK_SIZE)
-    assert stored is not None  # noqa: S101  (the session has just started)
+    request = PageRequest(viewer, FEED_TYPE, limit, now, refresh=True)
+    session = get_page(request).session
+    stored = _get_plan(viewer, session, slots=recipe.CHUNK_SIZE)
     cards.get_cards([slot.id for slot in stored.slots])
     started, last = stored.header.started, stored.length - limit - 1
     pages = [
