@@ -5,6 +5,6 @@ and saves what differs. A rule returns the values after the change, with raised 
 leaves.
 
 `person` has the plain value of a stored person and the rule for its versions. `relations` records activities;
-`preferences` saves preferences and names; `affinities` and `history` add up what titles and events contribute;
+`preferences` saves preferences and names; `affinities`, `events` and `history` add up the contributions;
 `follows`, `blocks` and `reach` are rules between people; `erasure` is what an erasure changes in others.
 """

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.db import transaction
 
-from activity import watching
+from activity.rules import events as event_rules
 from activity.services import history, pending_history
 from analytics.services import reader
 from analytics.types import HISTORY_READER
@@ -31,9 +31,9 @@ def read_batch(shard: int, *, now: float) -> bool:
     batch = reader.read_batch(HISTORY_READER, shard, now=now)
     if batch is None:
         return False
-    events = watching.telling(batch.events)
+    events = event_rules.select_relevant_events(batch.events)
     facts = _get_facts(event.item for event in events)
-    deltas = watching.fold(events, facts, stream=f"{shard} {batch.stream_id}", end_id=batch.end_id)
+    deltas = event_rules.fold_events(events, facts, stream=f"{shard} {batch.stream_id}", end_id=batch.end_id)
     history.cache_recently_seen(deltas)
     with transaction.atomic():
         reader.advance_checkpoint(batch, now=now)

@@ -1,4 +1,4 @@
-"""The activity store, in each of its implementations."""
+"""Fixtures: each kind of activity store, and active people."""
 
 from typing import Final
 
@@ -13,25 +13,25 @@ from finishd.testing.people import Messages, activity_store, activity_store_unav
 
 __all__ = ["activity_store", "activity_store_unavailable", "clock", "messages"]
 
-_MADE: Final[dict[str, type[ActivityStore]]] = {"orm": OrmStore, "firestore": FirestoreStore}
+_STORES: Final[dict[str, type[ActivityStore]]] = {"orm": OrmStore, "firestore": FirestoreStore}
 
 
 @pytest.fixture(params=[pytest.param("orm", marks=pytest.mark.django_db), "firestore"])
 def store(request: pytest.FixtureRequest) -> ActivityStore:
-    """An empty store of one kind: what a test says of it is said of every kind."""
-    return _of(request)
+    """Return an empty store. A test that uses it runs once for each kind of store."""
+    return _make_store(request)
 
 
 @pytest.fixture(params=[pytest.param("orm", marks=pytest.mark.django_db(transaction=True)), "firestore"])
 def shared_store(request: pytest.FixtureRequest) -> ActivityStore:
-    """As `store`, for tests that use it from several threads."""
-    return _of(request)
+    """Return an empty store for tests that use it from several threads."""
+    return _make_store(request)
 
 
-def _of(request: pytest.FixtureRequest) -> ActivityStore:
+def _make_store(request: pytest.FixtureRequest) -> ActivityStore:
     if request.param == "firestore":
         request.getfixturevalue("firestore")
-    return _MADE[request.param]()
+    return _STORES[request.param]()
 
 
 @pytest.fixture

@@ -78,9 +78,9 @@ class TestFollows:
         assert ask("ama", "stats/mei")["followers_count"] == 0
         for uid in names_of:
             assert ask("ama", f"stats/{uid}")["following_count"] == 1
-            kept = get_store().get_profile(uid)
-            assert kept is not None
-            assert kept.following_count == profiles.get(uid).following_count == 1
+            stored = get_store().get_profile(uid)
+            assert stored is not None
+            assert stored.following_count == profiles.get(uid).following_count == 1
 
     def test_follows_are_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("activity.rules.follows.MAX_FOLLOWS", 2)

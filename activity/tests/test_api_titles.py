@@ -118,9 +118,9 @@ class TestNames:
         messages.run_all()
         assert names.get_names(["kofi"]) == {"kofi": ("Kofi", None)}
         assert [row.author_name for row in get_store().get_timeline("ama")] == ["Kofi"]
-        kept = get_store().get_profile("kofi")
-        assert kept is not None
-        assert kept.name == "Kofi"
+        stored = get_store().get_profile("kofi")
+        assert stored is not None
+        assert stored.name == "Kofi"
 
     def test_a_person_without_a_name_is_someone_you_follow(self, messages: Messages) -> None:
         get_store().follow("ama", "nameless", now=0, due=0)
@@ -131,6 +131,6 @@ class TestNames:
 
     def test_a_picture_url_that_is_too_long_is_dropped(self) -> None:
         people.sync_name_from_token("ama", "A" * 300, "https://example.com/" + "x" * 1_500)
-        kept = get_store().get_profile("ama")
-        assert kept is not None
-        assert (kept.name, kept.picture) == ("A" * 200, None)
+        stored = get_store().get_profile("ama")
+        assert stored is not None
+        assert (stored.name, stored.picture) == ("A" * 200, None)

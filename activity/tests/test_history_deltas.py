@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activity import watching as fold
 from activity.rules import affinities
 from activity.rules import history as history_rules
+from activity.rules.events import EVENT_AFFINITY_WEIGHTS, fold_events, select_relevant_events
 from activity.rules.person import Person
 from activity.types import HistoryDelta
 from analytics.types import EVENT_KINDS, Event
@@ -25,7 +25,7 @@ FACTS = {
     )
     for n, item in enumerate(ITEMS[:5])
 }  # the last one is not published
-NOTHING = Person("ama")
+NEW_PERSON = Person("ama")
 
 
 def event(
@@ -40,13 +40,13 @@ def event(
     return Event(f"{arrived}000-{place}", "ama", item, kind, at, watched, b"")
 
 
-def folded(events: list[Event], *, end_id: str = "1-0") -> HistoryDelta:
-    return fold.fold(fold.telling(events), FACTS, stream="s", end_id=end_id).get(
+def fold_delta(events: list[Event], *, end_id: str = "1-0") -> HistoryDelta:
+    return fold_events(select_relevant_events(events), FACTS, stream="s", end_id=end_id).get(
         "ama", HistoryDelta("s", end_id)
     )
 
 
-class TestFold:
+class TestFoldEvents:
     def test_views_of_two_seconds_completions_and_skips_are_seen(self) -> None:
         events = [
             event("film-0", watched=2),
@@ -57,28 +57,30 @@ class TestFold:
             event("film-5"),
             *(event("film-2", kind) for kind in ("save", "like", "share")),
         ]
-        assert set(folded(events).seen) == {"film-0", "film-3", "film-4", "film-5"}
+        assert set(fold_delta(events).seen) == {"film-0", "film-3", "film-4", "film-5"}
 
-    @pytest.mark.parametrize(("kind", "amount"), fold.LEARNED.items())
+    @pytest.mark.parametrize(("kind", "amount"), EVENT_AFFINITY_WEIGHTS.items())
     def test_each_event_kind_adds_its_weight_mostly_to_the_first_genre(
         self, kind: Any, amount: float
     ) -> None:
-        learned = affinities.get_affinities(
-            {"drama": 3.0, "comedy": 3.0, "horror": 3.0}, folded([event("film-0", kind)]).affinity_sums, NOW
+        gained = affinities.get_affinities(
+            {"drama": 3.0, "comedy": 3.0, "horror": 3.0},
+            fold_delta([event("film-0", kind)]).affinity_sums,
+            NOW,
         )
         parts = {"drama": amount, "comedy": amount / 2, "horror": amount * 0.33}
-        assert learned == {genre: round((3 + part) / (6 + part), 4) for genre, part in parts.items()}
-        assert set(fold.LEARNED) == set(EVENT_KINDS)
+        assert gained == {genre: round((3 + part) / (6 + part), 4) for genre, part in parts.items()}
+        assert set(EVENT_AFFINITY_WEIGHTS) == set(EVENT_KINDS)
 
     def test_a_skip_records_its_title_and_an_unpublished_item_adds_no_affinity(self) -> None:
-        both = folded([event("film-1", "skip"), event("film-5", "skip")])
+        both = fold_delta([event("film-1", "skip"), event("film-5", "skip")])
         assert both.skipped == {"movie:1": NOW}
         assert both.seen.keys() == {"film-1", "film-5"}
-        assert folded([event("film-5", "skip")]).affinity_sums == {}
-        assert folded([event("film-5", "like")]) == HistoryDelta("s", "1-0")
+        assert fold_delta([event("film-5", "skip")]).affinity_sums == {}
+        assert fold_delta([event("film-5", "like")]) == HistoryDelta("s", "1-0")
 
     def test_event_times_are_limited_to_the_time_of_arrival(self) -> None:
-        late = folded([event("film-0", "skip", at=NOW + 400 * 365 * DAY, arrived=NOW)])
+        late = fold_delta([event("film-0", "skip", at=NOW + 400 * 365 * DAY, arrived=NOW)])
         assert (late.seen, late.skipped, late.affinity_at) == ({"film-0": NOW}, {"movie:0": NOW}, NOW)
 
     @settings(max_examples=60, deadline=None)
@@ -98,29 +100,29 @@ class TestFold:
     def test_the_result_does_not_depend_on_splits_order_or_repeats(
         self, events: list[Event], rng: random.Random
     ) -> None:
-        whole = history_rules.apply_deltas(NOTHING, [folded(events)])
+        whole = history_rules.apply_deltas(NEW_PERSON, [fold_delta(events)])
         shuffled = rng.sample(events, len(events))
         cuts = sorted(rng.choices(range(len(events) + 1), k=3))
         pieces = [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(events)], strict=True)]
-        slices = [folded(piece, end_id=f"{n}-0") for n, piece in enumerate(pieces, start=9)]
-        state, seen = NOTHING, dict[str, int]()
-        for delivery in _repeated(slices, rng):
-            new = history_rules.select_unapplied(delivery, state.stream_positions)
+        deltas = [fold_delta(piece, end_id=f"{n}-0") for n, piece in enumerate(pieces, start=9)]
+        state, seen = NEW_PERSON, dict[str, int]()
+        for flushed in _repeated(deltas, rng):
+            new = history_rules.select_unapplied(flushed, state.stream_positions)
             state = history_rules.apply_deltas(state, new)
             seen = history_rules.merge_seen((seen, *(s.seen for s in new)))
-        assert seen == history_rules.merge_seen([folded(events).seen])
+        assert seen == history_rules.merge_seen([fold_delta(events).seen])
         assert (state.skipped, state.event_affinity_at) == (whole.skipped, whole.event_affinity_at)
         assert state.event_affinity_sums == pytest.approx(whole.event_affinity_sums, rel=1e-9, abs=1e-12)
         assert _affinities(state) == pytest.approx(_affinities(whole), abs=1e-4)
 
 
-def _repeated(slices: list[HistoryDelta], rng: random.Random) -> Iterator[list[HistoryDelta]]:
+def _repeated(deltas: list[HistoryDelta], rng: random.Random) -> Iterator[list[HistoryDelta]]:
     """Yield the deltas as flushes write them: in order, some together, the last ones again after a kill."""
     done = 0
-    while done < len(slices):
-        following = min(done + rng.randint(1, 3), len(slices))
+    while done < len(deltas):
+        following = min(done + rng.randint(1, 3), len(deltas))
         for _ in range(rng.randint(1, 2)):
-            again = slices[max(0, done - rng.randint(0, 2)) : following]
+            again = deltas[max(0, done - rng.randint(0, 2)) : following]
             yield rng.sample(again, len(again))
         done = following
 

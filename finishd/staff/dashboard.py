@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from activity.services import lag
+from activity.services.storage import is_orm_store
 from activity.types import StoreUnavailable
 from analytics.services import dead_letters
 from analytics.services import lag as event_lag
@@ -100,7 +101,7 @@ def _indexes() -> Tile:
 
 
 def _deliveries() -> Tile:
-    link = reverse("admin:activity_activity_changelist") if settings.ACTIVITY_STORE == "orm" else ""
+    link = reverse("admin:activity_activity_changelist") if is_orm_store() else ""
     try:
         now = lag.measure(now=time.time())
     except (StoreUnavailable, *REDIS_UNAVAILABLE):

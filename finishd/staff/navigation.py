@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse_lazy
+
+from activity.services.storage import is_orm_store
 
 
 def _link(
@@ -27,11 +28,6 @@ def _link(
         "permission": allowed,
         **options,
     }
-
-
-def is_orm_store() -> bool:
-    """Return whether the activity store is in SQL, so that the admin can show its tables."""
-    return bool(settings.ACTIVITY_STORE == "orm")
 
 
 def _is_indexes(request: HttpRequest) -> bool:
