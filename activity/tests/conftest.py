@@ -7,8 +7,11 @@ import pytest
 from activity.services import presence
 from activity.store.base import ActivityStore
 from activity.store.firestore import FirestoreStore
+from activity.store.firestore.client import get_client
 from activity.store.orm import OrmStore
+from activity.tests.firestore_wire import Recorder
 from finishd.testing.api import get_token
+from finishd.testing.firestore import Database
 from finishd.testing.people import Messages, activity_store, activity_store_unavailable, clock, messages
 
 __all__ = ["activity_store", "activity_store_unavailable", "clock", "messages"]
@@ -40,3 +43,12 @@ def active_people(activity_store: ActivityStore, messages: Messages) -> None:
     for uid in ("ama", "kofi", "mei"):
         presence.mark_active(uid)
         get_token(uid)
+
+
+@pytest.fixture
+def rpcs(firestore: Database, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """The RPCs that the Firestore store makes."""
+    client = get_client()
+    recorder = Recorder(client._firestore_api)
+    monkeypatch.setattr(client, "_firestore_api_internal", recorder)
+    return recorder

@@ -16,7 +16,6 @@ from activity.store import meter
 from activity.store.base import ActivityStore
 from activity.store.firestore import FirestoreStore, layout
 from activity.store.firestore import calls as firestore_calls
-from activity.store.firestore.client import get_client
 from activity.tests.firestore_wire import Recorder
 from activity.tests.store_contract import DUE, HOSTILE, LIKED, NOW, record, row
 from activity.tests.test_store_bounds import COSTS, PEOPLE, add_data
@@ -53,14 +52,6 @@ def _breaker_that_never_opens(monkeypatch: pytest.MonkeyPatch) -> None:
         "breaker",
         CircuitBreaker("test", failure_types=(StoreUnavailable,), failure_threshold=1_000_000),
     )
-
-
-@pytest.fixture
-def rpcs(firestore: Database, monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    client = get_client()
-    recorder = Recorder(client._firestore_api)
-    monkeypatch.setattr(client, "_firestore_api_internal", recorder)
-    return recorder
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from activity.store.firestore import FirestoreStore
 from activity.tests.firestore_wire import Recorder
-from activity.tests.test_firestore_calls import USES, rpcs  # noqa: F401
+from activity.tests.test_firestore_calls import USES
 from activity.tests.test_store_bounds import add_data
 
 INDEX_FILE: dict[str, Any] = json.loads(Path(settings.BASE_DIR, "firestore.indexes.json").read_text())
@@ -82,7 +82,7 @@ def get_need(query: Any) -> Need | None:
 
 
 @pytest.fixture
-def needs(rpcs: Recorder) -> set[Need]:  # noqa: F811
+def needs(rpcs: Recorder) -> set[Need]:
     store = FirestoreStore()
     add_data(store)
     for use in USES.values():

@@ -135,12 +135,13 @@ def write_bulk(writes: Iterable[Write]) -> None:
     for part in _split(list({write.ref.path: write for write in writes}.values())):
         remaining, pause = part, 0.02
         while remaining := _write_once(remaining):
-            sleep_within_budget(random.uniform(pause / 2, pause))  # noqa: S311
+            sleep_within_budget(pause / 2, pause)
             pause = min(2 * pause, 1.0)
 
 
-def sleep_within_budget(seconds: float) -> None:
-    """Sleep. Raises StoreUnavailable if the budget would be spent."""
+def sleep_within_budget(shortest: float, longest: float) -> None:
+    """Sleep for a random time. Raises StoreUnavailable if the budget would be spent."""
+    seconds = random.uniform(shortest, longest)  # noqa: S311
     if time.monotonic() + seconds >= _budget_ends_at.get():
         raise StoreUnavailable("Firestore: the budget is spent; too many writes to the same documents")
     time.sleep(seconds)

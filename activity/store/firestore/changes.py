@@ -5,7 +5,6 @@ resolve contended ones. Preconditions need no locks; every one that fails means 
 a commit whose response was lost is recognised when it is repeated.
 """
 
-import random
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -76,7 +75,7 @@ def commit_with_retry(decide: Callable[[OptimisticChange], R]) -> R:
             change.commit()
         except calls.Conflict:
             # Random pauses, or changes that collided once would collide again.
-            calls.sleep_within_budget(random.uniform(0, pause))  # noqa: S311
+            calls.sleep_within_budget(0, pause)
             pause = min(2 * pause, 0.5)
         else:
             return result

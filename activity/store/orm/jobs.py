@@ -1,13 +1,14 @@
 """Jobs."""
 
 from collections.abc import Iterable
+from typing import cast
 
 from django.db.models import QuerySet
 
 from activity.models import Job as JobRow
 from activity.store.meter import count_documents
 from activity.store.orm.calls import store_call
-from activity.types import Job
+from activity.types import Job, JobKind
 
 
 class Jobs:
@@ -69,4 +70,5 @@ def _same_version(job: Job) -> QuerySet[JobRow]:
 
 
 def _from_row(row: JobRow) -> Job:
-    return Job(row.kind, row.subject, row.target, row.version, row.due, row.first_due)  # type: ignore[arg-type]
+    kind = cast(JobKind, row.kind)
+    return Job(kind, row.subject, row.target, row.version, row.due, row.first_due)

@@ -24,6 +24,18 @@ _COLUMNS: Final[dict[str, SqlType]] = {
     "author_picture": "text",
 }
 _ALL_COLUMNS: Final[dict[str, SqlType]] = {**dict.fromkeys(_KEY, "text"), **_COLUMNS}
+# Django 5.2 turns `pk__in` with a composite key and a slice into an EXISTS that applies the slice to the wrong rows.
+_TRIM: Final = """
+    DELETE FROM activity_timelinerow WHERE (viewer, author, title) IN (
+        SELECT viewer, author, title FROM activity_timelinerow
+        WHERE viewer = %s ORDER BY at DESC, author, title LIMIT %s OFFSET %s
+    )
+"""
+_ERASE: Final = """
+    DELETE FROM activity_timelinerow WHERE (viewer, author, title) IN (
+        SELECT viewer, author, title FROM activity_timelinerow WHERE viewer = %s OR author = %s LIMIT %s
+    )
+"""
 _CONDITIONS_PER_DELETE = 200  # SQLite limits the depth of a condition
 
 
@@ -71,25 +83,17 @@ class Timelines:
 
     @store_call
     def trim_timeline(self, uid: str, *, keep: int, limit: int = 500) -> int:
-        deleted = _delete(
-            "viewer = %s ORDER BY at DESC, author, title LIMIT %s OFFSET %s", [uid, limit, keep]
-        )
+        deleted = _delete(_TRIM, [uid, limit, keep])
         count_documents(2 * deleted)
         return deleted
 
 
 def delete_rows_naming(uid: str, limit: int) -> int:
     """Delete up to `limit` rows with the person as viewer or author, and return their number. 1 SQL."""
-    return _delete("viewer = %s OR author = %s LIMIT %s", [uid, uid, limit])
+    return _delete(_ERASE, [uid, uid, limit])
 
 
-def _delete(selection: str, parameters: list[str | int]) -> int:
-    # Django 5.2 turns `pk__in` with a composite key and a slice into an EXISTS that loses the slice.
-    key = ", ".join(_KEY)
-    statement = (
-        f"DELETE FROM activity_timelinerow WHERE ({key}) IN "  # noqa: S608 - names from the code only
-        f"(SELECT {key} FROM activity_timelinerow WHERE {selection})"
-    )
+def _delete(statement: str, parameters: list[str | int]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return int(cursor.rowcount)
