@@ -1,19 +1,19 @@
-# The image of production: the same for web, worker, beat and migrate (compose.yaml names the command of each).
+# The production image, for web, worker, beat and migrate. compose.yaml has the command of each.
 FROM python:3.13-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /srv/finishd
 RUN python -m venv /srv/venv
-# The requirements first: code changes more often, and then this layer stays.
+# Requirements come first: code changes more often, and this layer stays cached.
 COPY requirements/prod.txt requirements/
 RUN /srv/venv/bin/python -m pip install --require-hashes -r requirements/prod.txt
 COPY . .
-# The settings want these named; collectstatic signs nothing and opens no connection.
+# The settings require these variables. collectstatic signs nothing and opens no connection.
 RUN SECRET_KEY=for-collectstatic-only REDIS_URL=redis://unused:6379/0 \
     /srv/venv/bin/python manage.py collectstatic --noinput \
     && /srv/venv/bin/python -m compileall -q manage.py core finishd content activity analytics feed
 
 FROM python:3.13-slim-bookworm
-# Nothing in the image belongs to the user that runs it: a hole in the server cannot change its code.
+# The user that runs the server owns no file, so an attacker cannot change the code.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin finishd
 COPY --from=build /srv /srv
 ENV PATH=/srv/venv/bin:$PATH \
@@ -23,7 +23,7 @@ ENV PATH=/srv/venv/bin:$PATH \
 WORKDIR /srv/finishd
 USER 10001:10001
 EXPOSE 8000
-# granian's own names for the number of processes, and of threads in each.
+# granian reads these: the number of processes, and of threads in each.
 ENV GRANIAN_WORKERS=2 \
     GRANIAN_BLOCKING_THREADS=4
 CMD ["python", "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", "0.0.0.0", "--port", "8000", \

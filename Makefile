@@ -1,16 +1,16 @@
-# Needs Python 3.11 or newer and a package index, nothing else. `make help` lists the targets.
+# Requires Python 3.11 or newer and a package index, nothing else. `make help` lists the targets.
 PYTHON ?= python3
 PY = .venv/bin/python
 PYTEST = $(PY) -m pytest
 WORKERS = -n auto --maxprocesses 4
 
-# Django's settings want these named; nothing that runs with them opens a connection.
+# Django's settings require these variables. Commands that use them open no connection.
 SETTINGS = env DEBUG=false FINISHD_DATA=/nonexistent ALLOWED_HOSTS=finishd.example \
 	SECRET_KEY=a-key-for-checks-only-that-signs-nothing-0123456789-abcdefghij \
 	REDIS_URL=redis://127.0.0.1:1/0 CACHE_URL=redis://127.0.0.1:1/0 CELERY_BROKER_URL=redis://127.0.0.1:1/0 \
 	DATABASE_URL=sqlite://:memory: FIREBASE_PROJECT_ID=finishd-check FIREBASE_KEYS_FILE= FINISHD_EMBEDDED_REDIS=false
 
-# What SQL decides: run on both databases. The rest is the same on either.
+# Tests whose result depends on the database. They run on SQLite and on PostgreSQL.
 SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) \
 	$(addprefix activity/tests/test_,cold_loads.py delivery.py backfill.py rebuilds.py tasks.py) \
 	$(addprefix activity/tests/test_,flushing.py history_deltas.py history_reader.py admin.py) \
@@ -25,17 +25,17 @@ SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) \
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
 
-install: ## make .venv with the pinned requirements (run and test do it by themselves)
+install: ## create .venv with the locked requirements (run and test do this themselves)
 	@$(PYTHON) requirements/install.py dev
 
 run: install ## web server, workers, beat and an embedded Redis in this terminal; PORT=8000 HOST=127.0.0.1
 	@exec $(PY) -m finishd.run
 
-test: check ## everything that must hold, in five minutes: check, then the tests on SQLite and on PostgreSQL
+test: check ## check, then the tests on SQLite and on PostgreSQL: five minutes
 	$(PYTEST) $(WORKERS) -m "not slow and not gauntlet"
 	FINISHD_TEST_DATABASE=postgresql $(PYTEST) $(WORKERS) -m "not slow and not gauntlet" -k "not [firestore" $(SQL_TESTS)
 
-check: lint types ## lint, format, types, import contracts, migrations, deploy check, container files
+check: lint types ## lint, format, types, import layers, migrations, deploy check, container files
 	.venv/bin/lint-imports
 	$(SETTINGS) $(PY) manage.py makemigrations --check --dry-run
 	$(SETTINGS) DATABASE_URL=postgres://finishd@127.0.0.1:1/finishd \
@@ -53,17 +53,17 @@ types: install ## mypy, strict
 slow: install ## the tests marked slow: minutes
 	$(PYTEST) $(WORKERS) --dist loadfile -m "slow and not gauntlet"
 
-gauntlet: install ## full sizes, kills and faults: before an issue is called done
+gauntlet: install ## the tests at full size, with kills and faults; run them before closing an issue
 	$(PYTEST) -n 0 -m gauntlet
 
-bench: install ## speeds beside floors of the same run, in a quarter of an hour; BENCH=quick: that it runs at all
+bench: install ## measure speeds against floors of the same run: 15 minutes; BENCH=quick only checks that it runs
 	@$(PYTHON) requirements/install.py bench
 	@$(PY) -m bench
 
-soak: install ## a mixed load while parts die, then a reckoning; MINUTES=15, SEED=1 to have the same again
+soak: install ## mixed load with injected faults, then a check of all data; MINUTES=15, SEED=1 repeats a run
 	@$(PY) -m soak --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
 
-requirements: install ## renew requirements/*.txt within the bounds of the .in files
+requirements: install ## update requirements/*.txt within the bounds of the .in files
 	@command -v uv >/dev/null || $(PY) -m pip install --quiet uv
 	@for name in base dev prod bench; do \
 		(cd requirements && PATH="$$PATH:$(CURDIR)/.venv/bin" UV_CUSTOM_COMPILE_COMMAND="make requirements" \
@@ -72,13 +72,13 @@ requirements: install ## renew requirements/*.txt within the bounds of the .in f
 	done
 	@git --no-pager diff --stat -- requirements
 
-openapi: install ## renew docs/openapi.yaml, the snapshot that a test compares
+openapi: install ## regenerate docs/openapi.yaml, the snapshot that a test compares
 	$(SETTINGS) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
-format: install ## let ruff put the code in order
+format: install ## fix and format the code with ruff
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 
-clean: ## remove .venv, caches and what `make run` keeps in .data
+clean: ## remove .venv, caches and the data of `make run` in .data
 	rm -rf .venv .data .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

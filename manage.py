@@ -7,9 +7,9 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
-    # A command may wait longer for Redis than a phone may.
+    # No phone waits for a command, so it may wait longer for Redis.
     os.environ.setdefault("REDIS_TIMEOUT", "5")
-    # After the settings are named.
+    # After DJANGO_SETTINGS_MODULE is set.
     from django.conf import settings  # noqa: PLC0415
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
     from django.core.management import execute_from_command_line  # noqa: PLC0415
@@ -17,10 +17,10 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        if settings.configured:  # not the settings', but a fault within a command
+        if settings.configured:  # the error is in a command, not in the settings
             raise
         data = os.environ.get("FINISHD_DATA") or ".data"
-        sys.exit(f"{error} (FINISHD_DATA names the folder of a run: {data})")
+        sys.exit(f"{error} (FINISHD_DATA is the data directory of a run: {data})")
 
 
 if __name__ == "__main__":

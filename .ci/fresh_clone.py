@@ -1,6 +1,6 @@
-"""What a stranger does: clone, `make run`, paste the printed curl line, look at the next page, Ctrl-C.
+"""Do what a newcomer does: clone, `make run`, paste the printed curl command, read the next page, Ctrl-C.
 
-Standard library only; exits with 1 and one line when any of it fails.
+It uses only the standard library, and exits with 1 and one line if a step fails.
 """
 
 import json
@@ -21,32 +21,32 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 UP_SECONDS = 300
 DOWN_SECONDS = 30
-MARK = "FINISHD_CI_MARK"
+MARKER = "FINISHD_CI_MARKER"
 
 
 def main() -> None:
-    mark = uuid.uuid4().hex
+    marker = uuid.uuid4().hex
     with tempfile.TemporaryDirectory(prefix="finishd-clone-") as folder:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), folder], check=True)
         started = time.monotonic()
-        run = start(Path(folder), mark)
+        run = start(Path(folder), marker)
         try:
             curl = wait_for_curl_line(run)
             print(f"clone: up after {time.monotonic() - started:.0f} s", flush=True)
             check_two_pages(curl)
             stop(run)
         finally:
-            left = processes_of(mark)
-            for pid in left:
+            remaining = find_processes(marker)
+            for pid in remaining:
                 os.kill(pid, signal.SIGKILL)
-    if left:
-        sys.exit(f"clone: {len(left)} processes were left running")
-    print("clone: two pages, no repeat, nothing left running")
+    if remaining:
+        sys.exit(f"clone: {len(remaining)} processes are still running")
+    print("clone: two pages without a repeated item, no process left")
 
 
-def start(folder: Path, mark: str) -> "subprocess.Popen[str]":
-    """`make run` in a session of its own, as in a terminal of its own; nothing of this one's settings."""
-    ours = (
+def start(folder: Path, marker: str) -> "subprocess.Popen[str]":
+    """Start `make run` in a session of its own, without the settings of this process."""
+    settings = (
         "DATABASE_URL",
         "REDIS_URL",
         "CACHE_URL",
@@ -55,11 +55,11 @@ def start(folder: Path, mark: str) -> "subprocess.Popen[str]":
         "SECRET_KEY",
         "DEBUG",
     )
-    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    environment = {name: value for name, value in os.environ.items() if name not in settings}
     return subprocess.Popen(
         ["make", "run", f"PORT={free_port()}"],
         cwd=folder,
-        env={**environment, MARK: mark},
+        env={**environment, MARKER: marker},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -69,7 +69,7 @@ def start(folder: Path, mark: str) -> "subprocess.Popen[str]":
 
 
 def wait_for_curl_line(run: "subprocess.Popen[str]") -> str:
-    """Pass the output on until the curl line comes; the rest is passed on by a thread."""
+    """Print the output until the curl command appears. A thread prints the rest."""
     timer = threading.Timer(UP_SECONDS, run.kill)
     timer.start()
     assert run.stdout is not None
@@ -80,38 +80,38 @@ def wait_for_curl_line(run: "subprocess.Popen[str]") -> str:
             threading.Thread(target=lambda: sys.stdout.writelines(run.stdout or ()), daemon=True).start()
             return line.strip()
     timer.cancel()
-    sys.exit(f"clone: `make run` ended with {run.wait()} before it printed a curl line")
+    sys.exit(f"clone: `make run` exited with {run.wait()} before it printed a curl command")
 
 
 def check_two_pages(curl: str) -> None:
-    """The first page by the line as it is, the second by its cursor."""
-    said = subprocess.run(
+    """Check the first page, from the printed command, and the second page, from its cursor."""
+    result = subprocess.run(
         ["sh", "-c", f"{curl} --silent --show-error --fail"], capture_output=True, text=True
     )
-    if said.returncode:
-        sys.exit(f"clone: the curl line failed: {said.stderr.strip()}")
-    first = json.loads(said.stdout)
+    if result.returncode:
+        sys.exit(f"clone: the curl command failed: {result.stderr.strip()}")
+    first = json.loads(result.stdout)
     parts = re.search(r"-H '(Authorization): (.*?)' '(.*?)'", curl)
     assert parts, curl
     request = urllib.request.Request(
         f"{parts[3]}&cursor={first['meta']['cursor']}", headers={parts[1]: parts[2]}
     )
-    with urllib.request.urlopen(request, timeout=15) as answer:
-        second = json.load(answer)
+    with urllib.request.urlopen(request, timeout=15) as response:
+        second = json.load(response)
     ids = [item["id"] for page in (first, second) for item in page["feed"]]
     print("clone: " + ", ".join(item["title"] for item in first["feed"]))
-    complain_unless(len(ids) == 20, f"two pages have {len(ids)} items instead of 20")
-    complain_unless(len(set(ids)) == len(ids), "an item is repeated")
-    complain_unless(all(item["title"] for item in first["feed"]), "an item has no title")
+    check(len(ids) == 20, f"two pages have {len(ids)} items instead of 20")
+    check(len(set(ids)) == len(ids), "an item is repeated")
+    check(all(item["title"] for item in first["feed"]), "an item has no title")
 
 
-def complain_unless(good: Any, complaint: str) -> None:
-    if not good:
+def check(condition: Any, complaint: str) -> None:
+    if not condition:
         sys.exit(f"clone: {complaint}")
 
 
 def stop(run: "subprocess.Popen[str]") -> None:
-    """Ctrl-C: the terminal signals the whole foreground group, make and what it runs."""
+    """Press Ctrl-C: the terminal signals the whole foreground group, make and its children."""
     os.killpg(run.pid, signal.SIGINT)
     try:
         run.wait(timeout=DOWN_SECONDS)
@@ -119,14 +119,14 @@ def stop(run: "subprocess.Popen[str]") -> None:
         sys.exit(f"clone: still running {DOWN_SECONDS} s after Ctrl-C")
 
 
-def processes_of(mark: str) -> list[int]:
-    """What our `make run` started, directly or not, and still runs (Linux; elsewhere nothing is found)."""
-    wanted = f"{MARK}={mark}".encode()
+def find_processes(marker: str) -> list[int]:
+    """Return the running processes of our `make run` and its descendants. Linux only; empty on other systems."""
+    entry = f"{MARKER}={marker}".encode()
     found = []
-    for entry in Path("/proc").glob("[0-9]*/environ"):
+    for path in Path("/proc").glob("[0-9]*/environ"):
         try:
-            if wanted in entry.read_bytes().split(b"\0"):
-                found.append(int(entry.parent.name))
+            if entry in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
         except OSError:
             continue
     return found
