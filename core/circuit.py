@@ -94,11 +94,11 @@ class CircuitBreaker:
 
     def _check_may_call(self) -> bool:
         """Return whether the call is a probe. Raises CircuitOpen if it may not be made."""
-        if self._open_until is None:
+        if self.state == "closed":
             return False
         with self._lock:
             if self._open_until is None:  # another thread closed it
-                return False  # type: ignore[unreachable]
+                return False
             left = self._open_until - self._clock()
             if left > 0 or self._is_probing:
                 raise CircuitOpen(self.name, max(left, 0.0))

@@ -6,24 +6,27 @@ would accumulate, and two containers that share a volume could use the same id.
 
 import fcntl
 import os
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import IO
 
-_slot: tuple[int, int, IO[str] | None] = (0, 0, None)  # process id, number, the file whose lock it holds
-
 
 def get_process_slot(directory: str) -> int:
-    """Return this process's slot in the directory: the lowest number that no living process has."""
-    global _slot  # noqa: PLW0603  (one slot per process)
-    if _slot[0] != os.getpid():
-        number, file = _acquire_slot(Path(directory))
-        _slot = (os.getpid(), number, file)
-    return _slot[1]
+    """Return this process's slot in the directory: the lowest number that no living process has.
+
+    Not thread-safe; prometheus_client calls it under a lock.
+    """
+    return _acquire_slot(directory, os.getpid())[0]
 
 
-def _acquire_slot(directory: Path) -> tuple[int, IO[str]]:
-    """Lock a slot's file until the process ends. The first process in a directory deletes the old metrics."""
+@lru_cache(maxsize=1)
+def _acquire_slot(name: str, _process_id: int) -> tuple[int, IO[str]]:
+    """Lock a slot's file until the process ends. The first process in a directory deletes the old metrics.
+
+    The cache keeps the file open. A fork has another process id, so it acquires a slot of its own.
+    """
+    directory = Path(name)
     with (directory / "slots.lock").open("a") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)
         if all(_is_slot_free(path) for path in directory.glob("*.slot")):

@@ -27,12 +27,10 @@ NAMESPACE: Final = "finishd"
 
 if METRICS_DIRECTORY:
     Path(METRICS_DIRECTORY).mkdir(mode=0o700, parents=True, exist_ok=True)
-    values.ValueClass = values.MultiProcessValue(  # type: ignore[no-untyped-call]
-        lambda: get_process_slot(METRICS_DIRECTORY)
-    )
+    values.ValueClass = values.MultiProcessValue(lambda: get_process_slot(METRICS_DIRECTORY))
 else:
     values.ValueClass = values.MutexValue  # the client would take an empty name for the current directory
-disable_created_metrics()  # type: ignore[no-untyped-call]
+disable_created_metrics()
 REGISTRY: Final = CollectorRegistry()
 
 REQUEST_BUCKETS: Final = (
@@ -93,5 +91,5 @@ class ProcessMetricsCollector:
     def collect(self) -> Iterable[Metric]:
         """Return the current values. Reads two files per process. Raises OSError, RuntimeError for a broken file."""
         if METRICS_DIRECTORY:
-            return MultiProcessCollector(None, METRICS_DIRECTORY).collect()  # type: ignore[no-untyped-call,no-any-return]
+            return MultiProcessCollector(None, METRICS_DIRECTORY).collect()  # type: ignore[no-any-return]
         return REGISTRY.collect()

@@ -48,7 +48,7 @@ def get_viewer(request: Request) -> Viewer:
     return cast("Viewer", request.user)
 
 
-class FirebaseScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class FirebaseScheme(OpenApiAuthenticationExtension):
     target_class = "core.auth.drf.FirebaseAuthentication"
     name = "firebase"
 

@@ -10,15 +10,14 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
+from django.utils.deprecation import MiddlewareMixin
 
 
-class _SkipApiMixin:
-    get_response: Any
-
+class _SkipApiMixin(MiddlewareMixin):
     def __call__(self, request: HttpRequest) -> Any:
         if request.path.startswith(settings.API_PATH_PREFIXES):
             return self.get_response(request)
-        return super().__call__(request)  # type: ignore[misc]
+        return super().__call__(request)
 
 
 class PageSessionMiddleware(_SkipApiMixin, SessionMiddleware):

@@ -1,6 +1,7 @@
 """Deferred reads: several modules share one round trip, and each gets its own replies."""
 
 import pytest
+from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
 from core.redis.client import count_round_trips, state_redis
@@ -15,9 +16,9 @@ def text(key: str) -> Read[str | None]:
 def sizes(*keys: str) -> Read[int]:
     """As many commands as keys."""
 
-    def queue(pipe: object) -> None:
+    def queue(pipe: Pipeline) -> None:
         for key in keys:
-            pipe.llen(key)  # type: ignore[attr-defined]
+            pipe.llen(key)
 
     return Read(queue, lambda *found: sum(found))
 
