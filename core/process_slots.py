@@ -9,7 +9,10 @@ import os
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
+
+# Slot files stay open in a fork too: closing one would release all locks of this process on that file.
+_open_files: Final[list[IO[str]]] = []
 
 
 def get_process_slot(directory: str) -> int:
@@ -17,14 +20,14 @@ def get_process_slot(directory: str) -> int:
 
     Not thread-safe; prometheus_client calls it under a lock.
     """
-    return _acquire_slot(directory, os.getpid())[0]
+    return _acquire_slot(directory, os.getpid())
 
 
 @lru_cache(maxsize=1)
-def _acquire_slot(name: str, _process_id: int) -> tuple[int, IO[str]]:
+def _acquire_slot(name: str, _process_id: int) -> int:
     """Lock a slot's file until the process ends. The first process in a directory deletes the old metrics.
 
-    The cache keeps the file open. A fork has another process id, so it acquires a slot of its own.
+    A fork has another process id, so it acquires a slot of its own.
     """
     directory = Path(name)
     with (directory / "slots.lock").open("a") as lock:
@@ -35,7 +38,8 @@ def _acquire_slot(name: str, _process_id: int) -> tuple[int, IO[str]]:
         for number in count():
             file = (directory / f"{number}.slot").open("a")
             if _try_lock(file):
-                return number, file
+                _open_files.append(file)
+                return number
             file.close()
     raise AssertionError  # count() does not end
 
