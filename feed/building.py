@@ -17,7 +17,7 @@ from content.services import cards
 from core.deadlines import optional_part
 from core.redis.client import state_redis
 from core.redis.reads import Deferred, Reads
-from feed import indexes, keys, pipeline, plans, recipe, traces
+from feed import indexes, keys, pipeline, recipe, served_lists, traces
 from feed.feed_types import FeedType
 from feed.indexes import IndexPointer
 from feed.plan_format import PlanHeader
@@ -111,7 +111,7 @@ def queue_context(reads: Reads, uid: str) -> PendingContext:
         uid=uid,
         profile=reads.add(profiles.read(uid)),
         index_pointer=reads.add(indexes.read_pointer()),
-        served_count=reads.add(plans.read_served_count(uid)),
+        served_count=reads.add(served_lists.read_count(uid)),
         seen_count=reads.add(history.read_size(uid)),
         presence=reads.add(presence.read_and_touch(uid)),
     )

@@ -1,4 +1,4 @@
-"""Sessions, plans and served lists in Redis. Each function is one script call: one round trip, atomic on one hash slot.
+"""Sessions and plans in Redis. Each function is one script call: one round trip, atomic on one hash slot.
 
 Positions count from the session's first slot. `base` is the position of the plan's first slot; it is above 0 when the
 plan replaced a lost one.
@@ -62,14 +62,6 @@ class PlanState(NamedTuple):
     item_ids: list[str]
 
 
-class ServedList(NamedTuple):
-    """A viewer's served list: the items of one session, those of others, and the one session's number of entries."""
-
-    in_session: frozenset[str]
-    in_others: frozenset[str]
-    session_entries: int
-
-
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
     """A plan as staff see it: its first slots, and its receipts in the order of chunks."""
@@ -96,24 +88,6 @@ def read_state(viewer: str, session: str) -> Read[PlanState | None]:
         pipe.lrange(slots, 0, -1)
 
     return Read(queue, _decode_state)
-
-
-def read_served_count(viewer: str) -> Read[int]:
-    """Return a read of the length of the viewer's served list."""
-    return Read(lambda pipe: pipe.llen(keys.SERVED.name(viewer=viewer)), int)
-
-
-def read_served_list(viewer: str, session: str) -> Read[ServedList]:
-    """Return a read of the viewer's served list, split into `session` and others."""
-    name = keys.SERVED.name(viewer=viewer)
-    return Read(lambda pipe: pipe.lrange(name, 0, -1), lambda raw: split_served_list(raw, session))
-
-
-def split_served_list(raw: Sequence[bytes], session: str) -> ServedList:
-    entries = [tuple(entry.decode().split(" ", 1)) for entry in raw]
-    own = [item for owner, item in entries if owner == session]
-    others = frozenset(item for owner, item in entries if owner != session)
-    return ServedList(frozenset(own), others, len(own))
 
 
 def serve_slots(

@@ -17,9 +17,9 @@ from core.errors import first_line
 from core.redis.client import REDIS_UNAVAILABLE, state_redis
 from core.redis.reads import Deferred, Reads
 from core.telemetry import labelled, timed
-from feed import metrics, plans
+from feed import metrics, served_lists
 from feed.feed_types import FeedType
-from feed.plans import ServedList
+from feed.served_lists import ServedList
 from feed.sources import Source
 from feed.sources.base import BudgetSpent, RecallRequest, check_budget
 from feed.types import Pool
@@ -39,7 +39,7 @@ def recall(request: RecallRequest, feed_type: FeedType, *, session: str) -> Reca
     """Read all that a build of `session` starts from. Cost: 1 round trip, and what each read costs when it is cold."""
     uid = request.viewer.uid
     reads = Reads(state_redis())
-    served_list = reads.add(plans.read_served_list(uid, session))
+    served_list = reads.add(served_lists.read(uid, session))
     seen = reads.add(history.read(uid))
     pending = [(source, reads.add(source.read(request))) for source in feed_type.sources]
     with timed(metrics.RECALL_TIME):

@@ -7,7 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from analytics.types import EVENT_KINDS, HourlyVotes
 from content.types import Facts
+from core.units import HOUR
 from feed import pipeline
 from feed.feed_types import FOR_YOU
 from feed.types import Candidate, Chunk, ChunkInputs, Pool
@@ -15,6 +17,17 @@ from feed.types import Candidate, Chunk, ChunkInputs, Pool
 NOW = 1_795_000_000
 GENRES = ("drama", "comedy", "thriller", "war", "music")
 SOURCES = tuple(FOR_YOU.shares)
+
+
+vote_lists = st.lists(
+    st.builds(
+        HourlyVotes,
+        st.integers(NOW - 60 * HOUR, NOW + HOUR),
+        st.sampled_from(EVENT_KINDS),
+        st.integers(1, 10**6),
+    ),
+    max_size=30,
+)
 
 
 def facts(item: str, **changes: Any) -> Facts:
@@ -40,16 +53,16 @@ class Case:
     inputs: ChunkInputs
     facts: Mapping[str, Facts]
 
-    def planned(self, **changes: Any) -> Chunk:
+    def plan_chunk(self, **changes: Any) -> Chunk:
         inputs = replace(self.inputs, **changes)
         return pipeline.rank_and_mix(inputs, pipeline.make_shortlist(inputs), self.facts)
 
-    def owner(self, item: str) -> str | None:
+    def get_owner(self, item: str) -> str | None:
         """Whose item it is: the first source by ownership that found it."""
         found = {pool.source for pool in self.inputs.pools if any(c.id == item for c in pool.candidates)}
         return next((name for name in (source.name for source in FOR_YOU.sources) if name in found), None)
 
-    def verdict(self, item: str) -> str | None:
+    def get_drop(self, item: str) -> str | None:
         """Why it may not be in the chunk, in the order in which that is found out."""
         known = self.facts.get(item)
         if item in self.inputs.session_items:
@@ -66,9 +79,9 @@ class Case:
     def found(self) -> set[str]:
         return {candidate.id for pool in self.inputs.pools for candidate in pool.candidates}
 
-    def eligible(self, source: str | None = None) -> set[str]:
+    def get_eligible(self, source: str | None = None) -> set[str]:
         """What may be shown, soft filters aside; of one source if one is named."""
-        return {i for i in self.found if self.verdict(i) is None and source in (None, self.owner(i))}
+        return {i for i in self.found if self.get_drop(i) is None and source in (None, self.get_owner(i))}
 
 
 @st.composite

@@ -67,7 +67,7 @@ def test_a_first_page_with_a_new_plan() -> None:
 
 
 @pytest.mark.usefixtures("_warm")
-def test_the_head_asked_for_again() -> None:
+def test_the_first_page_requested_again() -> None:
     get_feed("ama", limit=10)
     with cost() as spent:
         get_feed("ama", limit=10)
@@ -90,7 +90,7 @@ def test_a_next_page(limit: int) -> None:
 
 
 @pytest.mark.usefixtures("_warm")
-def test_a_next_page_that_must_refill() -> None:
+def test_a_next_page_that_replaces_unpublished_items() -> None:
     first = get_feed("ama", limit=10)
     second = get_item_ids(get_feed("ama", limit=10, cursor=first["meta"]["cursor"]))
     items.set_status(second[:4], Item.Status.DRAFT, now=world.NOW)

@@ -27,19 +27,19 @@ made = st.builds(
 GIVEN = Cursor("for_you", "0123456789abcdef", 40, 2, NOW - 60, NOW, ("stand-in",))
 
 
-def opened(text: str, *, viewer: str = "ama", feed: str = "for_you", now: float = NOW) -> Cursor:
+def verify(text: str, *, viewer: str = "ama", feed: str = "for_you", now: float = NOW) -> Cursor:
     return cursors.verify(text, viewer=viewer, feed=feed, now=now)
 
 
-def refusal(text: str, **circumstances: Any) -> str:
+def get_refusal_code(text: str, **circumstances: Any) -> str:
     with pytest.raises(ApiError) as refused:
-        opened(text, **circumstances)
+        verify(text, **circumstances)
     assert refused.value.status == 400
     return refused.value.code
 
 
 @given(made, uids)
-def test_what_is_sealed_is_unsealed_by_its_viewer_for_its_feed(cursor: Cursor, uid: str) -> None:
+def test_a_signed_cursor_is_verified_for_its_viewer_and_feed_type(cursor: Cursor, uid: str) -> None:
     text = cursors.sign(cursor, viewer=uid)
     assert cursors.verify(text, viewer=uid, feed=cursor.feed, now=NOW) == cursor
 
@@ -48,54 +48,54 @@ def test_what_is_sealed_is_unsealed_by_its_viewer_for_its_feed(cursor: Cursor, u
 @example("")
 @example(":")
 @example("W10:" + "A" * 43)
-def test_made_up_ones_are_refused(text: str) -> None:
-    assert refusal(text) == "invalid_cursor"
+def test_an_invented_cursor_is_refused(text: str) -> None:
+    assert get_refusal_code(text) == "invalid_cursor"
 
 
 @given(st.data())
-def test_one_with_a_single_bit_flipped_is_refused(data: st.DataObject) -> None:
+def test_a_cursor_with_a_flipped_bit_is_refused(data: st.DataObject) -> None:
     text = cursors.sign(GIVEN, viewer="ama").encode()
     place, bit = data.draw(st.integers(0, len(text) - 1)), data.draw(st.integers(0, 6))
     flipped = bytes(byte ^ (1 << bit) if n == place else byte for n, byte in enumerate(text))
-    assert refusal(flipped.decode()) == "invalid_cursor"
+    assert get_refusal_code(flipped.decode()) == "invalid_cursor"
 
 
 @given(st.data())
-def test_one_that_was_cut_or_grew_is_refused(data: st.DataObject) -> None:
+def test_a_shortened_or_lengthened_cursor_is_refused(data: st.DataObject) -> None:
     text = cursors.sign(GIVEN, viewer="ama")
     other = data.draw(
         st.sampled_from([text[: data.draw(st.integers(0, len(text) - 1))], text + "A", "A" + text])
     )
-    assert refusal(other) == "invalid_cursor"
+    assert get_refusal_code(other) == "invalid_cursor"
 
 
 @given(uids)
-def test_another_viewers_is_refused(uid: str) -> None:
+def test_another_viewers_cursor_is_refused(uid: str) -> None:
     assume(uid != "ama")
-    assert refusal(cursors.sign(GIVEN, viewer="ama"), viewer=uid) == "invalid_cursor"
+    assert get_refusal_code(cursors.sign(GIVEN, viewer="ama"), viewer=uid) == "invalid_cursor"
 
 
-def test_one_of_another_feed_is_refused() -> None:
-    assert refusal(cursors.sign(GIVEN, viewer="ama"), feed="trending") == "invalid_cursor"
+def test_a_cursor_of_another_feed_type_is_refused() -> None:
+    assert get_refusal_code(cursors.sign(GIVEN, viewer="ama"), feed="trending") == "invalid_cursor"
 
 
-def test_it_is_good_for_a_day_and_then_says_that_its_time_is_over() -> None:
+def test_a_cursor_expires_after_a_day() -> None:
     text = cursors.sign(GIVEN, viewer="ama")
-    assert opened(text, now=NOW + CURSOR_TTL) == GIVEN
-    assert refusal(text, now=NOW + CURSOR_TTL + 1) == "cursor_expired"
+    assert verify(text, now=NOW + CURSOR_TTL) == GIVEN
+    assert get_refusal_code(text, now=NOW + CURSOR_TTL + 1) == "cursor_expired"
 
 
-def test_an_endless_one_is_refused_unread() -> None:
+def test_a_cursor_that_is_too_long_is_refused() -> None:
     long = Cursor("for_you", "s", 0, 1, NOW, NOW, tuple(f"item-{n}" for n in range(1_000)))
-    assert refusal(cursors.sign(long, viewer="ama")) == "invalid_cursor"
+    assert get_refusal_code(cursors.sign(long, viewer="ama")) == "invalid_cursor"
 
 
-def test_one_outlives_a_change_of_the_secret_key(settings: Any) -> None:
+def test_a_cursor_is_valid_after_the_secret_key_was_rotated(settings: Any) -> None:
     text = cursors.sign(GIVEN, viewer="ama")
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "the next key", [settings.SECRET_KEY]
-    assert opened(text) == GIVEN
+    assert verify(text) == GIVEN
     settings.SECRET_KEY_FALLBACKS = []
-    assert refusal(text) == "invalid_cursor"
+    assert get_refusal_code(text) == "invalid_cursor"
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -105,12 +105,12 @@ class TestOverHttp:
         world.catalogue(40)
         world.build()
 
-    def test_it_survives_the_trip_in_an_address_untouched(self) -> None:
+    def test_a_cursor_needs_no_escaping_in_a_url(self) -> None:
         cursor = get_feed("ama")["meta"]["cursor"]
         assert cursor.isascii()
         assert get_client("ama").get(f"/api/v1/feed?cursor={cursor}").status_code == 200
 
-    def test_an_old_one_is_told_apart_and_never_restarts_silently(
+    def test_an_expired_cursor_has_its_own_code_and_starts_no_session(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         cursor = get_feed("ama")["meta"]["cursor"]
@@ -122,7 +122,7 @@ class TestOverHttp:
     @given(
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=50)
     )
-    def test_whatever_is_made_up_gets_the_same_clear_answer(self, text: str) -> None:
+    def test_every_invented_cursor_gets_a_400(self, text: str) -> None:
         answer = get_client("ama").get("/api/v1/feed", {"cursor": text})
         # Blank ones are no cursor at all to the form.
         assert answer.status_code == 400

@@ -20,7 +20,7 @@ from feed import indexes, recipe
 from feed.models import IndexBuild
 from feed.services import index_status
 from feed.tests import world
-from feed.tests.test_indexes import fail, when_sql
+from feed.tests.index_tools import before_sql, fail
 from finishd.run.embedded_redis import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 NOW = int(world.NOW.timestamp())
 
 
-def count(item: str, kind: str, viewers: int, *, hours_ago: int = 0) -> None:
+def add_votes(item: str, kind: str, viewers: int, *, hours_ago: int = 0) -> None:
     """Let so many viewers have done something within an hour, as a drain counts it."""
     hour = NOW // HOUR * HOUR - hours_ago * HOUR
     with transaction.atomic():
@@ -40,7 +40,7 @@ def count(item: str, kind: str, viewers: int, *, hours_ago: int = 0) -> None:
         )
 
 
-def obscure() -> str:
+def create_obscure_item() -> str:
     """The catalogue's last film, made old and unknown."""
     item = world.catalogue(50)[-1]
     Item.objects.filter(id=item).update(popularity=0, vote_count=0, release_year=1950)
@@ -48,82 +48,82 @@ def obscure() -> str:
     return item
 
 
-def head(build: IndexBuild, name: str = "trending") -> list[str]:
+def get_top_items(build: IndexBuild, name: str = "trending") -> list[str]:
     return [item for item, _ in indexes.get_top(build.pk, name, 50)]
 
 
-def card(item: str) -> dict[str, Any]:
+def get_card(item: str) -> dict[str, Any]:
     body: dict[str, Any] = orjson.loads(cards.get_cards([item])[0] or b"")
     return body
 
 
-def versions() -> list[tuple[str, int, int]]:
+def get_versions() -> list[tuple[str, int, int]]:
     return list(Item.objects.order_by("id").values_list("id", "version", "card_version"))
 
 
 class TestIndexes:
-    def test_a_hundred_likes_within_the_hour_lead_trending_and_the_genres(self) -> None:
-        item = obscure()
-        assert head(world.build())[-1] == item
-        count(item, "like", 100)
+    def test_a_hundred_likes_in_an_hour_lead_trending_and_the_genre_indexes(self) -> None:
+        item = create_obscure_item()
+        assert get_top_items(world.build())[-1] == item
+        add_votes(item, "like", 100)
         build = world.build()
-        assert head(build)[0] == item
-        assert head(build, "genre:documentary")[0] == item
+        assert get_top_items(build)[0] == item
+        assert get_top_items(build, "genre:documentary")[0] == item
         entry = index_status.get_top_entries("trending", limit=1)[0]
         assert entry.terms["engagement"] == pytest.approx(0.5 * 300 / 400)
         assert entry.score == pytest.approx(sum(entry.terms.values()), abs=1e-6)
 
-    def test_one_viewer_who_likes_it_every_hour_does_not_even_lead_it_past_the_next_to_last(self) -> None:
-        item = obscure()
+    def test_one_viewer_who_likes_an_item_every_hour_does_not_move_it(self) -> None:
+        item = create_obscure_item()
         for hours_ago in range(49):
-            count(item, "like", 1, hours_ago=hours_ago)
-        assert head(world.build())[-1] == item
+            add_votes(item, "like", 1, hours_ago=hours_ago)
+        assert get_top_items(world.build())[-1] == item
 
-    def test_what_was_done_days_ago_is_over(self) -> None:
-        item = obscure()
-        count(item, "like", 10_000, hours_ago=49)
-        assert head(world.build())[-1] == item
+    def test_votes_of_days_ago_do_not_count(self) -> None:
+        item = create_obscure_item()
+        add_votes(item, "like", 10_000, hours_ago=49)
+        assert get_top_items(world.build())[-1] == item
 
 
 class TestCards:
-    def test_they_tell_what_was_ever_counted_and_nothing_where_nothing_was(self) -> None:
-        item = obscure()
-        count(item, "like", 3, hours_ago=1_000)
-        count(item, "view", 70)
-        count(item, "skip", 5)
+    def test_they_show_total_counts_and_null_without_counts(self) -> None:
+        item = create_obscure_item()
+        add_votes(item, "like", 3, hours_ago=1_000)
+        add_votes(item, "view", 70)
+        add_votes(item, "skip", 5)
         world.build()
-        told = card(item)
+        told = get_card(item)
         assert (told["likeCount"], told["viewCount"], told["shareCount"]) == (3, 70, 0)
-        silent = card("film-0000")
+        silent = get_card("film-0000")
         assert (silent["likeCount"], silent["viewCount"], silent["shareCount"]) == (None, None, None)
 
-    def test_a_rebuild_after_which_nothing_changed_writes_nothing(self) -> None:
-        count(obscure(), "like", 3)
+    def test_a_rebuild_without_new_counts_writes_no_cards(self) -> None:
+        add_votes(create_obscure_item(), "like", 3)
         world.build()
-        before = versions()
+        before = get_versions()
         with CaptureQueriesContext(connection) as queries:
             world.build()
-        assert versions() == before
+        assert get_versions() == before
         assert not [query for query in queries if 'UPDATE "content_' in query["sql"]]
-        count("film-0001", "like", 1)
+        add_votes("film-0001", "like", 1)
         world.build()
-        changed = set(versions()) - set(before)
+        changed = set(get_versions()) - set(before)
         assert changed == {("film-0001", 2, 2)}
 
-    def test_counts_that_cannot_be_told_do_not_lose_the_build(self) -> None:
-        item = obscure()
-        count(item, "like", 100)
-        with when_sql("UPDATE content_item SET like_count", fail):
+    def test_a_failure_to_push_counts_does_not_fail_the_build(self) -> None:
+        item = create_obscure_item()
+        add_votes(item, "like", 100)
+        with before_sql("UPDATE content_item SET like_count", fail):
             build = world.build()
         assert build.outcome == IndexBuild.Outcome.PUBLISHED
-        assert head(build)[0] == item
-        assert card(item)["likeCount"] is None
+        assert get_top_items(build)[0] == item
+        assert get_card(item)["likeCount"] is None
         world.build()
-        assert card(item)["likeCount"] == 100
+        assert get_card(item)["likeCount"] == 100
 
 
 def test_a_batch_costs_five_queries() -> None:
-    count(obscure(), "like", 100)
+    add_votes(create_obscure_item(), "like", 100)
     world.build()
     with CaptureQueriesContext(connection) as queries:
         world.build()
@@ -135,7 +135,7 @@ def test_a_batch_costs_five_queries() -> None:
     assert len(counted) == 2
 
 
-def explain(item: str, *, hours_later: int = 0) -> str:
+def run_explain_rank(item: str, *, hours_later: int = 0) -> str:
     """The command, so long after the build; what it printed."""
     out = StringIO()
     moment = world.NOW + timedelta(hours=hours_later)
@@ -144,12 +144,12 @@ def explain(item: str, *, hours_later: int = 0) -> str:
     return out.getvalue()
 
 
-class TestExplaining:
-    def test_it_shows_every_term_the_votes_and_the_place(self) -> None:
-        item = obscure()
-        count(item, "like", 100)
+class TestExplainRank:
+    def test_it_prints_every_term_the_votes_and_the_rank(self) -> None:
+        item = create_obscure_item()
+        add_votes(item, "like", 100)
         build = world.build()
-        told = explain(item).splitlines()
+        told = run_explain_rank(item).splitlines()
         # 300 / 400 of 0.50; a rating of nobody is the prior's; out in 1950, here since this minute
         assert told[:-1] == [
             f"{item} (movie:1048) at 2026-11-23 12:00 UTC",
@@ -169,25 +169,25 @@ class TestExplaining:
             "with a score of 0.5425 there."
         )
 
-    def test_its_terms_are_of_now_and_what_the_index_has_is_of_the_build(self) -> None:
-        item = obscure()
-        assert explain(item).endswith("\nThere is no index yet.\n")
+    def test_it_prints_the_score_of_now_and_that_of_the_build(self) -> None:
+        item = create_obscure_item()
+        assert run_explain_rank(item).endswith("\nThere is no index yet.\n")
         world.build()
-        count(item, "like", 100)
-        told = explain(item)
+        add_votes(item, "like", 100)
+        told = run_explain_rank(item)
         assert "score                               0.5425" in told
         assert told.endswith(
             "with a score of 0.1675 there.\nThe next rebuild will move it: its score is now 0.5425.\n"
         )
 
-    def test_votes_fade_as_the_clock_goes_on(self) -> None:
-        item = obscure()
-        count(item, "like", 100)
+    def test_votes_decay_as_time_passes(self) -> None:
+        item = create_obscure_item()
+        add_votes(item, "like", 100)
         world.build()
         # 150 / 250 of 0.50: half after six hours
-        assert "engagement      0.6000     0.500    0.3000" in explain(item, hours_later=6)
+        assert "engagement      0.6000     0.500    0.3000" in run_explain_rank(item, hours_later=6)
 
-    def test_it_says_why_an_item_is_in_no_index(self) -> None:
+    def test_it_explains_why_an_item_is_in_no_index(self) -> None:
         draft, hidden, late, *_ = world.catalogue(10)
         Item.objects.filter(id=hidden).update(hidden=True)
         items.set_status([late], Item.Status.DRAFT, now=world.NOW)
@@ -195,24 +195,24 @@ class TestExplaining:
         items.set_status([draft], Item.Status.DRAFT, now=world.NOW)
         items.set_status([late], Item.Status.PUBLISHED, now=world.NOW)
         cards.write_cards([hidden])
-        assert explain(draft) == f"{draft} is not published, so it is in no index\n"
-        assert explain(hidden).endswith(": it is hidden.\n")
-        assert explain(late).endswith("): it was published again or unhidden after the build.\n")
+        assert run_explain_rank(draft) == f"{draft} is not published, so it is in no index\n"
+        assert run_explain_rank(hidden).endswith(": it is hidden.\n")
+        assert run_explain_rank(late).endswith("): it was published again or unhidden after the build.\n")
         Item.objects.filter(id=late).update(published_at=world.NOW + timedelta(minutes=1))
         cards.write_cards([late])
-        assert explain(late).endswith("): it was published after the build.\n")
+        assert run_explain_rank(late).endswith("): it was published after the build.\n")
         with pytest.raises(CommandError, match="nobody is not in the catalogue"):
-            explain("nobody")
+            run_explain_rank("nobody")
 
-    def test_it_says_when_the_index_has_no_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_it_reports_a_full_index(self, monkeypatch: pytest.MonkeyPatch) -> None:
         *_, last = world.catalogue(10)
         Item.objects.update(published_at=world.NOW - timedelta(days=1))
         cards.write_cards([last])
         monkeypatch.setattr(recipe, "MAX_INDEX_ITEMS", 5)
         world.build()
-        assert "the index is full with" in explain(last)
+        assert "the index is full with" in run_explain_rank(last)
 
-    def test_it_says_so_when_redis_gives_no_answer(self, redis_server: RedisServer) -> None:
+    def test_it_reports_that_redis_is_unavailable(self, redis_server: RedisServer) -> None:
         redis_server.stop()
         with pytest.raises(CommandError, match="Redis is unavailable"):
-            explain("heat")
+            run_explain_rank("heat")

@@ -48,7 +48,7 @@ def following(**query: Any) -> dict[str, Any]:
     return get_feed("ama", feed_type="following", **query)
 
 
-def test_an_item_says_who_did_what_and_when(messages: Messages) -> None:
+def test_an_item_names_the_friend_the_activity_and_its_time(messages: Messages) -> None:
     do(messages, "kofi", 3, Relation("finished", True, 4), ago=90)
     (item,) = following()["feed"]
     assert (item["id"], item["type"], item["source"]) == ("film-0003", "social_activity", "following")
@@ -73,13 +73,15 @@ def test_an_item_says_who_did_what_and_when(messages: Messages) -> None:
         (Relation("finished", False, 2), "finished", "Kofi rated this"),
     ],
 )
-def test_every_deed_has_its_words(messages: Messages, relation: Relation, status: str, reason: str) -> None:
+def test_every_activity_has_a_status_and_a_reason(
+    messages: Messages, relation: Relation, status: str, reason: str
+) -> None:
     do(messages, "kofi", 3, relation)
     (item,) = following()["feed"]
     assert (item["status"], item["reason"]) == (status, reason)
 
 
-def test_low_ratings_are_in_following_only(messages: Messages) -> None:
+def test_low_ratings_are_in_the_following_feed_only(messages: Messages) -> None:
     do(messages, "kofi", 70, Relation(rating=2))
     do(messages, "kofi", 71, Relation(rating=3))
     do(messages, "kofi", 72, Relation("finished", True, 1))
@@ -88,7 +90,7 @@ def test_low_ratings_are_in_following_only(messages: Messages) -> None:
     assert {i["id"] for i in page["feed"] if i["source"] == "friends"} == {"film-0071", "film-0072"}
 
 
-def test_one_item_a_title_newest_supporter_first(messages: Messages) -> None:
+def test_a_title_has_one_item_with_its_newest_supporter_first(messages: Messages) -> None:
     do(messages, "kofi", 3, ago=300)
     do(messages, "kofi", 4, ago=200)
     do(messages, "mei", 3, Relation("watching"), ago=100)
@@ -102,7 +104,7 @@ def test_one_item_a_title_newest_supporter_first(messages: Messages) -> None:
     assert first["reason"] == "Kofi and 2 others liked this"
 
 
-def test_an_undo_takes_one_supporter_the_last_one_the_item(messages: Messages) -> None:
+def test_an_undone_activity_removes_the_supporter_and_the_last_one_the_item(messages: Messages) -> None:
     do(messages, "kofi", 3)
     do(messages, "mei", 3)
     do(messages, "mei", 3, Relation())
@@ -112,7 +114,7 @@ def test_an_undo_takes_one_supporter_the_last_one_the_item(messages: Messages) -
     assert following()["feed"] == []
 
 
-def test_twenty_friends_are_listed_and_an_older_one_may_still_name_the_reason(messages: Messages) -> None:
+def test_twenty_friends_are_listed_and_an_older_one_can_be_named_in_the_reason(messages: Messages) -> None:
     for number in range(25):
         uid = f"friend-{number:02}"
         people.sync_name_from_token(uid, f"Friend {number}", None)
@@ -123,7 +125,7 @@ def test_twenty_friends_are_listed_and_an_older_one_may_still_name_the_reason(me
     assert item["reason"] == "Friend 24 and 24 others liked this"
 
 
-def test_pages_are_cut_from_what_was_there_at_first(messages: Messages) -> None:
+def test_all_pages_show_the_timeline_at_the_time_of_the_first_one(messages: Messages) -> None:
     for number in range(20):
         if number % 10 != 9:
             do(messages, "kofi", number)
@@ -143,7 +145,7 @@ def test_pages_are_cut_from_what_was_there_at_first(messages: Messages) -> None:
     assert len(fresh) == len(set(fresh)) == 18
 
 
-def test_the_whole_of_a_long_timeline_is_planned_at_once(messages: Messages) -> None:
+def test_a_long_timeline_is_planned_in_one_chunk(messages: Messages) -> None:
     world.catalogue(420, start=80)
     numbers = [n for n in range(80, 500) if n % 10 != 9]
     rows = [TimelineRow("kofi", f"movie:{1_000 + n}", NOW - n, favorite=True) for n in numbers]
@@ -156,7 +158,7 @@ def test_the_whole_of_a_long_timeline_is_planned_at_once(messages: Messages) -> 
     assert get_item_ids(following(limit=1)) == ["film-0450"]
 
 
-def test_an_unpublished_title_is_left_out_and_comes_back(messages: Messages) -> None:
+def test_an_unpublished_title_is_left_out_until_it_is_published_again(messages: Messages) -> None:
     do(messages, "kofi", 3)
     do(messages, "kofi", 4)
     items.set_status(["film-0003"], Item.Status.DRAFT, now=world.NOW)
@@ -165,12 +167,12 @@ def test_an_unpublished_title_is_left_out_and_comes_back(messages: Messages) -> 
     assert get_item_ids(following()) == ["film-0003", "film-0004"]
 
 
-def test_somebody_who_follows_nobody_sees_nothing(messages: Messages) -> None:
+def test_a_viewer_without_followees_gets_an_empty_feed(messages: Messages) -> None:
     page = get_feed("yaa", feed_type="following")
     assert (page["feed"], page["meta"]["hasMore"], page["meta"]["cursor"]) == ([], False, None)
 
 
-def test_a_request_without_a_cursor_looks_anew(messages: Messages) -> None:
+def test_every_request_without_a_cursor_starts_a_session(messages: Messages) -> None:
     do(messages, "kofi", 3)
     first = following()
     do(messages, "kofi", 2, ago=0)
@@ -179,7 +181,7 @@ def test_a_request_without_a_cursor_looks_anew(messages: Messages) -> None:
     assert get_item_ids(second) == ["film-0002", "film-0003"]
 
 
-def test_walking_it_ends(messages: Messages) -> None:
+def test_the_last_page_has_no_next_page(messages: Messages) -> None:
     for number in range(8):
         do(messages, "kofi", number)
     pages = walk_feed("ama", feed_type="following", limit=3)

@@ -13,7 +13,7 @@ SHARES = dict(FOR_YOU.shares)
 FALLBACKS = dict(FOR_YOU.fallbacks)
 
 
-def queues_of(trending: int, personalized: int, friends: int) -> dict[str, list[str]]:
+def make_queues(trending: int, personalized: int, friends: int) -> dict[str, list[str]]:
     sizes = {"trending": trending, "personalized": personalized, "friends": friends}
     return {name: [f"{name}-{i}" for i in range(size)] for name, size in sizes.items()}
 
@@ -33,12 +33,12 @@ def assert_within_one(owners: list[str], shares: dict[str, int], *, first: int =
 
 
 def test_every_prefix_is_within_one_of_its_shares() -> None:
-    owners = [name for name, _ in mix(queues_of(1500, 900, 600), size=2000)]
+    owners = [name for name, _ in mix(make_queues(1500, 900, 600), size=2000)]
     assert_within_one(owners, SHARES, first=1)
     assert Counter(owners) == {"trending": 1000, "personalized": 600, "friends": 400}
 
 
-def test_the_pattern_keeps_its_promise_for_all_small_shares() -> None:
+def test_the_share_pattern_is_within_one_for_all_small_shares() -> None:
     for weights in product(range(13), repeat=3):
         if sum(weights):
             shares = dict(zip(("a", "b", "c"), weights, strict=True))
@@ -49,18 +49,18 @@ def test_the_pattern_keeps_its_promise_for_all_small_shares() -> None:
 
 @given(cuts=st.lists(st.integers(1, 400), min_size=1, max_size=8))
 def test_chunks_of_any_size_continue_the_same_interleave(cuts: list[int]) -> None:
-    whole = [name for name, _ in mix(queues_of(3200, 3200, 3200), size=sum(cuts))]
+    whole = [name for name, _ in mix(make_queues(3200, 3200, 3200), size=sum(cuts))]
     pieces: list[str] = []
     for size in cuts:
-        pieces += [name for name, _ in mix(queues_of(400, 400, 400), start=len(pieces), size=size)]
+        pieces += [name for name, _ in mix(make_queues(400, 400, 400), start=len(pieces), size=size)]
     assert pieces == whole
 
 
 @given(sizes=st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60)), start=st.integers(0, 30))
-def test_a_dry_source_passes_its_slots_on_and_nothing_is_lost(
+def test_fallbacks_take_the_slots_of_an_exhausted_source_and_nothing_is_lost(
     sizes: tuple[int, int, int], start: int
 ) -> None:
-    queues = queues_of(*sizes)
+    queues = make_queues(*sizes)
     mixed = mix(queues, start=start, size=200)
     assert sorted(item for _, item in mixed) == sorted(i for queue in queues.values() for i in queue)
     for name, queue in queues.items():
@@ -77,12 +77,12 @@ def test_a_dry_source_passes_its_slots_on_and_nothing_is_lost(
         assert_within_one(owners, SHARES)
 
 
-def test_a_source_that_is_empty_from_the_start_leaves_its_slots_to_its_heirs_in_order() -> None:
-    assert Counter(name for name, _ in mix(queues_of(500, 500, 0), size=100)) == {
+def test_the_slots_of_an_empty_source_go_to_its_fallbacks_in_order() -> None:
+    assert Counter(name for name, _ in mix(make_queues(500, 500, 0), size=100)) == {
         "trending": 50,
         "personalized": 50,
     }
-    assert Counter(name for name, _ in mix(queues_of(500, 0, 500), size=100)) == {
+    assert Counter(name for name, _ in mix(make_queues(500, 0, 500), size=100)) == {
         "trending": 80,
         "friends": 20,
     }
@@ -103,7 +103,7 @@ def test_the_shuffle_stays_within_tiers_and_does_not_depend_on_other_candidates(
     assert without_last == [i for i in mixing.shuffle_tiers(head, seed=seed, tier=20) if i in head[:-1]]
 
 
-def test_lots_are_the_same_on_every_machine() -> None:
+def test_shuffle_keys_are_the_same_on_every_machine() -> None:
     # Computed once with Python's hashlib; another value means that running sessions would reorder.
     assert mixing.shuffle_key("s3ss10n:0", "the-matrix-1999").hex() == "0256e1a7addb5146"
     assert mixing.shuffle_tiers(list("abcdefgh"), seed="s3ss10n:0", tier=20) == list("feagbdch")
@@ -143,7 +143,7 @@ def test_diversity_moves_items_only_within_their_source(made: tuple[list[tuple[s
     assert sorted(parted) == sorted(slots)
 
 
-def test_neighbours_of_one_title_are_parted_and_runs_of_a_genre_broken() -> None:
+def test_neighbours_of_one_title_are_separated_and_runs_of_a_genre_broken() -> None:
     kinds: Kinds = {f"a{i}": ("title-a", "drama") for i in range(3)}
     kinds |= {f"b{i}": (f"title-b{i}", "drama") for i in range(3)}
     kinds |= {f"c{i}": (f"title-c{i}", "comedy") for i in range(4)}
@@ -160,7 +160,7 @@ def test_neighbours_of_one_title_are_parted_and_runs_of_a_genre_broken() -> None
         assert max(Counter(genres).values()) <= 3
 
 
-def test_diversity_looks_back_over_the_chunk_before() -> None:
+def test_diversity_includes_the_slots_before_the_chunk() -> None:
     kinds: Kinds = {"x": ("same", "drama"), "y": ("other", "drama")}
     parted = mixing.diversify(
         [("trending", "x"), ("trending", "y")],

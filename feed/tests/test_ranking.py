@@ -1,19 +1,19 @@
-"""Signals and scores, against values computed by hand."""
+"""Signals and scores: their ranges, their direction, and values computed by hand."""
 
 from math import log
-from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.types import EVENT_KINDS, EventKind, HourlyVotes
+from analytics.types import HourlyVotes
 from content.types import Facts
+from core.units import DAY
 from feed import ranking, recipe
-from feed.tests.chunks import GENRES, NOW, facts
+from feed.tests.chunks import GENRES, NOW, facts, vote_lists
 
-HOUR, DAY = 3_600, 86_400
 TODAY = NOW // DAY
+
 
 any_facts = st.builds(
     Facts,
@@ -28,19 +28,12 @@ any_facts = st.builds(
     staff_boost=st.integers(-10, 10),
     hidden=st.booleans(),
 )
-ballots = st.lists(
-    st.builds(
-        HourlyVotes,
-        st.integers(NOW - 60 * HOUR, NOW + HOUR),
-        st.sampled_from(EVENT_KINDS),
-        st.integers(1, 10**6),
-    ),
-    max_size=30,
-)
-tastes = st.dictionaries(st.sampled_from(GENRES), st.floats(0, 1))
 
 
-@given(any_facts, tastes, st.floats(0, 1), st.integers(0, 1_000), st.booleans())
+affinity_maps = st.dictionaries(st.sampled_from(GENRES), st.floats(0, 1))
+
+
+@given(any_facts, affinity_maps, st.floats(0, 1), st.integers(0, 1_000), st.booleans())
 def test_every_signal_stays_in_its_range(
     item: Facts, taste: dict[str, float], rank: float, supporters: int, skipped: bool
 ) -> None:
@@ -53,7 +46,7 @@ def test_every_signal_stays_in_its_range(
     assert 0 <= ranking.rating(item) <= 1
 
 
-@given(any_facts, ballots)
+@given(any_facts, vote_lists)
 def test_an_index_score_is_the_rounded_sum_of_its_named_terms(item: Facts, votes: list[HourlyVotes]) -> None:
     terms = ranking.index_terms(item, votes, now=NOW)
     assert list(terms) == list(recipe.IndexWeights._fields)
@@ -62,24 +55,8 @@ def test_an_index_score_is_the_rounded_sum_of_its_named_terms(item: Facts, votes
     assert -0.5 <= score <= 1.5
 
 
-@given(ballots, st.randoms(use_true_random=False))
-def test_engagement_is_of_0_to_1_and_the_same_in_any_order(votes: list[HourlyVotes], random: Random) -> None:
-    shuffled = random.sample(votes, len(votes))
-    assert 0 <= ranking.engagement(votes, now=NOW) <= 1
-    assert ranking.engagement(shuffled, now=NOW) == ranking.engagement(votes, now=NOW)
-
-
-@given(ballots, st.sampled_from(EVENT_KINDS), st.integers(1, 1_000))
-def test_a_vote_more_never_counts_less_and_a_skip_never_more(
-    votes: list[HourlyVotes], kind: EventKind, number: int
-) -> None:
-    before = ranking.engagement(votes, now=NOW)
-    after = ranking.engagement([*votes, HourlyVotes(NOW, kind, number)], now=NOW)
-    assert after <= before if kind == "skip" else after >= before
-
-
 @given(any_facts)
-def test_without_votes_items_rank_by_what_the_catalogue_knows_in_40_25_35(item: Facts) -> None:
+def test_without_votes_popularity_rating_and_recency_count_40_25_35(item: Facts) -> None:
     plain = item._replace(staff_boost=0)
     recency = ranking.recency(plain, now=NOW)
     known = 0.40 * ranking.popularity(plain) + 0.25 * ranking.rating(plain) + 0.35 * recency
@@ -87,26 +64,26 @@ def test_without_votes_items_rank_by_what_the_catalogue_knows_in_40_25_35(item: 
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e6))
-def test_more_popular_never_counts_less(one: float, other: float) -> None:
+def test_a_higher_popularity_never_counts_less(one: float, other: float) -> None:
     less, more = sorted((one, other))
     assert ranking.popularity(facts("i", popularity=less)) <= ranking.popularity(facts("i", popularity=more))
 
 
 @given(st.floats(0, 10), st.floats(0, 10), st.integers(0, 10**6))
-def test_better_rated_by_as_many_never_counts_less(one: float, other: float, votes: int) -> None:
+def test_a_better_rating_with_as_many_votes_never_counts_less(one: float, other: float, votes: int) -> None:
     less, more = sorted((one, other))
     worse, better = (facts("i", tmdb_rating=value, tmdb_votes=votes) for value in (less, more))
     assert ranking.rating(worse) <= ranking.rating(better)
 
 
 @given(st.integers(-36_000, 60_000), st.integers(-36_000, 60_000))
-def test_newer_to_the_world_never_counts_less(one: int, other: int) -> None:
+def test_a_later_release_never_counts_less(one: int, other: int) -> None:
     older, newer = (facts("i", released_day=day) for day in sorted((one, other)))
     assert ranking.recency(older, now=NOW) <= ranking.recency(newer, now=NOW)
 
 
 @given(st.integers(0, NOW), st.integers(0, NOW))
-def test_newer_here_never_counts_less(one: int, other: int) -> None:
+def test_a_later_publication_never_counts_less(one: int, other: int) -> None:
     older, newer = (facts("i", published_at=at) for at in sorted((one, other)))
     assert ranking.recency(older, now=NOW) <= ranking.recency(newer, now=NOW)
 
@@ -125,7 +102,7 @@ def test_popularity_is_logarithmic_and_full_at_five_hundred() -> None:
     assert ranking.popularity(facts("i", popularity=3_000)) == 1
 
 
-def test_few_votes_are_drawn_towards_the_prior() -> None:
+def test_a_rating_with_few_votes_is_close_to_the_prior() -> None:
     # without votes: the prior mean, 6.4 of 10
     assert ranking.rating(facts("i", tmdb_rating=10, tmdb_votes=0)) == pytest.approx(0.64)
     # (200 * 9 + 200 * 6.4) / 400 = 7.7
@@ -134,7 +111,7 @@ def test_few_votes_are_drawn_towards_the_prior() -> None:
     assert ranking.rating(facts("i", tmdb_rating=9, tmdb_votes=19_800)) == pytest.approx(0.8974)
 
 
-def test_news_value_halves_with_age() -> None:
+def test_recency_halves_with_age() -> None:
     today = facts("i", released_day=TODAY + 1, published_at=NOW)
     assert ranking.recency(today, now=NOW) == 1
     # Out for three years and here for 14 days less the hours of today: both halves are halved.
@@ -162,7 +139,7 @@ def test_affinity_counts_the_first_genre_most() -> None:
     assert ranking.affinity(facts("i"), {"drama": 1}) == 0
 
 
-def test_each_friend_halves_what_is_missing() -> None:
+def test_each_friend_halves_the_distance_to_1() -> None:
     assert [ranking.social(n) for n in range(4)] == [0, 0.5, 0.75, 0.875]
 
 
@@ -178,7 +155,7 @@ def test_a_score_is_the_weighted_sum_of_its_signals() -> None:
     assert skipped == 0.465  # 0.30 less
 
 
-def test_an_index_score_by_hand() -> None:
+def test_an_index_score_equals_the_sum_computed_by_hand() -> None:
     item = facts(
         "i",
         popularity=500,
@@ -192,65 +169,6 @@ def test_an_index_score_by_hand() -> None:
     assert ranking.index_score(item, (), now=NOW) == 0.705
     # 200 views are worth 100, as much as the prior is: 0.50 * 0.5 more
     assert ranking.index_score(item, [HourlyVotes(NOW, "view", 200)], now=NOW) == 0.955
-
-
-class TestEngagement:
-    def test_nothing_done_is_nothing(self) -> None:
-        assert ranking.engagement((), now=NOW) == 0
-
-    def test_the_worth_of_votes_halves_every_six_hours(self) -> None:
-        # 50 likes are worth 150, half of that 75, a quarter 37.5; the prior is 100
-        assert ranking.engagement([HourlyVotes(NOW, "like", 50)], now=NOW) == 150 / 250
-        assert ranking.engagement([HourlyVotes(NOW - 6 * HOUR, "like", 50)], now=NOW) == 75 / 175
-        assert ranking.engagement([HourlyVotes(NOW - 12 * HOUR, "like", 50)], now=NOW) == 37.5 / 137.5
-        # a clock that is ahead of the build's gains nothing by it
-        assert ranking.engagement([HourlyVotes(NOW + HOUR, "like", 50)], now=NOW) == 150 / 250
-
-    def test_a_few_votes_hardly_move_it(self) -> None:
-        assert ranking.engagement([HourlyVotes(NOW, "like", 1)], now=NOW) == 3 / 103
-        assert ranking.engagement([HourlyVotes(NOW, "like", 1_000)], now=NOW) == 3_000 / 3_100
-
-    def test_skips_speak_against_it_and_never_below_nothing(self) -> None:
-        # 20 * 3 - 10 * 1 = 50
-        mixed = [HourlyVotes(NOW, "like", 20), HourlyVotes(NOW, "skip", 10)]
-        assert ranking.engagement(mixed, now=NOW) == 50 / 150
-        assert ranking.engagement([HourlyVotes(NOW, "like", 1), HourlyVotes(NOW, "skip", 4)], now=NOW) == 0
-
-    def test_every_kind_has_its_worth_and_a_stronger_one_no_lesser(self) -> None:
-        assert set(recipe.VOTE_WEIGHTS) == set(EVENT_KINDS)
-        worths = [recipe.VOTE_WEIGHTS[kind] for kind in EVENT_KINDS if kind != "skip"]
-        assert worths == sorted(worths)
-
-
-class TestWhoMovesAnIndex:
-    """An obscure old film, next to what ranks without anybody's votes."""
-
-    OBSCURE = facts("obscure", popularity=0, tmdb_rating=5, tmdb_votes=20, released_day=0, published_at=0)
-    HIT = facts(
-        "hit",
-        popularity=200,
-        tmdb_rating=7.5,
-        tmdb_votes=2_000,
-        released_day=TODAY - 60,
-        published_at=NOW - 30 * DAY,
-    )
-    ORDINARY = facts(
-        "ordinary", popularity=30, tmdb_rating=6.5, released_day=TODAY - 730, published_at=NOW - 60 * DAY
-    )
-
-    def score(self, item: Facts, *votes: HourlyVotes) -> float:
-        return ranking.index_score(item, votes, now=NOW)
-
-    def test_a_hundred_viewers_within_the_hour_carry_it_above_the_hits(self) -> None:
-        begun = NOW - 59 * 60  # an hour's votes are as old as its beginning
-        assert self.score(self.OBSCURE) < self.score(self.ORDINARY) < self.score(self.HIT)
-        assert self.score(self.OBSCURE, HourlyVotes(begun, "like", 100)) > self.score(self.HIT)
-
-    @pytest.mark.parametrize("kind", EVENT_KINDS)
-    def test_one_viewer_who_votes_every_hour_never_carries_it_anywhere(self, kind: EventKind) -> None:
-        hours = range(NOW - recipe.ENGAGEMENT_WINDOW, NOW + HOUR, HOUR)
-        persistent = [HourlyVotes(hour, kind, 1) for hour in hours]
-        assert self.score(self.OBSCURE, *persistent) < self.score(self.ORDINARY)
 
 
 def test_scores_have_six_digits() -> None:

@@ -17,8 +17,8 @@ from finishd.testing.api import get_feed, walk_feed
 
 @settings(deadline=None)
 @given(cases())
-def test_any_chunk_is_made_again_from_its_trace(case: Case) -> None:
-    chunk = case.planned()
+def test_every_chunk_can_be_replayed_from_its_trace(case: Case) -> None:
+    chunk = case.plan_chunk()
     again, kept = traces.replay_trace(traces.pack_trace(case.inputs, case.facts, chunk))
     assert again == chunk
     assert kept["recipe"] == recipe.VERSION
@@ -26,15 +26,15 @@ def test_any_chunk_is_made_again_from_its_trace(case: Case) -> None:
 
 
 @given(cases())
-def test_a_trace_is_the_same_bytes_whatever_the_order_of_sets(case: Case) -> None:
-    chunk = case.planned()
+def test_a_trace_does_not_depend_on_the_order_of_sets(case: Case) -> None:
+    chunk = case.plan_chunk()
     raw = traces.pack_trace(case.inputs, case.facts, chunk)
     body = orjson.loads(raw)
     for name in ("finished", "skipped", "seen", "session_items", "recently_served"):
         assert body["inputs"][name] == sorted(getattr(case.inputs, name))
 
 
-def kept_traces(uid: str, session: str) -> list[bytes]:
+def get_traces(uid: str, session: str) -> list[bytes]:
     """In order of their chunks."""
     pattern = keys.TRACE.name(viewer=uid, session=session, chunk="*")
     names = sorted(state_redis().scan_iter(match=pattern), key=lambda name: int(name.rpartition(b":")[2]))
@@ -52,7 +52,7 @@ def _people() -> None:
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.usefixtures("_people")
 @pytest.mark.parametrize("feed", ["for_you", "trending"])
-def test_what_was_served_is_recomputed_from_the_traces_slot_by_slot(feed: str, settings: Any) -> None:
+def test_traces_replay_every_slot_that_was_served(feed: str, settings: Any) -> None:
     settings.FEED_TRACE_PERCENT = 100
     get_feed("ama", limit=30)  # another session before it: what was served lately counts too
     pages = walk_feed("ama", feed_type=feed, limit=100, pages=4, refresh="true")
@@ -60,7 +60,7 @@ def test_what_was_served_is_recomputed_from_the_traces_slot_by_slot(feed: str, s
         (item["id"], item["source"], item["reason"], item["score"]) for page in pages for item in page["feed"]
     ]
     planned = []
-    for raw in kept_traces("ama", pages[0]["meta"]["session"]):
+    for raw in get_traces("ama", pages[0]["meta"]["session"]):
         chunk, trace = traces.replay_trace(raw)
         assert [slot._asdict() for slot in chunk.slots] == trace["chunk"].pop("slots")
         assert orjson.loads(orjson.dumps(replace(chunk, slots=()))) == {**trace["chunk"], "slots": []}
@@ -71,7 +71,7 @@ def test_what_was_served_is_recomputed_from_the_traces_slot_by_slot(feed: str, s
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.usefixtures("_people")
-def test_without_the_sample_no_trace_is_kept(settings: Any) -> None:
+def test_sessions_that_are_not_sampled_have_no_trace(settings: Any) -> None:
     settings.FEED_TRACE_PERCENT = 0
     walk_feed("ama", limit=100, pages=4)
     assert not list(state_redis().scan_iter(match="trace:*"))
@@ -79,11 +79,11 @@ def test_without_the_sample_no_trace_is_kept(settings: Any) -> None:
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.usefixtures("_people")
-def test_a_preview_always_keeps_its_trace_and_touches_no_session(settings: Any) -> None:
+def test_a_preview_always_saves_its_trace_and_changes_no_session(settings: Any) -> None:
     settings.FEED_TRACE_PERCENT = 0
     before = get_feed("ama", limit=10)
     view = inspect.preview_plan("ama", "for_you", now=int(world.NOW.timestamp()))
-    (raw,) = kept_traces("ama", view.session)
+    (raw,) = get_traces("ama", view.session)
     chunk, _ = traces.replay_trace(raw)
     assert [slot.id for slot in chunk.slots] == [slot.item for slot in view.slots]
     assert len(chunk.slots) == recipe.CHUNK_SIZE
