@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+# Older versions of Python 3 must be able to load this file, so annotations with `[]` are quoted.
 MIN_PYTHON = (3, 11)
 MAX_MINOR = 19  # The newest Python 3 to look for on PATH.
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,7 +97,7 @@ def install(requirements: Path) -> None:
         fail(f"The requirements could not be installed: {explain(finished.stdout)}. See {LOG}")
 
 
-def get_uv_command(uv: str, requirements: Path) -> list[str]:
+def get_uv_command(uv: str, requirements: Path) -> "list[str]":
     # Without --compile-bytecode each process would compile its imports when it first starts.
     options = ["--python", str(PYTHON), "--require-hashes", "--compile-bytecode"]
     return [uv, "pip", "install", *options, "-r", str(requirements)]
@@ -111,7 +112,7 @@ def can_run(python: Path, *arguments: str) -> bool:
         return False
 
 
-def run(command: list[str]) -> "subprocess.CompletedProcess[str]":
+def run(command: "list[str]") -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 

@@ -1,5 +1,6 @@
 """requirements/install.py: what goes wrong on a bare machine ends in one line that says what to do."""
 
+import ast
 import importlib.util
 import shutil
 import sys
@@ -26,6 +27,22 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
     monkeypatch.setenv("PIP_RETRIES", "0")
     return module
+
+
+def test_annotations_do_not_prevent_an_old_python_from_loading_the_file(install: ModuleType) -> None:
+    """Python 3.8 and older evaluate `list[str]` and raise TypeError, unless it is quoted."""
+    functions = [
+        node
+        for node in ast.parse(Path(str(install.__file__)).read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    ]
+    annotations = [
+        annotation
+        for function in functions
+        for annotation in (function.returns, *(argument.annotation for argument in function.args.args))
+    ]
+    assert annotations
+    assert not any(isinstance(annotation, ast.Subscript) for annotation in annotations)
 
 
 def test_an_old_python_without_a_newer_one_beside_it(
