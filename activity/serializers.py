@@ -14,7 +14,7 @@ MAX_INT = 2**31 - 1
 
 
 @extend_schema_field({"oneOf": [{"type": "integer", "minimum": 0}, {"type": "string", "maxLength": 64}]})
-class GenreRef(serializers.Field):  # type: ignore[type-arg]
+class GenreRef(serializers.Field[str | int, Any, Any, Any]):
     """A TMDB genre id or a genre's name."""
 
     def to_internal_value(self, data: Any) -> str | int:
@@ -29,7 +29,7 @@ class GenreRef(serializers.Field):  # type: ignore[type-arg]
 
 
 @extend_schema_field(OpenApiTypes.ANY)
-class TmdbRef(serializers.Field):  # type: ignore[type-arg]
+class TmdbRef(serializers.Field[int, Any, Any, Any]):
     """TMDB's id of a title. Some versions of the app send it as a string."""
 
     def to_internal_value(self, data: Any) -> int:
@@ -48,7 +48,7 @@ PATH_UID = OpenApiParameter("uid", UID_SCHEMA, OpenApiParameter.PATH)
 
 
 @extend_schema_field(UID_SCHEMA)
-class UidField(serializers.Field):  # type: ignore[type-arg]
+class UidField(serializers.Field[str, Any, Any, Any]):
     """The uid of a person: the `sub` of their ID token."""
 
     def to_internal_value(self, data: Any) -> str:

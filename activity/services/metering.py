@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 from activity import keys
@@ -24,9 +25,18 @@ READ: Final = "read"
 WRITTEN: Final = "written"
 
 logger = logging.getLogger(__name__)
-_lock = threading.Lock()
-_pending: Counter[str] = Counter()
-_flushed_at = 0.0
+
+
+@dataclass(slots=True)
+class _Unflushed:
+    """The sums of this process that Redis does not have yet, and when it last got some (monotonic seconds)."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    sums: Counter[str] = field(default_factory=Counter)
+    flushed_at: float = 0.0
+
+
+_unflushed = _Unflushed()
 
 
 @contextmanager
@@ -35,10 +45,10 @@ def metered(label: list[str]) -> Iterator[None]:
     with count_calls() as tally:
         yield
     if tally.calls:
-        with _lock:
-            _pending[f"{CALLS} {label[0]}"] += len(tally.calls)
-            _pending[f"{READ} {label[0]}"] += tally.documents - tally.written
-            _pending[f"{WRITTEN} {label[0]}"] += tally.written
+        with _unflushed.lock:
+            _unflushed.sums[f"{CALLS} {label[0]}"] += len(tally.calls)
+            _unflushed.sums[f"{READ} {label[0]}"] += tally.documents - tally.written
+            _unflushed.sums[f"{WRITTEN} {label[0]}"] += tally.written
 
 
 def flush(*, at_once: bool = False) -> None:
@@ -46,20 +56,20 @@ def flush(*, at_once: bool = False) -> None:
 
     Cost: 1 round trip, which no budget counts. If Redis is unavailable, this logs it and keeps the sums.
     """
-    global _flushed_at  # noqa: PLW0603  (one clock per process)
     now = time.monotonic()
-    with _lock:
-        if not _pending or not (at_once or now - _flushed_at > FLUSH_INTERVAL_SECONDS):
+    with _unflushed.lock:
+        is_due = at_once or now - _unflushed.flushed_at > FLUSH_INTERVAL_SECONDS
+        if not _unflushed.sums or not is_due:
             return
-        _flushed_at = now
-        sums = dict(_pending)
-        _pending.clear()
+        _unflushed.flushed_at = now
+        sums = dict(_unflushed.sums)
+        _unflushed.sums.clear()
     try:
         Context().run(_add, sums)  # an empty context: the round trip is not counted, and no deadline applies
     except REDIS_UNAVAILABLE:
         logger.info("state Redis unavailable: store call metrics not flushed; retry later")
-        with _lock:
-            _pending.update(sums)
+        with _unflushed.lock:
+            _unflushed.sums.update(sums)
 
 
 def get_totals() -> dict[str, dict[str, int]]:
@@ -67,14 +77,14 @@ def get_totals() -> dict[str, dict[str, int]]:
     flush(at_once=True)
     raw = cast("dict[bytes, bytes]", state_redis().hgetall(keys.STORE_CALLS.name()))
     found: dict[str, dict[str, int]] = {CALLS: {}, READ: {}, WRITTEN: {}}
-    for field, number in sorted(raw.items()):
-        kind, _, label = field.decode().partition(" ")
+    for name, number in sorted(raw.items()):
+        kind, _, label = name.decode().partition(" ")
         found[kind][label] = int(number)
     return found
 
 
 def _add(sums: Mapping[str, int]) -> None:
     pipe = state_redis().pipeline()
-    for field, number in sums.items():
-        pipe.hincrby(keys.STORE_CALLS.name(), field, number)
+    for name, number in sums.items():
+        pipe.hincrby(keys.STORE_CALLS.name(), name, number)
     pipe.execute()

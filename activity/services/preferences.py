@@ -1,6 +1,7 @@
 """Preferences that a viewer's phone sends: genres, providers and titles."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from activity.services import affinity_gains, profiles
 from activity.store import get_store
@@ -45,5 +46,5 @@ def sync(
 def _get_gain(media_type: str, chosen: list[dict[str, object]] | None) -> dict[str, float] | None:
     if chosen is None:
         return None
-    keys = [title_key("", media_type, title["id"]) for title in chosen]  # type: ignore[arg-type]
+    keys = [title_key("", media_type, cast("int", title["id"])) for title in chosen]
     return affinity_gains.get_affinity_gain(keys, weight=affinity_gains.PREFERENCE_TITLE_WEIGHT)

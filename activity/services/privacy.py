@@ -129,17 +129,17 @@ def _add_contacts(uid: str, people: Sequence[str]) -> None:
     pipe.execute()
 
 
-def _in_profile(uid: str, raw: Any) -> bool:
+def _profile_contains(uid: str, raw: Any) -> bool:
     profile = profiles.unpack("", raw)
     return uid in profile.blocked_uids or uid in profile.pull_list
 
 
-def _in_timeline(uid: str, members: Sequence[bytes]) -> bool:
+def _timeline_contains(uid: str, members: Sequence[bytes]) -> bool:
     start = f"{uid}\0".encode()
     return any(member.startswith(start) for member in members)
 
 
 REFERENCE_READERS: Final = (
-    ReferenceReader(keys.PROFILE, _in_profile),
-    ReferenceReader(keys.TIMELINE, _in_timeline),
+    ReferenceReader(keys.PROFILE, _profile_contains),
+    ReferenceReader(keys.TIMELINE, _timeline_contains),
 )

@@ -103,7 +103,7 @@ class TestPages:
         client.force_login(user)
         assert client.get(JOBS).status_code == 200
         assert client.get(ACTIVITIES).status_code == 403
-        again = {"action": "queue_again", "_selected_action": [Job.objects.first().pk]}  # type: ignore[union-attr]
+        again = {"action": "queue_again", "_selected_action": [Job.objects.earliest("pk").pk]}
         assert client.post(JOBS, again).status_code == 200
         assert state_redis().llen("delivery") == 0
 

@@ -106,7 +106,9 @@ class TestBackfills:
             messages.run_all()
 
         meanwhile(monkeypatch, moment, again)
-        tasks.purge("ama", "kofi", get_store().get_profile("ama").version)  # type: ignore[union-attr]
+        profile = get_store().get_profile("ama")
+        assert profile is not None
+        tasks.purge("ama", "kofi", profile.version)
         assert read_timeline_everywhere("ama") == KOFIS_LIKE
         run_later(messages, clock)
         assert read_timeline_everywhere("ama") == KOFIS_LIKE

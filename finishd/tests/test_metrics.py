@@ -44,7 +44,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 def _start_from_nothing(settings: Any) -> None:
     """What other tests of this process spent is not ours."""
     settings.METRICS_TOKEN = TOKEN
-    metering._pending.clear()
+    metering._unflushed.sums.clear()
 
 
 def scrape() -> Samples:
@@ -236,11 +236,11 @@ class TestMeasures:
         world.catalogue(30)
         world.build()
         client = get_client("ama")
-        metering._flushed_at = 0.0  # long ago: this request brings the sums to Redis
+        metering._unflushed.flushed_at = 0.0  # long ago: this request brings the sums to Redis
         with count_round_trips() as waits, count_calls() as tally:
             client.get("/api/v1/feed")
         assert tally.calls
-        assert metering._pending == {}
+        assert metering._unflushed.sums == {}
         assert not any("HINCRBY" in wait for wait in waits)
 
     def test_without_redis_it_says_what_it_cannot_measure(self, redis_server: RedisServer) -> None:
