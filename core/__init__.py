@@ -1,0 +1,1 @@
+"""The foundation: everything that knows no app."""

@@ -1,0 +1,1 @@
+"""Redis: clients, key declarations, scripts, deferred reads and versioned values."""

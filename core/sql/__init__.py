@@ -1,0 +1,1 @@
+"""Database backends with a circuit breaker and deadlines, and helpers for statements."""
