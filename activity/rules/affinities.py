@@ -26,6 +26,12 @@ def split_by_genre(genres: Sequence[str], amount: float) -> dict[str, float]:
     return {genre: amount * weight for genre, weight in zip(genres, GENRE_POSITION_WEIGHTS, strict=False)}
 
 
+def get_gain(genres_of_titles: Iterable[Sequence[str]], *, weight: float) -> dict[str, float]:
+    """Return genre → what titles with these genres add at a weight."""
+    sums = sum_by_genre(split_by_genre(genres, weight) for genres in genres_of_titles)
+    return {genre: round(total, 4) for genre, total in sums.items()}
+
+
 def decay_scale(at: int) -> float:
     """Return the decay scale at a moment (epoch seconds): 1 at DECAY_EPOCH, doubled every 30 days."""
     return float(2.0 ** ((at - DECAY_EPOCH) / HALF_LIFE_SECONDS))

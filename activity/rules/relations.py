@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from activity.rules import affinities
 from activity.rules.person import Person, raise_versions
 from activity.types import MAX_FINISHED_TITLES, Activity, Job, RecordResult, Relation
+
+# What a relation adds to the affinities of the title's genres; the largest applies. A low rating subtracts nothing: the
+# title may be a bad one of a genre that the person likes.
+RATING_WEIGHTS: Final = {5: 1.0, 4: 0.75, 3: 0.25}
+FAVORITE_WEIGHT: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,12 @@ def apply_relation(
         origin=origin,
         affinity_gain=dict(affinity_gain),
     )
+
+
+def get_affinity_weight(relation: Relation) -> float:
+    """Return how much a relation adds to the affinities of a title's genres, 0 to 1."""
+    by_rating = RATING_WEIGHTS.get(relation.rating or 0, 0.0)
+    return max(by_rating, FAVORITE_WEIGHT if relation.favorite else 0.0)
 
 
 def moves_in_time(before: Relation, after: Relation) -> bool:

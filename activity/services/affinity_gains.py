@@ -16,7 +16,4 @@ def get_affinity_gain(titles: Sequence[str], *, weight: float) -> dict[str, floa
     """
     if weight <= 0 or not titles:
         return {}
-    sums = affinities.sum_by_genre(
-        affinities.split_by_genre(slugs, weight) for slugs in genres.get_slugs_of_titles(titles).values()
-    )
-    return {slug: round(total, 4) for slug, total in sums.items()}
+    return affinities.get_gain(genres.get_slugs_of_titles(titles).values(), weight=weight)

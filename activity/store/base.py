@@ -161,7 +161,7 @@ class ActivityStore(Protocol):
         """Save a job that no change left, for example a rebuild. Blind. 1 call, 1 document."""
 
     def postpone_job(self, job: Job, *, due: float) -> None:
-        """Set `due` of a job that is under way. Does nothing if the job is gone. 1 call, 1 document."""
+        """Set `due` of a job that is under way. Does nothing if the job does not exist. 1 call, 1 document."""
 
     def finish_job(self, job: Job) -> bool:
         """Delete a job at its version; return False if there is a newer one or none. 1 call, 1 document."""

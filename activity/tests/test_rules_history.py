@@ -20,6 +20,10 @@ class TestAffinities:
         parts = affinities.split_by_genre(["drama", "comedy", "horror", "war"], 2.0)
         assert parts == {"drama": 2.0, "comedy": 1.0, "horror": 0.66}
 
+    def test_the_gain_of_several_titles_is_their_sum(self) -> None:
+        gain = affinities.get_gain([["drama", "comedy", "war"], ["comedy"]], weight=0.5)
+        assert gain == {"drama": 0.5, "comedy": 0.75, "war": 0.165}
+
     def test_the_scale_doubles_with_every_half_life(self) -> None:
         assert affinities.decay_scale(DECAY_EPOCH) == 1.0
         assert affinities.decay_scale(DECAY_EPOCH + HALF_LIFE_SECONDS) == 2.0

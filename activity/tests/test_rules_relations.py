@@ -88,6 +88,22 @@ class TestRelations:
         )
         assert second.person.title_affinity_sums == {"comedy": 1.0, "drama": 1.0}
 
+    @pytest.mark.parametrize(
+        ("relation", "weight"),
+        [
+            (NOTHING, 0.0),
+            (FINISHED, 0.0),
+            (LIKED, 1.0),
+            (Relation(rating=5), 1.0),
+            (Relation(rating=4), 0.75),
+            (Relation(rating=3), 0.25),
+            (Relation(rating=1), 0.0),
+            (Relation(favorite=True, rating=1), 1.0),
+        ],
+    )
+    def test_ratings_and_favorites_add_to_affinities(self, relation: Relation, weight: float) -> None:
+        assert relations.get_affinity_weight(relation) == weight
+
     def test_finished_titles_follow_the_status(self) -> None:
         finished = record(AMA, NEW, FINISHED)
         assert finished.person.finished == ("movie:1",)

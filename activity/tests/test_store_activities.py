@@ -77,7 +77,7 @@ class TestRecording:
         assert existing(store.get_activity("ama", "movie:1")).ledger == Ledger()
 
 
-class TestThePerson:
+class TestPerson:
     def test_affinity_gains_come_and_go_with_the_activity(self, store: ActivityStore) -> None:
         def record_gain(gain: dict[str, float], relation: Relation) -> dict[str, float]:
             recorded = store.record_relation("ama", "movie:1", relation, now=NOW, due=DUE, affinity_gain=gain)
