@@ -15,9 +15,9 @@ SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) \
 	$(addprefix activity/tests/test_,cold_loads.py delivery.py backfill.py rebuilds.py tasks.py) \
 	$(addprefix activity/tests/test_,flushing.py history_deltas.py history_reader.py admin.py) \
 	feed/tests/test_journeys.py feed/tests/test_indexes.py feed/tests/test_budgets.py feed/tests/test_engagement.py \
-	finishd/tests/test_friends_feed.py finishd/tests/test_friends_model.py finishd/tests/test_people.py \
-	finishd/tests/test_admin.py finishd/tests/test_health.py finishd/tests/test_watched_feed.py \
-	finishd/tests/test_deadlines.py
+	finishd/privacy finishd/staff finishd/operations/tests/test_health.py \
+	$(addprefix finishd/tests/test_,returning_viewers.py pull_delivery.py friends_model.py watched_feed.py) \
+	$(addprefix finishd/tests/test_,deadlines.py sql_deadlines.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check lint types slow gauntlet bench soak requirements openapi format clean

@@ -1,7 +1,7 @@
 """The demo world, which the demo, the tests and the documents share: real titles and invented people.
 
 The two JSON files beside this module are written by hand, with one entry per line. The types here define an entry;
-`finishd/tests/test_demo_world.py` checks every line.
+`finishd/demo/tests/test_demo_world.py` checks every line.
 """
 
 import json

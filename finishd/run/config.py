@@ -15,7 +15,7 @@ from finishd.run.ports import is_free
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = (ROOT / ".data").resolve()  # unless FINISHD_DATA names another folder
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (named, not bound)
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (no socket is bound to it)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Guard:
         self._process.wait()
 
     def _write(self, line: str) -> None:
-        assert self._process.stdin is not None  # noqa: S101  (stdin=PIPE)
+        assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(line.encode())
             self._process.stdin.flush()

@@ -26,8 +26,8 @@ TOKEN_HOURS = 24
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
     django.setup()
-    from django.core.management.base import CommandError  # noqa: PLC0415  (after the settings)
-    from django.db import OperationalError  # noqa: PLC0415
+    from django.core.management.base import CommandError
+    from django.db import OperationalError
 
     try:
         # The output of the commands is progress. Standard output is for the result.
@@ -45,7 +45,7 @@ def main() -> int:
 
 def prepare(data: Path, staff_password: str | None) -> dict[str, str | None]:
     """Return the staff password (None if it was changed in the admin) and a token of the demo's viewer."""
-    from django.core.management import call_command  # noqa: PLC0415
+    from django.core.management import call_command
 
     call_command("migrate", interactive=False)
     password = ensure_staff(data / "staff-password", staff_password)
@@ -64,7 +64,7 @@ def ensure_staff(password_file: Path, requested: str | None) -> str | None:
     Return the valid password, or None if the user has a password that is not known here. The password of an
     existing user is changed only to a `requested` one.
     """
-    from django.contrib.auth.models import User  # noqa: PLC0415
+    from django.contrib.auth.models import User
 
     password = requested or (
         password_file.read_text().strip() if password_file.exists() else secrets.token_urlsafe(12)

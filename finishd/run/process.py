@@ -91,9 +91,9 @@ class ProcessStarter:
 
     def _follow(self, child: Child, ended: Callable[[Child, int], None]) -> None:
         process = child.process
-        assert process.stdout is not None  # noqa: S101  (stdout=PIPE)
+        assert process.stdout is not None
         if child.program.captures_output:
-            assert process.stderr is not None  # noqa: S101
+            assert process.stderr is not None
             child.readers = [_thread(_read_output, child, process.stdout), self._lines(child, process.stderr)]
         else:
             child.readers = [self._lines(child, process.stdout)]

@@ -93,7 +93,7 @@ class Database:
     def _ask(self, method: str, path: str, body: bytes | None = None) -> None:
         request = urllib.request.Request(f"http://{self.host}{path}", data=body, method=method)
         request.add_header("Content-Type", "application/json")
-        urllib.request.urlopen(request, timeout=START_SECONDS).close()  # noqa: S310
+        urllib.request.urlopen(request, timeout=START_SECONDS).close()
 
 
 def find_jar() -> Path:

@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def _empty_redis(request: pytest.FixtureRequest) -> None:
     """Every test starts with an empty Redis that answers, and whose last failures are forgotten."""
-    from core.redis import client  # noqa: PLC0415  (only now are the settings to be read)
+    from core.redis import client
 
     server = request.config.stash[_redis_key]
     server.resume()
@@ -134,9 +134,9 @@ def _start_redis(data: Path, guard: Guard) -> RedisServer:
 
 def _environment(data: Path, redis_url: str) -> dict[str, str]:
     """Production's settings on this process's servers; every name that a developer's .env might set."""
-    from core.auth import devkeys  # noqa: PLC0415  (after the guard: a failing import leaves nothing behind)
-    from core.throttling import rates  # noqa: PLC0415
-    from finishd import throttles  # noqa: PLC0415
+    from core.auth import devkeys
+    from core.throttling import rates
+    from finishd import throttles
 
     keys = data / "dev-keys"
     devkeys.ensure_keys(keys)
@@ -197,7 +197,7 @@ def _start_postgres(data: Path, guard: Guard, stack: ExitStack) -> None:
 
 def _use_sqlite_file(data: Path) -> None:
     """A file, so that several processes can open it; Django's own choice for tests is in one's memory."""
-    from django.conf import settings  # noqa: PLC0415  (only now are the settings to be read)
+    from django.conf import settings
 
     if settings.configured and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(data / "test.sqlite3")

@@ -3,7 +3,6 @@
 Every part is of this stack alone, with production's time-outs and deadlines.
 """
 
-import itertools
 import logging
 import re
 import shutil
@@ -12,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -28,109 +26,12 @@ from finishd.testing.persistent_redis import PersistentRedis
 from finishd.testing.postgres import Cluster
 from finishd.testing.processes import Processes, Web, processes
 from finishd.testing.proxy import Proxy
+from finishd.tests.fault_endpoints import ENDPOINTS, PAGE, REQUEST, VIEWER, Answer
 
 PATIENCE: Final = 30.0  # seconds until a fault's end must be noticed, at the very most
-VIEWER: Final = "ama"  # of the demo world: she has everything
+
+
 QUEUES: Final = "delivery,default,content,indexes,events"
-
-Json = dict[str, Any]
-_numbers = itertools.count()
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A request that a phone (or a balancer, or a browser) sends; `deadline` in seconds."""
-
-    name: str
-    ask: Callable[[Web, "Stack"], httpx.Response]
-    deadline: float
-
-
-def _feed(**query: Any) -> Callable[[Web, "Stack"], httpx.Response]:
-    return lambda web, _: web.get("/api/v1/feed", VIEWER, limit=10, **query)
-
-
-def _get(path: str, **query: Any) -> Callable[[Web, "Stack"], httpx.Response]:
-    return lambda web, _: web.get(path, VIEWER, **query)
-
-
-def _post(path: str, body: Callable[[int], Json]) -> Callable[[Web, "Stack"], httpx.Response]:
-    """`body` gets a number, so that no two requests say the same."""
-    return lambda web, _: web.post(path, VIEWER, **body(next(_numbers)))
-
-
-def _next_page(web: Web, stack: "Stack") -> httpx.Response:
-    return web.get("/api/v1/feed", VIEWER, limit=10, cursor=stack.cursors[web])
-
-
-def _cold_viewer(web: Web, _: "Stack") -> httpx.Response:
-    """Somebody of whom Redis knows nothing."""
-    return web.get("/api/v1/feed", f"newcomer-{next(_numbers)}", limit=10)
-
-
-def _event(number: int) -> Json:
-    at = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime()) + f"{number % 1_000:03}Z"
-    return {"events": [{"eventType": "like", "itemId": "arrival-2016", "timestamp": at}]}
-
-
-def _relation(number: int) -> Json:
-    return {"title_id": 329865, "media_type": "movie", "rating": 1 + number // 5 % 5, "is_favorite": False}
-
-
-def _preferences(number: int) -> Json:
-    return {"selectedGenres": ["Drama", ("Comedy", "Thriller")[number % 2]]}
-
-
-PAGE: Final = 1.0
-REQUEST: Final = 1.5
-FEEDS: Final = ("first page", "next page", "following", "trending", "cold viewer")
-ENDPOINTS: Final = {
-    endpoint.name: endpoint
-    for endpoint in (
-        Endpoint("first page", _feed(refresh="true"), PAGE),
-        Endpoint("next page", _next_page, PAGE),
-        Endpoint("following", _feed(feed_type="following"), PAGE),
-        Endpoint("trending", _feed(feed_type="trending", refresh="true"), PAGE),
-        Endpoint("cold viewer", _cold_viewer, PAGE),
-        Endpoint("events", _post("/api/v1/analytics/event", _event), REQUEST),
-        Endpoint("titles", _post("/api/v1/user-titles/sync", _relation), REQUEST),
-        Endpoint(
-            "preferences",
-            _post("/api/v1/user/preferences/sync", _preferences),
-            REQUEST,
-        ),
-        Endpoint(
-            "follow",
-            _post(
-                "/api/v1/social/follow",
-                lambda n: {"target_uid": "luca", "action": ("follow", "unfollow")[n % 2]},
-            ),
-            REQUEST,
-        ),
-        Endpoint("followers", _get(f"/api/v1/social/followers/{VIEWER}"), REQUEST),
-        Endpoint("stats", _get(f"/api/v1/social/stats/{VIEWER}"), REQUEST),
-        Endpoint("mutuals", _get(f"/api/v1/social/mutuals/{VIEWER}"), REQUEST),
-        Endpoint("search", _get("/api/v1/search", q="the"), REQUEST),
-        Endpoint("live", _get("/health"), PAGE),
-        Endpoint("ready", _get("/health/ready"), PAGE),
-        Endpoint("admin", _get("/admin/login/"), REQUEST),
-    )
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of one request. `degraded` is what a feed said was missing."""
-
-    endpoint: str
-    status: int
-    seconds: float
-    body: Json
-    retry_after: str | None
-
-    @property
-    def degraded(self) -> set[str]:
-        return set(self.body["meta"]["degraded"]) if self.endpoint in FEEDS and self.status == 200 else set()
 
 
 class Stack:

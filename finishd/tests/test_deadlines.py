@@ -1,30 +1,23 @@
 """How long a request may take, and what the clients of outside parts do about it."""
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import psycopg
 import pytest
-from django.db import OperationalError, connection, transaction
 from kombu.exceptions import OperationalError as BrokerError
-from psycopg import errors as pg
 from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import MaxConnectionsError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from activity.models import Person
 from core import circuit as breakers
 from core import deadlines
 from core.circuit import CircuitBreaker
 from core.deadlines import DeadlinePassed
 from core.redis.client import DeadlineParser, GuardedRedis, state_redis
-from core.sql import circuit_breaker
-from core.sql.circuit_breaker import SqlUnavailable, is_outage
 from feed.tests import world
 from finishd import celery
 from finishd.run.embedded_redis import RedisServer
@@ -120,116 +113,10 @@ class TestRedis:
         client.connection_pool.disconnect()
 
 
-class TestSql:
-    @pytest.fixture(autouse=True)
-    def _own_breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        breaker = CircuitBreaker(
-            "sql", failure_types=(OperationalError,), is_failure=is_outage, open_seconds=0.2
-        )
-        monkeypatch.setattr(circuit_breaker, "_breaker", breaker)
-
-    def in_time(self, seconds: float) -> float:
-        """What a request does that needs SQL; how long it took to fail."""
-        began = time.monotonic()
-        try:
-            with deadlines.request_deadline(seconds), pytest.raises(OperationalError):
-                Person.objects.create(uid="ama")
-        finally:
-            connection.close()
-        return time.monotonic() - began
-
-    @pytest.mark.django_db(transaction=True)
-    def test_a_lock_is_waited_for_briefly_and_is_no_outage(self) -> None:
-        with transaction.atomic(), ThreadPoolExecutor(1) as pool:
-            Person.objects.create(uid="kofi")  # SQLite has one writer at a time
-            if connection.vendor == "postgresql":
-                with connection.cursor() as cursor:
-                    cursor.execute("LOCK TABLE activity_person IN ACCESS EXCLUSIVE MODE")
-            took = [pool.submit(self.in_time, 0.4).result() for _ in range(6)]
-        assert max(took) < 1
-        assert circuit_breaker._breaker.state == "closed"
-        Person.objects.create(uid="mei")  # who has no deadline is told none
-
-    @pytest.mark.django_db
-    def test_no_statement_is_sent_when_it_is_too_late(self) -> None:
-        with deadlines.request_deadline(-1), pytest.raises(SqlUnavailable) as late:
-            Person.objects.count()
-        assert late.value.retry_after == 1
-
-    @pytest.mark.django_db
-    def test_it_is_left_alone_for_a_while_after_five_failures_and_then_probed(self) -> None:
-        def away(*_: Any) -> None:
-            raise OperationalError("no answer")
-
-        with connection.execute_wrapper(away):
-            for _ in range(5):
-                with pytest.raises(OperationalError, match="no answer"):
-                    Person.objects.count()
-            with pytest.raises(SqlUnavailable) as refused:
-                Person.objects.count()
-        assert 0 < refused.value.retry_after <= 0.2
-        until = time.monotonic() + 5
-        while circuit_breaker._breaker.state != "half-open":
-            assert time.monotonic() < until
-        assert Person.objects.count() == 0
-        assert circuit_breaker._breaker.retry_after == 0
-
-    @pytest.mark.django_db(transaction=True)
-    def test_a_pool_that_is_used_up_is_waited_for_briefly(self) -> None:
-        if connection.vendor != "postgresql":
-            pytest.skip("SQLite has no pool")
-        pool: Any = connection.pool  # type: ignore[attr-defined]
-        connection.close()
-        taken = [pool.getconn() for _ in range(pool.max_size)]
-        try:
-            assert self.in_time(3) < 1.5
-        finally:
-            for one in taken:
-                pool.putconn(one)
-        assert Person.objects.count() == 0
-
-    @pytest.mark.parametrize(
-        ("cause", "away"),
-        [
-            (psycopg.OperationalError("the connection is lost"), True),
-            (pg.ConnectionFailure(), True),
-            (pg.TooManyConnections(), True),
-            (pg.AdminShutdown(), True),
-            (pg.CannotConnectNow(), True),
-            (pg.LockNotAvailable(), False),
-            (pg.QueryCanceled(), False),
-            (pg.DeadlockDetected(), False),
-            (pg.SerializationFailure(), False),
-        ],
-        ids=lambda value: type(value).__name__,
-    )
-    def test_no_answer_counts_and_a_refusal_does_not(self, cause: Exception, away: bool) -> None:
-        error = OperationalError()
-        error.__cause__ = cause
-        assert is_outage(error) is away
-
-    @pytest.mark.parametrize(
-        ("name", "statement", "away"),
-        [("/nowhere/db", "SELECT 1", True), (":memory:", "SELECT 1 FROM missing", False)],
-    )
-    def test_the_same_of_sqlite(self, name: str, statement: str, away: bool) -> None:
-        with pytest.raises(sqlite3.OperationalError) as raised:
-            _run(name, statement)
-        assert is_outage(raised.value) is away
-
-
 def _in_a_pipeline() -> None:
     pipe = state_redis().pipeline()
     pipe.get("name")
     pipe.execute()
-
-
-def _run(name: str, statement: str) -> None:
-    database = sqlite3.connect(name)
-    try:
-        database.execute(statement)
-    finally:
-        database.close()
 
 
 class TestBroker:

@@ -209,7 +209,7 @@ def send_and_read_events(number: int, *, seconds: float, tmp_path: Path) -> dict
             flushed = time.monotonic()
     finally:
         redis.close()
-    print(  # noqa: T201
+    print(
         f"{number} events in {phones.requests} requests, {phones.failed} of them 503, in {sent - began:.0f} s; "
         f"{workers.kills} workers killed; all read {read - sent:.1f} s after the last request, "
         f"stored after {flushed - sent:.0f} s"

@@ -152,7 +152,7 @@ def run(size: int, rounds: int, kind: str, redis_server: RedisServer, tmp_path: 
             around.wait_for(lambda: not get_store().get_due_jobs(now=time.time() + 3_600), seconds=180)
         assert crowd.wrong(watched) == []
         crowd.assert_seen(random.Random(1).sample(watched, 60))
-    print(f"{size} followers, {kind} broker: right after {took:.1f} s")  # noqa: T201
+    print(f"{size} followers, {kind} broker: right after {took:.1f} s")
 
 
 @contextmanager

@@ -1,18 +1,13 @@
-"""/metrics: for staff and Prometheus only, right whichever process answers, and never a failure."""
+"""`/metrics` is for staff and Prometheus only, and a collector that fails does not break it."""
 
-import re
 import time
 from collections import Counter
 from contextlib import suppress
 from typing import Any, NoReturn
 
 import pytest
-import yaml
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
-from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.parser import text_string_to_metric_families
 from redis.exceptions import ConnectionError as RedisAway
 
 from activity.services import delivery, follows, metering, relations
@@ -23,21 +18,18 @@ from activity.types import Relation
 from analytics import stream
 from analytics.tests.events import count_all, make_body, send_events
 from content.tests.factories import ItemFactory
-from core import telemetry
 from core.circuit import get_circuit_breakers
 from core.redis import client as redis_module
 from core.redis.client import count_round_trips, state_redis
 from core.redis.reads import Read
 from feed.sources import personalized
 from feed.tests import world
+from finishd.operations.tests.scraping import TOKEN, scrape
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import get_client, get_token
 from finishd.testing.events import append_and_read_events, make_event
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-
-TOKEN = "a-token-for-prometheus"
-Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 @pytest.fixture(autouse=True)
@@ -45,17 +37,6 @@ def _start_from_nothing(settings: Any) -> None:
     """What other tests of this process spent is not ours."""
     settings.METRICS_TOKEN = TOKEN
     metering._unflushed.sums.clear()
-
-
-def scrape() -> Samples:
-    answer = Client().get("/metrics", HTTP_AUTHORIZATION=f"Bearer {TOKEN}")
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"].startswith("text/plain")
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(answer.content.decode())
-        for sample in family.samples
-    }
 
 
 def test_what_people_have_seen_and_the_store_does_not_know_yet_is_measured() -> None:
@@ -261,52 +242,3 @@ class TestMeasures:
         redis_server.start()
         redis_module._circuit_breakers.clear()
         assert metering.get_totals()["calls"] == {"somewhere": 1}
-
-
-class TestAlerts:
-    """docs/operations/alerts.yaml speaks of what /metrics shows, docs/OPERATIONS.md of each alert."""
-
-    @pytest.fixture
-    def rules(self) -> list[dict[str, Any]]:
-        document = yaml.safe_load((settings.BASE_DIR / "docs/operations/alerts.yaml").read_text())
-        return [rule for group in document["groups"] for rule in group["rules"]]
-
-    def test_every_rule_has_a_summary_and_a_description(self, rules: list[dict[str, Any]]) -> None:
-        for rule in rules:
-            assert all(rule["annotations"][name] for name in ("summary", "description")), rule["alert"]
-
-    def test_every_metric_of_a_rule_is_one_that_is_shown(self, rules: list[dict[str, Any]]) -> None:
-        world.catalogue(30)
-        world.build()
-        counted = {
-            f"{family.name}{end}"
-            for family in telemetry.REGISTRY.collect()
-            for end in (("_total",) if family.type == "counter" else ("_bucket", "_count", "_sum"))
-        }
-        measured = {name for name, _ in scrape()}
-        described = {"finishd_dead_letters"}  # shown for those that there are
-        for rule in rules:
-            named = set(re.findall(r"\b(?:finishd_\w+|up)\b", rule["expr"]))
-            assert named, rule["alert"]
-            assert named <= counted | measured | described | {"up"}, rule["alert"]
-
-    def test_every_label_of_a_rule_is_one_of_its_metric(self, rules: list[dict[str, Any]]) -> None:
-        labels = {
-            f"{name}{end}": set(metric._labelnames)
-            for metric in telemetry.REGISTRY._collector_to_names
-            if isinstance(metric, MetricWrapperBase)
-            for name in [metric._name]
-            for end in ("_total", "_bucket", "_count")
-        }
-        for rule in rules:
-            for name, matchers in re.findall(r"(finishd_\w+)\{([^}]*)\}", rule["expr"]):
-                assert set(re.findall(r"(\w+)(?==|!)", matchers)) <= labels.get(
-                    name, {"collector", "index"}
-                ), rule
-
-    def test_every_alert_says_what_to_do_and_nothing_else_is_told_of(
-        self, rules: list[dict[str, Any]]
-    ) -> None:
-        page = (settings.BASE_DIR / "docs/OPERATIONS.md").read_text()
-        rows = re.findall(r"^\| `(Finishd\w+)` \| .+ \| .+ \|$", page, re.MULTILINE)
-        assert rows == [rule["alert"] for rule in rules]

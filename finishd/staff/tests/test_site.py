@@ -1,67 +1,35 @@
 """The admin as a whole: without other hosts, by permission, and while Redis is unavailable."""
 
 import re
-from collections.abc import Callable
-from datetime import datetime
 from html.parser import HTMLParser
 from importlib import import_module
-from typing import Any
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from content.models import Genre
-from content.services import genres
-from content.tests.factories import ItemFactory
-from core import circuit as breakers
-from core.circuit import CircuitBreaker
 from core.redis import client as redis_module
-from core.redis.client import state_redis
 from feed.models import IndexBuild
-from feed.services import builds
-from feed.services.pages import get_page
-from feed.services.sessions import PageRequest
 from finishd import celery
 from finishd.run.embedded_redis import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+
 INDEXES = reverse("admin:feed_indexbuild_changelist")
+
+
 PLAN = reverse("admin:feed_plan")
+
+
 STREAMS = reverse("admin:analytics_checkpoint_changelist")
+
+
 LETTERS = reverse("admin:analytics_deadletter_changelist")
-
-
-@pytest.fixture
-def staff(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("staff"))
-    return client
-
-
-@pytest.fixture
-def looker(client: Client) -> Client:
-    """Staff who may see the indexes and nothing else."""
-    user = User.objects.create_user("looker", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_indexbuild"))
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def now() -> datetime:
-    return timezone.now()
-
-
-@pytest.fixture
-def built(now: datetime) -> IndexBuild:
-    for n in range(12):
-        ItemFactory.create(id=f"i{n}", title=f"Film {n}", popularity=100 - n, genres=["drama"])
-    return builds.rebuild_indexes(now=now)
 
 
 class Sources(HTMLParser):
@@ -156,117 +124,6 @@ class TestAccess:
             staff.post(reverse("admin:feed_indexbuild_delete", args=[built.pk]), {"post": 1}).status_code
             == 403
         )
-
-
-class TestDashboard:
-    def test_it_shows_what_needs_attention_of_staff(
-        self, staff: Client, built: IndexBuild, django_assert_max_num_queries: Callable[[int], Any]
-    ) -> None:
-        genres.ensure_genre("Space Opera")
-        # Session, user; items by status, stale cards, genres to review; jobs; checkpoints, dead letters by reason and
-        # those to review; the latest actions of this user.
-        with django_assert_max_num_queries(10):
-            response = staff.get(reverse("admin:index"))
-        tiles = {tile.title: tile for tile in response.context["tiles"]}
-        assert tiles["Published items"].value == "12"
-        assert (tiles["Genres to review"].value, tiles["Genres to review"].needs_attention) == ("1", True)
-        assert (tiles["Cards to write"].value, tiles["Cards to write"].needs_attention) == ("0", False)
-        assert tiles["Indexes"].note == f"old, generation {built.pk}"
-        assert (tiles["Events"].value, tiles["Events"].needs_attention) == ("0", False)
-        assert (tiles["Dead letters"].value, tiles["Dead letters"].needs_attention) == ("0", False)
-        assert all(staff.get(tile.link).status_code == 200 for tile in tiles.values())
-
-    def test_it_shows_that_there_is_no_index(self, staff: Client) -> None:
-        tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
-        assert (tiles["Indexes"].value, tiles["Indexes"].needs_attention) == ("none", True)
-
-    def test_it_names_the_dependency_whose_circuit_breaker_is_open(
-        self, staff: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        store = CircuitBreaker("store", failure_types=(ValueError,), failure_threshold=1)
-        monkeypatch.setattr(breakers, "_registered", {"store": store})
-        tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
-        assert (tiles["Dependencies"].value, tiles["Dependencies"].needs_attention) == ("available", False)
-        with pytest.raises(ValueError, match="no answer"), store.protect():
-            raise ValueError("no answer")
-        tiles = {tile.title: tile for tile in staff.get(reverse("admin:index")).context["tiles"]}
-        assert (tiles["Dependencies"].value, tiles["Dependencies"].needs_attention) == (
-            "store unavailable",
-            True,
-        )
-
-
-class TestIndexes:
-    def test_the_overview_has_every_index_with_its_size(self, staff: Client, built: IndexBuild) -> None:
-        response = staff.get(INDEXES)
-        assert response.status_code == 200
-        shown = response.context["indexes"]
-        assert shown["generation"] == built.pk
-        assert shown["sizes"] == {"trending": 12, "genre:drama": 12}
-        assert [build.pk for build in response.context["cl"].result_list] == [built.pk]
-
-    def test_an_index_shows_its_top_items_with_terms_that_add_up_to_the_score(
-        self, staff: Client, built: IndexBuild
-    ) -> None:
-        response = staff.get(reverse("admin:feed_index", args=["trending"]))
-        assert response.status_code == 200
-        head = response.context["top"]
-        names = ["engagement", "popularity", "rating", "recency", "boost"]
-        assert head["headers"] == ["", "item", "score", *names]
-        place, item, score, *terms = head["rows"][0]
-        assert place == 1
-        assert "Film 0" in item
-        assert float(score) == pytest.approx(sum(map(float, terms)), abs=0.003)
-        assert response.context["history"]["rows"][0][0] == built.pk
-
-    def test_an_unknown_index_is_a_404(self, staff: Client, built: IndexBuild) -> None:
-        assert staff.get(reverse("admin:feed_index", args=["genre:nothing"])).status_code == 404
-
-    def test_the_button_queues_a_rebuild(self, staff: Client) -> None:
-        response = staff.post(reverse("admin:feed_rebuild"), follow=True)
-        assert b"A rebuild is queued." in response.content
-        assert state_redis().llen("indexes") == 1
-        assert staff.get(reverse("admin:feed_rebuild")).status_code == 405
-
-
-@pytest.mark.usefixtures("built")
-class TestPlan:
-    def test_a_live_plan_shows_every_slot_with_its_source_and_reason(
-        self, staff: Client, now: datetime
-    ) -> None:
-        query = PageRequest(viewer="ama", feed="for_you", limit=10, now=now.timestamp())
-        page = get_page(query)
-        response = staff.get(PLAN, {"uid": "ama", "feed": "for_you"})
-        assert response.status_code == 200
-        assert response.context["plan"].session == page.session
-        rows = response.context["slots"]["rows"]
-        assert len(rows) == 12
-        assert len(page.slots) == 10
-        for row, entry in zip(rows[:10], page.slots, strict=True):
-            assert entry.item in row[1]
-        assert {row[2] for row in rows} <= {"trending", "personalized"}
-        assert all(row[3] for row in rows)
-        assert b"generation" in response.content
-
-    def test_viewing_a_plan_starts_no_session(self, staff: Client) -> None:
-        response = staff.get(PLAN, {"uid": "ama", "feed": "for_you"})
-        assert response.context["error"].startswith("ama has no current session")
-        assert not list(state_redis().scan_iter("session:*"))
-
-    def test_a_preview_shows_a_new_plan_and_serves_nothing(self, staff: Client) -> None:
-        response = staff.post(PLAN, {"uid": "ama", "feed": "for_you"})
-        assert len(response.context["slots"]["rows"]) == 12
-        assert b"It is not served." in response.content
-        assert not list(state_redis().scan_iter("session:*"))
-
-    @pytest.mark.parametrize(
-        "query",
-        [{"uid": "", "feed": "for_you"}, {"uid": "x" * 129, "feed": "for_you"}, {"uid": "a", "feed": "x"}],
-    )
-    def test_invalid_input_shows_the_form_with_errors(self, staff: Client, query: dict[str, str]) -> None:
-        response = staff.get(PLAN, query)
-        assert response.status_code == 200
-        assert response.context["form"].errors
 
 
 class TestWithoutRedis:

@@ -1,27 +1,22 @@
-"""`make run`: the supervisor on real processes, and what it refuses."""
+"""The supervisor and the guard, with real processes."""
 
 import io
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
 
-from finishd.run import config, prepare, programs, steps
 from finishd.run.errors import StartupError
 from finishd.run.guard import Guard, signal_process
 from finishd.run.output import Output
-from finishd.run.ports import free_port
 from finishd.run.process import ProcessStarter, Program
 from finishd.run.supervisor import Interrupted, Supervisor
 
@@ -194,133 +189,6 @@ class TestGuard:
         assert sleeper.poll() is None
         sleeper.kill()
         sleeper.wait()
-
-
-class TestRefusals:
-    """Each is one clear line instead of a traceback."""
-
-    def test_a_taken_port(self, tmp_path: Path) -> None:
-        with listening() as port, pytest.raises(StartupError, match=rf"Port {port} .* is in use"):
-            config.check_port(configuration(tmp_path, PORT=str(port)))
-
-    @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1"])
-    def test_a_port_that_is_none(self, tmp_path: Path, port: str) -> None:
-        with pytest.raises(StartupError, match=f"PORT={port} is not a port"):
-            configuration(tmp_path, PORT=port)
-
-    def test_a_host_of_another_machine(self, tmp_path: Path) -> None:
-        with pytest.raises(StartupError, match="not an address of this machine"):
-            config.check_port(configuration(tmp_path, HOST="192.0.2.1"))
-
-    def test_a_data_folder_that_is_a_file(self, tmp_path: Path) -> None:
-        (tmp_path / "file").touch()
-        with pytest.raises(StartupError, match="cannot be created"):
-            config.load_config({"FINISHD_DATA": str(tmp_path / "file")})
-
-    def test_a_redis_that_does_not_answer(self) -> None:
-        with pytest.raises(StartupError, match="The Redis server at REDIS_URL does not respond"):
-            steps.check_redis(f"redis://127.0.0.1:{free_port()}/0")
-
-    def test_a_redis_url_that_is_none(self) -> None:
-        with pytest.raises(StartupError, match="REDIS_URL"):
-            steps.check_redis("localhost:6379")
-
-    def test_a_second_run_on_the_same_data(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(steps, "LOCK_SECONDS", 0.2)
-        with steps.acquire_run_lock(tmp_path), pytest.raises(StartupError, match="already runs in"):
-            steps.acquire_run_lock(tmp_path)
-        steps.acquire_run_lock(tmp_path).close()
-
-
-class TestSettings:
-    def test_what_the_environment_names_is_honoured(self, tmp_path: Path) -> None:
-        named = {
-            "REDIS_URL": "redis://elsewhere/0",
-            "CACHE_URL": "redis://elsewhere/1",
-            "CELERY_BROKER_URL": "redis://elsewhere/2",
-            "DATABASE_URL": "postgres://elsewhere/finishd",
-        }
-        written = config.settings_for(configuration(tmp_path, **named), embedded_redis=None)
-        assert named.items() <= written.items()
-        assert written["FINISHD_EMBEDDED_REDIS"] == "false"
-
-    def test_the_secret_key_stays_over_restarts(self, tmp_path: Path) -> None:
-        asked = configuration(tmp_path)
-        first = config.settings_for(asked, embedded_redis="redis://127.0.0.1:1/0")
-        config.write_run_env(asked.run_env, first)
-        second = config.settings_for(asked, embedded_redis="redis://127.0.0.1:2/0")
-        assert first["SECRET_KEY"] == second["SECRET_KEY"]
-        assert second["REDIS_URL"].endswith(":2/0")
-
-    def test_only_its_owner_can_read_them(self, tmp_path: Path) -> None:
-        asked = configuration(tmp_path)
-        config.write_run_env(asked.run_env, {"SECRET_KEY": "s"})
-        assert asked.run_env.stat().st_mode & 0o777 == 0o600
-
-    def test_workers_listen_to_every_queue_that_tasks_are_sent_to(self) -> None:
-        routes: dict[str, dict[str, str]] = settings.CELERY_TASK_ROUTES
-        sent = {settings.CELERY_TASK_DEFAULT_QUEUE, *(route["queue"] for route in routes.values())}
-        assert sent == {queue for queues, _ in programs.WORKERS.values() for queue in queues}
-
-
-class TestWelcome:
-    def test_the_hint_names_a_data_folder_that_manage_py_would_not_find(self, tmp_path: Path) -> None:
-        data = tmp_path / "my data"
-        told = steps.welcome(configuration(data), "pw", "t")
-        assert f"FINISHD_DATA='{data}' .venv/bin/python manage.py token UID" in told
-        usual = config.Config("127.0.0.1", 8000, config.ROOT / ".data", {})
-        assert "FINISHD_DATA" not in steps.welcome(usual, "pw", "t")
-
-
-@pytest.mark.parametrize("command", ["token", "migrate"])
-def test_manage_py_says_in_one_line_which_setting_is_missing(tmp_path: Path, command: str) -> None:
-    # Empty, so that a developer's own .env does not speak into the test.
-    environment = {"PATH": os.environ["PATH"], "FINISHD_DATA": str(tmp_path), "SECRET_KEY": ""}
-    done = subprocess.run(
-        [sys.executable, "manage.py", command],
-        env=environment,
-        cwd=config.ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("SECRET_KEY is not set.")
-    assert f"FINISHD_DATA names the folder of a run: {tmp_path}" in line
-    assert done.returncode == 1
-
-
-@pytest.mark.django_db
-class TestStaff:
-    def test_a_password_is_made_once_and_kept(self, tmp_path: Path) -> None:
-        kept = tmp_path / "staff-password"
-        password = prepare.ensure_staff(kept, None)
-        assert password
-        assert prepare.ensure_staff(kept, None) == password
-        assert User.objects.get(username="staff").check_password(password)
-        assert kept.stat().st_mode & 0o777 == 0o600
-
-    def test_a_named_password_replaces_it(self, tmp_path: Path) -> None:
-        prepare.ensure_staff(tmp_path / "staff-password", None)
-        assert prepare.ensure_staff(tmp_path / "staff-password", "correct horse") == "correct horse"
-        assert User.objects.get(username="staff").check_password("correct horse")
-
-    def test_one_that_was_changed_in_the_admin_is_left_alone(self, tmp_path: Path) -> None:
-        prepare.ensure_staff(tmp_path / "staff-password", None)
-        staff = User.objects.get(username="staff")
-        staff.set_password("changed by hand")
-        staff.save()
-        assert prepare.ensure_staff(tmp_path / "staff-password", None) is None
-
-
-def configuration(data: Path, **environment: str) -> config.Config:
-    return config.load_config({"FINISHD_DATA": str(data), **environment})
-
-
-@contextmanager
-def listening() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
 
 
 def is_running(pid: int) -> bool:

@@ -1,159 +1,31 @@
-"""What friends do, as the feed shows it: to those who were away, and of those whom very many follow."""
+"""Friends' activities of accounts with very many followers."""
 
 from typing import Any
 
 import pytest
 
-from activity import timeline_cache
-from activity.services import follows, people, presence, profiles, reach, rebuilds, relations
+from activity.services import follows, people, presence, profiles, reach
 from activity.store import get_store
 from activity.store.base import ActivityStore
 from activity.store.meter import count_calls
 from activity.types import MAX_PULLED_AUTHORS, Relation
-from core.redis.client import count_round_trips, state_redis
-from feed import keys
+from core.redis.client import count_round_trips
 from feed.tests import world
-from finishd.testing.api import get_client, get_feed, get_item_ids
-from finishd.testing.people import Clock, Message, Messages
+from finishd.testing.api import get_feed
+from finishd.testing.people import Clock, Messages
+from finishd.tests.friends_feed import SWEEP, befriend, later, like, told
 
 pytestmark = [
     pytest.mark.slow_on_firestore,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     pytest.mark.usefixtures("activity_store", "clock"),
 ]
-LIKED = Relation(favorite=True)
-SWEEP = Message("activity.tasks.sweep_jobs", (), {})
 
 
 @pytest.fixture(autouse=True)
 def _catalogue(activity_store: ActivityStore) -> None:
     world.catalogue(60)
     world.build()
-
-
-def like(uid: str, number: int, relation: Relation = LIKED, *, now: float | None = None) -> None:
-    now = world.NOW.timestamp() - 60 * number if now is None else now
-    relations.set_relation(uid, f"movie:{1_000 + number}", relation, source=None, now=now)
-
-
-def befriend(messages: Messages, *viewers: str, of: str = "kofi") -> None:
-    people.sync_name_from_token(of, of.title(), None)
-    for viewer in viewers:
-        presence.mark_active(viewer)
-        follows.follow(viewer, of, now=0)
-    messages.run_all()
-
-
-def later(messages: Messages, clock: Clock) -> None:
-    for _ in range(4):
-        clock.now += 31
-        messages.run(SWEEP)
-        messages.run_all()
-
-
-def told(uid: str, feed: str = "following") -> dict[str, str]:
-    """Item → reason, of what the friends' part of a new session shows."""
-    page = get_feed(uid, feed_type=feed, limit=100, refresh="true")
-    assert not page["meta"]["degraded"]
-    return {i["id"]: i["reason"] for i in page["feed"] if i["source"] in ("friends", "following")}
-
-
-def forget_sessions(uid: str) -> None:
-    """As if a minute had gone by for what is kept so long only."""
-    for feed in ("for_you", "following"):
-        state_redis().delete(keys.SESSION.name(viewer=uid, feed=feed))
-
-
-class TestWhoWasAway:
-    @pytest.fixture(autouse=True)
-    def _ama_leaves(self, _catalogue: None, messages: Messages) -> None:
-        befriend(messages, "ama")
-        like("kofi", 1)
-        messages.run_all()
-        state_redis().delete(presence.key("ama"), timeline_cache.key("ama"))
-
-    def test_nothing_is_pushed_to_them(self, messages: Messages) -> None:
-        like("kofi", 2)
-        messages.run_all()
-        assert [row.title for row in get_store().get_timeline("ama")] == ["movie:1001"]
-
-    @pytest.mark.parametrize("feed", ["for_you", "following"])
-    def test_when_they_return_the_page_says_so_and_lives_a_minute_at_most(
-        self, messages: Messages, feed: str
-    ) -> None:
-        like("kofi", 1, Relation())
-        like("kofi", 2)
-        messages.run_all()
-        page = get_feed("ama", feed_type=feed, limit=40)
-        assert page["meta"]["degraded"] == ["timeline_rebuilding"]
-        session = page["meta"]["session"]
-        for name in (
-            keys.PLAN.name(viewer="ama", session=session),
-            keys.SLOTS.name(viewer="ama", session=session),
-            keys.SESSION.name(viewer="ama", feed=feed),
-        ):
-            assert 0 < state_redis().ttl(name) <= 60, name
-        assert [m.task for m in messages.waiting] == ["activity.tasks.rebuild"]
-        forget_sessions("ama")
-        assert get_feed("ama", feed_type=feed)["meta"]["degraded"] == ["timeline_rebuilding"]
-        assert len(messages.waiting) == 1
-        messages.run_all()
-        forget_sessions("ama")
-        again = get_feed("ama", feed_type=feed, limit=40)
-        assert again["meta"]["degraded"] == []
-        assert {i["id"] for i in again["feed"] if i["source"] in ("friends", "following")} == {"film-0002"}
-
-    @pytest.mark.parametrize("deed", ["like", "follow"])
-    def test_they_may_return_by_doing_something(self, messages: Messages, deed: str) -> None:
-        like("kofi", 1, Relation())
-        like("kofi", 2)
-        messages.run_all()
-        if deed == "like":
-            like("ama", 9)
-        else:
-            follows.follow("ama", "mei", now=0)
-        assert len(messages.by_kind("rebuild")) == 1
-        assert get_feed("ama", feed_type="following")["meta"]["degraded"] == ["timeline_rebuilding"]
-        messages.run_all()
-        assert told("ama") == {"film-0002": "Kofi liked this"}
-
-    def test_a_lost_rebuild_is_made_up_for(self, messages: Messages, clock: Clock) -> None:
-        like("kofi", 2)
-        get_feed("ama")
-        messages.waiting.clear()
-        clock.now = 2_000_000_000
-        messages.run(SWEEP)
-        messages.run_all()
-        assert sorted(told("ama")) == ["film-0001", "film-0002"]
-
-    def test_it_is_bounded(self, messages: Messages, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(rebuilds, "MAX_FOLLOWEES", 2)
-        monkeypatch.setattr(rebuilds, "ACTIVITIES_PER_FOLLOWEE", 3)
-        follows.follow("ama", "mei", now=0)
-        follows.follow("ama", "zuri", now=0)
-        messages.run_all()
-        state_redis().delete(presence.key("ama"), timeline_cache.key("ama"))
-        for number in range(8):
-            like("mei", 10 + number, now=2_000_000_000 + number)
-            like("zuri", 20 + number, now=2_000_000_100 + number)
-        get_feed("ama")
-        messages.run_all()
-        assert sorted(row.title for row in get_store().get_timeline("ama")) == [
-            *(f"movie:{1_010 + n}" for n in (5, 6, 7)),
-            *(f"movie:{1_020 + n}" for n in (5, 6, 7)),
-        ]
-
-    def test_a_repeated_rebuild_does_nothing(self, messages: Messages) -> None:
-        get_feed("ama")
-        (rebuild,) = messages.waiting
-        messages.run_all()
-        with count_calls() as spent:
-            messages.run(rebuild)
-        assert spent.calls == ["get_job"]
-
-    def test_who_follows_nobody_has_nothing_to_rebuild(self, messages: Messages) -> None:
-        assert get_feed("yaa")["meta"]["degraded"] == []
-        assert messages.waiting == []
 
 
 class TestVeryManyFollowers:
@@ -325,18 +197,3 @@ def reach_of(uid: str) -> str:
     profile = get_store().get_profile(uid)
     assert profile is not None
     return profile.reach
-
-
-def test_finished_titles_leave_the_viewers_own_feed_and_stay_in_what_friends_did(messages: Messages) -> None:
-    befriend(messages, "ama")
-    like("kofi", 1)
-    like("kofi", 2)
-    messages.run_all()
-    answer = get_client("ama").post(
-        "/api/v1/user-titles/sync", {"title_id": "1001", "media_type": "movie", "status": "finished"}
-    )
-    assert answer.status_code == 200
-    page = get_feed("ama", limit=100, refresh="true")
-    assert "film-0001" not in get_item_ids(page)
-    assert "film-0002" in get_item_ids(page)
-    assert set(told("ama")) == {"film-0001", "film-0002"}

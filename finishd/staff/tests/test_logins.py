@@ -74,7 +74,7 @@ def test_a_name_is_tried_so_often_wherever_from_and_with_whatever_password(allow
     assert sign_in("somebody").status_code == 200
 
 
-@pytest.mark.parametrize("spelling", ["STAFF", " staff ", "ｓｔａｆｆ"])  # noqa: RUF001  (which Django takes for staff)
+@pytest.mark.parametrize("spelling", ["STAFF", " staff ", "ｓｔａｆｆ"])  # noqa: RUF001  (Django normalizes it to "staff")
 def test_no_spelling_of_a_name_is_another_name(allow: Allow, spelling: str) -> None:
     allow(user=Rate(1, HOUR))
     assert [sign_in().status_code, sign_in(spelling).status_code] == [200, 429]

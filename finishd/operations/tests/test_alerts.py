@@ -1,0 +1,72 @@
+"""The alert rules match `/metrics` and docs/OPERATIONS.md."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings
+from prometheus_client.metrics import MetricWrapperBase
+
+from activity.services import metering
+from core import telemetry
+from feed.tests import world
+from finishd.operations.tests.scraping import TOKEN, scrape
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+@pytest.fixture(autouse=True)
+def _start_from_nothing(settings: Any) -> None:
+    """What other tests of this process spent is not ours."""
+    settings.METRICS_TOKEN = TOKEN
+    metering._unflushed.sums.clear()
+
+
+class TestAlerts:
+    """docs/operations/alerts.yaml speaks of what /metrics shows, docs/OPERATIONS.md of each alert."""
+
+    @pytest.fixture
+    def rules(self) -> list[dict[str, Any]]:
+        document = yaml.safe_load((settings.BASE_DIR / "docs/operations/alerts.yaml").read_text())
+        return [rule for group in document["groups"] for rule in group["rules"]]
+
+    def test_every_rule_has_a_summary_and_a_description(self, rules: list[dict[str, Any]]) -> None:
+        for rule in rules:
+            assert all(rule["annotations"][name] for name in ("summary", "description")), rule["alert"]
+
+    def test_every_metric_of_a_rule_is_one_that_is_shown(self, rules: list[dict[str, Any]]) -> None:
+        world.catalogue(30)
+        world.build()
+        counted = {
+            f"{family.name}{end}"
+            for family in telemetry.REGISTRY.collect()
+            for end in (("_total",) if family.type == "counter" else ("_bucket", "_count", "_sum"))
+        }
+        measured = {name for name, _ in scrape()}
+        described = {"finishd_dead_letters"}  # shown for those that there are
+        for rule in rules:
+            named = set(re.findall(r"\b(?:finishd_\w+|up)\b", rule["expr"]))
+            assert named, rule["alert"]
+            assert named <= counted | measured | described | {"up"}, rule["alert"]
+
+    def test_every_label_of_a_rule_is_one_of_its_metric(self, rules: list[dict[str, Any]]) -> None:
+        labels = {
+            f"{name}{end}": set(metric._labelnames)
+            for metric in telemetry.REGISTRY._collector_to_names
+            if isinstance(metric, MetricWrapperBase)
+            for name in [metric._name]
+            for end in ("_total", "_bucket", "_count")
+        }
+        for rule in rules:
+            for name, matchers in re.findall(r"(finishd_\w+)\{([^}]*)\}", rule["expr"]):
+                assert set(re.findall(r"(\w+)(?==|!)", matchers)) <= labels.get(
+                    name, {"collector", "index"}
+                ), rule
+
+    def test_every_alert_says_what_to_do_and_nothing_else_is_told_of(
+        self, rules: list[dict[str, Any]]
+    ) -> None:
+        page = (settings.BASE_DIR / "docs/OPERATIONS.md").read_text()
+        rows = re.findall(r"^\| `(Finishd\w+)` \| .+ \| .+ \|$", page, re.MULTILINE)
+        assert rows == [rule["alert"] for rule in rules]

@@ -1,0 +1,211 @@
+"""An erasure removes every reference to a person and keeps the data of others."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from django.db import connections
+
+from activity import keys as activity_keys
+from activity import timeline_cache
+from activity.services import follows, presence, profiles, relations
+from activity.services import privacy as activity_privacy
+from activity.store import get_store
+from activity.store.base import ActivityStore
+from activity.store.orm import OrmStore
+from activity.types import Relation
+from core.redis.client import state_redis
+from finishd.privacy import services as privacy
+from finishd.privacy.tests.people import HOSTILE, LIKED, deliver_everything, erase, look, make_busy
+from finishd.testing.api import get_feed
+from finishd.testing.inspection import cached_rows
+
+pytestmark = [
+    pytest.mark.slow_on_firestore,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+]
+
+
+@pytest.mark.usefixtures("catalogue")
+class TestErasing:
+    def test_nothing_names_a_busy_person_any_more(self, activity_store: ActivityStore) -> None:
+        make_busy("ama")
+        look("ama", "kofi", "esi")
+        get_store().update_pull_lists(["kofi"], "ama", listed=True)
+        profiles.cache_profiles(["kofi"])
+        before = privacy.find_references("ama")
+        assert {
+            "store: people",
+            "store: activities",
+            "store: follows",
+            "store: timelines",
+            "store: seen",
+            "store: lists",
+            "redis: profile:{<viewer>} of others",
+            "redis: profile:{<viewer>}",
+            "redis: timeline:{<viewer>}",
+            "redis: timeline:{<viewer>} of others",
+            "redis: session:{<viewer>}:<feed>",
+            "redis: plan:{<viewer>}:<session>",
+            "redis: served:{<viewer>}",
+            "redis: slots:{<viewer>}:<session>",
+            "redis: slots:{<viewer>}:<session> of others",
+            "redis: trace:{<viewer>}:<session>:<chunk>",
+            "redis: trace:{<viewer>}:<session>:<chunk> of others",
+            "redis: name:{<viewer>}",
+            "redis: active:{<viewer>}",
+            "redis: recently-seen:{<viewer>}",
+            "redis: skipped:{<viewer>}",
+            "sql: activity.pendinghistory.uid",
+        } <= set(before)
+        in_sql = {place for place in before if place.startswith("sql")}
+        if isinstance(activity_store, OrmStore):
+            assert {
+                "sql: activity.activity.uid",
+                "sql: activity.person.uid",
+                "sql: activity.person.blocked_by",
+                "sql: activity.person.pull_list",
+            } <= in_sql
+        else:
+            assert in_sql == {"sql: activity.pendinghistory.uid"}
+        erase("ama")
+        assert privacy.find_references("ama") == {}
+        assert list(privacy.export("ama", now="now")) == [
+            b'{"uid":"ama","exportedAt":"now","documents":[',
+            b"]}\n",
+        ]
+
+    @pytest.mark.usefixtures("activity_store")
+    def test_others_keep_what_is_theirs_and_their_counts_are_right(self) -> None:
+        make_busy("ama")
+        look("ama", "kofi")
+        erase("ama")
+        assert follows.get_stats("kofi") == (0, 1)
+        assert follows.get_stats("esi") == (1, 0)
+        kofi, yaw = get_store().get_profile("kofi"), get_store().get_profile("yaw")
+        assert kofi is not None
+        assert yaw is not None
+        assert (kofi.following_count, kofi.genres) == (1, ("drama", "comedy"))
+        assert yaw.blocked_uids == frozenset()
+        assert {row.author for row in get_store().get_timeline("kofi")} == {"esi"}
+        assert len(get_store().get_activities("esi")) == 6
+        page = get_feed("kofi", feed_type="following", limit=20)
+        assert {entry["friend"]["uid"] for entry in page["feed"]} == {"esi"}
+
+    @pytest.mark.usefixtures("activity_store")
+    def test_a_followers_feed_says_nothing_of_them_at_once_also_behind_a_cursor(self) -> None:
+        make_busy("ama")
+        page = get_feed("kofi", limit=5)
+        named = "ama's name"
+        assert any(named in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
+        erase("ama")
+        following = get_feed("kofi", limit=40, cursor=page["meta"]["cursor"])
+        assert following["meta"]["planRebuilt"]
+        assert not any(named in item["reason"] for item in following["feed"])
+        assert not any(named in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
+        assert any("esi's name" in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
+
+    def test_a_second_time_finds_nothing_and_harms_nobody(self) -> None:
+        make_busy("ama")
+        erase("ama")
+        before = privacy.find_references("kofi")
+        erase("ama")
+        erase("nobody at all")
+        assert privacy.find_references("kofi") == before
+
+    @pytest.mark.parametrize("uid", HOSTILE)
+    def test_whatever_they_are_called(self, uid: str) -> None:
+        make_busy("ama")
+        make_busy(uid)
+        look("ama", uid, "kofi")
+        before = {
+            place: n for place, n in privacy.find_references("ama").items() if place.startswith("store")
+        }
+        erase(uid)
+        assert privacy.find_references(uid) == {}
+        after = {place: n for place, n in privacy.find_references("ama").items() if place.startswith("store")}
+        assert after == before
+
+    @pytest.mark.usefixtures("activity_store")
+    def test_copies_that_no_edge_leads_to_go_as_well(self) -> None:
+        make_busy("ama")
+        look("kofi")
+        get_store().unfollow("kofi", "ama", due=0)  # the process died before it told Redis and the workers
+        assert any(row.author == "ama" for row in cached_rows("kofi") or [])
+        erase("ama")
+        assert privacy.find_references("ama") == {}
+
+    @pytest.mark.usefixtures("activity_store")
+    def test_it_goes_on_where_it_stopped(self) -> None:
+        make_busy("ama")
+        for _ in range(3):
+            assert not privacy.erase("ama", until=0.0)  # in the past: a batch, and no more
+            if not get_store().count_references("ama"):
+                break
+        erase("ama")
+        assert privacy.find_references("ama") == {}
+
+    def test_people_who_go_on_writing_are_gone_after_a_last_time(self) -> None:
+        make_busy("ama")
+        stop = threading.Event()
+        failures: list[Exception] = []
+
+        def phone(step: Callable[[int], object]) -> None:
+            number = 0
+            try:
+                while not stop.is_set():
+                    number += 1
+                    step(number)
+                    time.sleep(0.01)
+            except Exception as reason:
+                failures.append(reason)
+            finally:
+                connections.close_all()
+
+        def like(number: int) -> None:
+            relation = LIKED if number % 2 else Relation()
+            relations.set_relation(
+                "ama", f"movie:{1_020 + number % 5}", relation, source=None, now=time.time()
+            )
+
+        def turn(number: int) -> None:
+            change = follows.follow if number % 2 else follows.unfollow
+            change("kofi", "ama", now=time.time())
+
+        phones = [
+            threading.Thread(target=phone, args=(step,)) for step in (like, turn, lambda n: look("ama"))
+        ]
+        for thread in phones:
+            thread.start()
+        try:
+            for _ in range(5):
+                erase("ama")
+        finally:
+            stop.set()
+            for thread in phones:
+                thread.join()
+        deliver_everything()
+        assert failures == []
+        erase("ama")
+        assert privacy.find_references("ama") == {}
+        assert follows.get_stats("kofi") == (0, 1)
+        kofi = get_store().get_profile("kofi")
+        assert kofi is not None
+        assert kofi.following_count == 1
+
+    @pytest.mark.slow
+    def test_hundreds_of_followers_lose_them_from_their_hot_timelines(self) -> None:
+        now = time.time()
+        relations.set_relation("ama", "movie:1001", LIKED, source=None, now=now)
+        fans = [f"fan-{number}" for number in range(activity_privacy.BATCH_SIZE + 20)]
+        for fan in fans:
+            get_store().follow(fan, "ama", now=now, due=now)
+            presence.mark_active(fan)
+            timeline_cache.load(fan, list, limit=100)
+        deliver_everything()
+        assert all(cached_rows(fan) for fan in fans[:3] + fans[-3:])
+        erase("ama")
+        assert not any(cached_rows(fan) for fan in fans)
+        assert not state_redis().exists(activity_keys.ERASURE_CONTACTS.name(viewer="ama"))
+        assert privacy.find_references("ama") == {}

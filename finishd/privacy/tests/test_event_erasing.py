@@ -1,0 +1,96 @@
+"""Erasures remove dead letters, and wait for unread events."""
+
+import math
+import time
+from contextlib import nullcontext
+from unittest.mock import patch
+
+import orjson
+import pytest
+from django.utils import timezone
+
+from analytics import keys as analytics_keys
+from analytics import stream
+from analytics.models import DeadLetter
+from analytics.services import privacy as analytics_privacy
+from analytics.services import reader
+from analytics.tests.events import count_all, make_body, send_events
+from analytics.types import HISTORY_READER
+from core.redis.client import state_redis
+from finishd.privacy import erasures
+from finishd.privacy import services as privacy
+from finishd.privacy.tests.people import HOSTILE, erase
+
+pytestmark = [
+    pytest.mark.slow_on_firestore,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+]
+
+
+class TestEvents:
+    def test_what_waits_is_said_and_what_could_not_be_counted_goes(self) -> None:
+        put_aside("ama", "made-up")
+        put_aside("kofi", "made-up")
+        unreadable("ama")
+        send_events("ama", make_body("heat"))
+        assert privacy.find_references("ama") == {
+            "redis: events:{<shard>}": 1,
+            "sql: analytics.deadletter.viewer": 1,
+            "sql: analytics.deadletter.payload": 2,
+        }
+        (document,) = [entry for name, entry in analytics_privacy.export("ama") if name == "dead_letters"]
+        assert (document["item"], document["reason"]) == ("made-up", "unknown_item")
+        erase("ama")
+        assert privacy.find_references("ama") == {"redis: events:{<shard>}": 1}
+        assert DeadLetter.objects.get().viewer == "kofi"
+        read_by_all()  # what a worker does within seconds; it makes a letter once more
+        erase("ama")
+        assert privacy.find_references("ama") == {}
+        assert DeadLetter.objects.get().viewer == "kofi"
+
+    def test_a_request_is_not_done_while_an_event_waits(self) -> None:
+        send_events("ama", make_body("heat"))
+        now = timezone.now()
+        request = erasures.request_erasure("ama", now=now)
+        assert erasures.run_erasure(request.pk, now=now, until=math.inf)
+        request.refresh_from_db()
+        assert (request.erased_at, request.remaining) == (None, {"redis: events:{<shard>}": 1})
+
+    def test_what_a_reader_that_died_left_behind_is_dropped(self) -> None:
+        send_events("ama", make_body("heat"))
+        read_by_all(trim=False)
+        assert privacy.find_references("ama")["redis: events:{<shard>}"] == 1
+        erase("ama")
+        assert privacy.find_references("ama") == {}
+
+    @pytest.mark.parametrize("uid", HOSTILE)
+    def test_whatever_they_are_called(self, uid: str) -> None:
+        put_aside("ama", "drama")
+        put_aside(uid, "made-up")
+        unreadable(uid)
+        erase(uid)
+        assert privacy.find_references(uid) == {}
+        assert DeadLetter.objects.filter(viewer="ama").exists() == (uid != "drama")  # an item of that name
+
+
+def put_aside(uid: str, item: str) -> None:
+    """An event of an item that is not there becomes a dead letter."""
+    send_events(uid, make_body(item))
+    read_by_all()
+
+
+def unreadable(uid: str) -> None:
+    """An entry that is no event, and names somebody."""
+    state_redis().xadd(analytics_keys.EVENTS.name(shard=stream.get_shard(uid)), {"9": orjson.dumps([7, uid])})
+    read_by_all()
+
+
+def read_by_all(*, trim: bool = True) -> None:
+    """What the readers' tasks do, or die before the last step of."""
+    now = time.time()
+    with nullcontext() if trim else patch("analytics.stream.trim"):
+        count_all()
+        for shard in reader.get_shards_with_backlog(HISTORY_READER):
+            while (batch := reader.read_batch(HISTORY_READER, shard, now=now)) is not None:
+                reader.advance_checkpoint(batch, now=now)
+                reader.trim_read_entries(shard)
