@@ -48,7 +48,7 @@ class FeedType:
 FOR_YOU: Final = FeedType(
     name="for_you",
     sources=(FRIENDS, PERSONALIZED, TRENDING),
-    id_filters=(filters.IN_SESSION, filters.SEEN, filters.SERVED_LATELY),
+    id_filters=(filters.IN_SESSION, filters.SEEN, filters.RECENTLY_SERVED),
     facts_filters=(filters.HIDDEN, filters.FINISHED),
     is_personal=True,
 )

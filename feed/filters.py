@@ -30,7 +30,7 @@ class FactsFilter:
 
 IN_SESSION = IdFilter("in_session", lambda inputs: inputs.session_items)
 SEEN = IdFilter("seen", lambda inputs: inputs.seen)
-SERVED_LATELY = IdFilter("served_lately", lambda inputs: inputs.recently_served, soft=True)
+RECENTLY_SERVED = IdFilter("recently_served", lambda inputs: inputs.recently_served, soft=True)
 
 HIDDEN = FactsFilter("hidden", lambda facts, inputs: facts.hidden)
 FINISHED = FactsFilter("finished", lambda facts, inputs: facts.title in inputs.finished)

@@ -200,7 +200,7 @@ def _uncount_restored(
     """Remove from the soft filter's count the candidates that got a slot and those that a facts filter dropped."""
     ids = {candidate.id for group in restorable.values() for candidate in group}
     dropped_by_facts = sum(map(len, shortlist.reserve.values())) - len(ids)
-    drops[filters.SERVED_LATELY.name] -= dropped_by_facts + sum(slot.id in ids for slot in slots)
+    drops[filters.RECENTLY_SERVED.name] -= dropped_by_facts + sum(slot.id in ids for slot in slots)
 
 
 def _is_exhausted(pools: Sequence[Pool], *, is_truncated: bool, remaining: int) -> bool:

@@ -1,4 +1,4 @@
-"""Made-up chunks: what they are made from, and what is true of them by definition."""
+"""Generated chunk inputs, and the properties that a chunk made from them must have."""
 
 import random
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ vote_lists = st.lists(
 
 
 def facts(item: str, **changes: Any) -> Facts:
-    """An item about which nothing is remarkable."""
+    """Return an item with average facts."""
     plain: dict[str, Any] = {
         "title": f"movie:{item}",
         "genres": (),
@@ -48,7 +48,7 @@ def facts(item: str, **changes: Any) -> Facts:
 
 @dataclass(frozen=True)
 class Case:
-    """A chunk's inputs, and what the catalogue knows of the items: published ones only."""
+    """A chunk's inputs, and the facts of the published items."""
 
     inputs: ChunkInputs
     facts: Mapping[str, Facts]
@@ -58,35 +58,35 @@ class Case:
         return pipeline.rank_and_mix(inputs, pipeline.make_shortlist(inputs), self.facts)
 
     def get_owner(self, item: str) -> str | None:
-        """Whose item it is: the first source by ownership that found it."""
+        """Return the source that the item belongs to: the first one of the feed type that found it."""
         found = {pool.source for pool in self.inputs.pools if any(c.id == item for c in pool.candidates)}
         return next((name for name in (source.name for source in FOR_YOU.sources) if name in found), None)
 
     def get_drop(self, item: str) -> str | None:
-        """Why it may not be in the chunk, in the order in which that is found out."""
-        known = self.facts.get(item)
+        """Return the filter that drops the item, the first one if there are several."""
+        item_facts = self.facts.get(item)
         if item in self.inputs.session_items:
             return "in_session"
         if item in self.inputs.seen:
             return "seen"
-        if known is None:
+        if item_facts is None:
             return "unpublished"
-        if known.hidden:
+        if item_facts.hidden:
             return "hidden"
-        return "finished" if known.title in self.inputs.finished else None
+        return "finished" if item_facts.title in self.inputs.finished else None
 
     @property
     def found(self) -> set[str]:
         return {candidate.id for pool in self.inputs.pools for candidate in pool.candidates}
 
     def get_eligible(self, source: str | None = None) -> set[str]:
-        """What may be shown, soft filters aside; of one source if one is named."""
+        """Return the items that no hard filter drops; of one source if it is given."""
         return {i for i in self.found if self.get_drop(i) is None and source in (None, self.get_owner(i))}
 
 
 @st.composite
 def cases(draw: st.DrawFn, *, most: int = 60, size: int = 60) -> Case:
-    """Pools that overlap, with everything in them that a filter looks for."""
+    """Generate pools that overlap, with items for every filter to drop."""
     rng = random.Random(draw(st.integers(0, 2**32)))
     items = [f"i{number}" for number in range(draw(st.integers(0, 2 * most)))]
     known = {item: _random_facts(item, rng) for item in items if rng.random() > 0.05}

@@ -13,17 +13,17 @@ from feed import indexes
 
 
 def get_generations() -> set[int]:
-    """Those of which any key is in Redis."""
+    """Return the generations that have a key in Redis."""
     return {int(name.split(b":")[1]) for name in state_redis().scan_iter(match="index:*:*")}
 
 
 def get_ttls(generation: int) -> set[int]:
-    """Seconds that the keys of a generation have left; -1 for ever."""
+    """Return the TTLs of a generation's keys; -1 means none."""
     return {int(state_redis().ttl(name)) for name in state_redis().scan_iter(match=f"index:{generation}:*")}
 
 
 def run_rebuild_command(**options: Any) -> str:
-    """The command; what it printed."""
+    """Run the command and return its output."""
     out = StringIO()
     call_command("rebuild_indexes", stdout=out, **options)
     return out.getvalue().strip()
@@ -37,7 +37,7 @@ def get_current_generation() -> int:
 
 @contextmanager
 def before_sql(marker: str, act: Callable[[], None]) -> Iterator[None]:
-    """Let something happen just before the next statement that names `marker`."""
+    """Call `act` just before the next SQL statement that contains `marker`."""
     due = True
 
     def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

@@ -15,14 +15,14 @@ def plan_keys(session: str, uid: str = "ama") -> list[str]:
 
 
 def get_plan_ttl(session: str) -> int:
-    """Seconds that the plan has left; its two keys go together."""
+    """Return the plan's TTL, which its two keys share."""
     plan, slots = (int(state_redis().ttl(name)) for name in plan_keys(session))
     assert abs(plan - slots) <= 1
     return plan
 
 
 def set_plan_ttl(session: str, left: int) -> None:
-    """Let time pass until the plan has `left` seconds."""
+    """Set the plan's TTL, as if time had passed."""
     for name in plan_keys(session):
         state_redis().expire(name, left)
 

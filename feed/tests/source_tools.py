@@ -16,15 +16,15 @@ from feed.types import Pool
 NOW = int(world.NOW.timestamp())
 
 
-def make_row(author: str, **deed: Any) -> TimelineRow:
-    """What a friend did to one title, a minute before the next one in `deed`'s order."""
+def make_row(author: str, **values: Any) -> TimelineRow:
+    """Return a row of a friend's activity on a title."""
     return TimelineRow(
-        **{"author": author, "title": "movie:1000", "at": NOW, "author_name": author.title(), **deed}
+        **{"author": author, "title": "movie:1000", "at": NOW, "author_name": author.title(), **values}
     )
 
 
 def read_pool(uid: str, name: str, *, depth: int = 0, current: Any = ...) -> Pool:
-    """Read one source as a build does."""
+    """Return the pool of a source, read as in a build."""
     pointer = indexes.get_pointer() if current is ... else current
     (source,) = (source for source in SOURCES if source.name == name)
     reads = Reads(state_redis())

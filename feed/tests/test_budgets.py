@@ -1,8 +1,8 @@
-"""What a page may cost: waits on Redis, SQL queries, calls and documents of the activity store.
+"""Budgets of a page: round trips to Redis, SQL queries, store calls and documents.
 
-Wire budgets (DESIGN), the throttle apart, which is one more: next page 2, +1 when it must
-refill; first page at most 8; an extension counts as a first page; a cold viewer 3 store calls and
-102 documents at most. Warm pages cost no SQL and no store call.
+Without the round trip of the throttle: a next page 2, 1 more if unpublished items must be replaced; a first page, or
+one that extends the plan, at most 8; a cold viewer at most 3 store calls and 102 documents. Warm pages make no SQL
+query and no store call.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 @dataclass
 class Cost:
-    waits: list[str] = field(default_factory=list)
+    round_trips: list[str] = field(default_factory=list)
     sql: list[Any] = field(default_factory=list)
     store: CallTally = field(default_factory=CallTally)
 
@@ -37,15 +37,19 @@ class Cost:
 def cost() -> Iterator[Cost]:
     get_token("ama")
     spent = Cost()
-    with count_round_trips() as waits, count_calls() as tally, CaptureQueriesContext(connection) as queries:
+    with (
+        count_round_trips() as round_trips,
+        count_calls() as tally,
+        CaptureQueriesContext(connection) as queries,
+    ):
         yield spent
-    spent.waits, spent.store, spent.sql = waits, tally, queries.captured_queries
+    spent.round_trips, spent.store, spent.sql = round_trips, tally, queries.captured_queries
 
 
 @pytest.fixture
 def _warm(settings: Any) -> None:
-    """A catalogue, tastes and friends; everything about Ama is in Redis, scripts too, no session is."""
-    settings.FEED_TRACE_PERCENT = 0  # a sampled session costs one wait more
+    """A catalogue, genres and friends. Everything about Ama is cached, also the scripts, but she has no session."""
+    settings.FEED_TRACE_PERCENT = 0  # a sampled session costs one more round trip
     world.catalogue(600)
     world.build()
     world.choose("ama", "Drama")
@@ -60,8 +64,8 @@ def _warm(settings: Any) -> None:
 def test_a_first_page_with_a_new_plan() -> None:
     with cost() as spent:
         get_feed("ama", limit=10)
-    # what is known of viewer and indexes, recall of all sources, titles and names, facts, claim, cards
-    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 6, spent.waits
+    # context, recall, titles and names, facts, create, cards
+    assert len(spent.round_trips) == THROTTLE_ROUND_TRIPS + 6, spent.round_trips
     assert spent.sql == []
     assert spent.store.calls == []
 
@@ -71,8 +75,8 @@ def test_the_first_page_requested_again() -> None:
     get_feed("ama", limit=10)
     with cost() as spent:
         get_feed("ama", limit=10)
-    # what is known and the session pointer, slice, cards
-    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 3, spent.waits
+    # context and session pointer, slice, cards
+    assert len(spent.round_trips) == THROTTLE_ROUND_TRIPS + 3, spent.round_trips
     assert spent.sql == []
     assert spent.store.calls == []
 
@@ -84,7 +88,7 @@ def test_a_next_page(limit: int) -> None:
     with cost() as spent:
         get_feed("ama", limit=limit, cursor=cursor)
     # slice, cards
-    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 2, spent.waits
+    assert len(spent.round_trips) == THROTTLE_ROUND_TRIPS + 2, spent.round_trips
     assert spent.sql == []
     assert spent.store.calls == []
 
@@ -96,8 +100,8 @@ def test_a_next_page_that_replaces_unpublished_items() -> None:
     items.set_status(second[:4], Item.Status.DRAFT, now=world.NOW)
     with cost() as spent:
         page = get_feed("ama", limit=10, cursor=first["meta"]["cursor"])
-    # slice, cards, the stand-ins' cards
-    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 3, spent.waits
+    # slice, cards, cards of the replacements
+    assert len(spent.round_trips) == THROTTLE_ROUND_TRIPS + 3, spent.round_trips
     assert len(page["feed"]) == 10
     assert spent.sql == []
 
@@ -107,8 +111,8 @@ def test_a_page_that_extends_the_plan() -> None:
     cursor = walk_feed("ama", limit=100, pages=1)[-1]["meta"]["cursor"]
     with cost() as spent:
         page = get_feed("ama", limit=100, cursor=cursor)
-    # slice, what is known and the plan so far, recall, titles and names, facts, append and slice, cards
-    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 7, spent.waits
+    # slice, context and plan state, recall, titles and names, facts, append and slice, cards
+    assert len(spent.round_trips) == THROTTLE_ROUND_TRIPS + 7, spent.round_trips
     assert len(page["feed"]) == 100
     assert spent.sql == []
     assert spent.store.calls == []
@@ -123,9 +127,8 @@ def test_a_cold_viewer() -> None:
     # profile 1 document, seen history 1, timeline 27 rows (at most 100): 3 calls, at most 102 documents
     assert sorted(spent.store.calls) == ["get_profile", "get_seen", "get_timeline"]
     assert spent.store.documents == 1 + 1 + 27
-    # as warm; profile and seen history are written to Redis (1 each), the timeline is announced, kept and
-    # its names with it (3)
-    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 6 + 2 + 3, spent.waits
+    # as warm; profile and seen history are cached (1 each); for the timeline: its load key, its rows, its names (3)
+    assert len(spent.round_trips) == THROTTLE_ROUND_TRIPS + 6 + 2 + 3, spent.round_trips
 
 
 @pytest.mark.usefixtures("_warm")
@@ -134,8 +137,8 @@ def test_trending_costs_no_more() -> None:
     state_redis().delete(feed_keys.SESSION.name(viewer="ama", feed="trending"))
     with cost() as spent:
         get_feed("ama", feed_type="trending", limit=10)
-    # known, recall, facts, claim, cards
-    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 5, spent.waits
+    # context, recall, facts, create, cards
+    assert len(spent.round_trips) == THROTTLE_ROUND_TRIPS + 5, spent.round_trips
     with cost() as spent:
         get_feed("ama", feed_type="trending", limit=10, cursor=first["meta"]["cursor"])
-    assert len(spent.waits) == THROTTLE_ROUND_TRIPS + 2, spent.waits
+    assert len(spent.round_trips) == THROTTLE_ROUND_TRIPS + 2, spent.round_trips

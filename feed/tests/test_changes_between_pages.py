@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 def lose_plan(uid: str, session: str) -> None:
-    """What expiry does."""
+    """Delete the plan, as its expiry does."""
     names = [keys.PLAN.name(viewer=uid, session=session), keys.SLOTS.name(viewer=uid, session=session)]
     assert state_redis().delete(*names) == 2
 

@@ -1,4 +1,4 @@
-"""Only the cursor that was given, by the viewer it was given to, for the feed it was given for, in its time."""
+"""A cursor is valid for its viewer and feed type, unchanged and for a day."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from finishd.testing.api import get_client, get_feed
 
 NOW = 1_795_000_000
 uids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128)
-made = st.builds(
+any_cursor = st.builds(
     Cursor,
     feed=st.sampled_from(["for_you", "trending"]),
     session=st.text("0123456789abcdef", min_size=16, max_size=16),
@@ -38,7 +38,7 @@ def get_refusal_code(text: str, **circumstances: Any) -> str:
     return refused.value.code
 
 
-@given(made, uids)
+@given(any_cursor, uids)
 def test_a_signed_cursor_is_verified_for_its_viewer_and_feed_type(cursor: Cursor, uid: str) -> None:
     text = cursors.sign(cursor, viewer=uid)
     assert cursors.verify(text, viewer=uid, feed=cursor.feed, now=NOW) == cursor
@@ -55,8 +55,8 @@ def test_an_invented_cursor_is_refused(text: str) -> None:
 @given(st.data())
 def test_a_cursor_with_a_flipped_bit_is_refused(data: st.DataObject) -> None:
     text = cursors.sign(GIVEN, viewer="ama").encode()
-    place, bit = data.draw(st.integers(0, len(text) - 1)), data.draw(st.integers(0, 6))
-    flipped = bytes(byte ^ (1 << bit) if n == place else byte for n, byte in enumerate(text))
+    index, bit = data.draw(st.integers(0, len(text) - 1)), data.draw(st.integers(0, 6))
+    flipped = bytes(byte ^ (1 << bit) if n == index else byte for n, byte in enumerate(text))
     assert get_refusal_code(flipped.decode()) == "invalid_cursor"
 
 
@@ -124,6 +124,6 @@ class TestOverHttp:
     )
     def test_every_invented_cursor_gets_a_400(self, text: str) -> None:
         answer = get_client("ama").get("/api/v1/feed", {"cursor": text})
-        # Blank ones are no cursor at all to the form.
+        # The serializer treats a blank cursor as none and rejects it.
         assert answer.status_code == 400
         assert answer.json()["code"] in {"invalid_cursor", "invalid"}

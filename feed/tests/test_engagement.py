@@ -1,4 +1,4 @@
-"""What viewers do moves the indexes and shows on cards, at the next rebuild."""
+"""Votes change the indexes, and counts the cards, at the next rebuild."""
 
 from datetime import timedelta
 from io import StringIO
@@ -29,7 +29,7 @@ NOW = int(world.NOW.timestamp())
 
 
 def add_votes(item: str, kind: str, viewers: int, *, hours_ago: int = 0) -> None:
-    """Let so many viewers have done something within an hour, as a drain counts it."""
+    """Add the votes and counts of so many viewers within one hour, as the counts reader does."""
     hour = NOW // HOUR * HOUR - hours_ago * HOUR
     with transaction.atomic():
         count_writer.add_counts(
@@ -41,7 +41,7 @@ def add_votes(item: str, kind: str, viewers: int, *, hours_ago: int = 0) -> None
 
 
 def create_obscure_item() -> str:
-    """The catalogue's last film, made old and unknown."""
+    """Create a catalogue, make its last film old and unknown, and return it."""
     item = world.catalogue(50)[-1]
     Item.objects.filter(id=item).update(popularity=0, vote_count=0, release_year=1950)
     cards.write_cards([item])
@@ -92,10 +92,10 @@ class TestCards:
         add_votes(item, "view", 70)
         add_votes(item, "skip", 5)
         world.build()
-        told = get_card(item)
-        assert (told["likeCount"], told["viewCount"], told["shareCount"]) == (3, 70, 0)
-        silent = get_card("film-0000")
-        assert (silent["likeCount"], silent["viewCount"], silent["shareCount"]) == (None, None, None)
+        counted = get_card(item)
+        assert (counted["likeCount"], counted["viewCount"], counted["shareCount"]) == (3, 70, 0)
+        uncounted = get_card("film-0000")
+        assert (uncounted["likeCount"], uncounted["viewCount"], uncounted["shareCount"]) == (None, None, None)
 
     def test_a_rebuild_without_new_counts_writes_no_cards(self) -> None:
         add_votes(create_obscure_item(), "like", 3)
@@ -129,14 +129,14 @@ def test_a_batch_costs_five_queries() -> None:
         world.build()
     read = [query["sql"] for query in queries if 'FROM "content_item' in query["sql"]]
     counted = [query["sql"] for query in queries if 'FROM "analytics_' in query["sql"]]
-    # One batch of 50: its items, their genres, and what their cards tell; then no second batch. 3 + 1
+    # One batch of 50: its items, their genres, their cards' counts; then an empty second batch. 3 + 1
     assert len(read) == 4
     # votes, totals
     assert len(counted) == 2
 
 
 def run_explain_rank(item: str, *, hours_later: int = 0) -> str:
-    """The command, so long after the build; what it printed."""
+    """Run the command at a time after the build and return its output."""
     out = StringIO()
     moment = world.NOW + timedelta(hours=hours_later)
     with patch("feed.management.commands.explain_rank.timezone.now", return_value=moment):
@@ -149,9 +149,9 @@ class TestExplainRank:
         item = create_obscure_item()
         add_votes(item, "like", 100)
         build = world.build()
-        told = run_explain_rank(item).splitlines()
-        # 300 / 400 of 0.50; a rating of nobody is the prior's; out in 1950, here since this minute
-        assert told[:-1] == [
+        output = run_explain_rank(item).splitlines()
+        # 300 / 400 of 0.50; without votes the rating is the prior; released in 1950, published just now
+        assert output[:-1] == [
             f"{item} (movie:1048) at 2026-11-23 12:00 UTC",
             "votes of the last 48 hours: like 100",
             "",
@@ -164,7 +164,7 @@ class TestExplainRank:
             "score                               0.5425",
             "",
         ]
-        assert told[-1] == (
+        assert output[-1] == (
             f"Rank 1 of 50 in the trending index (generation {build.pk}, built at 2026-11-23 12:00 UTC), "
             "with a score of 0.5425 there."
         )
@@ -174,9 +174,9 @@ class TestExplainRank:
         assert run_explain_rank(item).endswith("\nThere is no index yet.\n")
         world.build()
         add_votes(item, "like", 100)
-        told = run_explain_rank(item)
-        assert "score                               0.5425" in told
-        assert told.endswith(
+        output = run_explain_rank(item)
+        assert "score                               0.5425" in output
+        assert output.endswith(
             "with a score of 0.1675 there.\nThe next rebuild will move it: its score is now 0.5425.\n"
         )
 

@@ -40,7 +40,7 @@ class TestEngagement:
         assert ranking.engagement([HourlyVotes(NOW, "like", 50)], now=NOW) == 150 / 250
         assert ranking.engagement([HourlyVotes(NOW - 6 * HOUR, "like", 50)], now=NOW) == 75 / 175
         assert ranking.engagement([HourlyVotes(NOW - 12 * HOUR, "like", 50)], now=NOW) == 37.5 / 137.5
-        # a clock that is ahead of the build's gains nothing by it
+        # votes of a clock that is ahead do not count more
         assert ranking.engagement([HourlyVotes(NOW + HOUR, "like", 50)], now=NOW) == 150 / 250
 
     def test_few_votes_hardly_change_it(self) -> None:
@@ -60,7 +60,7 @@ class TestEngagement:
 
 
 class TestEngagementInIndexes:
-    """An obscure old film, next to what ranks without anybody's votes."""
+    """An obscure old film, compared with films that have no votes."""
 
     OBSCURE = facts("obscure", popularity=0, tmdb_rating=5, tmdb_votes=20, released_day=0, published_at=0)
     HIT = facts(
@@ -79,7 +79,7 @@ class TestEngagementInIndexes:
         return ranking.index_score(item, votes, now=NOW)
 
     def test_a_hundred_likes_in_an_hour_move_an_item_above_the_hits(self) -> None:
-        begun = NOW - 59 * 60  # an hour's votes are as old as its beginning
+        begun = NOW - 59 * 60  # votes are as old as the start of their hour
         assert self.score(self.OBSCURE) < self.score(self.ORDINARY) < self.score(self.HIT)
         assert self.score(self.OBSCURE, HourlyVotes(begun, "like", 100)) > self.score(self.HIT)
 

@@ -1,4 +1,4 @@
-"""What the people whom a viewer follows did: its shape on the wire, its order, and its pages."""
+"""The following feed: its JSON, its order and its pages."""
 
 from typing import Any
 
@@ -100,7 +100,7 @@ def test_a_title_has_one_item_with_its_newest_supporter_first(messages: Messages
     assert [friend["uid"] for friend in first["friends"]] == ["mei", "kofi", "zuri"]
     assert (first["friend"]["uid"], first["status"]) == ("mei", "watching")
     assert first["friends"][2]["username"] == "Someone you follow"
-    # Kofi's and Zuri's likes are stronger than watching; Kofi's is the newer one.
+    # The likes of Kofi and Zuri are stronger than watching, and Kofi's like is newer.
     assert first["reason"] == "Kofi and 2 others liked this"
 
 
@@ -132,7 +132,7 @@ def test_all_pages_show_the_timeline_at_the_time_of_the_first_one(messages: Mess
     everything = [f"film-{n:04}" for n in range(20) if n % 10 != 9]
     page = following(limit=6)
     assert get_item_ids(page) == everything[:6]
-    # Liked again by somebody else, done for the first time, and taken back, between two pages.
+    # Between two pages: a like by another friend, a first like, and an undone one.
     do(messages, "mei", 10, ago=-6)
     do(messages, "mei", 30, ago=-5)
     do(messages, "kofi", 12, Relation())

@@ -49,9 +49,9 @@ class TestRollback:
 class TestCommand:
     def test_it_prints_what_it_built(self) -> None:
         world.catalogue(20)
-        said = run_rebuild_command()
+        output = run_rebuild_command()
         number = get_current_generation()
-        assert said == f"generation {number}: published; 20 items in 6 indexes"
+        assert output == f"generation {number}: published; 20 items in 6 indexes"
 
     def test_it_reports_that_redis_is_unavailable(self, redis_server: RedisServer) -> None:
         redis_server.stop()

@@ -39,7 +39,7 @@ class TestFailing:
         everything = world.catalogue(30)
         before = world.build()
         items.set_boost(everything, 7, now=world.NOW)
-        # The genres' names are read last, when all entries are written.
+        # The names of genres are read last, after all entries were written.
         with before_sql('FROM "content_genre" ORDER', fail), pytest.raises(OperationalError):
             world.build()
         failed = IndexBuild.objects.latest("pk")
@@ -59,7 +59,7 @@ class TestFailing:
         assert failed.outcome == Outcome.FAILED
         assert get_current_generation() == before.pk
         assert all(0 < left <= indexes.UNFINISHED_TTL for left in get_ttls(failed.pk))
-        # It could not even give the lock back; a minute later the next one may build.
+        # It could not release the lease, which expires after a minute.
         assert 0 < state_redis().ttl(keys.INDEX_LEASE.name()) <= 60
         state_redis().delete(keys.INDEX_LEASE.name())
         assert world.build().outcome == Outcome.PUBLISHED
@@ -92,7 +92,7 @@ class TestFailing:
         assert 0 < state_redis().ttl(keys.INDEX_LEASE.name()) <= 60
         with pytest.raises(builds.RebuildInProgress):
             world.build()
-        state_redis().delete(keys.INDEX_LEASE.name())  # the minute is over
+        state_redis().delete(keys.INDEX_LEASE.name())  # as after its minute
         assert world.build().items == 9_030
         dead = IndexBuild.objects.get(pk=dying)
         assert (dead.outcome, dead.detail) == (Outcome.FAILED, "its process died")
@@ -103,7 +103,7 @@ class TestFailing:
         late = IndexBuild.objects.create(started_at=world.NOW, sizes={"trending": 1})
         state_redis().zadd(
             indexes.key(late.pk, "trending"), {"film-0001": 1.0}
-        )  # kept for good, not yet pointed to
+        )  # without a TTL, but not published
         world.build()
         assert late.pk not in get_generations()
 
@@ -148,7 +148,7 @@ class TestIndexLease:
         world.catalogue(20)
 
         def successor() -> None:
-            state_redis().delete(keys.INDEX_LEASE.name())  # the sleeper's minute is over
+            state_redis().delete(keys.INDEX_LEASE.name())  # as after its minute
             world.build()
 
         with before_sql('FROM "content_genre" ORDER', successor), pytest.raises(builds.RebuildInProgress):

@@ -29,7 +29,7 @@ class TestPublishing:
         build = world.build()
         assert build.outcome == Outcome.PUBLISHED
         assert {item for item, _ in indexes.get_top(build.pk, "trending", 100)} == set(everything[5:])
-        # two genres each
+        # every item has two genres
         assert sum(size for name, size in build.sizes.items() if name != "trending") == 2 * 45
         assert build.items == build.sizes["trending"] == 45
 
@@ -41,12 +41,12 @@ class TestPublishing:
 
     def test_three_older_generations_are_kept(self) -> None:
         world.catalogue(20)
-        made = [world.build().pk for _ in range(6)]
-        assert get_generations() == set(made[-4:])
+        built = [world.build().pk for _ in range(6)]
+        assert get_generations() == set(built[-4:])
         pointer = indexes.get_pointer()
         assert pointer is not None
-        assert (pointer.generation, pointer.older_generations) == (made[5], (made[4], made[3], made[2]))
-        assert list(IndexBuild.objects.filter(keys_deleted=True).values_list("pk", flat=True)) == made[1::-1]
+        assert (pointer.generation, pointer.older_generations) == (built[5], (built[4], built[3], built[2]))
+        assert list(IndexBuild.objects.filter(keys_deleted=True).values_list("pk", flat=True)) == built[1::-1]
 
     def test_an_index_is_capped_at_its_best_entries(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(recipe, "MAX_INDEX_ITEMS", 12)
@@ -82,33 +82,33 @@ def test_readers_never_see_an_empty_mixed_or_incomplete_index() -> None:
     everything = world.catalogue(150)
     world.build()
     wrong: list[str] = []
-    looked = 0
+    reads = 0
     done = threading.Event()
 
-    def look() -> None:
-        nonlocal looked
+    def read() -> None:
+        nonlocal reads
         while not done.is_set():
-            if complaint := what_is_wrong(set(everything)):
+            if complaint := find_inconsistency(set(everything)):
                 wrong.append(complaint)
-            looked += 1
+            reads += 1
 
-    readers = [threading.Thread(target=look) for _ in range(3)]
+    readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:
         reader.start()
     try:
         for turn in range(25):
-            # Every build gives every item another score, so that two of them cannot be taken for one.
+            # Every build gives every item another score, so that two generations differ.
             builds.rebuild_indexes(now=world.NOW + timedelta(days=turn))
     finally:
         done.set()
         for reader in readers:
             reader.join()
     assert wrong == []
-    assert looked > 25
+    assert reads > 25
 
 
-def what_is_wrong(everything: set[str]) -> str:
-    """Look at trending and a genre's index as a plan does, in one go."""
+def find_inconsistency(everything: set[str]) -> str:
+    """Read trending and a genre index in one round trip, as a build does; return what is wrong with them."""
     pointer = indexes.get_pointer()
     if pointer is None:
         return "no pointer"
@@ -116,7 +116,7 @@ def what_is_wrong(everything: set[str]) -> str:
     trending, drama = (dict(top) for top in both.fetch(state_redis()))
     later = indexes.get_pointer()
     if later is None or later.generation > pointer.generation + recipe.OLDER_GENERATIONS_KEPT:
-        return ""  # this thread slept through so many builds that its generation was rightly gone
+        return ""  # this thread was suspended for so many builds that its generation was deleted
     if set(trending) != everything or len(drama) != pointer.sizes["genre:drama"]:
         return f"{len(trending)} and {len(drama)} of generation {pointer.generation}"
     mixed = [item for item, score in drama.items() if trending[item] != score]

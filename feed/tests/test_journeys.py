@@ -24,7 +24,7 @@ def test_refresh_starts_a_session_without_recently_served_items() -> None:
     assert fresh["meta"]["session"] != first["meta"]["session"]
     assert not set(get_item_ids(first)) & set(get_item_ids(fresh))
     assert get_feed("ama", limit=40)["meta"]["session"] == fresh["meta"]["session"]
-    # The old session's cursor still leads on through its own plan.
+    # The cursor of the old session continues in its own plan.
     older = get_feed("ama", limit=40, cursor=first["meta"]["cursor"])
     assert older["meta"]["session"] == first["meta"]["session"]
 
@@ -74,7 +74,7 @@ def test_blocking_and_unblocking_start_a_new_session() -> None:
         assert answer.status_code == 200, answer.content
         after = get_feed("ama", limit=20)
         assert after["meta"]["session"] != before["meta"]["session"]
-        # A block ends the follow; unblocking does not bring it back.
+        # A block ends the follow, and unblocking does not restore it.
         assert "friends" not in {item["source"] for item in after["feed"]}
 
 

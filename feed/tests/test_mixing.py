@@ -1,4 +1,4 @@
-"""The mixer's promises, for any shares and any pools."""
+"""Properties of the mix, for all shares and pools."""
 
 from collections import Counter
 from itertools import pairwise, product
@@ -42,9 +42,9 @@ def test_the_share_pattern_is_within_one_for_all_small_shares() -> None:
     for weights in product(range(13), repeat=3):
         if sum(weights):
             shares = dict(zip(("a", "b", "c"), weights, strict=True))
-            period = mixing.share_pattern(tuple(shares.items()))
-            assert Counter(period) == Counter({name: weight for name, weight in shares.items() if weight})
-            assert_within_one(list(period), shares, first=1)
+            pattern = mixing.share_pattern(tuple(shares.items()))
+            assert Counter(pattern) == Counter({name: weight for name, weight in shares.items() if weight})
+            assert_within_one(list(pattern), shares, first=1)
 
 
 @given(cuts=st.lists(st.integers(1, 400), min_size=1, max_size=8))
@@ -65,7 +65,7 @@ def test_fallbacks_take_the_slots_of_an_exhausted_source_and_nothing_is_lost(
     assert sorted(item for _, item in mixed) == sorted(i for queue in queues.values() for i in queue)
     for name, queue in queues.items():
         assert [item for owner, item in mixed if owner == name] == queue
-    # While no source is dry, every prefix is within one of its shares.
+    # While no source is exhausted, every prefix is within one slot of the shares.
     left = {name: len(queue) for name, queue in queues.items()}
     owners = []
     for owner, _ in mixed:
@@ -104,7 +104,7 @@ def test_the_shuffle_stays_within_tiers_and_does_not_depend_on_other_candidates(
 
 
 def test_shuffle_keys_are_the_same_on_every_machine() -> None:
-    # Computed once with Python's hashlib; another value means that running sessions would reorder.
+    # Computed once with hashlib. Another value would reorder the plans of running sessions.
     assert mixing.shuffle_key("s3ss10n:0", "the-matrix-1999").hex() == "0256e1a7addb5146"
     assert mixing.shuffle_tiers(list("abcdefgh"), seed="s3ss10n:0", tier=20) == list("feagbdch")
 
@@ -134,13 +134,15 @@ def diversify(slots: list[tuple[str, str]], kinds: Kinds) -> list[tuple[str, str
 
 
 @given(arranged())
-def test_diversity_moves_items_only_within_their_source(made: tuple[list[tuple[str, str]], Kinds]) -> None:
-    slots, kinds = made
-    parted = mixing.diversify(
+def test_diversity_moves_items_only_within_their_source(
+    slots_and_kinds: tuple[list[tuple[str, str]], Kinds],
+) -> None:
+    slots, kinds = slots_and_kinds
+    diversified = mixing.diversify(
         slots, titles_and_genres=kinds, preceding=(), window=5, max_per_genre=3, max_displacement=20
     )
-    assert [source for source, _ in parted] == [source for source, _ in slots]
-    assert sorted(parted) == sorted(slots)
+    assert [source for source, _ in diversified] == [source for source, _ in slots]
+    assert sorted(diversified) == sorted(slots)
 
 
 def test_neighbours_of_one_title_are_separated_and_runs_of_a_genre_broken() -> None:
@@ -148,21 +150,21 @@ def test_neighbours_of_one_title_are_separated_and_runs_of_a_genre_broken() -> N
     kinds |= {f"b{i}": (f"title-b{i}", "drama") for i in range(3)}
     kinds |= {f"c{i}": (f"title-c{i}", "comedy") for i in range(4)}
     slots = [("trending", item) for item in kinds]
-    parted = [
+    diversified = [
         kinds[item]
         for _, item in mixing.diversify(
             slots, titles_and_genres=kinds, preceding=(), window=5, max_per_genre=3, max_displacement=20
         )
     ]
-    assert all(left[0] != right[0] for left, right in pairwise(parted))
-    for begin in range(len(parted) - 6):
-        genres = [genre for _, genre in parted[begin : begin + 5]]
+    assert all(left[0] != right[0] for left, right in pairwise(diversified))
+    for begin in range(len(diversified) - 6):
+        genres = [genre for _, genre in diversified[begin : begin + 5]]
         assert max(Counter(genres).values()) <= 3
 
 
 def test_diversity_includes_the_slots_before_the_chunk() -> None:
     kinds: Kinds = {"x": ("same", "drama"), "y": ("other", "drama")}
-    parted = mixing.diversify(
+    diversified = mixing.diversify(
         [("trending", "x"), ("trending", "y")],
         titles_and_genres=kinds,
         preceding=(("same", "war"),),
@@ -170,4 +172,4 @@ def test_diversity_includes_the_slots_before_the_chunk() -> None:
         max_per_genre=3,
         max_displacement=20,
     )
-    assert [item for _, item in parted] == ["y", "x"]
+    assert [item for _, item in diversified] == ["y", "x"]

@@ -36,25 +36,25 @@ def test_an_item_of_several_sources_belongs_to_friends_then_personalized_then_tr
 @given(cases(most=80, size=100))
 def test_every_prefix_keeps_the_shares_while_no_source_is_exhausted(case: Case) -> None:
     chunk = case.plan_chunk(start=0)
-    given_to = [slot.source for slot in chunk.slots]
+    owners = [slot.source for slot in chunk.slots]
     left = Counter({name: len(case.get_eligible(name)) for name in FOR_YOU.shares})
-    for length, source in enumerate(given_to):
+    for length, source in enumerate(owners):
         if min(left.values()) == 0:
             break
         left[source] -= 1
         if length + 1 >= 10:
-            assert_within_one(given_to[: length + 1], dict(FOR_YOU.shares))
+            assert_within_one(owners[: length + 1], dict(FOR_YOU.shares))
 
 
 @quick
 @given(cases())
 def test_a_fallback_takes_a_slot_only_when_the_owner_is_exhausted(case: Case) -> None:
-    period = mixing.share_pattern(tuple(FOR_YOU.shares.items()))
-    given_to = [slot.source for slot in case.plan_chunk().slots]
-    for place, source in enumerate(given_to):
-        owner = period[(case.inputs.start + place) % len(period)]
+    pattern = mixing.share_pattern(tuple(FOR_YOU.shares.items()))
+    owners = [slot.source for slot in case.plan_chunk().slots]
+    for position, source in enumerate(owners):
+        owner = pattern[(case.inputs.start + position) % len(pattern)]
         if source != owner:
-            assert owner not in given_to[place:]
+            assert owner not in owners[position:]
 
 
 @quick
@@ -76,12 +76,12 @@ def test_recently_served_items_come_back_only_where_a_pool_runs_short(case: Case
 @given(cases())
 def test_every_drop_is_counted_once_by_filter(case: Case) -> None:
     chunk = case.plan_chunk()
-    verdicts = Counter(verdict for item in case.found if (verdict := case.get_drop(item)))
-    hard = {name: number for name, number in chunk.drops.items() if name != "served_lately"}
-    assert hard == dict(verdicts)
-    lately = case.get_eligible() & case.inputs.recently_served
+    expected = Counter(drop for item in case.found if (drop := case.get_drop(item)))
+    hard = {name: number for name, number in chunk.drops.items() if name != "recently_served"}
+    assert hard == dict(expected)
+    recently_served = case.get_eligible() & case.inputs.recently_served
     shown = {slot.id for slot in chunk.slots}
-    assert chunk.drops.get("served_lately", 0) == len(lately - shown)
+    assert chunk.drops.get("recently_served", 0) == len(recently_served - shown)
 
 
 @quick
@@ -91,31 +91,34 @@ def test_the_chunk_counts_its_slots_by_source(case: Case) -> None:
     assert chunk.shares == Counter(slot.source for slot in chunk.slots)
 
 
-def plan_all_chunks(case: Case, *, kept: int) -> list[Chunk]:
-    """The chunks of a session, extended until it is exhausted, with the attempts of `building.build_chunk`."""
+def plan_all_chunks(case: Case, *, rank_limit: int) -> list[Chunk]:
+    """Return the chunks of a session, extended until its plan is exhausted, with the attempts of `build_chunk`."""
     chunks: list[Chunk] = []
-    taken = case.inputs.session_items
-    sources = tuple(replace(source, rank_limit=kept) for source in FOR_YOU.sources)
+    session_items = case.inputs.session_items
+    sources = tuple(replace(source, rank_limit=rank_limit) for source in FOR_YOU.sources)
     with patch.dict(FEED_TYPES, for_you=replace(FOR_YOU, sources=sources)):
         while not chunks or not chunks[-1].exhausted:
-            for wider in (1, 4, 16, 64):
+            for rank_limit_factor in (1, 4, 16, 64):
                 start = case.inputs.start + sum(len(chunk.slots) for chunk in chunks)
-                tail = chunks[-1].tail if chunks else ()
+                preceding = chunks[-1].tail if chunks else ()
                 chunk = case.plan_chunk(
-                    start=start, session_items=taken, preceding=tail, rank_limit_factor=wider
+                    start=start,
+                    session_items=session_items,
+                    preceding=preceding,
+                    rank_limit_factor=rank_limit_factor,
                 )
                 if chunk.exhausted or len(chunk.slots) == case.inputs.size:
                     break
             assert chunk.slots or chunk.exhausted
             chunks.append(chunk)
-            taken |= {slot.id for slot in chunk.slots}
+            session_items |= {slot.id for slot in chunk.slots}
     return chunks
 
 
 @quick
 @given(cases(most=40), st.sampled_from([3, 10, 1_000]))
-def test_all_chunks_together_have_every_eligible_item_once(case: Case, kept: int) -> None:
-    chunks = plan_all_chunks(case, kept=kept)
+def test_all_chunks_together_have_every_eligible_item_once(case: Case, rank_limit: int) -> None:
+    chunks = plan_all_chunks(case, rank_limit=rank_limit)
     walked = [slot.id for chunk in chunks for slot in chunk.slots]
     assert Counter(walked) == Counter(case.get_eligible())
     assert all(chunk.slots for chunk in chunks[1:-1])

@@ -28,7 +28,7 @@ def pointer(session: str) -> SessionPointer:
 
 
 class TestStoringPlans:
-    """Each is one script: of two at once the second finds the first one's work."""
+    """If two requests run concurrently, the second finds the result of the first."""
 
     def test_the_first_plan_of_a_session_is_stored(self) -> None:
         one, two = draft("one", "a", "b"), draft("two", "c")
@@ -37,7 +37,7 @@ class TestStoringPlans:
             "one"
         )
         assert plans.serve_slots("ama", "two", start=0, count=10, served_to=0, ttl=0) is None
-        # Who has seen the winner may follow it.
+        # A request that has read the current pointer can replace it.
         assert (
             plans.create_plan("ama", two, expected=pointer("one"), pointer=pointer("two"), served_to=1)
             is None

@@ -114,18 +114,18 @@ def test_a_rating_with_few_votes_is_close_to_the_prior() -> None:
 def test_recency_halves_with_age() -> None:
     today = facts("i", released_day=TODAY + 1, published_at=NOW)
     assert ranking.recency(today, now=NOW) == 1
-    # Out for three years and here for 14 days less the hours of today: both halves are halved.
+    # Released three years ago and published 14 days ago, less the hours of today: both halves are halved.
     aged = facts("i", released_day=TODAY - 3 * 365, published_at=NOW - 14 * DAY)
     assert ranking.recency(aged, now=TODAY * DAY) == pytest.approx((0.5 + 0.5 ** (1 - _hours())) / 2)
-    # Six years: a quarter, and nothing of a very old arrival.
+    # Released six years ago: a quarter of one half. Nothing is left of a very old publication.
     old = facts("i", released_day=TODAY - 6 * 365, published_at=0)
     assert ranking.recency(old, now=TODAY * DAY) == pytest.approx(0.125)
-    # Without a date only the arrival counts, and for half.
+    # Without a release date only the publication counts, for one half.
     assert ranking.recency(facts("i", released_day=None, published_at=NOW), now=NOW) == 0.5
 
 
 def _hours() -> float:
-    """The part of today that has passed at NOW, in half-lives of an arrival."""
+    """Return the part of today that has passed at NOW, in half-lives of a publication."""
     return (NOW - TODAY * DAY) / DAY / recipe.ARRIVAL_HALF_LIFE_DAYS
 
 
@@ -167,7 +167,7 @@ def test_an_index_score_equals_the_sum_computed_by_hand() -> None:
     )
     # 0.50 * 0 + 0.20 * 1 + 0.125 * 0.64 + 0.175 * 1 + 0.50 * 0.5 = 0.20 + 0.08 + 0.175 + 0.25
     assert ranking.index_score(item, (), now=NOW) == 0.705
-    # 200 views are worth 100, as much as the prior is: 0.50 * 0.5 more
+    # 200 views weigh 100, as much as the prior: 0.50 * 0.5 more
     assert ranking.index_score(item, [HourlyVotes(NOW, "view", 200)], now=NOW) == 0.955
 
 
@@ -180,7 +180,7 @@ def test_scores_have_six_digits() -> None:
 
 
 def test_weights_of_the_recipe_add_up() -> None:
-    """All that speaks for an item gives 1; staff's word comes on top, and a skip takes away."""
+    """All positive weights but the boost add up to 1; a boost adds to that, and a skip subtracts."""
     ranker, index = recipe.RANKING_WEIGHTS, recipe.INDEX_WEIGHTS
     assert (
         ranker.rank + ranker.popularity + ranker.recency + ranker.affinity + ranker.social == pytest.approx(1)

@@ -15,7 +15,7 @@ def get_reason(supporters: list[TimelineRow]) -> str:
 
 class TestReasons:
     @pytest.mark.parametrize(
-        ("deed", "reason"),
+        ("values", "reason"),
         [
             ({"favorite": True}, "Kofi liked this"),
             ({"rating": 4}, "Kofi liked this"),
@@ -27,8 +27,8 @@ class TestReasons:
             ({"status": "watching", "author_name": None}, "Someone you follow is watching this"),
         ],
     )
-    def test_the_reason_of_one_friend(self, deed: dict[str, Any], reason: str) -> None:
-        assert get_reason([make_row("kofi", **deed)]) == reason
+    def test_the_reason_of_one_friend(self, values: dict[str, Any], reason: str) -> None:
+        assert get_reason([make_row("kofi", **values)]) == reason
 
     @pytest.mark.parametrize(
         ("supporters", "reason"),
@@ -45,7 +45,7 @@ class TestReasons:
                 ],
                 "Kofi and 2 others liked this",
             ),
-            # The strongest deed, and the newest of those who did it.
+            # The strongest verb, and the newest of its rows.
             (
                 [
                     make_row("kofi", status="watchlist"),

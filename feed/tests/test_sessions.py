@@ -20,7 +20,7 @@ START = 1_795_000_000.0
 
 
 def page(*, at: float = 0, cursor: Cursor | None = None, limit: int = 10, uid: str = "ama") -> Page:
-    """A page `at` seconds after START."""
+    """Return the page requested `at` seconds after START."""
     return get_page(PageRequest(uid, "for_you", limit, START + at, cursor))
 
 

@@ -27,7 +27,7 @@ from finishd.testing.api import get_feed, get_item_ids, walk_feed
 
 @contextmanager
 def unavailable_store() -> Iterator[None]:
-    """The activity store's tables give no answer; nothing that a test could break so lies nearer."""
+    """Make every query on the activity store's tables fail."""
 
     def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if '"activity_' in sql:
@@ -37,7 +37,7 @@ def unavailable_store() -> Iterator[None]:
     with connection.execute_wrapper(refuse):
         yield
     deadline = time.monotonic() + 10
-    while not is_store_available():  # its breaker
+    while not is_store_available():  # until its circuit breaker closes
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -51,7 +51,7 @@ def is_store_available() -> bool:
 
 
 def get_ttls(uid: str, session: str, feed: str = "for_you") -> list[int]:
-    """Seconds left of the session pointer, the plan and its slots."""
+    """Return the TTLs of the session pointer, the plan and its slots."""
     names = [
         feed_keys.SESSION.name(viewer=uid, feed=feed),
         feed_keys.PLAN.name(viewer=uid, session=session),
@@ -70,7 +70,7 @@ class TestFailing:
         world.befriend("ama", range(100, 140))
 
     def break_source(self, source: str) -> None:
-        """A key of the wrong kind: the server answers with an error."""
+        """Replace the source's key by one of another type, so that Redis replies with an error."""
         pointer = indexes.get_pointer()
         assert pointer is not None
         name = {
@@ -103,7 +103,7 @@ class TestFailing:
         first = get_feed("ama", limit=100)
         assert first["meta"]["degraded"] == []
         self.break_source("trending")
-        # A chunk has 200: whether one more follows the second page, the next chunk must tell.
+        # A chunk has 200 slots. Only the next chunk shows whether another slot follows the second page.
         second = get_feed("ama", limit=100, cursor=first["meta"]["cursor"])
         assert second["meta"]["degraded"] == ["trending"]
         assert len({*get_item_ids(first), *get_item_ids(second)}) == 200
@@ -130,7 +130,7 @@ class TestFailing:
             assert {item["source"] for item in page["feed"]} == {"trending", "personalized"}
             chosen = {i["reason"] for i in page["feed"] if i["source"] == "personalized"}
             assert chosen == {"Popular in Drama", "Popular in Comedy"}
-            # Once its breaker is open nobody waits for it.
+            # Once its circuit breaker is open, no request waits for the store.
             again = [get_feed("ama", limit=10, refresh="true") for _ in range(3)]
             assert all(len(p["feed"]) == 10 for p in again)
         whole = get_feed("ama", limit=40, refresh="true")
@@ -144,7 +144,7 @@ class TestFailing:
         assert "friends" in {item["source"] for item in page["feed"]}
 
     def test_a_spent_budget_skips_only_sources_that_make_more_calls(self) -> None:
-        get_feed("ama")  # what the viewer has seen is in Redis from here on
+        get_feed("ama")  # caches the viewer's history
         with optional_budget(-1):
             page = get_page(PageRequest("ama", "for_you", 40, time.time(), refresh=True))
         assert page.degraded == ("friends",)

@@ -12,12 +12,19 @@ from activity.types import Relation, TimelineRow
 from content.models import Item
 from content.services import items, titles
 from feed import indexes, recipe
-from feed.sources import TRENDING, personalized, trending
+from feed.sources import SOURCES, TRENDING, personalized, trending
 from feed.sources.personalized import get_affinities
 from feed.tests import world
 from feed.tests.source_tools import make_row, read_pool
 
 NOW = int(world.NOW.timestamp())
+
+
+def test_every_source_has_a_module_and_existing_fallbacks() -> None:
+    names = {source.name for source in SOURCES}
+    for source in SOURCES:
+        assert callable(source.read)
+        assert set(source.fallbacks) <= names - {source.name}
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -113,14 +120,14 @@ class TestPersonalized:
             "Because you like Comedy",
         }
         read = get_genre_reads("ama")
-        # 400 in proportion 2 : 2 : 1, and one more each
+        # 400 in the proportion 2 : 2 : 1, and one more each
         assert read == {"documentary": (0.8, 161), "drama": (0.8, 161), "comedy": (0.4, 81)}
 
     def test_a_new_viewer_gets_popular_items_of_default_genres(self) -> None:
         world.catalogue(50)
         world.build()
         found = read_pool("newcomer", "personalized").candidates
-        # of the three usual ones the little world has two
+        # the catalogue has two of the three default genres
         assert {c.reason for c in found} == {"Popular in Drama", "Popular in Comedy"}
 
     def test_an_item_of_two_liked_genres_appears_once_with_the_higher_affinity(self) -> None:
@@ -157,7 +164,7 @@ def get_genre_reads(uid: str) -> dict[str, tuple[float, int]]:
 
 
 def set_affinities(uid: str, **affinities: float) -> None:
-    """Likings that come to these affinities: sum / (sum + 3)."""
+    """Record the affinity sums that give these affinities: sum / (sum + 3)."""
     sums = {genre: 3 * value / (1 - value) for genre, value in affinities.items()}
     done = get_store().record_relation(uid, "movie:0", Relation(rating=5), now=0, due=0, affinity_gain=sums)
     profiles.cache_profile(done.profile)

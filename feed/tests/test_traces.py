@@ -1,4 +1,4 @@
-"""A kept trace makes its chunk again, exactly."""
+"""A saved trace replays its chunk exactly."""
 
 from dataclasses import replace
 from typing import Any, cast
@@ -19,10 +19,10 @@ from finishd.testing.api import get_feed, walk_feed
 @given(cases())
 def test_every_chunk_can_be_replayed_from_its_trace(case: Case) -> None:
     chunk = case.plan_chunk()
-    again, kept = traces.replay_trace(traces.pack_trace(case.inputs, case.facts, chunk))
-    assert again == chunk
-    assert kept["recipe"] == recipe.VERSION
-    assert kept["chunk"]["drops"] == chunk.drops
+    replayed, trace = traces.replay_trace(traces.pack_trace(case.inputs, case.facts, chunk))
+    assert replayed == chunk
+    assert trace["recipe"] == recipe.VERSION
+    assert trace["chunk"]["drops"] == chunk.drops
 
 
 @given(cases())
@@ -35,7 +35,7 @@ def test_a_trace_does_not_depend_on_the_order_of_sets(case: Case) -> None:
 
 
 def get_traces(uid: str, session: str) -> list[bytes]:
-    """In order of their chunks."""
+    """Return the traces of a session, in the order of chunks."""
     pattern = keys.TRACE.name(viewer=uid, session=session, chunk="*")
     names = sorted(state_redis().scan_iter(match=pattern), key=lambda name: int(name.rpartition(b":")[2]))
     return [cast(bytes, state_redis().get(name)) for name in names]
@@ -54,7 +54,7 @@ def _people() -> None:
 @pytest.mark.parametrize("feed", ["for_you", "trending"])
 def test_traces_replay_every_slot_that_was_served(feed: str, settings: Any) -> None:
     settings.FEED_TRACE_PERCENT = 100
-    get_feed("ama", limit=30)  # another session before it: what was served lately counts too
+    get_feed("ama", limit=30)  # an earlier session, so that recently served items count too
     pages = walk_feed("ama", feed_type=feed, limit=100, pages=4, refresh="true")
     served = [
         (item["id"], item["source"], item["reason"], item["score"]) for page in pages for item in page["feed"]

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 class TestReplacementsOfUnpublishedItems:
-    """Items that took the places of vanished ones are served too, wherever that is remembered."""
+    """Items that replaced unpublished ones count as served, wherever that is recorded."""
 
     def test_a_replaced_plan_repeats_none_of_them(self) -> None:
         everything = world.catalogue(450)
@@ -62,7 +62,7 @@ class TestReplacementsOfUnpublishedItems:
         items.set_status(everything[2:151], Item.Status.DRAFT, now=world.NOW)
         first = get_feed("ama", feed_type="trending", limit=100)
         assert get_item_ids(first) == [*everything[:2], *everything[151:249]]
-        # Forty of them stood beyond what the page had marked; forty ids of 64 characters fit in no cursor.
+        # Forty of them were beyond the recorded position; forty ids of 64 characters do not fit in a cursor.
         assert len(first["meta"]["cursor"]) < 1_000
         state_redis().delete(*plan_keys(session))
         second = get_feed("ama", feed_type="trending", limit=100, cursor=first["meta"]["cursor"])
@@ -116,7 +116,7 @@ def test_all_pages_together_have_no_repeat_and_no_gap_whatever_happens_between_t
 
 
 def withdraw(uid: str, session: str, *, ahead: int, number: int) -> set[str]:
-    """Unpublish some of what is planned and not yet shown."""
+    """Unpublish some of the next slots' items and return them."""
     stored = plans.get_plan(uid, session, count=1_000)
     if stored is None:
         return set()
@@ -142,7 +142,7 @@ def test_every_key_that_a_busy_run_leaves_is_declared_and_bounded(settings: Any)
     live = [bytes(raw).decode() for raw in state_redis().scan_iter()]
     used = {key for key in get_declared_keys() if any(map(key.matches, live))}
     ours = {key for key in get_declared_keys() if key.owner in {"content", "analytics", "activity", "feed"}}
-    # Those that stand for what is under way elsewhere: a build, a load, a rebuild, an erasure, a delivery.
+    # Keys of work in progress elsewhere: a build, a load, a rebuild, an erasure, a delivery.
     passing = {
         feed_keys.INDEX_LEASE,
         activity_keys.TIMELINE_LOAD,

@@ -1,4 +1,4 @@
-"""A small catalogue, its indexes, and people with tastes and friends, through the services that production calls."""
+"""A small catalogue, its indexes, and people with genres and friends, created through the services."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ GENRES = ("Drama", "Comedy", "Thriller", "Science Fiction", "Documentary")
 
 
 def catalogue(size: int, *, start: int = 0) -> list[str]:
-    """Films of two genres each, of falling popularity; every tenth has a clip beside its trailer."""
+    """Create films of two genres each, the most popular first; return their ids. Every tenth item is a clip."""
     kinds: list[Genre] = [genres.ensure_genre(name) for name in GENRES]
     items = []
     for number in range(start, start + size):
@@ -43,9 +43,9 @@ def catalogue(size: int, *, start: int = 0) -> list[str]:
     Item.objects.bulk_create(items, batch_size=500)
     ItemGenre.objects.bulk_create(
         [
-            ItemGenre(item=item, genre=kinds[(number + place) % len(kinds)], position=place)
+            ItemGenre(item=item, genre=kinds[(number + position) % len(kinds)], position=position)
             for number, item in enumerate(items)
-            for place in (0, 1)
+            for position in (0, 1)
         ],
         batch_size=500,
     )
@@ -62,7 +62,7 @@ def choose(uid: str, *names: str) -> None:
 
 
 def befriend(uid: str, numbers: range, *, author: str = "kofi", name: str = "Kofi") -> None:
-    """Let somebody have liked these films, the first one last, and the viewer follow them; delivered on the spot."""
+    """Let the author like these films, the first one last, and the viewer follow the author. The rows are delivered."""
     now = int(NOW.timestamp())
     people.sync_name_from_token(author, name, None)
     for n in numbers:
@@ -76,14 +76,14 @@ def befriend(uid: str, numbers: range, *, author: str = "kofi", name: str = "Kof
 
 
 def deliver(uid: str, rows: Sequence[TimelineRow]) -> None:
-    """Put rows on a viewer's timeline as a delivery would have, whoever they follow."""
+    """Write rows to a viewer's timeline as a delivery does, also rows of people whom they do not follow."""
     get_store().put_timeline_rows([(uid, row) for row in rows])
     names.cache_names({row.author: (row.author_name, row.author_picture) for row in rows})
     state_redis().delete(timeline_cache.key(uid))
 
 
 def finish(uid: str, titles: Sequence[str]) -> None:
-    """Let somebody have watched these titles."""
+    """Let a person finish these titles."""
     for title in titles:
         profile = get_store().record_relation(uid, title, Relation("finished"), now=0, due=0).profile
     profiles.cache_profile(profile)
