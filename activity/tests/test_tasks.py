@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from celery import current_app
 
-from activity import tasks, timeline_cache
+from activity import keys, tasks, timeline_cache
 from activity.services import backfill, delivery, names, people, profiles
 from activity.services import sweep as sweep_service
 from activity.store import get_store
@@ -23,7 +23,7 @@ from activity.tests.scenarios import (
     set_relation,
 )
 from activity.types import Relation, StoreUnavailable
-from core.redis.client import state_redis
+from core.redis.client import cache_redis, state_redis
 from finishd.testing.people import Clock, Messages
 
 pytestmark = [
@@ -129,7 +129,10 @@ class TestWriteThrough:
         messages.run_all()
         assert {row.author_name for row in get_store().get_timeline("ama")} == {"Kofi", "Kofi Mensah", None}
         state_redis().flushdb()
+        cache_redis().flushdb()
         read_timeline("ama")
+        cached = [cache_redis().get(keys.NAME.name(viewer=uid)) for uid in ("kofi", "mei")]
+        assert cached == [b'["Kofi Mensah",null]', None]
         assert names.get_names(["kofi"])["kofi"][0] == "Kofi Mensah"
         people.sync_name_from_token("mei", "Mei", None)
         assert names.get_names(["mei"])["mei"][0] == "Mei"
