@@ -1,4 +1,4 @@
-"""What the pinned Celery does when Redis or a worker dies (docs/decisions/0004)."""
+"""The pinned version of Celery survives the death of Redis or of a worker process (docs/decisions/0004)."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 class Workers:
-    """Real workers on this process's Redis."""
+    """Worker processes that use the Redis server of this test process."""
 
     def __init__(self, directory: Path) -> None:
         self.log = directory / "workers.log"
@@ -65,10 +65,10 @@ def test_a_worker_that_holds_a_message_survives_the_death_of_redis(
 
     redis_server.stop()
     wait_for((tmp_path / "first.done").exists, workers)
-    time.sleep(1)  # its acknowledgement finds nobody
+    wait_for(lambda: "succeeded in" in workers.log.read_text(), workers)
     redis_server.start()
 
-    wait_for(lambda: sent(str(tmp_path / "second")), workers)
+    wait_for(lambda: queue_task(str(tmp_path / "second")), workers)
     wait_for((tmp_path / "second.done").exists, workers)
     assert worker.poll() is None
 
@@ -84,10 +84,10 @@ def test_what_a_killed_process_of_a_worker_held_is_done_by_its_successor(
     assert worker.poll() is None
 
 
-def sent(mark: str) -> bool:
-    """Whether the broker took a task; it may need a moment after its return."""
+def queue_task(path: str) -> bool:
+    """Queue a task. Return False if the broker is not available yet."""
     try:
-        hold.delay(mark, 0.0)
+        hold.delay(path, 0.0)
     except OperationalError:
         return False
     return True
