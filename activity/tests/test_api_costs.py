@@ -34,7 +34,7 @@ class TestCosts:
         follow("ama", "mei", "unfollow")
         messages.run_all()
 
-    def test_a_like(self) -> None:
+    def test_the_cost_of_a_like(self) -> None:
         sync("ama", 603, rating=3)  # caches the title's genres
         with measure_cost() as spent:
             sync("ama", 603, is_favorite=True)
@@ -43,7 +43,7 @@ class TestCosts:
         assert spent.store.calls == ["record_relation"]
         assert spent.store.documents == 3  # activity, person, job
 
-    def test_a_repeat(self) -> None:
+    def test_the_cost_of_a_repeated_like(self) -> None:
         sync("ama", 603, is_favorite=True)
         with measure_cost() as spent:
             sync("ama", 603, is_favorite=True)
@@ -52,7 +52,7 @@ class TestCosts:
         )  # as a like, without a profile to cache
         assert spent.store.calls == ["record_relation"]
 
-    def test_a_follow_and_an_unfollow(self) -> None:
+    def test_the_cost_of_a_follow_and_an_unfollow(self) -> None:
         with measure_cost() as spent:
             follow("ama", "kofi")
         # name, profile, presence, profile cached
@@ -66,7 +66,7 @@ class TestCosts:
         assert spent.store.calls == ["unfollow", "get_titles_by_author"]
         assert spent.store.documents == 3
 
-    def test_a_block(self) -> None:
+    def test_the_cost_of_a_block(self) -> None:
         ok(get_client("ama").post(BLOCK, {"target_uid": "kofi", "action": "block"}))
         with measure_cost() as spent:
             ok(get_client("ama").post(BLOCK, {"target_uid": "mei", "action": "block"}))
@@ -83,7 +83,7 @@ class TestCosts:
             ("mutuals/ama", ["get_following", "get_existing_edges"], 2),
         ],
     )
-    def test_lists(self, path: str, calls: list[str], documents: int) -> None:
+    def test_the_cost_of_lists(self, path: str, calls: list[str], documents: int) -> None:
         follow("ama", "kofi")
         follow("mei", "kofi")
         with measure_cost() as spent:
