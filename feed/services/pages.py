@@ -1,7 +1,7 @@
 """A page of a feed: a slice of the session's plan, with the cards of its items.
 
-Cost in round trips when warm: a next page 2 (slice, cards), 1 more if unpublished items must be replaced; a session's
-head again 3; a first page 7; a page that extends the plan 8. Warm pages make no SQL query and no store call.
+Cost in round trips when warm: a next page 2 (slice, cards), 1 more if unpublished items must be replaced; a first page
+6, the same page again 3; a page that extends the plan 7. Warm pages make no SQL query and no store call.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The plan behind a page: the viewer's session, opened or resumed, replaced when it is lost, and extended.
 
-Cost in round trips when warm: a session's head 2 (context, slice), a new session 6 (context, recall, titles and names,
-facts, create; less for feed types without friends), resuming 1 (slice), an extension 6 more than resuming (context,
-recall, titles and names, facts, append).
+Cost in round trips when warm: a current session 2 (context, slice), a new one 5 (context, recall, titles and names,
+facts, create), resuming 1 (slice), an extension 5 (context and plan state, recall, titles and names, facts, append).
+Feed types without a source that reads the timeline need 1 less, because there are no titles and names to read.
 """
 
 import secrets
