@@ -5,9 +5,9 @@ The caller adds reads to a `Reads` and gets a `Deferred` for each:
 
     reads = Reads(state_redis())
     profile = reads.add(profiles.read(uid))
-    sizes = reads.add(history.read_sizes(uid))
+    size = reads.add(history.read_size(uid))
     reads.execute()  # one round trip
-    profile.value, sizes.value
+    profile.value, size.value
 
 Replies are matched to reads by the number of commands that each read queued, so no caller counts them.
 """
