@@ -29,9 +29,7 @@ def services() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", programs.WORKERS)
-def test_workers_listen_to_the_queues_that_make_run_gives_them(
-    services: dict[str, dict[str, Any]], name: str
-) -> None:
+def test_workers_serve_the_same_queues_as_in_make_run(services: dict[str, dict[str, Any]], name: str) -> None:
     queues, _ = programs.WORKERS[name]
     assert ",".join(queues) in services[name]["command"]
 
@@ -46,36 +44,34 @@ def test_secrets_come_from_the_environment_and_are_required(
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_nothing_starts_before_what_it_needs(services: dict[str, dict[str, Any]], name: str) -> None:
+def test_services_start_after_their_dependencies(services: dict[str, dict[str, Any]], name: str) -> None:
     expected = {"postgres", "redis"} | ({"migrate"} if name != "migrate" else set())
     assert set(services[name]["depends_on"]) == expected
 
 
 @pytest.mark.parametrize("name", programs.WORKERS)
-def test_what_workers_count_is_shown_to_the_network_and_not_beyond(
-    services: dict[str, dict[str, Any]], name: str
-) -> None:
+def test_metrics_of_workers_are_not_published(services: dict[str, dict[str, Any]], name: str) -> None:
     assert int(services[name]["environment"]["METRICS_PORT"]) > 0
     assert "ports" not in services[name]
 
 
-def test_redis_refuses_writes_when_full_and_keeps_what_it_took(services: dict[str, dict[str, Any]]) -> None:
+def test_a_full_redis_rejects_writes_and_keeps_its_data(services: dict[str, dict[str, Any]]) -> None:
     command = " ".join(services["redis"]["command"])
     assert "--maxmemory-policy noeviction" in command
     assert "--appendonly yes" in command
 
 
-def test_the_image_runs_as_nobody_in_particular() -> None:
+def test_the_image_runs_as_an_unprivileged_user() -> None:
     last_stage = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2]
     assert re.search(r"^USER 10001:10001$", last_stage, re.MULTILINE)
 
 
-def test_no_variable_of_the_example_is_set_by_copying_it() -> None:
+def test_the_example_sets_no_variable() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
     assert [line for line in lines if line and not line.startswith("#")] == []
 
 
-def test_limits_are_those_that_the_server_has_without_them(services: dict[str, dict[str, Any]]) -> None:
+def test_default_limits_equal_those_of_the_server(services: dict[str, dict[str, Any]]) -> None:
     defaults = rates.get_variables(throttles.DEFAULTS)
     example = dict(re.findall(r"^# (THROTTLE_\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
     passed_on = services["web"]["environment"]

@@ -32,11 +32,11 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestDeadline:
-    def test_there_is_none_unless_somebody_set_one(self) -> None:
+    def test_by_default_there_is_no_deadline(self) -> None:
         deadlines.check()
         assert deadlines.remaining() == deadlines.remaining_optional() == float("inf")
 
-    def test_an_inner_one_can_only_be_sooner(self) -> None:
+    def test_an_inner_deadline_can_only_be_sooner(self) -> None:
         with deadlines.request_deadline(10):
             with deadlines.request_deadline(1):
                 assert 0.9 < deadlines.remaining() <= 1
@@ -44,27 +44,27 @@ class TestDeadline:
                 assert 9 < deadlines.remaining() <= 10
         assert deadlines.remaining() == float("inf")
 
-    def test_what_can_be_done_without_ends_sooner_than_the_rest(self) -> None:
+    def test_the_optional_budget_ends_before_the_deadline(self) -> None:
         with deadlines.request_deadline(10), deadlines.optional_budget(-1):
             assert deadlines.remaining_optional() > 9
             with deadlines.optional_part():
                 assert deadlines.remaining_optional() < 0 < deadlines.remaining()
                 deadlines.check()
 
-    def test_threads_have_their_own(self) -> None:
+    def test_threads_have_their_own_deadlines(self) -> None:
         with deadlines.request_deadline(1), ThreadPoolExecutor(1) as pool:
             assert pool.submit(deadlines.remaining).result() == float("inf")
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 class TestPage:
-    def test_past_its_deadline_is_a_503_that_says_when_to_come_back(self, settings: Any) -> None:
+    def test_a_page_past_its_deadline_is_a_503_with_retry_after(self, settings: Any) -> None:
         settings.PAGE_DEADLINE = 0
         answer = get_client("ama").get("/api/v1/feed")
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert answer.headers["Retry-After"] == "1"
 
-    def test_leaves_out_and_names_what_is_late(self, settings: Any) -> None:
+    def test_a_page_omits_late_parts_and_names_them(self, settings: Any) -> None:
         world.catalogue(60)
         world.build()
         world.befriend("ama", range(10, 30))
@@ -85,7 +85,7 @@ class TestRedis:
         options |= {"socket_timeout": 0.15, "retry": Retry(NoBackoff(), 0), "parser_class": DeadlineParser}
         return GuardedRedis(connection_pool=ConnectionPool(port=line.port, **options))
 
-    def test_an_answer_in_drops_ends_with_the_request(self, line: Proxy) -> None:
+    def test_a_trickling_reply_ends_at_the_deadline(self, line: Proxy) -> None:
         client = self.client(line)
         client.set("name", "x" * 1_000)
         line.switch("trickle", 0.01)
@@ -95,14 +95,14 @@ class TestRedis:
         assert 0.3 <= time.monotonic() - began < 0.3 + deadlines.GRACE_SECONDS + 0.3
         client.connection_pool.disconnect()
 
-    def test_nothing_is_asked_when_it_is_too_late(self) -> None:
+    def test_no_command_is_sent_after_the_deadline(self) -> None:
         with deadlines.request_deadline(-1):
             with pytest.raises(DeadlinePassed):
                 state_redis().ping()
             with pytest.raises(DeadlinePassed):
                 _in_a_pipeline()
 
-    def test_a_pool_that_is_used_up_refuses_at_once_and_is_no_outage_of_redis(self, line: Proxy) -> None:
+    def test_an_exhausted_pool_fails_at_once_and_is_no_outage(self, line: Proxy) -> None:
         client = self.client(line, max_connections=1)
         taken = client.connection_pool.get_connection()
         for _ in range(8):
@@ -133,13 +133,13 @@ class TestBroker:
             celery.app.send_task("activity.tasks.sweep_jobs")
         return time.monotonic() - began
 
-    def test_a_message_of_a_request_is_sent(self, redis_server: RedisServer) -> None:
+    def test_a_request_sends_its_message(self, redis_server: RedisServer) -> None:
         with deadlines.request_deadline(5):
             celery.app.send_task("activity.tasks.sweep_jobs")
         assert state_redis().llen("delivery") == 1
 
     @pytest.mark.parametrize("fault", ["stop", "pause"])
-    def test_one_that_is_away_costs_a_time_out_and_then_nothing(
+    def test_an_unavailable_broker_costs_one_timeout_and_then_nothing(
         self, redis_server: RedisServer, fault: str
     ) -> None:
         getattr(redis_server, fault)()

@@ -49,12 +49,12 @@ def _is_there(named: str) -> bool:
     return (ROOT / bare).exists() or any(ROOT.glob(bare)) or (ROOT / f"{bare}.py").exists()
 
 
-def test_the_table_of_keys_is_what_the_code_declares() -> None:
+def test_the_key_table_is_up_to_date() -> None:
     text = docs.KEYS_PAGE.read_text(encoding="utf-8")
     assert text == docs.replace_key_table(text), "`.venv/bin/python -m finishd.operations.docs` renews it"
 
 
-def test_every_filter_and_source_is_described() -> None:
+def test_every_filter_and_source_is_documented() -> None:
     by_id = {f.name for feed in FEED_TYPES.values() for f in feed.id_filters}
     by_facts = {f.name for feed in FEED_TYPES.values() for f in feed.facts_filters}
     assert _first_column("Filters") == by_id | by_facts | {filters.UNPUBLISHED}
@@ -62,7 +62,7 @@ def test_every_filter_and_source_is_described() -> None:
 
 
 @each_document
-def test_links_lead_somewhere(path: Path) -> None:
+def test_links_are_valid(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", path.read_text(encoding="utf-8")):
         file, _, fragment = target.partition("#")
         there = path.parent / file if file else path
@@ -79,7 +79,7 @@ def test_commands_exist(path: Path) -> None:
 
 
 @each_document
-def test_files_and_tests_that_are_named_exist(path: Path) -> None:
+def test_named_files_and_tests_exist(path: Path) -> None:
     code = "\n".join(_code(path.read_text(encoding="utf-8")))
     for named, *inside in re.findall(r"(?<![\w/.-])([\w.-]+/[\w./*-]*)(?:::([A-Z]\w+))?(?:::(\w+))?", code):
         if named.partition("/")[0] not in FOLDERS:
@@ -90,7 +90,7 @@ def test_files_and_tests_that_are_named_exist(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.name)
-def test_a_decision_is_short_and_in_the_list(path: Path) -> None:
+def test_a_decision_is_short_and_listed(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 60
     assert text.startswith(f"# {path.name[:4]}: ")

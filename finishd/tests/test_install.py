@@ -45,9 +45,7 @@ def test_annotations_do_not_prevent_an_old_python_from_loading_the_file(install:
     assert not any(isinstance(annotation, ast.Subscript) for annotation in annotations)
 
 
-def test_an_old_python_without_a_newer_one_beside_it(
-    install: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_old_python_without_a_newer_one(install: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 2, "final", 0))
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(SystemExit, match=r"needs Python 3\.11 or newer, but this is 3\.9\.2"):

@@ -28,12 +28,12 @@ def document(described: str) -> Any:
     return yaml.safe_load(described)
 
 
-def test_the_snapshot_is_what_the_code_says(described: str) -> None:
+def test_the_snapshot_is_up_to_date(described: str) -> None:
     same = described.strip() == SNAPSHOT.read_text(encoding="utf-8").strip()
     assert same, "docs/openapi.yaml is old: `make openapi` renews it; read its diff as the app's author would"
 
 
-def test_every_operation_wants_a_token_and_names_its_errors(document: Any) -> None:
+def test_every_operation_requires_a_token_and_documents_its_errors(document: Any) -> None:
     assert document["components"]["securitySchemes"]["firebase"]["scheme"] == "bearer"
     for path, item in document["paths"].items():
         assert path.startswith("/api/v1/")

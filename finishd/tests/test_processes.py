@@ -43,7 +43,7 @@ def walk(webs: tuple[Web, Web], uid: str, **query: Any) -> list[Json]:
     return pages
 
 
-def test_two_processes_serve_one_session_in_turns(webs: tuple[Web, Web]) -> None:
+def test_two_processes_serve_one_session(webs: tuple[Web, Web]) -> None:
     everything = world.catalogue(450)
     world.build()
     world.choose("ama", "Drama")
@@ -55,7 +55,7 @@ def test_two_processes_serve_one_session_in_turns(webs: tuple[Web, Web]) -> None
 
 
 @pytest.mark.parametrize("uids", [("ama", "kofi"), pytest.param(tuple("abcdefghij"), marks=pytest.mark.slow)])
-def test_first_requests_at_once_begin_one_session(webs: tuple[Web, Web], uids: tuple[str, ...]) -> None:
+def test_concurrent_first_requests_start_one_session(webs: tuple[Web, Web], uids: tuple[str, ...]) -> None:
     world.catalogue(300)
     world.build()
     for uid in uids:
@@ -67,7 +67,7 @@ def test_first_requests_at_once_begin_one_session(webs: tuple[Web, Web], uids: t
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(8, marks=pytest.mark.slow)])
-def test_extensions_at_once_give_one_result(webs: tuple[Web, Web], times: int) -> None:
+def test_concurrent_extensions_give_one_result(webs: tuple[Web, Web], times: int) -> None:
     everything = world.catalogue(500)
     world.build()
     for _ in range(times):
@@ -81,7 +81,7 @@ def test_extensions_at_once_give_one_result(webs: tuple[Web, Web], times: int) -
         assert Counter(get_item_ids(*pages)) == Counter(everything)
 
 
-def test_what_one_process_unpublishes_no_other_shows_again(webs: tuple[Web, Web]) -> None:
+def test_an_item_that_one_process_unpublishes_is_shown_by_no_process(webs: tuple[Web, Web]) -> None:
     world.catalogue(100)
     world.build()
     first = webs[0].feed("ama", limit=20)
@@ -94,7 +94,7 @@ def test_what_one_process_unpublishes_no_other_shows_again(webs: tuple[Web, Web]
         assert len(page["feed"]) == 20
 
 
-def test_choices_made_in_one_process_count_at_once_in_the_other(webs: tuple[Web, Web]) -> None:
+def test_choices_in_one_process_apply_at_once_in_the_other(webs: tuple[Web, Web]) -> None:
     world.catalogue(100)
     world.build()
     before = [web.feed("ama")["meta"]["session"] for web in webs]
@@ -104,7 +104,7 @@ def test_choices_made_in_one_process_count_at_once_in_the_other(webs: tuple[Web,
     assert before != after
 
 
-def test_without_redis_every_process_says_when_to_come_back_and_recovers_by_itself(
+def test_without_redis_every_process_sends_retry_after_and_recovers(
     webs: tuple[Web, Web], redis_server: RedisServer
 ) -> None:
     world.catalogue(60)
@@ -140,7 +140,7 @@ def assert_away(web: Web) -> float:
 
 
 @pytest.mark.slow
-def test_a_redis_that_hangs_costs_one_time_out_and_then_nothing(
+def test_a_hanging_redis_costs_one_timeout_and_then_nothing(
     redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     world.catalogue(30)
@@ -158,7 +158,7 @@ def test_a_redis_that_hangs_costs_one_time_out_and_then_nothing(
 
 
 @pytest.mark.slow
-def test_without_a_broker_the_feed_is_served_and_nobody_waits_for_it(
+def test_without_a_broker_feeds_are_served_without_delay(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     world.catalogue(60)

@@ -30,27 +30,27 @@ def client(line: Proxy) -> Iterator[Redis]:
     made.close()
 
 
-def test_it_passes_everything_on_and_counts_connections(line: Proxy, client: Redis) -> None:
+def test_it_forwards_data_and_counts_connections(line: Proxy, client: Redis) -> None:
     client.set("large", b"x" * 1_000_000)
     assert client.get("large") == b"x" * 1_000_000
     assert line.made == 1
 
 
-def test_it_delays_answers(line: Proxy, client: Redis) -> None:
+def test_it_delays_replies(line: Proxy, client: Redis) -> None:
     line.switch("delay", 0.1)
     began = time.monotonic()
     assert client.get("name") == b"Ama"
     assert 0.1 <= time.monotonic() - began < 0.3
 
 
-def test_it_lets_answers_drip(line: Proxy, client: Redis) -> None:
+def test_it_trickles_replies(line: Proxy, client: Redis) -> None:
     line.switch("trickle", 0.02)
     began = time.monotonic()
     assert client.get("name") == b"Ama"  # each byte comes within the client's time-out, nine of them do not
     assert time.monotonic() - began >= 0.16
 
 
-def test_it_hangs_and_goes_on(line: Proxy, client: Redis) -> None:
+def test_it_hangs_and_continues(line: Proxy, client: Redis) -> None:
     line.switch("hang")
     with pytest.raises(RedisTimeoutError):
         client.get("name")
@@ -65,7 +65,7 @@ def test_it_hangs_and_goes_on(line: Proxy, client: Redis) -> None:
     assert client.get("name") == b"Ama"
 
 
-def test_it_cuts_old_and_new_connections(line: Proxy, client: Redis) -> None:
+def test_it_resets_old_and_new_connections(line: Proxy, client: Redis) -> None:
     line.switch("reset")
     for _ in range(3):
         with pytest.raises(RedisConnectionError):
@@ -74,7 +74,7 @@ def test_it_cuts_old_and_new_connections(line: Proxy, client: Redis) -> None:
     assert client.get("name") == b"Ama"
 
 
-def test_it_refuses_connections_and_takes_them_again_on_its_port(line: Proxy, client: Redis) -> None:
+def test_it_refuses_connections_and_accepts_them_again_on_its_port(line: Proxy, client: Redis) -> None:
     line.switch("refuse")
     client.connection_pool.disconnect()
     with pytest.raises(RedisConnectionError, match="refused"):

@@ -28,7 +28,7 @@ def _catalogue(activity_store: ActivityStore) -> None:
     world.build()
 
 
-class TestVeryManyFollowers:
+class TestPullDelivery:
     VIEWERS = ("ama", "mei", "yaa", "zuri", "abena")
 
     @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ class TestVeryManyFollowers:
         messages.run_all()
         assert reach_of("kofi") == "pull"
 
-    def test_on_the_way_up_nothing_is_lost_and_nothing_twice(
+    def test_the_change_to_pull_loses_and_repeats_nothing(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(reach, "FOLLOWERS_PER_BATCH_TO_PULL", 2)
@@ -64,7 +64,7 @@ class TestVeryManyFollowers:
         for viewer in self.VIEWERS:
             assert set(told(viewer).values()) == {"Kofi liked this"}
 
-    def test_an_account_that_is_pulled_is_not_pushed(self, messages: Messages) -> None:
+    def test_an_account_with_pull_delivery_is_not_pushed(self, messages: Messages) -> None:
         self.rise(messages)
         before = get_store().get_timeline("ama")
         like("kofi", 2)
@@ -75,7 +75,7 @@ class TestVeryManyFollowers:
         assert sorted(told("ama")) == ["film-0001", "film-0002"]
         assert told("ama", "for_you") == told("ama")
 
-    def test_what_it_takes_back_vanishes(self, messages: Messages) -> None:
+    def test_an_undone_activity_disappears(self, messages: Messages) -> None:
         self.rise(messages)
         like("kofi", 2)
         messages.run_all()
@@ -83,7 +83,7 @@ class TestVeryManyFollowers:
         messages.run_all()
         assert list(told("ama")) == ["film-0002"]
 
-    def test_who_stops_following_it_sees_nothing_of_it(self, messages: Messages) -> None:
+    def test_after_an_unfollow_nothing_is_shown(self, messages: Messages) -> None:
         self.rise(messages)
         follows.unfollow("ama", "kofi", now=0)
         assert told("ama") == {}
@@ -91,13 +91,13 @@ class TestVeryManyFollowers:
         assert told("ama") == {}
         assert profiles.get("ama").pull_list == ()
 
-    def test_who_follows_it_now_sees_it_at_once(self, messages: Messages) -> None:
+    def test_a_new_follower_sees_its_activities_at_once(self, messages: Messages) -> None:
         self.rise(messages)
         presence.mark_active("esi")
         follows.follow("esi", "kofi", now=0)
         assert told("esi") == {"film-0001": "Kofi liked this"}
 
-    def test_a_follow_whose_process_died_pulls_it_too(self, messages: Messages) -> None:
+    def test_an_interrupted_follow_is_on_the_pull_list_too(self, messages: Messages) -> None:
         self.rise(messages)
         presence.mark_active("esi")
         get_store().follow("esi", "kofi", now=0, due=0)
@@ -105,7 +105,7 @@ class TestVeryManyFollowers:
         messages.run_all()
         assert profiles.get("esi").pull_list == ("kofi",)
 
-    def test_on_the_way_down_nothing_is_lost_and_nothing_twice(
+    def test_the_change_to_push_loses_and_repeats_nothing(
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(reach, "FOLLOWERS_PER_BATCH_TO_PUSH", 1)
@@ -136,7 +136,7 @@ class TestVeryManyFollowers:
         later(messages, clock)
         assert sorted(told("ama")) == ["film-0003", "film-0004", "film-0005"]
 
-    def test_an_unfollow_while_followers_are_told_wins(
+    def test_an_unfollow_during_a_reach_change_wins(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         like("kofi", 1)
@@ -157,16 +157,14 @@ class TestVeryManyFollowers:
         assert profiles.get("ama").pull_list == ()
         assert told("ama") == {}
 
-    def test_a_chain_that_outlived_its_crossing_does_not_take_part_in_the_next(
-        self, messages: Messages
-    ) -> None:
+    def test_a_task_of_an_old_reach_change_does_not_take_part_in_the_next(self, messages: Messages) -> None:
         self.rise(messages)
         get_store().set_reach("kofi", "to_push", due=0)
         assert reach.change_reach_batch("kofi", direction="to_pull", cursor="mei", now=0) is None
         assert reach_of("kofi") == "to_push"
         assert get_store().get_job("change_reach", "kofi") is not None
 
-    def test_a_plan_merges_twenty_of_them_at_most_and_waits_no_longer(self, messages: Messages) -> None:
+    def test_a_plan_merges_at_most_twenty_without_more_round_trips(self, messages: Messages) -> None:
         self.rise(messages)
         told("ama")
         with count_round_trips() as alone:

@@ -28,7 +28,7 @@ def _catalogue(activity_store: ActivityStore) -> None:
     world.build()
 
 
-class TestWhoWasAway:
+class TestInactiveViewers:
     @pytest.fixture(autouse=True)
     def _ama_leaves(self, _catalogue: None, messages: Messages) -> None:
         befriend(messages, "ama")
@@ -36,13 +36,13 @@ class TestWhoWasAway:
         messages.run_all()
         state_redis().delete(presence.key("ama"), timeline_cache.key("ama"))
 
-    def test_nothing_is_pushed_to_them(self, messages: Messages) -> None:
+    def test_deliveries_skip_inactive_viewers(self, messages: Messages) -> None:
         like("kofi", 2)
         messages.run_all()
         assert [row.title for row in get_store().get_timeline("ama")] == ["movie:1001"]
 
     @pytest.mark.parametrize("feed", ["for_you", "following"])
-    def test_when_they_return_the_page_says_so_and_lives_a_minute_at_most(
+    def test_the_first_page_reports_the_rebuild_and_its_plan_is_short_lived(
         self, messages: Messages, feed: str
     ) -> None:
         like("kofi", 1, Relation())
@@ -68,7 +68,7 @@ class TestWhoWasAway:
         assert {i["id"] for i in again["feed"] if i["source"] in ("friends", "following")} == {"film-0002"}
 
     @pytest.mark.parametrize("deed", ["like", "follow"])
-    def test_they_may_return_by_doing_something(self, messages: Messages, deed: str) -> None:
+    def test_a_change_also_marks_a_viewer_active(self, messages: Messages, deed: str) -> None:
         like("kofi", 1, Relation())
         like("kofi", 2)
         messages.run_all()
@@ -81,7 +81,7 @@ class TestWhoWasAway:
         messages.run_all()
         assert told("ama") == {"film-0002": "Kofi liked this"}
 
-    def test_a_lost_rebuild_is_made_up_for(self, messages: Messages, clock: Clock) -> None:
+    def test_the_sweep_repeats_a_lost_rebuild(self, messages: Messages, clock: Clock) -> None:
         like("kofi", 2)
         get_feed("ama")
         messages.waiting.clear()
@@ -90,7 +90,7 @@ class TestWhoWasAway:
         messages.run_all()
         assert sorted(told("ama")) == ["film-0001", "film-0002"]
 
-    def test_it_is_bounded(self, messages: Messages, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_rebuild_is_bounded(self, messages: Messages, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(rebuilds, "MAX_FOLLOWEES", 2)
         monkeypatch.setattr(rebuilds, "ACTIVITIES_PER_FOLLOWEE", 3)
         follows.follow("ama", "mei", now=0)
@@ -115,12 +115,12 @@ class TestWhoWasAway:
             messages.run(rebuild)
         assert spent.calls == ["get_job"]
 
-    def test_who_follows_nobody_has_nothing_to_rebuild(self, messages: Messages) -> None:
+    def test_a_viewer_without_follows_needs_no_rebuild(self, messages: Messages) -> None:
         assert get_feed("yaa")["meta"]["degraded"] == []
         assert messages.waiting == []
 
 
-def test_finished_titles_leave_the_viewers_own_feed_and_stay_in_what_friends_did(messages: Messages) -> None:
+def test_titles_that_the_viewer_finished_leave_for_you_and_stay_in_following(messages: Messages) -> None:
     befriend(messages, "ama")
     like("kofi", 1)
     like("kofi", 2)

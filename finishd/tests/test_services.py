@@ -22,15 +22,15 @@ def client(redis_server: RedisServer) -> redis.Redis:
 
 
 class TestRedis:
-    def test_the_settings_name_this_process_own_server(self, redis_server: RedisServer) -> None:
+    def test_the_settings_name_the_server_of_this_process(self, redis_server: RedisServer) -> None:
         assert redis_server.url == settings.REDIS_URL == settings.CACHE_URL == settings.CELERY_BROKER_URL
 
     @pytest.mark.parametrize("turn", ["first", "second"])
-    def test_every_test_starts_with_an_empty_one(self, client: redis.Redis, turn: str) -> None:
+    def test_every_test_starts_with_an_empty_server(self, client: redis.Redis, turn: str) -> None:
         assert client.dbsize() == 0
         client.set("left behind", turn)
 
-    def test_a_stopped_one_refuses_and_comes_back_empty_on_its_port(
+    def test_a_stopped_server_refuses_and_restarts_empty_on_its_port(
         self, redis_server: RedisServer, client: redis.Redis
     ) -> None:
         client.set("key", "value")
@@ -42,7 +42,7 @@ class TestRedis:
         assert redis_server.port == port
         assert client.dbsize() == 0
 
-    def test_a_paused_one_answers_nobody_until_it_is_resumed(
+    def test_a_paused_server_does_not_reply_until_it_is_resumed(
         self, redis_server: RedisServer, client: redis.Redis
     ) -> None:
         client.set("key", "value")
@@ -52,19 +52,19 @@ class TestRedis:
         redis_server.resume()
         assert client.get("key") == b"value"
 
-    def test_it_refuses_writes_when_it_is_full_instead_of_forgetting(self, client: redis.Redis) -> None:
+    def test_a_full_server_rejects_writes_instead_of_evicting(self, client: redis.Redis) -> None:
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
 
 @pytest.mark.django_db
-def test_the_database_can_be_opened_by_several_processes() -> None:
+def test_several_processes_can_open_the_database() -> None:
     assert "memory" not in str(connection.settings_dict["NAME"])
 
 
 @pytest.mark.parametrize(
     ("required", "outcome"), [("0", pytest.skip.Exception), ("1", pytest.fail.Exception)]
 )
-def test_a_missing_service_is_a_skip_unless_services_are_required(
+def test_a_missing_service_skips_the_test_unless_services_are_required(
     monkeypatch: pytest.MonkeyPatch, required: str, outcome: type[BaseException]
 ) -> None:
     monkeypatch.setenv("FINISHD_REQUIRE_SERVICES", required)
@@ -72,7 +72,7 @@ def test_a_missing_service_is_a_skip_unless_services_are_required(
         service_missing("no emulator here")
 
 
-def test_a_killed_pytest_leaves_no_server_behind(tmp_path: Path) -> None:
+def test_a_killed_pytest_leaves_no_server_running(tmp_path: Path) -> None:
     test = tmp_path / "test_waits.py"
     report = tmp_path / "port"
     test.write_text(

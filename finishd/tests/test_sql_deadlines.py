@@ -43,7 +43,7 @@ class TestSql:
         return time.monotonic() - began
 
     @pytest.mark.django_db(transaction=True)
-    def test_a_lock_is_waited_for_briefly_and_is_no_outage(self) -> None:
+    def test_waiting_for_a_lock_is_short_and_no_outage(self) -> None:
         with transaction.atomic(), ThreadPoolExecutor(1) as pool:
             Person.objects.create(uid="kofi")  # SQLite has one writer at a time
             if connection.vendor == "postgresql":
@@ -55,13 +55,13 @@ class TestSql:
         Person.objects.create(uid="mei")  # who has no deadline is told none
 
     @pytest.mark.django_db
-    def test_no_statement_is_sent_when_it_is_too_late(self) -> None:
+    def test_no_statement_is_sent_after_the_deadline(self) -> None:
         with deadlines.request_deadline(-1), pytest.raises(SqlUnavailable) as late:
             Person.objects.count()
         assert late.value.retry_after == 1
 
     @pytest.mark.django_db
-    def test_it_is_left_alone_for_a_while_after_five_failures_and_then_probed(self) -> None:
+    def test_five_failures_open_the_circuit_breaker_and_a_probe_closes_it(self) -> None:
         def away(*_: Any) -> None:
             raise OperationalError("no answer")
 
@@ -79,7 +79,7 @@ class TestSql:
         assert circuit_breaker._breaker.retry_after == 0
 
     @pytest.mark.django_db(transaction=True)
-    def test_a_pool_that_is_used_up_is_waited_for_briefly(self) -> None:
+    def test_waiting_for_an_exhausted_pool_is_short(self) -> None:
         if connection.vendor != "postgresql":
             pytest.skip("SQLite has no pool")
         pool: Any = connection.pool  # type: ignore[attr-defined]
@@ -107,7 +107,7 @@ class TestSql:
         ],
         ids=lambda value: type(value).__name__,
     )
-    def test_no_answer_counts_and_a_refusal_does_not(self, cause: Exception, away: bool) -> None:
+    def test_outages_count_as_failures_and_rejections_do_not(self, cause: Exception, away: bool) -> None:
         error = OperationalError()
         error.__cause__ = cause
         assert is_outage(error) is away
@@ -116,7 +116,7 @@ class TestSql:
         ("name", "statement", "away"),
         [("/nowhere/db", "SELECT 1", True), (":memory:", "SELECT 1 FROM missing", False)],
     )
-    def test_the_same_of_sqlite(self, name: str, statement: str, away: bool) -> None:
+    def test_outages_of_sqlite_count_as_failures(self, name: str, statement: str, away: bool) -> None:
         with pytest.raises(sqlite3.OperationalError) as raised:
             _run(name, statement)
         assert is_outage(raised.value) is away

@@ -100,7 +100,7 @@ def test_a_like_and_its_delivery_are_logged_under_one_id_and_counted_by_all_proc
             assert sum(n for (name, _), n in found.items() if name == "finishd_slots_served_total") == 200
 
 
-def test_a_worker_alone_shows_what_its_processes_count_and_how_they_ended(tmp_path: Path) -> None:
+def test_a_worker_serves_the_metrics_of_its_processes(tmp_path: Path) -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}/metrics"
     with processes(tmp_path) as started:

@@ -56,7 +56,7 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
     workers.close()
 
 
-def test_a_worker_that_holds_a_message_survives_the_death_of_redis(
+def test_a_worker_that_runs_a_task_survives_the_death_of_redis(
     redis_server: RedisServer, workers: Workers, tmp_path: Path
 ) -> None:
     worker = workers.start()
@@ -73,9 +73,7 @@ def test_a_worker_that_holds_a_message_survives_the_death_of_redis(
     assert worker.poll() is None
 
 
-def test_what_a_killed_process_of_a_worker_held_is_done_by_its_successor(
-    workers: Workers, tmp_path: Path
-) -> None:
+def test_the_task_of_a_killed_worker_process_is_run_again(workers: Workers, tmp_path: Path) -> None:
     worker = workers.start()
     hold.delay(str(tmp_path / "held"), 2.0)
     wait_for((tmp_path / "held.begun").exists, workers)

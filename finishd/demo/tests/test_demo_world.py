@@ -31,14 +31,14 @@ def repeated(values: list[object]) -> list[object]:
     return [value for value, times in Counter(values).items() if times > 1]
 
 
-def test_there_are_enough_films_and_series_of_every_age() -> None:
+def test_every_decade_has_enough_films_and_series() -> None:
     films = [title for title in titles() if title["mediaType"] == "movie"]
     assert len(films) >= 250
     assert len(titles()) - len(films) >= 80
     assert {year(title) // 10 * 10 for title in titles()} >= set(range(1930, 2030, 10))
 
 
-def test_every_item_has_an_id_of_its_own_that_fits_the_column() -> None:
+def test_item_ids_are_unique_and_fit_the_column() -> None:
     extras = [extra for title in titles() for extra in title.get("extras", [])]
     ids = [title["id"] for title in titles()] + [extra["id"] for extra in extras]
     assert repeated([*ids]) == []
@@ -59,7 +59,7 @@ def test_every_title_has_one_date_and_its_slug_ends_in_that_year() -> None:
 
 
 @pytest.mark.parametrize(("media_type", "known"), [("movie", FILM_GENRES), ("tv", SERIES_GENRES)])
-def test_genres_are_those_that_tmdb_has_for_the_medium(media_type: str, known: set[str]) -> None:
+def test_genres_exist_at_tmdb_for_the_media_type(media_type: str, known: set[str]) -> None:
     for title in titles():
         if title["mediaType"] == media_type:
             assert title["genres"], title["id"]
@@ -98,7 +98,7 @@ def test_people_follow_people_who_exist_and_never_themselves() -> None:
         assert set(person["genres"]) <= FILM_GENRES | SERIES_GENRES, person["uid"]
 
 
-def test_activities_name_known_titles_once_each_and_say_something() -> None:
+def test_activities_name_existing_titles_once_and_are_not_empty() -> None:
     # A title without a TMDB id cannot be told to the server as something that a person did.
     slugs = {title["id"] for title in titles() if "tmdbId" in title}
     for person in people():
@@ -123,7 +123,7 @@ def test_ama_has_everything_elif_has_no_friends_and_the_newcomer_has_nothing() -
     assert (newcomer["genres"], newcomer["follows"], newcomer["activities"]) == ([], [], [])
 
 
-def test_friends_of_ama_did_things_to_titles_that_she_has_not_finished() -> None:
+def test_followees_of_ama_have_activities_on_titles_she_has_not_finished() -> None:
     by_uid = {person["uid"]: person for person in people()}
     finished = {a["title"] for a in by_uid["ama"]["activities"] if a.get("status") == "finished"}
     theirs = {a["title"] for uid in by_uid["ama"]["follows"] for a in by_uid[uid]["activities"]}

@@ -35,7 +35,7 @@ class TestAlerts:
         for rule in rules:
             assert all(rule["annotations"][name] for name in ("summary", "description")), rule["alert"]
 
-    def test_every_metric_of_a_rule_is_one_that_is_shown(self, rules: list[dict[str, Any]]) -> None:
+    def test_every_metric_of_a_rule_is_exposed(self, rules: list[dict[str, Any]]) -> None:
         world.catalogue(30)
         world.build()
         counted = {
@@ -50,7 +50,7 @@ class TestAlerts:
             assert named, rule["alert"]
             assert named <= counted | measured | described | {"up"}, rule["alert"]
 
-    def test_every_label_of_a_rule_is_one_of_its_metric(self, rules: list[dict[str, Any]]) -> None:
+    def test_every_label_of_a_rule_belongs_to_its_metric(self, rules: list[dict[str, Any]]) -> None:
         labels = {
             f"{name}{end}": set(metric._labelnames)
             for metric in telemetry.REGISTRY._collector_to_names
@@ -64,9 +64,7 @@ class TestAlerts:
                     name, {"collector", "index"}
                 ), rule
 
-    def test_every_alert_says_what_to_do_and_nothing_else_is_told_of(
-        self, rules: list[dict[str, Any]]
-    ) -> None:
+    def test_the_operations_page_lists_exactly_the_alerts(self, rules: list[dict[str, Any]]) -> None:
         page = (settings.BASE_DIR / "docs/OPERATIONS.md").read_text()
         rows = re.findall(r"^\| `(Finishd\w+)` \| .+ \| .+ \|$", page, re.MULTILINE)
         assert rows == [rule["alert"] for rule in rules]

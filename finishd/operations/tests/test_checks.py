@@ -66,13 +66,13 @@ def test_a_production_configuration_is_clean(tmp_path: Path) -> None:
         ({"TRUSTED_PROXIES": "0.0.0.0/0"}, "finishd.E007"),
     ],
 )
-def test_a_development_setting_is_refused(tmp_path: Path, changes: dict[str, str], finding: str) -> None:
+def test_development_settings_are_refused(tmp_path: Path, changes: dict[str, str], finding: str) -> None:
     done = check(production(tmp_path, **changes), level="ERROR")
     assert done.returncode == 1
     assert finding in done.stderr
 
 
-def test_what_make_run_leaves_behind_is_refused_when_debug_goes_off(tmp_path: Path) -> None:
+def test_the_settings_of_make_run_are_refused_without_debug(tmp_path: Path) -> None:
     (tmp_path / "run.env").write_text(
         "DEBUG=true\nSECRET_KEY=dev-key\nREDIS_URL=redis://127.0.0.1:1/0\nFIREBASE_PROJECT_ID=finishd-dev\n"
         "FIREBASE_KEYS_FILE=/srv/dev-keys/jwks.json\nFINISHD_EMBEDDED_REDIS=true\n"
@@ -84,7 +84,7 @@ def test_what_make_run_leaves_behind_is_refused_when_debug_goes_off(tmp_path: Pa
         assert finding in done.stderr
 
 
-def test_sqlite_is_a_warning(tmp_path: Path) -> None:
+def test_sqlite_gives_a_warning(tmp_path: Path) -> None:
     done = check(production(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}"))
     assert done.returncode == 1
     assert "finishd.W001" in done.stderr
@@ -94,7 +94,9 @@ def test_sqlite_is_a_warning(tmp_path: Path) -> None:
     ("networks", "findings"),
     [([], {"finishd.W002"}), (["10.0.0.5"], set()), (["10.0.0.5", "::/0"], {"finishd.E007"})],
 )
-def test_a_proxy_is_named_and_not_everybody(networks: list[str], findings: set[str], settings: Any) -> None:
+def test_trusted_proxies_must_not_contain_all_addresses(
+    networks: list[str], findings: set[str], settings: Any
+) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     settings.TRUSTED_PROXIES = TrustedProxies.parse(networks)
     assert _findings() & {"finishd.W002", "finishd.E007"} == findings
@@ -108,18 +110,18 @@ def test_a_guessable_secret_key_is_refused(key: str, settings: Any) -> None:
     assert "finishd.E002" in _findings()
 
 
-def test_keys_from_an_address_in_the_clear_are_refused(settings: Any) -> None:
+def test_keys_from_an_address_without_https_are_refused(settings: Any) -> None:
     settings.FIREBASE_KEYS_URL = "http://www.googleapis.com/keys"
     assert "finishd.E005" in _findings()
 
 
-def test_every_finding_says_what_to_do() -> None:
+def test_every_finding_has_a_hint() -> None:
     ours = [message for message in run_checks(include_deployment_checks=True) if _is_ours(message.id)]
     assert ours, "the tests' own settings are not fit for production"
     assert all(message.hint for message in ours)
 
 
-def test_development_and_tests_run_without_a_finding() -> None:
+def test_development_and_tests_have_no_findings() -> None:
     assert [message for message in run_checks() if _is_ours(message.id)] == []
 
 
@@ -132,7 +134,7 @@ def _is_ours(identity: str | None) -> bool:
 
 
 @pytest.mark.parametrize("shards", ["0", "65"])
-def test_shards_that_no_drain_would_look_for_are_refused(tmp_path: Path, shards: str) -> None:
+def test_more_shards_than_readers_look_for_are_refused(tmp_path: Path, shards: str) -> None:
     done = check(production(tmp_path, ANALYTICS_SHARDS=shards))
     assert done.returncode != 0
     assert "ANALYTICS_SHARDS must be a number from 1 to 64." in done.stderr

@@ -52,22 +52,22 @@ def _within(seconds: float, holds: Callable[[], bool]) -> None:
 
 
 class TestLive:
-    def test_touches_nothing(self) -> None:
+    def test_liveness_makes_no_calls(self) -> None:
         # No database mark: a query would fail the test.
         with count_round_trips() as waits:
             answer = Client().get("/health")
         assert (answer.status_code, answer.json(), waits) == (200, {"status": "healthy"}, [])
 
-    def test_answers_while_redis_is_gone(self, broken_redis: RedisServer) -> None:
+    def test_liveness_needs_no_redis(self, broken_redis: RedisServer) -> None:
         broken_redis.stop()
         assert Client().get("/health").status_code == 200
 
-    def test_is_only_read(self) -> None:
+    def test_liveness_allows_only_reads(self) -> None:
         answer = Client().post("/health")
         assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
         assert answer.headers["Allow"] == "GET, HEAD"
 
-    def test_is_not_sent_to_tls(self, settings: Any) -> None:
+    def test_liveness_is_not_redirected_to_https(self, settings: Any) -> None:
         settings.SECURE_SSL_REDIRECT = True
         assert Client().get("/health").status_code == 200
         assert Client().get("/api/v1/search").status_code == 301
@@ -75,14 +75,16 @@ class TestLive:
 
 class TestReady:
     @pytest.mark.usefixtures("built")
-    def test_with_all_parts_good(self) -> None:
+    def test_ready_when_all_parts_respond(self) -> None:
         assert ready() == (200, dict.fromkeys(PARTS, "ok"))
         indexes = Client().get("/health/ready").json()["parts"]["indexes"]
         assert indexes["generation"] >= 1
         assert 0 <= indexes["ageSeconds"] < 60
 
     @pytest.mark.usefixtures("built")
-    def test_with_events_that_wait_too_long_but_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_ready_but_late_when_events_are_unread_for_too_long(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         send_events("ama", make_body(), make_body())
         monkeypatch.setattr("analytics.services.lag.LATE_AFTER_SECONDS", -1.0)
         answer = Client().get("/health/ready")
@@ -92,30 +94,30 @@ class TestReady:
         assert 0 <= events["oldestSeconds"] < 60
 
     @pytest.mark.django_db(transaction=True)
-    def test_not_without_an_index(self) -> None:
+    def test_not_ready_without_indexes(self) -> None:
         status, parts = ready()
         assert (status, parts) == (503, {**dict.fromkeys(PARTS, "ok"), "indexes": "missing"})
 
     @pytest.mark.usefixtures("built")
-    def test_not_with_an_old_index(self, settings: Any) -> None:
+    def test_not_ready_with_stale_indexes(self, settings: Any) -> None:
         settings.INDEX_STALE_SECONDS = -1
         status, parts = ready()
         assert (status, parts["indexes"]) == (503, "stale")
 
-    def test_not_without_the_database(self) -> None:
+    def test_not_ready_without_the_database(self) -> None:
         # No database mark, so that every query is refused.
         status, parts = ready()
         assert (status, parts["sql"], parts["redis"]) == (503, "unreachable", "ok")
 
     @pytest.mark.usefixtures("built")
-    def test_not_without_redis(self, broken_redis: RedisServer) -> None:
+    def test_not_ready_without_redis(self, broken_redis: RedisServer) -> None:
         broken_redis.stop()
         status, parts = ready()
         assert status == 503
         assert parts == {**dict.fromkeys(PARTS, "unreachable"), "sql": "ok"}
 
     @pytest.mark.usefixtures("built")
-    def test_not_with_a_silent_redis_and_says_so_in_time(self, broken_redis: RedisServer) -> None:
+    def test_not_ready_within_the_timeout_when_redis_hangs(self, broken_redis: RedisServer) -> None:
         broken_redis.pause()
         started = time.monotonic()
         status, parts = ready()
@@ -124,7 +126,7 @@ class TestReady:
         assert {parts[name] for name in ("redis", "cache", "broker", "indexes")} <= {"unreachable", "timeout"}
 
     @pytest.mark.usefixtures("built")
-    def test_again_when_redis_is_back(self, broken_redis: RedisServer) -> None:
+    def test_ready_again_when_redis_is_back(self, broken_redis: RedisServer) -> None:
         broken_redis.stop()
         assert ready()[0] == 503
         broken_redis.start()
@@ -133,7 +135,7 @@ class TestReady:
         assert ready()[0] == 200
 
     @pytest.mark.usefixtures("built")
-    def test_tells_strangers_no_addresses(self, broken_redis: RedisServer) -> None:
+    def test_the_response_contains_no_addresses(self, broken_redis: RedisServer) -> None:
         broken_redis.stop()
         page = Client().get("/health/ready").content.decode()
         assert "127.0.0.1" not in page

@@ -39,14 +39,14 @@ def _start_from_nothing(settings: Any) -> None:
     metering._unflushed.sums.clear()
 
 
-def test_what_people_have_seen_and_the_store_does_not_know_yet_is_measured() -> None:
+def test_the_backlog_of_pending_history_is_measured() -> None:
     append_and_read_events(make_event("ama", "film-0001", at=int(time.time())))
     found = scrape()
     assert found["finishd_pending_history_backlog", ()] == 1
     assert 0 < found["finishd_pending_history_backlog_seconds", ()] < 60
 
 
-def test_a_part_that_gives_no_answer_shows_as_its_breaker_until_it_answers_again() -> None:
+def test_an_open_circuit_breaker_is_shown_until_it_closes() -> None:
     before = scrape()
     opened = ("finishd_circuit_breaker_changes_total", (("dependency", "redis"), ("state", "open")))
     closed = ("finishd_circuit_breaker_changes_total", (("dependency", "redis"), ("state", "closed")))
@@ -67,31 +67,31 @@ def test_a_part_that_gives_no_answer_shows_as_its_breaker_until_it_answers_again
 
 class TestAccess:
     @pytest.mark.parametrize("given", ["", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", TOKEN, "Bearer né"])
-    def test_without_the_token_it_is_a_401(self, given: str) -> None:
+    def test_without_the_token_the_response_is_401(self, given: str) -> None:
         answer = Client().get("/metrics", HTTP_AUTHORIZATION=given)
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
         assert b"finishd_" not in answer.content
 
     @pytest.mark.parametrize("given", ["", "Bearer ", "Bearer x"])
-    def test_where_no_token_is_set_there_is_nothing(self, settings: Any, given: str) -> None:
+    def test_without_a_configured_token_the_response_is_404(self, settings: Any, given: str) -> None:
         settings.METRICS_TOKEN = ""
         assert Client().get("/metrics", HTTP_AUTHORIZATION=given).status_code == 404
 
-    def test_staff_look_by_their_session_and_others_do_not(self, client: Client) -> None:
+    def test_staff_sessions_may_read_and_other_sessions_may_not(self, client: Client) -> None:
         client.force_login(User.objects.create_user("somebody"))
         assert client.get("/metrics").status_code == 401
         client.force_login(User.objects.create_user("staff", is_staff=True))
         assert client.get("/metrics").status_code == 200
 
-    def test_a_phones_token_opens_nothing(self) -> None:
+    def test_an_id_token_is_not_accepted(self) -> None:
         assert Client().get("/metrics", HTTP_AUTHORIZATION=f"Bearer {get_token('ama')}").status_code == 401
 
-    def test_it_is_only_read(self) -> None:
+    def test_only_reads_are_allowed(self) -> None:
         assert Client().post("/metrics", HTTP_AUTHORIZATION=f"Bearer {TOKEN}").status_code == 405
 
 
-class TestMeasures:
-    def test_deliveries_and_what_waits(self) -> None:
+class TestCollectors:
+    def test_delivery_lag_and_backlog(self) -> None:
         now = time.time()
         follows.follow("ama", "kofi", now=now)
         recorded = relations.set_relation(
@@ -106,7 +106,7 @@ class TestMeasures:
         assert found["finishd_jobs_backlog", (("kind", "deliver"),)] == 1
         assert found["finishd_collector_up", (("collector", "deliveries"),)] == 1
 
-    def test_events_that_wait_were_read_or_could_not_be_counted(self) -> None:
+    def test_unread_read_and_uncountable_events(self) -> None:
         ItemFactory.create(id="heat")
         batch = [make_body("heat"), make_body("made-up")]
         for _ in range(2):  # a phone that got no answer sends again
@@ -126,7 +126,7 @@ class TestMeasures:
         assert found["finishd_dedup_keys_evicted_total", ()] == 0
         assert found["finishd_collector_up", (("collector", "events"),)] == 1
 
-    def test_a_stream_that_redis_lost_counts_once(self) -> None:
+    def test_each_lost_stream_counts_once(self) -> None:
         ItemFactory.create(id="heat")
         for _ in range(2):
             send_events("ama", make_body("heat"))
@@ -135,7 +135,7 @@ class TestMeasures:
         count_all()
         assert scrape()["finishd_stream_resets_total", ()] == 2
 
-    def test_what_the_store_costs_by_endpoint_and_task(self) -> None:
+    def test_store_calls_by_endpoint_and_task(self) -> None:
         get_client("ama").post("/api/v1/social/follow", {"target_uid": "kofi", "action": "follow"})
         backfill.apply(args=("ama", "kofi"), throw=True)
         found = scrape()
@@ -153,7 +153,7 @@ class TestMeasures:
         get_client("ama").post("/api/v1/social/follow", {"target_uid": "esi", "action": "follow"})
         assert scrape()["finishd_store_calls_total", endpoint] > before
 
-    def test_labels_are_routes_and_never_what_was_asked_for(self) -> None:
+    def test_labels_are_routes_and_not_paths(self) -> None:
         for uid in ("kofi", "esi", "yaw"):
             get_client("ama").get(f"/api/v1/social/stats/{uid}")
         get_client("ama").get("/api/v1/no/such/place")
@@ -161,7 +161,7 @@ class TestMeasures:
         assert len([label for label in labels if "stats" in label]) == 1
         assert not any("kofi" in label for label in labels)
 
-    def test_plans_by_outcome_sources_by_time_and_slots_by_source(self) -> None:
+    def test_plan_lookups_source_durations_and_served_slots(self) -> None:
         world.catalogue(300)
         world.build()
         client, before = get_client("ama"), scrape()
@@ -187,7 +187,7 @@ class TestMeasures:
         assert sum(served.values()) == 40
         assert served[feed, ("source", "trending")] > 0
 
-    def test_a_plan_that_is_extended_and_a_source_that_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_extended_plan_and_a_failing_source(self, monkeypatch: pytest.MonkeyPatch) -> None:
         world.catalogue(450)
         world.build()
         client, before = get_client("ama"), scrape()
@@ -213,7 +213,7 @@ class TestMeasures:
         assert len([name for name, _ in found if name == "finishd_index_items"]) == 1 + len(world.GENRES)
         assert found["finishd_index_age_seconds", ()] >= 0
 
-    def test_metering_costs_a_page_no_wait_and_hides_no_call_from_its_budget(self) -> None:
+    def test_metering_adds_no_round_trip_to_a_page_and_hides_no_store_call(self) -> None:
         world.catalogue(30)
         world.build()
         client = get_client("ama")
@@ -224,7 +224,7 @@ class TestMeasures:
         assert metering._unflushed.sums == {}
         assert not any("HINCRBY" in wait for wait in waits)
 
-    def test_without_redis_it_says_what_it_cannot_measure(self, redis_server: RedisServer) -> None:
+    def test_without_redis_failed_collectors_are_reported(self, redis_server: RedisServer) -> None:
         redis_server.stop()
         found = scrape()
         assert found["finishd_collector_up", (("collector", "deliveries"),)] == 0
@@ -234,7 +234,7 @@ class TestMeasures:
         redis_module._circuit_breakers.clear()
         assert scrape()["finishd_collector_up", (("collector", "deliveries"),)] == 1
 
-    def test_sums_wait_for_redis_to_come_back(self, redis_server: RedisServer) -> None:
+    def test_store_call_totals_are_kept_until_redis_is_back(self, redis_server: RedisServer) -> None:
         with metering.metered(["somewhere"]):
             get_store().get_profile("ama")
         redis_server.stop()

@@ -24,7 +24,7 @@ pytestmark = [
 
 
 class TestCommands:
-    def test_it_asks_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_command_asks_for_confirmation(self, monkeypatch: pytest.MonkeyPatch) -> None:
         relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
         monkeypatch.setattr("builtins.input", lambda prompt: "no")
         with pytest.raises(CommandError, match="Nothing was erased"):
@@ -37,19 +37,19 @@ class TestCommands:
         assert privacy.find_references("ama") == {}
         assert Erasure.objects.get().erased_at is not None
 
-    def test_of_a_stranger_it_says_that_there_is_nothing(self) -> None:
+    def test_an_unknown_uid_has_no_data(self) -> None:
         out = StringIO()
         call_command("erase_user", "nobody", "--yes", stdout=out)
         assert out.getvalue() == "There is no data about nobody.\n"
 
-    def test_an_export_ends_quietly_when_nobody_reads_on(self) -> None:
+    def test_an_export_ends_quietly_when_the_reader_closes_the_pipe(self) -> None:
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "w") as out:  # to close it writes what is in the buffer
             call_command("export_user", "nobody", stdout=out)
 
     @pytest.mark.usefixtures("activity_store", "catalogue")
-    def test_an_export_is_one_json_document_of_what_was_put_in(self, tmp_path: Path) -> None:
+    def test_an_export_is_one_json_document_with_all_data(self, tmp_path: Path) -> None:
         make_busy("ama")
         look("ama")
         out = StringIO()

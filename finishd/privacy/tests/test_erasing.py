@@ -29,7 +29,7 @@ pytestmark = [
 
 @pytest.mark.usefixtures("catalogue")
 class TestErasing:
-    def test_nothing_names_a_busy_person_any_more(self, activity_store: ActivityStore) -> None:
+    def test_no_reference_to_an_active_person_remains(self, activity_store: ActivityStore) -> None:
         make_busy("ama")
         look("ama", "kofi", "esi")
         get_store().update_pull_lists(["kofi"], "ama", listed=True)
@@ -77,7 +77,7 @@ class TestErasing:
         ]
 
     @pytest.mark.usefixtures("activity_store")
-    def test_others_keep_what_is_theirs_and_their_counts_are_right(self) -> None:
+    def test_others_keep_their_data_and_correct_counts(self) -> None:
         make_busy("ama")
         look("ama", "kofi")
         erase("ama")
@@ -94,7 +94,7 @@ class TestErasing:
         assert {entry["friend"]["uid"] for entry in page["feed"]} == {"esi"}
 
     @pytest.mark.usefixtures("activity_store")
-    def test_a_followers_feed_says_nothing_of_them_at_once_also_behind_a_cursor(self) -> None:
+    def test_a_followers_feed_no_longer_names_them_even_with_an_old_cursor(self) -> None:
         make_busy("ama")
         page = get_feed("kofi", limit=5)
         named = "ama's name"
@@ -106,7 +106,7 @@ class TestErasing:
         assert not any(named in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
         assert any("esi's name" in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
 
-    def test_a_second_time_finds_nothing_and_harms_nobody(self) -> None:
+    def test_erasing_again_changes_nothing(self) -> None:
         make_busy("ama")
         erase("ama")
         before = privacy.find_references("kofi")
@@ -115,7 +115,7 @@ class TestErasing:
         assert privacy.find_references("kofi") == before
 
     @pytest.mark.parametrize("uid", HOSTILE)
-    def test_whatever_they_are_called(self, uid: str) -> None:
+    def test_unusual_uids(self, uid: str) -> None:
         make_busy("ama")
         make_busy(uid)
         look("ama", uid, "kofi")
@@ -128,7 +128,7 @@ class TestErasing:
         assert after == before
 
     @pytest.mark.usefixtures("activity_store")
-    def test_copies_that_no_edge_leads_to_go_as_well(self) -> None:
+    def test_cached_rows_without_a_follow_edge_are_erased(self) -> None:
         make_busy("ama")
         look("kofi")
         get_store().unfollow("kofi", "ama", due=0)  # the process died before it told Redis and the workers
@@ -137,7 +137,7 @@ class TestErasing:
         assert privacy.find_references("ama") == {}
 
     @pytest.mark.usefixtures("activity_store")
-    def test_it_goes_on_where_it_stopped(self) -> None:
+    def test_an_interrupted_erasure_continues(self) -> None:
         make_busy("ama")
         for _ in range(3):
             assert not privacy.erase("ama", until=0.0)  # in the past: a batch, and no more
@@ -146,7 +146,7 @@ class TestErasing:
         erase("ama")
         assert privacy.find_references("ama") == {}
 
-    def test_people_who_go_on_writing_are_gone_after_a_last_time(self) -> None:
+    def test_writes_during_erasures_are_erased_by_the_last_one(self) -> None:
         make_busy("ama")
         stop = threading.Event()
         failures: list[Exception] = []
@@ -195,7 +195,7 @@ class TestErasing:
         assert kofi.following_count == 1
 
     @pytest.mark.slow
-    def test_hundreds_of_followers_lose_them_from_their_hot_timelines(self) -> None:
+    def test_the_cached_timelines_of_hundreds_of_followers_are_cleaned(self) -> None:
         now = time.time()
         relations.set_relation("ama", "movie:1001", LIKED, source=None, now=now)
         fans = [f"fan-{number}" for number in range(activity_privacy.BATCH_SIZE + 20)]

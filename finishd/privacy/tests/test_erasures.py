@@ -23,7 +23,7 @@ pytestmark = [
 
 
 class TestRequests:
-    def test_it_is_done_after_a_second_look_and_forgets_the_uid(self) -> None:
+    def test_an_erasure_is_verified_later_and_then_has_no_uid(self) -> None:
         relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
         now = timezone.now()
         request = erasures.request_erasure("ama", now=now)
@@ -45,21 +45,21 @@ class TestRequests:
         assert privacy.find_references("ama") == {}
         assert erasures.sweep_erasures(now=later + timedelta(days=1)) == 0
 
-    def test_asking_twice_is_asking_once_and_again_later_is_new(self) -> None:
+    def test_a_repeated_request_is_the_same_until_it_is_verified(self) -> None:
         now = timezone.now()
         first = erasures.request_erasure("ama", now=now)
         assert erasures.request_erasure("ama", now=now).pk == first.pk
         Erasure.objects.filter(pk=first.pk).update(verified_at=now, uid="")
         assert erasures.request_erasure("ama", now=now).pk != first.pk
 
-    def test_a_request_whose_message_was_lost_is_taken_up_by_beat(self) -> None:
+    def test_the_sweep_queues_a_request_whose_message_was_lost(self) -> None:
         now = timezone.now()
         erasures.request_erasure("ama", now=now)
         state_redis().flushall()
         assert erasures.sweep_erasures(now=now + timedelta(minutes=11)) == 1
         assert state_redis().llen("default") == 1
 
-    def test_more_than_a_stretch_goes_on_in_another_message(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_long_erasure_continues_in_another_task(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("finishd.privacy.tasks.ERASE_SLICE_SECONDS", -1.0)
         relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
         request = erasures.request_erasure("ama", now=timezone.now())
@@ -68,7 +68,7 @@ class TestRequests:
         assert state_redis().llen("default") == 1
 
     @pytest.mark.parametrize("uid", ["", "x" * 129, "a\0b", "a\nb"])
-    def test_nobody_is_called_that(self, uid: str) -> None:
+    def test_invalid_uids_are_rejected(self, uid: str) -> None:
         with pytest.raises(ValueError, match="128 printable"):
             erasures.request_erasure(uid, now=timezone.now())
         for command in ("erase_user", "export_user"):

@@ -28,7 +28,7 @@ pytestmark = [
 
 
 class TestEvents:
-    def test_what_waits_is_said_and_what_could_not_be_counted_goes(self) -> None:
+    def test_unread_events_are_counted_and_dead_letters_are_deleted(self) -> None:
         put_aside("ama", "made-up")
         put_aside("kofi", "made-up")
         unreadable("ama")
@@ -48,7 +48,7 @@ class TestEvents:
         assert privacy.find_references("ama") == {}
         assert DeadLetter.objects.get().viewer == "kofi"
 
-    def test_a_request_is_not_done_while_an_event_waits(self) -> None:
+    def test_an_erasure_waits_for_unread_events(self) -> None:
         send_events("ama", make_body("heat"))
         now = timezone.now()
         request = erasures.request_erasure("ama", now=now)
@@ -56,7 +56,7 @@ class TestEvents:
         request.refresh_from_db()
         assert (request.erased_at, request.remaining) == (None, {"redis: events:{<shard>}": 1})
 
-    def test_what_a_reader_that_died_left_behind_is_dropped(self) -> None:
+    def test_read_entries_that_were_not_trimmed_are_deleted(self) -> None:
         send_events("ama", make_body("heat"))
         read_by_all(trim=False)
         assert privacy.find_references("ama")["redis: events:{<shard>}"] == 1
@@ -64,7 +64,7 @@ class TestEvents:
         assert privacy.find_references("ama") == {}
 
     @pytest.mark.parametrize("uid", HOSTILE)
-    def test_whatever_they_are_called(self, uid: str) -> None:
+    def test_unusual_uids(self, uid: str) -> None:
         put_aside("ama", "drama")
         put_aside(uid, "made-up")
         unreadable(uid)

@@ -27,7 +27,7 @@ def get_columns(model: type[Model]) -> list[UidColumn]:
     return get_uid_columns(model, without_uid=privacy.COLUMNS_WITHOUT_UID)
 
 
-class TestVerifier:
+class TestFindReferences:
     def test_every_text_column_is_searched_or_declared_to_hold_no_uid(self) -> None:
         declared = set(privacy.COLUMNS_WITHOUT_UID)
         for model in models_of_people():
@@ -53,7 +53,7 @@ class TestVerifier:
         assert columns >= privacy.COLUMNS_WITHOUT_UID
 
     @isolate_apps("activity")
-    def test_an_undeclared_column_is_searched_whatever_its_name_is_in_other_models(self) -> None:
+    def test_an_undeclared_column_is_searched_even_if_its_name_is_declared_elsewhere(self) -> None:
         class Note(Model):
             name = CharField(max_length=128)
             title = TextField()
@@ -75,14 +75,14 @@ class TestVerifier:
             "sql: activity.person.name": 1
         }
 
-    def test_it_tells_people_apart_whose_uids_are_alike(self) -> None:
+    def test_similar_uids_are_distinguished(self) -> None:
         now = time.time()
         for uid in ("ama", "AMA", "am"):
             follows.block("kofi", uid, now=now)
         assert privacy.find_references("ama")["sql: activity.person.blocked"] == 1
         assert privacy.find_references("a") == {}
 
-    def test_it_changes_nothing(self) -> None:
+    def test_the_search_changes_nothing(self) -> None:
         relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
         before = {key: state_redis().pttl(key) > 0 for key in state_redis().keys("*ama*")}
         privacy.find_references("ama")

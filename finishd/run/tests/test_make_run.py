@@ -30,8 +30,8 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunSession]:
     terminal.close()
 
 
-class TestARunningOne:
-    def test_the_printed_curl_line_gives_ten_items(self, terminal: RunSession) -> None:
+class TestRunning:
+    def test_the_printed_curl_command_returns_ten_items(self, terminal: RunSession) -> None:
         said = subprocess.run(
             ["sh", "-c", f"{terminal.curl} --silent --fail"],
             capture_output=True,
@@ -40,7 +40,7 @@ class TestARunningOne:
         )
         assert len(json.loads(said.stdout)["feed"]) == 10
 
-    def test_pages_of_a_hundred_end_without_a_repeat(self, terminal: RunSession) -> None:
+    def test_pages_of_a_hundred_items_repeat_no_item(self, terminal: RunSession) -> None:
         seen: list[str] = []
         parameters: dict[str, str] = {}
         more = True
@@ -66,23 +66,21 @@ class TestARunningOne:
         assert answer.status_code == 200
         assert answer.url.path == "/admin/"
 
-    def test_another_terminal_finds_the_same_servers(self, terminal: RunSession) -> None:
+    def test_manage_py_in_another_terminal_uses_the_same_servers(self, terminal: RunSession) -> None:
         token = manage(terminal, "token", "kofi")
         assert terminal.get("/api/v1/feed", token=token).status_code == 200
 
-    def test_a_second_one_on_the_same_data_gets_one_line(self, terminal: RunSession) -> None:
+    def test_a_second_run_in_the_same_directory_ends_with_one_line(self, terminal: RunSession) -> None:
         second = RunSession(terminal.data)
         assert second.wait() == 1
         assert_one_line(second, "already runs in")
 
-    def test_a_taken_port_gets_one_line(self, terminal: RunSession, tmp_path: Path) -> None:
+    def test_a_port_in_use_ends_with_one_line(self, terminal: RunSession, tmp_path: Path) -> None:
         second = RunSession(tmp_path, port=terminal.port)
         assert second.wait() == 1
         assert_one_line(second, f"Port {terminal.port} on 127.0.0.1 is in use")
 
-    def test_another_one_beside_it_has_everything_of_its_own(
-        self, terminal: RunSession, tmp_path: Path
-    ) -> None:
+    def test_a_run_in_another_directory_is_independent(self, terminal: RunSession, tmp_path: Path) -> None:
         other = RunSession(tmp_path).wait_until_up()
         try:
             assert other.get("/api/v1/feed").status_code == terminal.get("/api/v1/feed").status_code == 200
@@ -90,8 +88,8 @@ class TestARunningOne:
             assert other.interrupt() == 0
 
 
-class TestItsEnd:
-    def test_ctrl_c_leaves_nothing_running_and_the_next_start_goes_on(self, tmp_path: Path) -> None:
+class TestStopping:
+    def test_ctrl_c_stops_all_processes_and_the_next_start_keeps_the_data(self, tmp_path: Path) -> None:
         first = RunSession(tmp_path).wait_until_up()
         page = first.get("/api/v1/feed").json()
         password = (tmp_path / "staff-password").read_text()
@@ -109,7 +107,7 @@ class TestItsEnd:
             second.interrupt()
         assert_ended(second)
 
-    def test_killing_it_takes_everything_along_and_the_next_start_works(self, tmp_path: Path) -> None:
+    def test_a_killed_run_leaves_no_process_and_the_next_start_works(self, tmp_path: Path) -> None:
         first = RunSession(tmp_path).wait_until_up()
         assert len(first.processes()) > 5
         first.kill()
@@ -125,7 +123,7 @@ class TestItsEnd:
         finally:
             second.interrupt()
 
-    def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing_running(self, tmp_path: Path) -> None:
+    def test_ctrl_c_during_the_start_stops_all_processes(self, tmp_path: Path) -> None:
         terminal = RunSession(tmp_path)
         while not (tmp_path / "run.env").exists():
             time.sleep(0.02)

@@ -19,15 +19,15 @@ from finishd.run.ports import free_port
 pytestmark = pytest.mark.timeout(60)
 
 
-class TestRefusals:
+class TestStartupErrors:
     """Each is one clear line instead of a traceback."""
 
-    def test_a_taken_port(self, tmp_path: Path) -> None:
+    def test_a_port_in_use(self, tmp_path: Path) -> None:
         with listening() as port, pytest.raises(StartupError, match=rf"Port {port} .* is in use"):
             config.check_port(configuration(tmp_path, PORT=str(port)))
 
     @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1"])
-    def test_a_port_that_is_none(self, tmp_path: Path, port: str) -> None:
+    def test_an_invalid_port(self, tmp_path: Path, port: str) -> None:
         with pytest.raises(StartupError, match=f"PORT={port} is not a port"):
             configuration(tmp_path, PORT=port)
 
@@ -35,20 +35,22 @@ class TestRefusals:
         with pytest.raises(StartupError, match="not an address of this machine"):
             config.check_port(configuration(tmp_path, HOST="192.0.2.1"))
 
-    def test_a_data_folder_that_is_a_file(self, tmp_path: Path) -> None:
+    def test_a_data_directory_that_is_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         with pytest.raises(StartupError, match="cannot be created"):
             config.load_config({"FINISHD_DATA": str(tmp_path / "file")})
 
-    def test_a_redis_that_does_not_answer(self) -> None:
+    def test_a_redis_that_does_not_respond(self) -> None:
         with pytest.raises(StartupError, match="The Redis server at REDIS_URL does not respond"):
             steps.check_redis(f"redis://127.0.0.1:{free_port()}/0")
 
-    def test_a_redis_url_that_is_none(self) -> None:
+    def test_an_invalid_redis_url(self) -> None:
         with pytest.raises(StartupError, match="REDIS_URL"):
             steps.check_redis("localhost:6379")
 
-    def test_a_second_run_on_the_same_data(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_second_run_in_the_same_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(steps, "LOCK_SECONDS", 0.2)
         with steps.acquire_run_lock(tmp_path), pytest.raises(StartupError, match="already runs in"):
             steps.acquire_run_lock(tmp_path)
@@ -56,7 +58,7 @@ class TestRefusals:
 
 
 class TestSettings:
-    def test_what_the_environment_names_is_honoured(self, tmp_path: Path) -> None:
+    def test_variables_of_the_environment_win(self, tmp_path: Path) -> None:
         named = {
             "REDIS_URL": "redis://elsewhere/0",
             "CACHE_URL": "redis://elsewhere/1",
@@ -67,7 +69,7 @@ class TestSettings:
         assert named.items() <= written.items()
         assert written["FINISHD_EMBEDDED_REDIS"] == "false"
 
-    def test_the_secret_key_stays_over_restarts(self, tmp_path: Path) -> None:
+    def test_the_secret_key_is_kept_across_restarts(self, tmp_path: Path) -> None:
         asked = configuration(tmp_path)
         first = config.settings_for(asked, embedded_redis="redis://127.0.0.1:1/0")
         config.write_run_env(asked.run_env, first)
@@ -75,19 +77,19 @@ class TestSettings:
         assert first["SECRET_KEY"] == second["SECRET_KEY"]
         assert second["REDIS_URL"].endswith(":2/0")
 
-    def test_only_its_owner_can_read_them(self, tmp_path: Path) -> None:
+    def test_only_the_owner_can_read_run_env(self, tmp_path: Path) -> None:
         asked = configuration(tmp_path)
         config.write_run_env(asked.run_env, {"SECRET_KEY": "s"})
         assert asked.run_env.stat().st_mode & 0o777 == 0o600
 
-    def test_workers_listen_to_every_queue_that_tasks_are_sent_to(self) -> None:
+    def test_workers_serve_every_queue_that_tasks_use(self) -> None:
         routes: dict[str, dict[str, str]] = settings.CELERY_TASK_ROUTES
         sent = {settings.CELERY_TASK_DEFAULT_QUEUE, *(route["queue"] for route in routes.values())}
         assert sent == {queue for queues, _ in programs.WORKERS.values() for queue in queues}
 
 
 class TestWelcome:
-    def test_the_hint_names_a_data_folder_that_manage_py_would_not_find(self, tmp_path: Path) -> None:
+    def test_the_hint_names_a_data_directory_other_than_the_default(self, tmp_path: Path) -> None:
         data = tmp_path / "my data"
         told = steps.welcome(configuration(data), "pw", "t")
         assert f"FINISHD_DATA='{data}' .venv/bin/python manage.py token UID" in told
@@ -96,7 +98,7 @@ class TestWelcome:
 
 
 @pytest.mark.parametrize("command", ["token", "migrate"])
-def test_manage_py_says_in_one_line_which_setting_is_missing(tmp_path: Path, command: str) -> None:
+def test_manage_py_names_a_missing_setting_in_one_line(tmp_path: Path, command: str) -> None:
     # Empty, so that a developer's own .env does not speak into the test.
     environment = {"PATH": os.environ["PATH"], "FINISHD_DATA": str(tmp_path), "SECRET_KEY": ""}
     done = subprocess.run(
@@ -115,7 +117,7 @@ def test_manage_py_says_in_one_line_which_setting_is_missing(tmp_path: Path, com
 
 @pytest.mark.django_db
 class TestStaff:
-    def test_a_password_is_made_once_and_kept(self, tmp_path: Path) -> None:
+    def test_a_random_password_is_created_once(self, tmp_path: Path) -> None:
         kept = tmp_path / "staff-password"
         password = prepare.ensure_staff(kept, None)
         assert password
@@ -123,12 +125,12 @@ class TestStaff:
         assert User.objects.get(username="staff").check_password(password)
         assert kept.stat().st_mode & 0o777 == 0o600
 
-    def test_a_named_password_replaces_it(self, tmp_path: Path) -> None:
+    def test_a_given_password_replaces_the_random_one(self, tmp_path: Path) -> None:
         prepare.ensure_staff(tmp_path / "staff-password", None)
         assert prepare.ensure_staff(tmp_path / "staff-password", "correct horse") == "correct horse"
         assert User.objects.get(username="staff").check_password("correct horse")
 
-    def test_one_that_was_changed_in_the_admin_is_left_alone(self, tmp_path: Path) -> None:
+    def test_a_password_that_was_changed_in_the_admin_is_kept(self, tmp_path: Path) -> None:
         prepare.ensure_staff(tmp_path / "staff-password", None)
         staff = User.objects.get(username="staff")
         staff.set_password("changed by hand")

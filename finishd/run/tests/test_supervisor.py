@@ -51,55 +51,53 @@ SLEEPER = "import time; print('ready'); time.sleep(60)"
 
 
 class TestSupervisor:
-    def test_lines_carry_the_name_of_their_program(self, supervisor: Supervisor, said: io.StringIO) -> None:
+    def test_lines_have_the_name_of_their_program(self, supervisor: Supervisor, said: io.StringIO) -> None:
         supervisor.run_to_completion(python("setup", "print('one'); print('two')"))
         assert said.getvalue() == "setup   | one\nsetup   | two\n"
 
-    def test_a_step_returns_its_answer_and_shows_its_progress(
+    def test_a_step_returns_its_output_and_shows_its_progress(
         self, supervisor: Supervisor, said: io.StringIO
     ) -> None:
         code = "import sys; print('half way', file=sys.stderr); print('42')"
         assert supervisor.run_to_completion(python("setup", code, captures_output=True)) == "42\n"
         assert said.getvalue() == "setup   | half way\n"
 
-    def test_a_failed_step_is_refused_in_its_own_words(self, supervisor: Supervisor) -> None:
+    def test_the_error_of_a_failed_step_is_its_output(self, supervisor: Supervisor) -> None:
         with pytest.raises(StartupError, match=r"^the disk is full$"):
             supervisor.run_to_completion(
                 python("setup", "print('the disk is full'); exit(1)", captures_output=True)
             )
 
-    def test_a_step_that_says_nothing_is_refused_with_its_exit_code(self, supervisor: Supervisor) -> None:
+    def test_the_error_of_a_silent_step_is_its_exit_code(self, supervisor: Supervisor) -> None:
         with pytest.raises(StartupError, match="setup failed with exit code 3"):
             supervisor.run_to_completion(python("setup", "exit(3)"))
 
-    def test_a_program_that_cannot_be_started_is_refused(self, supervisor: Supervisor) -> None:
+    def test_a_program_that_cannot_be_started_is_an_error(self, supervisor: Supervisor) -> None:
         with pytest.raises(StartupError, match="web cannot be started"):
             supervisor.start(Program("web", ["/nowhere/granian"], os.environ))
 
-    def test_what_dies_is_started_again(self, supervisor: Supervisor, said: io.StringIO) -> None:
+    def test_a_program_that_exits_is_restarted(self, supervisor: Supervisor, said: io.StringIO) -> None:
         child = supervisor.start(python("worker", SLEEPER))
         first = child.process.pid
         child.process.kill()
         supervisor.wait_until(lambda: child.process.pid != first, seconds=10, what="not restarted")
         assert "worker exited on signal SIGKILL" in said.getvalue()
 
-    def test_what_dies_again_and_again_stops_everything(self, supervisor: Supervisor) -> None:
+    def test_a_program_that_exits_repeatedly_ends_the_run(self, supervisor: Supervisor) -> None:
         supervisor.start(python("worker", "exit(7)"))
         with pytest.raises(StartupError, match="worker exited 6 times within a minute"):
             supervisor.watch()
 
-    def test_the_web_server_is_not_started_again(self, supervisor: Supervisor) -> None:
+    def test_the_web_server_is_not_restarted(self, supervisor: Supervisor) -> None:
         supervisor.start(python("web", "exit(1)", restart=False))
         with pytest.raises(StartupError, match="web exited with exit code 1, so the run stops"):
             supervisor.watch()
 
-    def test_waiting_for_what_never_comes_is_refused(self, supervisor: Supervisor) -> None:
+    def test_waiting_for_readiness_ends_with_an_error(self, supervisor: Supervisor) -> None:
         with pytest.raises(StartupError, match="No answer after 0 s"):
             supervisor.wait_until(lambda: False, seconds=0.2, what="No answer")
 
-    def test_the_last_to_stop_stops_when_the_others_are_gone(
-        self, supervisor: Supervisor, tmp_path: Path
-    ) -> None:
+    def test_the_last_programs_stop_after_the_others(self, supervisor: Supervisor, tmp_path: Path) -> None:
         """Each notes when it was asked to stop; the worker takes its time."""
         code = """
             import pathlib, signal, sys, time
@@ -117,7 +115,7 @@ class TestSupervisor:
         supervisor.stop(last=["redis"])
         assert (tmp_path / "order").read_text() == "worker redis "
 
-    def test_children_of_children_are_stopped_too(self, supervisor: Supervisor, tmp_path: Path) -> None:
+    def test_descendants_are_stopped_too(self, supervisor: Supervisor, tmp_path: Path) -> None:
         """As a granian or Celery parent that dies without seeing to its own."""
         code = """
             import pathlib, subprocess, sys, time
@@ -133,7 +131,7 @@ class TestSupervisor:
         supervisor.stop()
         wait_for(lambda: not is_running(grandchild))
 
-    def test_a_second_signal_kills_at_once_and_the_echo_of_the_first_does_not(
+    def test_a_second_signal_kills_at_once_and_a_duplicate_does_not(
         self, supervisor: Supervisor, tmp_path: Path
     ) -> None:
         code = """
@@ -164,7 +162,7 @@ class TestSupervisor:
 
 
 class TestGuard:
-    def test_a_killed_starter_takes_everything_with_it(self, tmp_path: Path) -> None:
+    def test_the_guard_stops_all_children_of_a_killed_parent(self, tmp_path: Path) -> None:
         code = f"""
             import os, pathlib, signal, subprocess, sys
             sys.path.insert(0, {str(settings.BASE_DIR)!r})
@@ -180,7 +178,7 @@ class TestGuard:
         child = int((tmp_path / "pid").read_text())
         wait_for(lambda: not is_running(child))
 
-    def test_what_was_removed_is_left_alone(self) -> None:
+    def test_a_removed_process_is_not_stopped(self) -> None:
         guard = Guard()
         sleeper = subprocess.Popen([sys.executable, "-I", "-c", SLEEPER], start_new_session=True)
         guard.add(sleeper.pid)

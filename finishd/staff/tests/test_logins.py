@@ -48,12 +48,12 @@ def sign_in(name: str = "staff", *, right: bool = False, **headers: str) -> Http
     return Client().post("/admin/login/", form, **headers)  # type: ignore[arg-type,return-value]
 
 
-def test_the_right_password_still_opens_the_admin() -> None:
+def test_the_right_password_logs_in() -> None:
     answer = sign_in(right=True)
     assert (answer.status_code, answer.headers["Location"]) == (302, reverse("admin:index"))
 
 
-def test_staff_let_in_who_was_locked_out_by_others(allow: Allow, redis_server: RedisServer) -> None:
+def test_reset_login_unlocks_a_name(allow: Allow, redis_server: RedisServer) -> None:
     allow(user=Rate(2, HOUR))
     assert [sign_in().status_code for _ in range(3)] == [200, 200, 429]
     call_command("reset_login", "Staff")
@@ -66,7 +66,7 @@ def test_staff_let_in_who_was_locked_out_by_others(allow: Allow, redis_server: R
     assert not LoginBucket.objects.filter(pk=logins._digest("name:staff")).exists()
 
 
-def test_a_name_is_tried_so_often_wherever_from_and_with_whatever_password(allow: Allow) -> None:
+def test_attempts_with_one_name_are_limited_across_addresses(allow: Allow) -> None:
     allow(user=Rate(2, HOUR))
     tries = [sign_in(REMOTE_ADDR=f"192.0.2.{number}").status_code for number in range(3)]
     assert tries == [200, 200, 429]
@@ -75,24 +75,24 @@ def test_a_name_is_tried_so_often_wherever_from_and_with_whatever_password(allow
 
 
 @pytest.mark.parametrize("spelling", ["STAFF", " staff ", "ｓｔａｆｆ"])  # noqa: RUF001  (Django normalizes it to "staff")
-def test_no_spelling_of_a_name_is_another_name(allow: Allow, spelling: str) -> None:
+def test_all_spellings_of_a_name_share_a_limit(allow: Allow, spelling: str) -> None:
     allow(user=Rate(1, HOUR))
     assert [sign_in().status_code, sign_in(spelling).status_code] == [200, 429]
 
 
-def test_an_address_tries_so_often_whatever_the_name(allow: Allow) -> None:
+def test_attempts_from_one_address_are_limited_across_names(allow: Allow) -> None:
     allow(address=Rate(2, HOUR))
     assert [sign_in(name).status_code for name in ("a", "b", "c")] == [200, 200, 429]
     assert sign_in("c", REMOTE_ADDR="192.0.2.7").status_code == 200
 
 
-def test_an_address_that_is_refused_locks_nobody_out(allow: Allow) -> None:
+def test_a_rejected_address_locks_out_no_other_user(allow: Allow) -> None:
     allow(user=Rate(3, HOUR), address=Rate(2, HOUR))
     assert [sign_in().status_code for _ in range(9)] == [200, 200] + 7 * [429]
     assert sign_in(right=True, REMOTE_ADDR="192.0.2.7").status_code == 302
 
 
-def test_whoever_is_refused_sees_a_page_that_says_when_to_come_back(allow: Allow) -> None:
+def test_a_rejected_attempt_shows_when_to_try_again(allow: Allow) -> None:
     allow(user=Rate(1, HOUR))
     sign_in()
     answer = sign_in()
@@ -103,12 +103,12 @@ def test_whoever_is_refused_sees_a_page_that_says_when_to_come_back(allow: Allow
     assert "no-store" in answer.headers["Cache-Control"]
 
 
-def test_looking_at_the_page_is_no_try(allow: Allow) -> None:
+def test_opening_the_login_page_is_no_attempt(allow: Allow) -> None:
     allow(address=Rate(1, HOUR))
     assert [Client().get("/admin/login/").status_code for _ in range(3)] == [200, 200, 200]
 
 
-def test_redis_does_not_list_who_signs_in(allow: Allow) -> None:
+def test_redis_contains_no_login_names(allow: Allow) -> None:
     allow(user=Rate(9, HOUR))
     sign_in()
     assert len(state_redis().keys("throttle-login:*")) == 1
@@ -120,29 +120,29 @@ class TestWithoutRedis:
     def _away(self, redis_server: RedisServer) -> None:
         redis_server.stop()
 
-    def test_the_admin_opens_all_the_same(self) -> None:
+    def test_logging_in_works(self) -> None:
         client = Client()
         answer = client.post("/admin/login/", {"username": "staff", "password": PASSWORD})
         assert answer.status_code == 302
         assert client.get(reverse("admin:auth_user_changelist")).status_code == 200
 
-    def test_tries_are_counted_in_sql_with_half_the_limits(self, allow: Allow) -> None:
+    def test_attempts_are_counted_in_sql_with_half_the_limits(self, allow: Allow) -> None:
         allow(user=Rate(4, HOUR), address=Rate(8, HOUR))
         assert [sign_in().status_code for _ in range(3)] == [200, 200, 429]
         assert [sign_in("other").status_code for _ in range(2)] == [200, 429]  # the fifth of this address
         # Who is refused by address has not used up the name.
         assert sign_in("other", REMOTE_ADDR="192.0.2.7").status_code == 200
 
-    def test_a_limit_of_one_stays_one(self, allow: Allow) -> None:
+    def test_a_limit_of_one_is_not_halved(self, allow: Allow) -> None:
         allow(user=Rate(1, HOUR))
         assert [sign_in().status_code for _ in range(2)] == [200, 429]
 
-    def test_without_limits_nothing_is_kept(self, allow: Allow) -> None:
+    def test_without_limits_nothing_is_stored(self, allow: Allow) -> None:
         allow()
         assert [sign_in().status_code for _ in range(3)] == [200, 200, 200]
         assert LoginBucket.objects.count() == 0
 
-    def test_it_is_said_once_for_each_try_that_is_let_in(
+    def test_each_allowed_attempt_is_logged_once(
         self, allow: Allow, caplog: pytest.LogCaptureFixture
     ) -> None:
         allow(user=Rate(2, HOUR))
@@ -153,10 +153,10 @@ class TestWithoutRedis:
         assert "staff" not in caplog.text.replace("finishd.staff.logins", "").replace("/admin", "")
 
 
-class TestInSql:
+class TestCountingInSql:
     NOW = 1_700_000_000_000_000
 
-    def test_tries_are_forgotten_when_they_count_no_more(self) -> None:
+    def test_expired_attempts_are_deleted(self) -> None:
         limits = Limits("login", user=Rate(4, HOUR), address=Rate(4, HOUR))
         logins.count_attempt_in_sql(limits, "staff", "192.0.2.1", now=self.NOW)
         logins.count_attempt_in_sql(limits, "other", "192.0.2.1", now=self.NOW)
@@ -164,13 +164,13 @@ class TestInSql:
         logins.count_attempt_in_sql(limits, "third", "192.0.2.9", now=self.NOW + 3601 * 1_000_000)
         assert LoginBucket.objects.count() == 1 + 2
 
-    def test_they_go_with_the_first_try_after_redis_is_back(self) -> None:
+    def test_the_first_attempt_after_redis_is_back_deletes_expired_attempts(self) -> None:
         limits = Limits("login", user=Rate(4, HOUR))
         logins.count_attempt_in_sql(limits, "staff", "192.0.2.1", now=self.NOW)
         logins.count_attempt(limits, "other", "192.0.2.1")
         assert LoginBucket.objects.count() == 1
 
-    def test_there_is_room_for_so_many_and_for_those_who_are_in_it(
+    def test_a_full_table_rejects_new_names_and_counts_existing_ones(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(logins, "MAX_SQL_BUCKETS", 2)
@@ -182,7 +182,7 @@ class TestInSql:
         assert waits == [0, 0, 60, 0]
 
     @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-    def test_of_many_at_once_exactly_as_many_are_let_in_as_may(self) -> None:
+    def test_concurrent_attempts_are_allowed_up_to_the_limit(self) -> None:
         limits = Limits("login", user=Rate(10, HOUR), address=Rate(100, HOUR))
         now = time.time_ns() // 1000
 
