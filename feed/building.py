@@ -22,7 +22,7 @@ from feed.feed_types import FeedType
 from feed.indexes import IndexPointer
 from feed.plan_format import PlanHeader
 from feed.plans import ChunkDraft
-from feed.recall import recall
+from feed.recall import Recalled, recall
 from feed.sources.base import RecallRequest
 from feed.sources.personalized import get_affinities
 from feed.types import Chunk, ChunkInputs, FactsById, TitleAndGenre
@@ -148,43 +148,19 @@ def save_trace(uid: str, built: BuiltChunk, *, always: bool = False) -> bool:
 def _build_once(
     context: BuildContext, request: ChunkRequest, depth: int, *, rank_limit_factor: int
 ) -> BuiltChunk:
-    feed_type = request.feed_type
     recall_request = RecallRequest(context.viewer, context.index_pointer, depth, request.now)
-    recalled = recall(recall_request, feed_type, session=request.session)
-    seen, served_list = recalled.history, recalled.served_list
-    inputs = ChunkInputs(
-        feed=feed_type.name,
-        session=request.session,
-        start=request.start,
-        size=min(feed_type.chunk_size, recipe.MAX_PLAN_SLOTS - request.start),
-        now=request.now,
-        pools=recalled.pools,
-        affinities=get_affinities(context.viewer),
-        finished=context.viewer.finished,
-        seen=seen.seen,
-        skipped=seen.skipped.union(context.viewer.skipped),
-        session_items=request.session_items | served_list.in_session,
-        recently_served=served_list.in_others,
-        preceding=request.preceding,
-        rank_limit_factor=rank_limit_factor,
-    )
+    recalled = recall(recall_request, request.feed_type, session=request.session)
+    inputs = _make_inputs(context.viewer, request, recalled, rank_limit_factor)
     shortlist = pipeline.make_shortlist(inputs)
     facts = cards.get_facts(shortlist.ids)
     chunk = pipeline.rank_and_mix(inputs, shortlist, facts)
 
-    if not seen.is_complete:
-        context.degraded.add("history")
-    degraded = {*request.degraded, *context.degraded, *(pool.source for pool in recalled.pools if pool.error)}
-    if context.is_timeline_rebuilding and feed_type.uses_timeline:
-        degraded.add("timeline_rebuilding")
-    if served_list.session_entries < request.expected_served_count:
-        degraded.add("served_history")
     header = PlanHeader(
         session=request.session,
-        feed=feed_type.name,
+        feed=request.feed_type.name,
         started=request.session_started,
         generation=context.index_pointer.generation if context.index_pointer else None,
-        degraded=tuple(sorted(degraded)),
+        degraded=_get_degraded(context, request, recalled),
     )
     is_full = request.start + len(chunk.slots) >= recipe.MAX_PLAN_SLOTS
     draft = ChunkDraft(
@@ -196,6 +172,40 @@ def _build_once(
         receipt=_make_receipt(context.viewer, header, inputs, chunk),
     )
     return BuiltChunk(draft, inputs, facts, chunk)
+
+
+def _make_inputs(
+    viewer: Profile, request: ChunkRequest, recalled: Recalled, rank_limit_factor: int
+) -> ChunkInputs:
+    return ChunkInputs(
+        feed=request.feed_type.name,
+        session=request.session,
+        start=request.start,
+        size=min(request.feed_type.chunk_size, recipe.MAX_PLAN_SLOTS - request.start),
+        now=request.now,
+        pools=recalled.pools,
+        affinities=get_affinities(viewer),
+        finished=viewer.finished,
+        seen=recalled.history.seen,
+        skipped=recalled.history.skipped.union(viewer.skipped),
+        session_items=request.session_items | recalled.served_list.in_session,
+        recently_served=recalled.served_list.in_others,
+        preceding=request.preceding,
+        rank_limit_factor=rank_limit_factor,
+    )
+
+
+def _get_degraded(context: BuildContext, request: ChunkRequest, recalled: Recalled) -> tuple[str, ...]:
+    """Return the names of the parts that were unavailable, now or for earlier chunks of the plan."""
+    if not recalled.history.is_complete:
+        context.degraded.add("history")
+    failed_sources = (pool.source for pool in recalled.pools if pool.error)
+    degraded = {*request.degraded, *context.degraded, *failed_sources}
+    if context.is_timeline_rebuilding and request.feed_type.uses_timeline:
+        degraded.add("timeline_rebuilding")
+    if recalled.served_list.session_entries < request.expected_served_count:
+        degraded.add("served_history")
+    return tuple(sorted(degraded))
 
 
 def _make_receipt(viewer: Profile, header: PlanHeader, inputs: ChunkInputs, chunk: Chunk) -> dict[str, Any]:
