@@ -1,1 +1,1 @@
-"""What the tests stand on: real servers of their own (`services`, a pytest plugin)."""
+"""Helpers for tests. `services` and `firestore` are pytest plugins that start real servers."""

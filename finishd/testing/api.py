@@ -1,4 +1,4 @@
-"""The API as the phone uses it: real tokens, the whole middleware, parsed answers."""
+"""Call the API as a phone does: with real tokens, all middleware, and parsed responses."""
 
 import time
 from functools import cache
@@ -11,12 +11,12 @@ from rest_framework.test import APIClient
 from core.auth import devkeys
 
 Json = dict[str, Any]
-THROTTLE_ROUND_TRIPS: Final = 1  # wait on Redis that each request costs besides: user and address together
+THROTTLE_ROUND_TRIPS: Final = 1  # of each request, for the user and the address together
 
 
 @cache
 def get_token(uid: str) -> str:
-    """A token that the real verifier takes, signed with this run's development key."""
+    """Return a valid token, signed with the development key of this run."""
     folder = Path(settings.FIREBASE_KEYS_FILE).parent
     return devkeys.sign_token(
         folder, uid=uid, project=settings.FIREBASE_PROJECT_ID, now=time.time(), name=uid.title()
@@ -30,7 +30,7 @@ def get_client(uid: str) -> APIClient:
 
 
 def get_feed(uid: str, **query: Any) -> Json:
-    """A page of the feed; asserts that it is one."""
+    """Return a page of the feed. Assert that the response is 200."""
     answer = get_client(uid).get("/api/v1/feed", query)
     assert answer.status_code == 200, answer.content
     page: Json = answer.json()
@@ -38,7 +38,7 @@ def get_feed(uid: str, **query: Any) -> Json:
 
 
 def walk_feed(uid: str, *, pages: int = 1_000, **query: Any) -> list[Json]:
-    """Pages by cursor until `hasMore` is false, or `pages` of them."""
+    """Follow the cursor until `hasMore` is false, for at most `pages` pages."""
     walked = [get_feed(uid, **query)]
     query.pop("refresh", None)
     while walked[-1]["meta"]["hasMore"] and len(walked) < pages:

@@ -1,4 +1,4 @@
-"""What people do, and what their timelines must then be: by other means than the application's. Plain Python."""
+"""Compute the expected timelines with an independent model, in plain Python."""
 
 from activity.types import Relation
 
@@ -16,7 +16,7 @@ RELATIONS = (
 
 
 class ExpectedTimelines:
-    """What must be true, in the fewest words."""
+    """A simple model of follows, blocks, activities and timelines."""
 
     def __init__(self) -> None:
         self.follows: set[Pair] = set()
@@ -35,7 +35,7 @@ class ExpectedTimelines:
         return (one, other) in self.blocks or (other, one) in self.blocks
 
     def timeline(self, viewer: str) -> dict[Pair, ExpectedActivity]:
-        """(author, title) → deed, of all whom the viewer follows."""
+        """Return the activities of the viewer's followees: (author, title) → activity."""
         return {
             (author, title): (at, relation.status, relation.favorite, relation.rating)
             for (author, title), (relation, at) in self.activities.items()
@@ -43,7 +43,7 @@ class ExpectedTimelines:
         }
 
     def entries(self, viewer: str) -> list[tuple[str, list[str]]]:
-        """(title, supporters newest first), newest first."""
+        """Return (title, supporters) pairs. Titles and supporters are ordered newest first."""
         rows: dict[str, list[tuple[int, str]]] = {}
         for (author, title), (at, *_) in self.timeline(viewer).items():
             rows.setdefault(title, []).append((-at, author))

@@ -1,8 +1,8 @@
-"""Pytest plugin: Google's Firestore emulator, one for a whole run, a database in it for each test process.
+"""Pytest plugin for Google's Firestore emulator: one emulator per run, and one database per test process.
 
-xdist's controller starts it beside its workers; without xdist the first test that wants it does. Without Java or
-the emulator's jar, tests that want it are skipped (or fail, where FINISHD_REQUIRE_SERVICES=1). No test reaches a
-server that the developer's environment names.
+xdist's controller starts the emulator; without xdist, the first test that needs it does. Without Java or the
+emulator's jar, such tests are skipped, or fail with FINISHD_REQUIRE_SERVICES=1. No test uses a server that the
+developer's environment names.
 """
 
 import os
@@ -26,7 +26,7 @@ START_SECONDS: Final = 60.0
 _HOST: Final = "FIRESTORE_EMULATOR_HOST"
 _OF_THE_RUN: Final = "FINISHD_TEST_FIRESTORE"  # from the controller to its workers
 _MAIN: Final = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
-# Half the memory and a third of the start of the defaults; nothing here runs long enough to pay for more.
+# These options need half the memory and a third of the start time of the defaults. The runs are short.
 _JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx768m", "-Duser.language=en")
 _emulator_key = pytest.StashKey["Emulator"]()
 
@@ -34,14 +34,14 @@ os.environ[_HOST] = "127.0.0.1:1"
 
 
 class NoFirestore(Exception):
-    """The emulator cannot run here; the message says why."""
+    """The emulator cannot run on this machine. The message says why."""
 
 
 class Emulator:
-    """A running emulator; it keeps everything in memory."""
+    """A running emulator. It stores everything in memory."""
 
     def __init__(self) -> None:
-        """Start it without waiting for it. Raises NoFirestore."""
+        """Start the emulator without waiting for it. Raises NoFirestore."""
         java, jar = shutil.which("java"), find_jar()
         if java is None:
             raise NoFirestore("Java is not installed; the Firestore emulator needs 17 or newer")
@@ -70,7 +70,7 @@ class Emulator:
 
 @dataclass(frozen=True)
 class Database:
-    """This process's part of the emulator."""
+    """The database of this process in the emulator."""
 
     host: str
     project: str
@@ -78,7 +78,7 @@ class Database:
 
     @property
     def documents(self) -> str:
-        """Where its documents are, below the host."""
+        """The path of the documents on the host."""
         return f"projects/{self.project}/databases/{self.name}/documents"
 
     def empty(self) -> None:
@@ -86,7 +86,7 @@ class Database:
         self._ask("DELETE", f"/emulator/v1/{self.documents}")
 
     def load_rules(self, rules: str) -> None:
-        """Let the emulator judge clients by these rules; servers, whose token is `owner`, pass by them."""
+        """Apply these rules to clients. Servers use the token `owner` and are not checked."""
         body = {"rules": {"files": [{"name": "firestore.rules", "content": rules}]}}
         self._ask("PUT", f"/emulator/v1/projects/{self.project}:securityRules", orjson.dumps(body))
 
@@ -97,7 +97,7 @@ class Database:
 
 
 def find_jar() -> Path:
-    """The emulator's jar: Google Cloud's component, or what Firebase's tools downloaded. Raises NoFirestore."""
+    """Return the emulator's jar, from Google Cloud's SDK or from Firebase's tools. Raises NoFirestore."""
     gcloud = shutil.which("gcloud")
     sdks = [Path(gcloud).resolve().parent.parent] if gcloud else []
     sdks += [Path("/usr/lib/google-cloud-sdk"), Path.home() / "google-cloud-sdk"]
@@ -114,7 +114,7 @@ def find_jar() -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The controller starts the emulator while its workers are still importing."""
+    """Start the emulator in the controller, while the workers are importing."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
     os.environ.pop(_OF_THE_RUN, None)
@@ -127,8 +127,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole modules that say `slow_on_firestore` take the emulator's word in the slow run only: the store's contract
-    tests ask both stores each time."""
+    """Mark the Firestore tests of modules with `slow_on_firestore` as slow. The contract tests of the store still run
+    on both stores each time."""
     for item in items:
         if item.get_closest_marker("slow_on_firestore") and "[firestore" in item.nodeid:
             item.add_marker(pytest.mark.slow)
@@ -136,7 +136,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def firestore_host(request: pytest.FixtureRequest) -> str:
-    """The running emulator as FIRESTORE_EMULATOR_HOST names it."""
+    """Return the address of the running emulator, as in FIRESTORE_EMULATOR_HOST."""
     try:
         host = os.environ.get(_OF_THE_RUN) or _start(request.config).host
         if not host.startswith("127.0.0.1:"):
@@ -149,7 +149,7 @@ def firestore_host(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def firestore(firestore_host: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Database:
-    """An empty database of this process's own, where its Firestore store and those of its children go."""
+    """Return an empty database for this process and its children."""
     name = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     database = Database(firestore_host, settings.FIREBASE_PROJECT_ID, name)
     monkeypatch.setenv(_HOST, firestore_host)
@@ -158,7 +158,7 @@ def firestore(firestore_host: str, settings: Any, monkeypatch: pytest.MonkeyPatc
     settings.FIRESTORE_TIMEOUT, settings.FIRESTORE_DEADLINE = (
         15.0,
         60.0,
-    )  # two busy cores, an emulator among them
+    )  # the machine has two cores, and both are busy
     database.empty()
     return database
 

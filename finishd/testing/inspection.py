@@ -1,4 +1,4 @@
-"""What the application keeps, read so that it can be compared with what must be true."""
+"""Read stored data, to compare it with the expected data."""
 
 from typing import Any, Final, cast
 
@@ -12,11 +12,11 @@ from core.redis.client import state_redis
 from core.redis.keys import get_declared_keys
 from finishd.testing.expected import ExpectedActivity, Pair
 
-PTTL_NO_KEY: Final = -2  # what PTTL says of a key that is not there
+PTTL_NO_KEY: Final = -2  # the reply for a missing key
 
 
 def read_timeline(profile: Profile) -> list[TimelineEntry]:
-    """The timeline as a plan reads it."""
+    """Return the timeline as a plan reads it."""
     return timelines.read(profile).fetch(state_redis())
 
 
@@ -36,7 +36,7 @@ def rows_by_author_and_title(rows: list[TimelineRow]) -> dict[Pair, ExpectedActi
 
 
 def stored_counts() -> dict[tuple[str, int, str], tuple[int, int]]:
-    """(item, hour, kind) → (events, seconds)."""
+    """Return the stored counts: (item, hour, kind) → (events, seconds watched)."""
     rows = Count.objects.filter(period="hour").exclude(events=0)
     return {
         (row.item, row.period_start, row.kind): (row.events, row.watched_seconds) for row in rows.iterator()
@@ -44,20 +44,20 @@ def stored_counts() -> dict[tuple[str, int, str], tuple[int, int]]:
 
 
 def stored_histories() -> dict[str, tuple[set[str], dict[str, float]]]:
-    """Viewer → what they have seen, and their affinities."""
+    """Return the seen items and affinities of each viewer."""
     seen = {row.uid: {item for item, _ in row.items} for row in SeenHistory.objects.iterator()}
     people = Person.objects.in_bulk(list(seen))
     return {uid: (items, dict(from_row(people[uid]).profile.affinities)) for uid, items in seen.items()}
 
 
 def find_key_violations() -> list[str]:
-    """What is wrong with any live Redis key: of no declared family, of another type, or not as short-lived."""
+    """Return a message for each Redis key that is not declared, or has the wrong type or TTL."""
     wrong = []
     raw: Any
     for raw in state_redis().scan_iter():
         name, kind = raw.decode(), cast(Any, state_redis().type(raw)).decode()
         left: Any = state_redis().pttl(raw)
-        if left == PTTL_NO_KEY or kind == "none":  # some live for milliseconds
+        if left == PTTL_NO_KEY or kind == "none":  # it expired meanwhile
             continue
         family = next((key for key in get_declared_keys() if key.matches(name)), None)
         if family is None or family.type != kind:

@@ -1,4 +1,4 @@
-"""The settings with another endpoint of keys, which the environment may name in tests only."""
+"""The settings with another endpoint for keys. Only tests may choose it by an environment variable."""
 
 import os
 

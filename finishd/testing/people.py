@@ -1,4 +1,4 @@
-"""The application's own activity store, each kind in turn, and what its workers were sent."""
+"""Fixtures for tests about people: each activity store, the messages to workers, and the clock of tasks."""
 
 import random
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from finishd.celery import app
 
 @pytest.fixture(params=sorted(STORES, reverse=True))
 def activity_store(request: pytest.FixtureRequest, settings: Any) -> Iterator[ActivityStore]:
-    """The store that services use, empty; use with a database that commits."""
+    """The empty store that services use, once for each kind. It needs a database that commits."""
     if request.param == "firestore":
         request.getfixturevalue("firestore")
     settings.ACTIVITY_STORE = request.param
@@ -27,7 +27,7 @@ def activity_store(request: pytest.FixtureRequest, settings: Any) -> Iterator[Ac
 
 @pytest.fixture
 def activity_store_unavailable() -> Iterator[pytest.MonkeyPatch]:
-    """The store fails from here on; `activity_store_unavailable.undo()` brings it back."""
+    """Make every store call fail. `activity_store_unavailable.undo()` ends this."""
     patch = pytest.MonkeyPatch()
 
     def away(*_: Any, **__: Any) -> None:
@@ -41,7 +41,7 @@ def activity_store_unavailable() -> Iterator[pytest.MonkeyPatch]:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a worker would be told."""
+    """A message to a worker."""
 
     task: str
     args: tuple[Any, ...]
@@ -50,16 +50,16 @@ class Message:
 
 @dataclass
 class Messages:
-    """What was sent to the workers, for the test to deliver: in any order, twice, or never."""
+    """The messages to workers. A test runs them in any order, twice, or never."""
 
     waiting: list[Message] = field(default_factory=list)
 
     def run(self, message: Message) -> None:
-        """Do it, here and now."""
+        """Run the task of a message in this process."""
         app.tasks[message.task](*message.args, **message.kwargs)
 
     def run_all(self, *, most: int = 10_000) -> int:
-        """In the order sent, with those that they send; how many ran."""
+        """Run all messages in order, including those that they send. Return their number."""
         for ran in range(most):
             if not self.waiting:
                 return ran
@@ -75,7 +75,7 @@ class Messages:
 
 @pytest.fixture
 def messages(monkeypatch: pytest.MonkeyPatch) -> Messages:
-    """Keeps messages to activity's tasks from the broker; all others go there."""
+    """Collect the messages to activity's tasks. All other messages go to the broker."""
     app.loader.import_default_modules()  # registers all tasks, as a worker does when it starts
     sent = Messages()
     send_on = app.send_task
@@ -93,7 +93,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> Messages:
 
 @pytest.fixture
 def long_redis_timeouts() -> Iterator[None]:
-    """For tests that are long, on a machine that does other things too: a wait may take seconds."""
+    """Use long Redis timeouts, for long tests on a busy machine."""
     pools = {client.connection_pool for client in (state_redis(), cache_redis())}
     before = [dict(pool.connection_kwargs) for pool in pools]
     for pool in pools:
@@ -106,7 +106,7 @@ def long_redis_timeouts() -> Iterator[None]:
 
 
 class Clock:
-    """Stands in for the `time` module of the tasks."""
+    """A replacement of the `time` module."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -120,7 +120,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time that tasks read, standing still until the test moves it."""
+    """The time that tasks read. It stands still until the test sets it."""
     stood = Clock(1_795_000_000.0)
     monkeypatch.setattr("activity.tasks.time", stood)
     return stood

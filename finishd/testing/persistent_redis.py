@@ -1,4 +1,4 @@
-"""A Redis of a test's own that keeps what it is told, to be killed and started again."""
+"""A Redis server for one test that writes to disk, so that it keeps its data when it is killed and restarted."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from finishd.run.guard import Guard
 
 
 class PersistentRedis(RedisServer):
-    """Started at once, with a guard of its own. `fsync` is Redis's `appendfsync`."""
+    """A started server with its own guard. `fsync` is Redis's `appendfsync`."""
 
     def __init__(self, directory: Path, *, fsync: str = "everysec") -> None:
         self._own = Guard()

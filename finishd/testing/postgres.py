@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of the tests' own: made, used and thrown away."""
+"""A temporary PostgreSQL cluster for tests."""
 
 import os
 import pwd
@@ -16,18 +16,18 @@ from finishd.run.ports import free_port
 
 MIN_VERSION = 15
 START_SECONDS = 30.0
-PACKAGED = Path("/usr/lib/postgresql")  # where Debian and its kin keep the servers, off PATH
+PACKAGED = Path("/usr/lib/postgresql")  # Debian and its derivatives install the servers here, outside PATH
 
 
 class NoPostgres(Exception):
-    """PostgreSQL cannot run here; the message says why."""
+    """PostgreSQL cannot run on this machine. The message says why."""
 
 
 class Cluster:
-    """A running cluster in a folder of its own; nothing of it is synced to disk."""
+    """A running cluster in its own directory. Nothing is synced to disk."""
 
     def __init__(self, *, directory: Path, guard: Guard) -> None:
-        """Make it in the empty `directory` and start it: 1 to 2 s. Raises NoPostgres."""
+        """Create the cluster in the empty `directory` and start it: 1 to 2 s. Raises NoPostgres."""
         self._guard = guard
         self._directory = directory
         self._log = directory / "log"
@@ -37,7 +37,7 @@ class Cluster:
         self.start()
 
     def start(self) -> None:
-        """Start it on its port and wait until it answers; again after `stop`, too. Raises NoPostgres."""
+        """Start the server on its port and wait until it responds. It works after `stop`, too. Raises NoPostgres."""
         with self._log.open("wb") as log:
             self._server = subprocess.Popen(
                 [self._binaries / "postgres", "-D", self._directory / "data", *_options(self._port)],
@@ -56,16 +56,16 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """As DATABASE_URL wants it; the database itself is for Django to make."""
+        """The value for DATABASE_URL. Django creates the database."""
         return f"postgres://finishd@{self.host}/finishd"
 
     @property
     def pid(self) -> int:
-        """The server's process id, the parent of those of its connections."""
+        """The process id of the server, which is the parent of its connections' processes."""
         return self._server.pid
 
     def stop(self) -> None:
-        """End it without waiting for its clients."""
+        """Stop the server without waiting for its clients."""
         self._server.send_signal(signal.SIGINT)
         self._server.wait()
         self._guard.remove(self._server.pid)
@@ -87,7 +87,7 @@ class Cluster:
 
 
 def find_binaries() -> Path:
-    """The folder with `initdb` and `postgres` of a version that Finishd supports. Raises NoPostgres."""
+    """Return the directory with `initdb` and `postgres` of a supported version. Raises NoPostgres."""
     on_path = shutil.which("postgres")
     packaged = sorted(PACKAGED.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     for folder in ([Path(on_path).resolve().parent] if on_path else []) + packaged:
@@ -114,7 +114,7 @@ def _options(port: int) -> list[str]:
         "port": port,
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
-        "dynamic_shared_memory_type": "mmap",  # in the data folder, so that a kill leaves nothing in /dev/shm
+        "dynamic_shared_memory_type": "mmap",  # in the data directory, not in /dev/shm
         "fsync": "off",
         "full_page_writes": "off",
         "synchronous_commit": "off",
@@ -123,7 +123,7 @@ def _options(port: int) -> list[str]:
 
 
 def _rights(directory: Path) -> dict[str, Any]:
-    """Popen's arguments that drop root's rights: PostgreSQL refuses to run with them."""
+    """Return arguments of Popen that drop the rights of root, because PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "nobody"):
@@ -137,7 +137,7 @@ def _rights(directory: Path) -> dict[str, Any]:
 
 
 def _major(binary: Path) -> int:
-    """Major version of a `postgres` binary; 0 when it does not say."""
+    """Return the major version of a `postgres` binary, or 0 if it is unknown."""
     try:
         said = subprocess.run(
             [binary, "--version"], capture_output=True, text=True, timeout=5, check=False

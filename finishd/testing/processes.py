@@ -1,4 +1,4 @@
-"""Real processes beside the test's own, on the same Redis and the same test database."""
+"""Real processes that use the Redis server and the database of the test."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ START_SECONDS = 60
 
 
 class Web:
-    """One web server with one process, as production runs several of."""
+    """A client of a web server. It runs with one process by default."""
 
     def __init__(self, port: int) -> None:
         self.address = f"http://127.0.0.1:{port}"
@@ -46,7 +46,7 @@ class Web:
         return self._client.post(path, json=body, headers={"Authorization": f"Bearer {get_token(uid)}"})
 
     def feed(self, uid: str, **query: Any) -> dict[str, Any]:
-        """A page of the feed; asserts that it is one."""
+        """Return a page of the feed. Assert that the response is 200."""
         answer = self.get("/api/v1/feed", uid, **query)
         assert answer.status_code == 200, answer.text
         page: dict[str, Any] = answer.json()
@@ -57,7 +57,7 @@ class Web:
 
 
 class Processes:
-    """Starts them; what it started ends with it, whatever happens."""
+    """Start processes, and stop all of them at the end."""
 
     def __init__(self, directory: Path) -> None:
         self._log = directory / "processes.log"
@@ -66,7 +66,7 @@ class Processes:
         self._webs: list[Web] = []
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
-        """Run `python <arguments>`; `environment` comes on top of the test's own."""
+        """Run `python <arguments>`. `environment` is added to that of the test."""
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
@@ -82,7 +82,7 @@ class Processes:
         return process
 
     def web(self, workers: int = 1, /, **environment: str) -> Web:
-        """A web server that answers, with the threads that production gives a process."""
+        """Start a web server with the threads of production, and wait until it responds."""
         port = free_port()
         self.start(*programs.serve("127.0.0.1", port, processes=workers), **environment)
         web = Web(port)
@@ -93,7 +93,7 @@ class Processes:
     def worker(
         self, queues: str = "default,content,indexes", **environment: str
     ) -> "subprocess.Popen[bytes]":
-        """A Celery worker for these queues; it may still be starting."""
+        """Start a Celery worker for these queues, without waiting for it."""
         options = ["--queues", queues, "--concurrency", "1", "--loglevel", "info"]
         return self.start("-m", "celery", "-A", "finishd", "worker", *options, **environment)
 
@@ -134,7 +134,7 @@ def processes(directory: Path) -> Iterator[Processes]:
 
 
 def _environment(changes: dict[str, str]) -> dict[str, str]:
-    """The test's own, with the database that tests write to; patient, since the machine is busy testing."""
+    """Return the environment of the test, with its database and a longer Redis timeout."""
     name = str(connection.settings_dict["NAME"])
     url = f"sqlite:///{name}"
     if connection.vendor != "sqlite":

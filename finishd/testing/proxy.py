@@ -1,4 +1,4 @@
-"""A TCP line on loopback that can be slow, silent or cut, between a process under test and the part that it calls."""
+"""A TCP proxy on loopback that can be slow, hang or reset, between a process and its dependency."""
 
 import contextlib
 import socket
@@ -12,20 +12,20 @@ from finishd.run.ports import free_port
 Mode = Literal["pass", "delay", "trickle", "hang", "reset", "refuse"]
 
 _PIECE = 65_536
-_RESET = struct.pack("ii", 1, 0)  # close() then resets the connection, as a machine that went down would
+_RESET = struct.pack("ii", 1, 0)  # close() then resets the connection, as after the crash of a machine
 
 
 class Proxy:
-    """Leads from a port of its own to `target` ("host:port"); the port stays the same whatever the mode.
+    """Forward connections from a port of its own to `target` ("host:port"). The port is the same in all modes.
 
-    - `pass`: as if it were not there
-    - `delay`: each piece of an answer comes `seconds` later
-    - `trickle`: answers come a byte at a time, `seconds` apart
-    - `hang`: connections are made and kept, nothing is carried; what came meanwhile is carried afterwards
-    - `reset`: connections are reset, old ones at once, new ones as soon as they are made
-    - `refuse`: old ones are reset, new ones refused
+    - `pass`: forward everything at once
+    - `delay`: forward each piece of a reply `seconds` later
+    - `trickle`: forward replies byte by byte, `seconds` apart
+    - `hang`: accept connections and forward nothing until the mode changes
+    - `reset`: reset existing connections, and new ones when they are accepted
+    - `refuse`: reset existing connections and refuse new ones
 
-    `made` counts the connections that it accepted. Modes may be switched while it runs.
+    `made` counts the accepted connections. The mode can change at any time.
     """
 
     def __init__(self, target: str) -> None:
@@ -67,7 +67,7 @@ class Proxy:
                 self._run(self._join, near)
 
     def _join(self, near: socket.socket) -> None:
-        """Carry between a new connection and the target until one of the two ends."""
+        """Forward between a new connection and the target until one of them ends."""
         if not self._kept(near):
             return
         try:
@@ -105,7 +105,7 @@ class Proxy:
                     time.sleep(seconds)
 
     def _wait_while_silent(self, end: socket.socket) -> None:
-        """Raises OSError if the connection is gone when the silence ends."""
+        """Wait while the mode is `hang`. Raises OSError if the connection was closed meanwhile."""
         with self._changed:
             self._changed.wait_for(lambda: self._mode != "hang")
             if end not in self._ends:
@@ -128,7 +128,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             if self._mode in {"reset", "refuse"}:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            end.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads from it
+            end.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
         end.close()
 
     def _close_listener(self) -> None:

@@ -1,4 +1,4 @@
-"""`make run` as somebody at a terminal has it: started, read, interrupted."""
+"""A `make run` in a terminal of its own: start it, read its output, interrupt it."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from finishd.run.ports import free_port
 UP_SECONDS = 120
 DOWN_SECONDS = 30
 MARK = "FINISHD_TEST_TERMINAL"
-# What the test process has for itself and a new terminal has not.
+# Variables of the test process that a new terminal does not have.
 OURS = (
     "ACTIVITY_STORE",
     "ALLOWED_HOSTS",
@@ -37,7 +37,7 @@ OURS = (
 
 
 class RunSession:
-    """One `python -m finishd.run` on a data folder and a port of its own."""
+    """One `python -m finishd.run` with its own data directory and port."""
 
     def __init__(self, data: Path, *, port: int | None = None, **environment: str) -> None:
         self._mark = uuid.uuid4().hex
@@ -70,7 +70,7 @@ class RunSession:
 
     @property
     def curl(self) -> str:
-        """The line to be pasted, once it is printed."""
+        """The printed curl command, or an empty string before it is printed."""
         return next((line.strip() for line in self.lines if line.startswith("curl ")), "")
 
     def wait_until_up(self) -> "RunSession":
@@ -82,7 +82,7 @@ class RunSession:
         return self
 
     def get(self, path: str, *, token: str = "", **parameters: Any) -> httpx.Response:
-        """Ask the web server; with the printed token unless another is given."""
+        """Send a GET request to the web server, with the printed token by default."""
         found = re.search(r"Bearer ([^']+)'", self.curl)
         assert found, self.output
         headers = {"Authorization": f"Bearer {token or found[1]}"}
@@ -91,12 +91,12 @@ class RunSession:
         )
 
     def interrupt(self) -> int:
-        """Ctrl-C; the exit code."""
+        """Press Ctrl-C and return the exit code."""
         self._process.send_signal(signal.SIGINT)
         return self.wait()
 
     def kill(self) -> None:
-        """As the machine does when memory runs out: nothing can be put in order."""
+        """Kill the supervisor with SIGKILL, as the system does when memory runs out."""
         self._process.kill()
         self.wait()
 
@@ -106,14 +106,14 @@ class RunSession:
         return code
 
     def processes(self) -> list[int]:
-        """What was started here, directly or not, and still runs. Linux only: asks /proc."""
+        """Return the running descendants. Linux only, because it reads /proc."""
         wanted = f"{MARK}={self._mark}".encode()
         return [
             int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if wanted in _names(path)
         ]
 
     def close(self) -> None:
-        """End it in whatever state it is."""
+        """Kill the run if it has not ended."""
         if self._process.poll() is None:
             self._process.kill()
         self.wait()
@@ -126,7 +126,7 @@ class RunSession:
 
 
 def _names(environ: Path) -> list[bytes]:
-    """The environment that a process was started with; empty for one that has ended."""
+    """Return the variables that a process was started with, or an empty list if it has ended."""
     try:
         return environ.read_bytes().split(b"\0")
     except OSError:

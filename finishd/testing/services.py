@@ -1,10 +1,9 @@
-"""Pytest plugin: every test process gets a real Redis, its own data folder and its own database.
+"""Pytest plugin: each test process gets a Redis server, a data directory and a database of its own.
 
-Loaded by `-p` in pyproject.toml, because Django's settings are read before any conftest. Each xdist worker,
-or the one process without xdist, starts its own Redis by the function that `make run` uses. The database is
-an SQLite file, or with FINISHD_TEST_DATABASE=postgresql one throw-away cluster that all workers share, each
-with a database of its own. What the developer's environment names (DATABASE_URL, REDIS_URL, .env) is never
-touched: tests empty what they are given.
+The option `-p` in pyproject.toml loads it, because Django reads its settings before any conftest. Each xdist worker,
+or the only process without xdist, starts its Redis with the function that `make run` uses. The database is an SQLite
+file. With FINISHD_TEST_DATABASE=postgresql it is a database in a temporary cluster that all workers share. Tests
+empty their servers, so they never use those of the developer's environment (DATABASE_URL, REDIS_URL, .env).
 
 FINISHD_REQUIRE_SERVICES=1 turns a skip for a missing service into a failure.
 """
@@ -26,13 +25,13 @@ from finishd.testing import postgres
 
 _redis_key = pytest.StashKey[RedisServer]()
 _skip_all_key = pytest.StashKey[str]()
-# From the xdist controller to its workers: where the cluster is, or why there is none.
+# The xdist controller tells its workers the cluster's address, or why there is no cluster.
 _POSTGRES_URL = "FINISHD_TEST_POSTGRES_URL"
 _NO_POSTGRES = "FINISHD_TEST_NO_POSTGRES"
 
 
 def service_missing(reason: str) -> NoReturn:
-    """Skip the running test for want of a service, or fail it where FINISHD_REQUIRE_SERVICES=1."""
+    """Skip the running test because a service is missing, or fail it with FINISHD_REQUIRE_SERVICES=1."""
     if _required():
         pytest.fail(reason)
     pytest.skip(reason)
@@ -40,14 +39,14 @@ def service_missing(reason: str) -> NoReturn:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
-    """Start the servers and name them in the environment, then let pytest-django read the settings."""
+    """Start the servers and set the environment before pytest-django reads the settings."""
     stack = ExitStack()
     early_config.add_cleanup(stack.close)
     data = Path(tempfile.mkdtemp(prefix="finishd-test-")).resolve()
     stack.callback(shutil.rmtree, data, ignore_errors=True)
     guard = Guard()
     stack.callback(guard.close)
-    redis_url = "redis://127.0.0.1:1/0"  # an xdist controller runs no test and needs none
+    redis_url = "redis://127.0.0.1:1/0"  # an xdist controller runs no tests, so it needs no server
     if not _is_controller(early_config):
         server = _start_redis(data, guard)
         stack.callback(server.stop)
@@ -77,7 +76,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def _empty_redis(request: pytest.FixtureRequest) -> None:
-    """Every test starts with an empty Redis that answers, and whose last failures are forgotten."""
+    """Start each test with an empty, running Redis server and closed circuit breakers."""
     from core.redis import client
 
     server = request.config.stash[_redis_key]
@@ -89,7 +88,7 @@ def _empty_redis(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def redis_server(request: pytest.FixtureRequest) -> Generator[RedisServer, None, None]:
-    """This process's Redis, to be stopped, started, paused and resumed; whole again after the test."""
+    """The Redis server of this process. A test may stop or pause it; it runs again afterwards."""
     server = request.config.stash[_redis_key]
     yield server
     server.resume()
@@ -97,10 +96,10 @@ def redis_server(request: pytest.FixtureRequest) -> Generator[RedisServer, None,
 
 
 def _bring_seeded_rows_back(item: pytest.Item) -> None:
-    """Have what migrations put into SQL (genres, periodic tasks) there for a test that really commits.
+    """Restore the rows of migrations (genres, periodic tasks) for a test that commits.
 
-    SQL is emptied after such a test. Django can put its first rows back before the next one, but must do so
-    for all of them or none: it makes its own rows anew, under other numbers, after one without.
+    Django empties SQL after such a test. It can restore the first rows before the next one, but must do so for all
+    of these tests or for none: after a test without, it creates its own rows again with other ids.
     """
     marker = item.get_closest_marker("django_db")
     options = dict(marker.kwargs) if marker else {}
@@ -119,7 +118,7 @@ def _is_worker() -> bool:
 
 
 def _is_controller(config: pytest.Config) -> bool:
-    """Whether this process only hands tests out."""
+    """Return whether this process only distributes tests."""
     return not _is_worker() and bool(getattr(config.known_args_namespace, "numprocesses", None))
 
 
@@ -128,12 +127,12 @@ def _start_redis(data: Path, guard: Guard) -> RedisServer:
     directory.mkdir()
     try:
         return RedisServer(directory=directory, guard=guard)
-    except StartupError as refusal:  # nothing can be tested without
+    except StartupError as refusal:  # no test can run without Redis
         raise pytest.UsageError(str(refusal)) from refusal
 
 
 def _environment(data: Path, redis_url: str) -> dict[str, str]:
-    """Production's settings on this process's servers; every name that a developer's .env might set."""
+    """Return production settings for the servers of this process, for every variable that a .env may set."""
     from core.auth import devkeys
     from core.throttling import rates
     from finishd import throttles
@@ -154,7 +153,7 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
         "FIREBASE_PROJECT_ID": "finishd-test",
         "FIREBASE_KEYS_FILE": str(keys / "jwks.json"),
         "ACTIVITY_STORE": "orm",
-        # The machine is busy testing. Deadlines are tested where they are, with those of production.
+        # The machine is busy. Tests of deadlines set those of production.
         "REQUEST_DEADLINE": "60",
         "PAGE_DEADLINE": "60",
         "PAGE_BUDGET": "10",
@@ -162,14 +161,14 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
         "METRICS_PORT": "0",
         "LOG_FORMAT": "",
         "LOG_LEVEL": "INFO",
-        "FEED_TRACE_PERCENT": "0",  # by lot: one wait more, now and then
+        "FEED_TRACE_PERCENT": "0",  # a sampled trace would cost a round trip
         "TRUSTED_PROXIES": "",
         **rates.get_unlimited_environment(throttles.DEFAULTS),
     }
 
 
 def _use_postgres(config: pytest.Config, data: Path, guard: Guard, stack: ExitStack) -> None:
-    """Name a cluster as the database: the controller's in a worker, else one that is started now."""
+    """Use a PostgreSQL cluster: that of the controller, or a new one."""
     if not _is_worker():
         _start_postgres(data, guard, stack)
     if _POSTGRES_URL in os.environ:
@@ -183,7 +182,7 @@ def _start_postgres(data: Path, guard: Guard, stack: ExitStack) -> None:
         os.environ.pop(name, None)
     directory = data / "postgres"
     directory.mkdir()
-    data.chmod(0o711)  # the server runs as another user when pytest runs as root
+    data.chmod(0o711)  # if pytest runs as root, the server runs as another user
     try:
         cluster = postgres.Cluster(directory=directory, guard=guard)
     except postgres.NoPostgres as missing:
@@ -196,7 +195,7 @@ def _start_postgres(data: Path, guard: Guard, stack: ExitStack) -> None:
 
 
 def _use_sqlite_file(data: Path) -> None:
-    """A file, so that several processes can open it; Django's own choice for tests is in one's memory."""
+    """Use a database file, which several processes can open. Django's default for tests is in memory."""
     from django.conf import settings
 
     if settings.configured and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):

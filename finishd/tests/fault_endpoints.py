@@ -10,7 +10,7 @@ import httpx
 
 from finishd.testing.processes import Web
 
-VIEWER: Final = "ama"  # of the demo world: she has everything
+VIEWER: Final = "ama"  # a person of the demo world with data of every kind
 
 
 Json = dict[str, Any]
@@ -28,7 +28,7 @@ class Cursors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A request that a phone (or a balancer, or a browser) sends; `deadline` in seconds."""
+    """A request of a phone, a load balancer or a browser. `deadline` is in seconds."""
 
     name: str
     ask: Callable[[Web, Cursors], httpx.Response]
@@ -44,7 +44,7 @@ def _get(path: str, **query: Any) -> Callable[[Web, Cursors], httpx.Response]:
 
 
 def _post(path: str, body: Callable[[int], Json]) -> Callable[[Web, Cursors], httpx.Response]:
-    """`body` gets a number, so that no two requests say the same."""
+    """Return a POST request. `body` gets a number, so that all requests differ."""
     return lambda web, _: web.post(path, VIEWER, **body(next(_numbers)))
 
 
@@ -53,7 +53,7 @@ def _next_page(web: Web, stack: Cursors) -> httpx.Response:
 
 
 def _cold_viewer(web: Web, _: Cursors) -> httpx.Response:
-    """Somebody of whom Redis knows nothing."""
+    """Request a feed for a viewer without cached data."""
     return web.get("/api/v1/feed", f"newcomer-{next(_numbers)}", limit=10)
 
 
@@ -115,7 +115,7 @@ ENDPOINTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one request. `degraded` is what a feed said was missing."""
+    """The response to one request. `degraded` has the missing parts that a feed reported."""
 
     endpoint: str
     status: int

@@ -12,19 +12,19 @@ from finishd.testing.proxy import Mode, Proxy
 from finishd.tests.fault_endpoints import FEEDS
 from finishd.tests.faults import Stack
 
-HALF_OPEN: Final = 2.0  # seconds that a breaker stays open
+HALF_OPEN: Final = 2.0  # seconds that a circuit breaker stays open
 
 
-RECONNECT: Final = 1.5  # seconds that finding the part again may take on top of it
+RECONNECT: Final = 1.5  # additional seconds until the dependency is found again
 
 
-LINES: Final = 80  # that an outage of some seconds and some hundred refusals may leave in the log
+LINES: Final = 80  # log lines that an outage of some seconds may cause
 
 
-LATE: Final = 0.1  # seconds beyond its deadline that an answer may take on one that does not
+LATE: Final = 0.1  # seconds that a response may take beyond its deadline on a busy machine
 
 
-Begin = Callable[[Stack], Any]  # makes a context: the fault lasts as long as it
+Begin = Callable[[Stack], Any]  # returns a context manager; the fault lasts for its block
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def emptied(stack: Stack) -> Iterator[None]:
     with stack.client() as client:
         client.flushall()
     yield
-    stack.manage("rebuild_cards")  # readers bring back what they ask for; the next fault may want the rest
+    stack.manage("rebuild_cards")  # reads restore only part of the data, and the next fault may need the rest
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def without_beat(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def locked(stack: Stack) -> Iterator[None]:
-    """Somebody alters the tables of people and items and does not come to an end."""
+    """Hold locks on the tables of people and items, as a long migration does."""
     with stack.connection() as connection:
         connection.execute(
             "LOCK TABLE activity_person, activity_follow, content_item IN ACCESS EXCLUSIVE MODE"
@@ -115,7 +115,7 @@ API: Final = (
     *PEOPLE,
     "events",
     "search",
-)  # all of it needs Redis, which counts how often somebody asks
+)  # all endpoints need Redis, because it throttles requests
 
 
 COLD: Final = {"cold viewer": {"profile", "history", "friends"}}
@@ -132,8 +132,10 @@ EMPTIED: Final = dict.fromkeys(FEEDS, LOST)
 
 @dataclass(frozen=True)
 class Fault:
-    """`away`: endpoints that answer 503. `either`: 200 or 503, whichever the time allows. `degraded`: what feeds
-    may lack. `quick`: CI runs it. `web`: of which server it is asked."""
+    """A fault and its effects.
+
+    `away` are the endpoints that respond with 503, `either` those that respond with 200 or 503, and `degraded` the
+    parts that feeds may lack. CI runs the fault if `quick` is true. `web` chooses the server."""
 
     name: str
     begin: Begin

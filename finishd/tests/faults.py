@@ -1,6 +1,6 @@
-"""What the fault matrix is played on: all parts real, a line that can be cut before each, and the API's endpoints.
+"""The servers of the fault matrix: real dependencies, each behind a proxy that can fail.
 
-Every part is of this stack alone, with production's time-outs and deadlines.
+No other test uses these servers. They have the timeouts and deadlines of production.
 """
 
 import logging
@@ -28,19 +28,19 @@ from finishd.testing.processes import Processes, Web, processes
 from finishd.testing.proxy import Proxy
 from finishd.tests.fault_endpoints import ENDPOINTS, PAGE, REQUEST, VIEWER, Answer
 
-PATIENCE: Final = 30.0  # seconds until a fault's end must be noticed, at the very most
+PATIENCE: Final = 30.0  # seconds until the end of a fault must be noticed
 
 
 QUEUES: Final = "delivery,default,content,indexes,events"
 
 
 class Stack:
-    """Starts what it is asked for, at the first use; all of it ends with it."""
+    """Start each server at its first use, and stop all of them at the end."""
 
     def __init__(self, directory: Path, stack: ExitStack, emulator: Callable[[], str]) -> None:
         self._directory, self._stack, self._emulator = directory, stack, emulator
         self._running = self._processes("front")
-        self._behind = self._processes("behind")  # what these log is another matter
+        self._behind = self._processes("behind")  # the log lines of these do not count
         self._guard = Guard()
         stack.callback(self._guard.close)
         self.redis, self.redis_line = self._a_redis("redis")
@@ -51,11 +51,11 @@ class Stack:
         self.sql_line = self._line(self.sql.host)
         self.cursors: dict[Web, str] = {}
 
-    # --- parts ---
+    # --- dependencies ---
 
     @cached_property
     def web(self) -> Web:
-        """A server with people in SQL, and the demo world behind it."""
+        """A web server with people in SQL and the demo world."""
         self.manage("migrate", "--verbosity", "0")
         self.manage("load_demo")
         return self._a_web(self.environment)
@@ -66,7 +66,7 @@ class Stack:
 
     @cached_property
     def firestore_web(self) -> Web:
-        """The same with people in Firestore; its Redis is a database of its own."""
+        """A web server with people in Firestore and a Redis database of its own."""
         assert self.web
         environment = {
             **self.environment,
@@ -81,7 +81,7 @@ class Stack:
 
     @cached_property
     def keys_line(self) -> Proxy:
-        """The endpoint that publishes the keys by which tokens are verified."""
+        """The endpoint that publishes the keys of tokens."""
         folder = self._directory / "published"
         folder.mkdir()
         shutil.copy(settings.FIREBASE_KEYS_FILE, folder / "keys.json")
@@ -92,7 +92,7 @@ class Stack:
         return line
 
     def web_of_published_keys(self) -> Web:
-        """A server that has not fetched any keys yet."""
+        """A web server that has not fetched keys yet."""
         keys = {
             "DJANGO_SETTINGS_MODULE": "finishd.testing.keys_settings",
             "FIREBASE_KEYS_FILE": "",
@@ -102,7 +102,7 @@ class Stack:
 
     @cached_property
     def machinery(self) -> tuple["subprocess.Popen[bytes]", "subprocess.Popen[bytes]"]:
-        """A worker for all queues, and beat."""
+        """Start a worker for all queues, and beat."""
         assert self.web
         return self.worker(), self.beat()
 
@@ -124,7 +124,7 @@ class Stack:
     def wait_for(self, condition: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
         self._running.wait_for(condition, seconds=seconds)
 
-    # --- what is seen ---
+    # --- observations ---
 
     def ask(self, web: Web, name: str) -> Answer:
         endpoint = ENDPOINTS[name]
@@ -142,19 +142,19 @@ class Stack:
         return self._running.output
 
     def logged(self, since: int) -> list[str]:
-        """Lines of processes since a length of `output`, without the web server's line for each request."""
+        """Return the log lines since a length of `output`, without the access log."""
         lines = self.output[since:].splitlines()
         return [line for line in lines if not re.search(r"(GET|POST) \S+ \d{3} [\d.]+ ms\b", line)]
 
     def connection(self) -> "psycopg.Connection[Any]":
-        """One to SQL that no line can cut."""
+        """Return a connection to SQL that does not use the proxy."""
         host, _, port = self.sql.host.partition(":")
         return psycopg.connect(host=host, port=port, user="finishd", dbname="postgres")
 
     def client(self) -> "Redis":
         return Redis(port=self.redis.port)
 
-    # --- how it is made ---
+    # --- construction ---
 
     @property
     def environment(self) -> dict[str, str]:
@@ -206,10 +206,12 @@ def _published(line: Proxy) -> bool:
 
 @contextmanager
 def stack(emulator: Callable[[], str]) -> Iterator[Stack]:
-    """`emulator` gives the host of a running Firestore emulator. Raises NoPostgres where it cannot run."""
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # or a failing test shows thousands of requests
+    """Create a stack. `emulator` returns the host of a running Firestore emulator. Raises NoPostgres."""
+    logging.getLogger("httpx").setLevel(
+        logging.WARNING
+    )  # otherwise a failing test shows thousands of requests
     with ExitStack() as ends:
         directory = Path(tempfile.mkdtemp(prefix="finishd-faults-"))
         ends.callback(shutil.rmtree, directory, ignore_errors=True)
-        directory.chmod(0o711)  # PostgreSQL runs as another user when pytest runs as root
+        directory.chmod(0o711)  # if pytest runs as root, PostgreSQL runs as another user
         yield Stack(directory, ends, emulator)

@@ -1,8 +1,8 @@
-"""Thirty people who like, undo, follow and block at random, beside a model that is plain Python.
+"""Thirty people who like, undo, follow and block at random, and a model of the expected timelines.
 
-The application runs as in production but for three things that belong to chance here: when (and how often,
-and whether) a message reaches a worker; what happens between any two calls of the activity store; and when
-a worker is killed. Time stands still until `quiet`, so a second pass comes after whatever it must outlive.
+The application runs as in production, with three random influences: when, how often and whether a message reaches a
+worker; what happens between two store calls; and when a worker is killed. The clock stands still until `quiet`, so
+a second pass comes after everything that it must repair.
 """
 
 import itertools
@@ -31,13 +31,13 @@ from finishd.testing.people import Clock, Message, Messages
 
 
 class Killed(BaseException):
-    """A worker's process ends here."""
+    """A worker process is killed."""
 
 
 @dataclass
 class Chances:
-    """How likely things are: between two store calls of a task that others act, or that it is killed;
-    that a message is lost, or comes twice."""
+    """Probabilities: between two store calls of a task, that others act or that the worker is killed; and that a
+    message is lost or arrives twice."""
 
     others: float = 0.04
     killed: float = 0.01
@@ -48,7 +48,7 @@ class Chances:
 
 
 class World:
-    """The people, the model, and chance."""
+    """The people, the model, and the random generator."""
 
     def __init__(
         self, seed: int, messages: Messages, clock: Clock, *, people: int, titles: int, chances: Chances
@@ -71,10 +71,10 @@ class World:
             people_greeted(uid)
             presence.mark_active(uid)
 
-    # --- what may happen ---
+    # --- random steps ---
 
     def step(self) -> None:
-        """One thing that somebody does, then perhaps a message."""
+        """Let one person act, and perhaps run a message."""
         self.steps += 1
         self.clock.now += self.rng.choice([0, 0, 0.3, 1])
         self.act()
@@ -95,7 +95,7 @@ class World:
 
     def relate(self, uid: str, _: str) -> None:
         title, relation = self.rng.choice(self.titles), self.rng.choice(RELATIONS)
-        if self.rng.random() < 0.3 and (uid, title) in self.model.activities:  # another rating of the same
+        if self.rng.random() < 0.3 and (uid, title) in self.model.activities:  # change the rating
             before = self.model.activities[uid, title][0]
             relation = Relation(before.status, before.favorite, self.rng.choice([None, 1, 2, 3, 4, 5]))
         self._state(uid, title, relation)
@@ -139,13 +139,13 @@ class World:
         self.model.published ^= {title}
 
     def leave(self) -> None:
-        """Somebody is not seen for thirty days: what Redis knew of them has expired."""
+        """Make a viewer inactive: their keys in Redis have expired."""
         uid = self.rng.choice(self.uids)
         state_redis().delete(presence.key(uid), timeline_cache.key(uid))
         self.away.add(uid)
 
     def look(self) -> None:
-        """A plan is made, or a timeline has expired and is loaded."""
+        """Read a timeline, or let it expire first."""
         uid = self.rng.choice(self.uids)
         if self.rng.random() < 0.3:
             state_redis().delete(timeline_cache.key(uid))
@@ -167,14 +167,14 @@ class World:
         except Killed:
             if self.rng.random() < 0.5:
                 self.messages.waiting.append(message)
-        except RuntimeError:  # it would not hold still; the worker gave up
+        except RuntimeError:  # it changed on every attempt, and the worker gave up
             pass
 
     def sweep(self) -> None:
         self.messages.run(Message("activity.tasks.sweep_jobs", (), {}))
 
     def between(self) -> None:
-        """Called before and after every call of the store."""
+        """Run before and after every store call."""
         if not self._in_task or self._nested > 2:
             return
         if self.rng.random() < self.chances.killed:
@@ -191,7 +191,7 @@ class World:
                 self._nested -= 1
 
     def quiet(self) -> None:
-        """Everybody returns, and all that is left to do is done."""
+        """Make all viewers active and run all messages and jobs."""
         calm, self.chances = self.chances, Chances(0, 0, 0, 0, ())
         for uid in sorted(self.away):
             self._here(uid)
@@ -222,7 +222,7 @@ class World:
         finally:
             self._in_task = before
 
-    # --- what must be true when all is quiet ---
+    # --- checks after `quiet` ---
 
     def check(self) -> None:
         for uid in self.uids:
@@ -257,7 +257,7 @@ class World:
         truth: dict[Pair, ExpectedActivity],
         pushed: dict[Pair, ExpectedActivity],
     ) -> None:
-        """What sources show, if nothing is beyond a bound."""
+        """Check the entries that sources use, unless a limit was reached."""
         if len(pushed) >= timelines.LOAD_LIMIT or len(profile.pull_list) > 20:
             return
         expected = self.model.entries(uid)
@@ -291,7 +291,7 @@ def people_greeted(uid: str) -> None:
 
 
 def check_hot(rows: dict[Pair, ExpectedActivity], truth: dict[Pair, ExpectedActivity]) -> None:
-    """Nothing but the truth, at most CAP of it, and nothing newer than the oldest is missing."""
+    """Check that all rows are expected, and that none newer than the oldest row is missing."""
     assert rows.items() <= truth.items(), rows.items() - truth.items()
     assert len(rows) <= timeline_cache.MAX_ROWS
     oldest = min((at for at, *_ in rows.values()), default=0)
@@ -307,7 +307,7 @@ def recommends(deed: ExpectedActivity) -> bool:
 
 
 class Interleaved:
-    """The real store, with something that may happen before and after each of its calls."""
+    """The real store, with a hook before and after each call."""
 
     def __init__(self, real: Any, between: Callable[[], None]) -> None:
         self._real, self._between = real, between

@@ -35,13 +35,13 @@ def later(messages: Messages, clock: Clock) -> None:
 
 
 def told(uid: str, feed: str = "following") -> dict[str, str]:
-    """Item → reason, of what the friends' part of a new session shows."""
+    """Return the reasons of the items from the source `friends` in a new session."""
     page = get_feed(uid, feed_type=feed, limit=100, refresh="true")
     assert not page["meta"]["degraded"]
     return {i["id"]: i["reason"] for i in page["feed"] if i["source"] in ("friends", "following")}
 
 
 def forget_sessions(uid: str) -> None:
-    """As if a minute had gone by for what is kept so long only."""
+    """Delete the keys that expire within a minute."""
     for feed in ("for_you", "following"):
         state_redis().delete(keys.SESSION.name(viewer=uid, feed=feed))

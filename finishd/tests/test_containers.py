@@ -1,6 +1,6 @@
-"""compose.yaml and the Dockerfile, as far as they can be tried without an engine.
+"""compose.yaml and the Dockerfile, tested without a container engine.
 
-`make check` holds them against the Compose schema and hadolint; here is what those cannot know.
+`make check` validates them with the Compose schema and hadolint. These tests check what those cannot.
 """
 
 import os
@@ -76,7 +76,7 @@ def test_default_limits_equal_those_of_the_server(services: dict[str, dict[str, 
     example = dict(re.findall(r"^# (THROTTLE_\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
     passed_on = services["web"]["environment"]
     assert example == defaults
-    # A dash without a colon: an empty value is one, and means no limit.
+    # A dash without a colon: an empty value is valid and means no limit.
     assert {name: passed_on[name] for name in defaults} == {
         name: f"${{{name}-{default}}}" for name, default in defaults.items()
     }
@@ -84,7 +84,7 @@ def test_default_limits_equal_those_of_the_server(services: dict[str, dict[str, 
 
 @pytest.mark.slow
 def test_compose_settings_pass_the_deploy_check(services: dict[str, dict[str, Any]]) -> None:
-    """The environment that compose gives, with values for what it requires."""
+    """Return the environment of a service, with values for the required variables."""
     values = {
         "SECRET_KEY": "0123456789 a key for this test alone, that signs nothing",
         "FIREBASE_PROJECT_ID": "finishd",

@@ -1,4 +1,4 @@
-"""How long a request may take, and what the clients of outside parts do about it."""
+"""Deadlines of requests, and how the clients of dependencies enforce them."""
 
 import time
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from finishd.testing.proxy import Proxy
 
 @pytest.fixture(autouse=True)
 def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What these tests open is closed for all others."""
+    """Keep the circuit breakers of these tests apart from those of other tests."""
     monkeypatch.setattr(breakers, "_registered", dict(breakers.get_circuit_breakers()))
 
 
@@ -127,7 +127,7 @@ class TestBroker:
         )
 
     def failing(self) -> float:
-        """How long a request stands still for a message that cannot be sent."""
+        """Return the seconds that a request waits for a message that cannot be sent."""
         began = time.monotonic()
         with deadlines.request_deadline(5), pytest.raises(BrokerError):
             celery.app.send_task("activity.tasks.sweep_jobs")

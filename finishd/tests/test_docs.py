@@ -1,4 +1,4 @@
-"""The documents speak of what is there: files, links, commands, keys, filters and tests."""
+"""Files, links, commands, keys, filters and tests that the documents name exist."""
 
 import re
 from collections.abc import Iterator
@@ -19,26 +19,26 @@ DOCUMENTS = [
     *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
     *ROOT.glob("docs/**/*.md"),
 ]
-FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != ".data"}  # runs leave that
+FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != ".data"}  # created by a run
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def _code(text: str) -> Iterator[str]:
-    """What is set as code: fenced blocks, then spans in the prose around them."""
+    """Yield all code of a document: fenced blocks, then inline code."""
     fenced = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
     yield from fenced.findall(text)
     yield from re.findall(r"`([^`\n]+)`", fenced.sub("", text))
 
 
 def _anchors(path: Path) -> set[str]:
-    """The fragments of a document's headings, as GitHub makes them."""
+    """Return the fragments of a document's headings, as GitHub creates them."""
     titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def _first_column(heading: str) -> set[str]:
-    """What the table under a heading of RANKING.md names in its first column, in code."""
+    """Return the inline code in the first column of the table under a heading of RANKING.md."""
     text = (ROOT / "docs" / "RANKING.md").read_text(encoding="utf-8")
     section = text.partition(f"\n## {heading}\n")[2].partition("\n#")[0]
     return set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))

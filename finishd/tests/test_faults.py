@@ -1,8 +1,8 @@
-"""The fault matrix: each part away, silent, slow or full, and what every endpoint then says.
+"""The fault matrix: each dependency down, hanging, slow or full, and the responses of every endpoint.
 
-One row of FAULTS is a fault, what it costs, and nothing else may: an endpoint that is not named answers 200, a feed
-that is not named is whole. The quick third runs in CI, where only a loose ceiling holds for times; `make gauntlet`
-runs all of it against the deadlines, and prints what it measured.
+Each entry of FAULTS is a fault with its effects. All other endpoints respond with 200, and all other feeds are
+complete. The quick third runs in CI with loose time limits. `make gauntlet` runs all faults against the deadlines
+and prints the measured times.
 """
 
 import statistics
@@ -24,13 +24,13 @@ from finishd.tests.fault_endpoints import ENDPOINTS, Answer
 from finishd.tests.fault_table import FAULTS, HALF_OPEN, LATE, LINES, RECONNECT, Fault, line_is
 from finishd.tests.faults import Stack
 
-PATIENCE: Final = 30.0  # seconds until a fault's end must be noticed, at the very most
+PATIENCE: Final = 30.0  # seconds until the end of a fault must be noticed
 
 
-CEILING: Final = 2.0  # seconds that an answer may take on a machine that does other things too
+CEILING: Final = 2.0  # seconds that a response may take on a busy machine
 
 
-PATIENCE_IN_CI: Final = 10.0  # seconds until all is well again, likewise
+PATIENCE_IN_CI: Final = 10.0  # seconds until recovery on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
 
 @dataclass(frozen=True)
 class Played:
-    """What a fault did: answers in order, seconds until all was well again, and what processes logged."""
+    """The effects of a fault: responses in order, seconds until recovery, and log lines."""
 
     answers: list[Answer]
     recovery: float
@@ -83,7 +83,7 @@ def play(stack: Stack, fault: Fault, *, rounds: int) -> Played:
 
 
 def become_well(stack: Stack, web: Web, *, leaving: tuple[str, ...] = ()) -> None:
-    """Ask until every endpoint has answered 200 since, and feeds are whole again."""
+    """Send requests until every endpoint responds with 200 and feeds are complete."""
     deadline = time.monotonic() + PATIENCE
     for name in [name for name in ENDPOINTS if name not in leaving]:
         while (answer := stack.ask(web, name)).status != 200 or (answer.degraded and name != "next page"):
@@ -92,14 +92,14 @@ def become_well(stack: Stack, web: Web, *, leaving: tuple[str, ...] = ()) -> Non
 
 
 def unexpected(fault: Fault, answer: Answer) -> bool:
-    """Whether this is not what the table says of this endpoint."""
+    """Return whether the response differs from the table."""
     expected = {503} if answer.endpoint in fault.away else {200}
     wanted = {200, 503} if answer.endpoint in fault.either else expected
     return answer.status not in wanted or not answer.degraded <= fault.degraded.get(answer.endpoint, set())
 
 
 def is_documented(answer: Answer, code: str = "unavailable") -> bool:
-    """200, or a 503 in the one error shape that says when to come back (readiness has a shape of its own)."""
+    """Return whether the response is 200, or a 503 with the error format and `Retry-After` (except readiness)."""
     if answer.status == 200 or (answer.endpoint == "ready" and answer.status == 503):
         return True
     shape = {"error": True, "statusCode": 503, "code": code}
@@ -112,7 +112,7 @@ def test_a_fault_affects_what_the_table_says(stack: Stack, fault: Fault) -> None
     played = play(stack, fault, rounds=3)
     assert [answer for answer in played.answers if not is_documented(answer)] == []
     assert [answer for answer in played.answers if answer.seconds > CEILING] == []
-    # The machine is busy: an answer may be a 503 for want of time, but not each time.
+    # On a busy machine, a response may be a 503 because of its deadline, but not every one.
     assert [n for n in ENDPOINTS if all(unexpected(fault, answer) for answer in played.of(n))] == []
     assert not [line for line in played.log if "Traceback" in line]
     assert played.recovery < PATIENCE_IN_CI

@@ -1,4 +1,4 @@
-"""Workers killed again and again while they deliver, the broker once: a minute later every timeline is right."""
+"""Timelines are correct a minute after workers and the broker were killed during deliveries."""
 
 import random
 import signal
@@ -34,7 +34,7 @@ LIKED = Relation(favorite=True)
 
 
 class Fleet:
-    """Workers and beat, killed and started again; messages go to `broker`."""
+    """Workers and beat that are killed and restarted. Messages go to `broker`."""
 
     def __init__(self, around: Processes, broker: str) -> None:
         self._around, self._environment = around, {"CELERY_BROKER_URL": broker}
@@ -52,7 +52,7 @@ class Fleet:
 
 
 class Crowd:
-    """Kofi's followers, what he does, and what each of them must see."""
+    """Kofi's followers, his activities, and the expected timelines."""
 
     def __init__(self, size: int, seed: int) -> None:
         self.rng = random.Random(seed)
@@ -66,7 +66,7 @@ class Crowd:
             presence.mark_active(viewer)
 
     def act(self) -> None:
-        """He likes one or two, takes one back; somebody leaves, somebody is blocked."""
+        """Like one or two titles, undo one, end a follow and block a follower."""
         now = time.time()
         for title in self.rng.sample(sorted(set(TITLES) - self.liked), 2):
             relations.set_relation("kofi", title, LIKED, source=None, now=now)
@@ -87,7 +87,7 @@ class Crowd:
         self.followers.add(newcomer)
 
     def wrong(self, viewers: list[str]) -> list[str]:
-        """Those whose durable timeline is not what it must be."""
+        """Return the viewers whose durable timeline is not the expected one."""
         held: dict[str, set[str]] = {viewer: set() for viewer in viewers}
         for viewer, title in TimelineRow.objects.values_list("viewer", "title"):
             if viewer in held:
@@ -95,7 +95,7 @@ class Crowd:
         return [v for v, titles in held.items() if titles != (self.liked if v in self.followers else set())]
 
     def assert_seen(self, viewers: list[str]) -> None:
-        """As plans read it, from Redis and loaded anew."""
+        """Check timelines as plans read them, cached and after a reload."""
         for viewer in viewers:
             expected = {("kofi", title) for title in self.liked} if viewer in self.followers else set()
             for _ in ("as it is", "loaded anew"):
@@ -112,7 +112,7 @@ class Crowd:
 def broker_of(
     kind: str, redis_server: RedisServer, directory: Path
 ) -> Iterator[PersistentRedis | RedisServer]:
-    """A Redis of its own that keeps its messages, or the one for everything, which forgets all."""
+    """A persistent broker, or the shared Redis server, which loses everything."""
     if kind == "emptied":
         yield redis_server
         return
@@ -130,7 +130,7 @@ def run(size: int, rounds: int, kind: str, redis_server: RedisServer, tmp_path: 
         fleet = Fleet(around, broker.url)
         with messages_to(broker.url):
             for number in range(rounds):
-                for viewer in crowd.sample(20):  # some timelines are hot
+                for viewer in crowd.sample(20):  # some timelines are cached
                     read_timeline(profiles.get(viewer))
                 crowd.act()
                 time.sleep(crowd.rng.uniform(0.05, 0.8))
@@ -141,7 +141,7 @@ def run(size: int, rounds: int, kind: str, redis_server: RedisServer, tmp_path: 
             restarted = time.monotonic()
             watched = crowd.viewers
             if kind == "emptied":
-                # Redis knows of nobody any more: whoever returns has their timeline rebuilt, the others wait.
+                # In an empty Redis all viewers are inactive. Only the timelines of returning viewers are rebuilt.
                 watched = crowd.sample(min(size // 5, 300))
                 for viewer in watched:
                     rebuilds.touch_viewer(profiles.get(viewer), now=time.time())
@@ -157,11 +157,11 @@ def run(size: int, rounds: int, kind: str, redis_server: RedisServer, tmp_path: 
 
 @contextmanager
 def messages_to(url: str) -> Iterator[None]:
-    """Let this process's messages go to another broker."""
+    """Send the messages of this process to another broker."""
 
     def point(at: str) -> None:
         app.conf.update(broker_url=at, broker_write_url=at)
-        app._after_fork()  # type: ignore[attr-defined]  # forgets its connections
+        app._after_fork()  # type: ignore[attr-defined]  # closes its connections
 
     before = app.conf.broker_url
     point(url)

@@ -1,4 +1,4 @@
-"""requirements/install.py: what goes wrong on a bare machine ends in one line that says what to do."""
+"""requirements/install.py reports each problem of a bare machine in one line with a solution."""
 
 import ast
 import importlib.util
@@ -21,7 +21,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "LOG", tmp_path / "install.log")
-    # Nothing may go wrong in the environment that runs this test.
+    # The environment that runs this test must not change.
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
@@ -68,7 +68,7 @@ def test_a_python_without_its_venv_module(
 
 
 def test_no_network(install: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With pip alone: a port where nobody listens is as far away as an index can be."""
+    """Use pip with an index on a port without a server."""
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
     monkeypatch.setattr(shutil, "which", lambda name: None)
     wanted = tmp_path / "wanted.txt"

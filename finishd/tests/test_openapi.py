@@ -1,4 +1,4 @@
-"""The API's description: it is what the snapshot says, and its page needs no other host."""
+"""The OpenAPI schema equals the snapshot, and its page uses no other host."""
 
 import re
 from io import StringIO
@@ -17,7 +17,7 @@ SNAPSHOT = Path(settings.BASE_DIR) / "docs" / "openapi.yaml"
 
 @pytest.fixture(scope="module")
 def described() -> str:
-    """The schema as the code has it; a warning of the generator is an error."""
+    """Generate the schema. A warning of the generator is an error."""
     out = StringIO()
     call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
     return out.getvalue()

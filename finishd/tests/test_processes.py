@@ -1,4 +1,4 @@
-"""Several real web processes on one Redis and one database: what no single process can show."""
+"""Several web processes that share one Redis server and one database."""
 
 import time
 from collections import Counter
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def webs(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Web, Web]]:
-    """Two servers for all tests of this file; they keep nothing of theirs, so neither notices."""
+    """Two web servers for all tests of this module. They have no state of their own."""
     with processes(tmp_path_factory.mktemp("webs")) as started:
         yield started.web(), started.web()
 
@@ -36,7 +36,7 @@ def at_once(calls: list[Callable[[], Json]]) -> list[Json]:
 
 
 def walk(webs: tuple[Web, Web], uid: str, **query: Any) -> list[Json]:
-    """Page by page, each from the other process."""
+    """Read page by page, alternating between the processes."""
     pages = [webs[0].feed(uid, **query)]
     while pages[-1]["meta"]["hasMore"]:
         pages.append(webs[len(pages) % 2].feed(uid, cursor=pages[-1]["meta"]["cursor"], **query))
@@ -112,21 +112,21 @@ def test_without_redis_every_process_sends_retry_after_and_recovers(
     assert [len(web.feed("ama")["feed"]) for web in webs] == [10, 10]
     redis_server.stop()
     for web in webs:
-        for _ in range(8):  # more than its breaker needs
+        for _ in range(8):  # more failures than the circuit breaker's threshold
             assert_away(web)
     redis_server.start()
     deadline = time.monotonic() + 10
     while not all(web.get("/api/v1/feed", "ama").status_code == 200 for web in webs):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    # This Redis came back empty: the indexes are not there yet, the page is.
+    # Redis came back empty, so the indexes are missing and the page uses SQL.
     page = webs[0].feed("ama", refresh="true")
     assert page["meta"]["degraded"] == ["indexes"]
     assert len(page["feed"]) == 10
 
 
 def assert_away(web: Web) -> float:
-    """Ask and be told to come back; how many seconds that took."""
+    """Send a request that gets a 503. Return its duration in seconds."""
     began = time.monotonic()
     answer = web.get("/api/v1/feed", "ama")
     took = time.monotonic() - began
@@ -151,7 +151,7 @@ def test_a_hanging_redis_costs_one_timeout_and_then_nothing(
         redis_server.pause()
         for _ in range(8):
             assert_away(web)
-        # The breaker is open: nobody waits for the time-out.
+        # The circuit breaker is open, so no request waits for the timeout.
         assert min(assert_away(web) for _ in range(4)) < 0.15
         redis_server.resume()
         started.wait_for(lambda: web.get("/api/v1/feed", "ama").status_code == 200, seconds=10)

@@ -1,4 +1,4 @@
-"""The line that fault tests put before a part does to it what they say."""
+"""The modes of the proxy that the fault tests use."""
 
 import socket
 import time
@@ -46,7 +46,7 @@ def test_it_delays_replies(line: Proxy, client: Redis) -> None:
 def test_it_trickles_replies(line: Proxy, client: Redis) -> None:
     line.switch("trickle", 0.02)
     began = time.monotonic()
-    assert client.get("name") == b"Ama"  # each byte comes within the client's time-out, nine of them do not
+    assert client.get("name") == b"Ama"  # one byte arrives within the client's timeout, nine bytes do not
     assert time.monotonic() - began >= 0.16
 
 

@@ -117,7 +117,7 @@ class TestPullDelivery:
         for viewer in ("abena", "zuri"):
             follows.unfollow(viewer, "kofi", now=0)
         messages.run_all()
-        like("kofi", 4)  # three are fewer than 80 % of four
+        like("kofi", 4)  # three is less than 80 % of four
         messages.run_all()
         assert reach_of("kofi") == "to_push"
         messages.run(SWEEP)
@@ -186,7 +186,7 @@ class TestPullDelivery:
         assert len(supporters) <= MAX_PULLED_AUTHORS
         assert "Star-19" not in supporters
         assert "Star-20" not in supporters
-        # Their lists come with the viewer's own timeline, in one pipeline.
+        # The pull-delivered activities are read with the viewer's timeline, in one round trip.
         assert len(waits) == len(alone)
         assert spent.calls == []
 

@@ -1,4 +1,4 @@
-"""Requests made up from the schema, right and wrong ones, against the whole application."""
+"""Valid and invalid requests that are generated from the schema, against the whole application."""
 
 import time
 from pathlib import Path
@@ -65,7 +65,7 @@ def headers() -> dict[str, str]:
 
 @pytest.fixture
 def catalogue(transactional_db: None) -> None:
-    """Enough to fill pages, of two genres."""
+    """Create a catalogue with two genres and several pages of items."""
     for number in range(24):
         ItemFactory.create(title=f"Film {number:02}", genres=["Drama", "Comedy"] if number % 2 else ["Drama"])
     builds.rebuild_indexes(now=timezone.now())
@@ -80,7 +80,7 @@ def test_every_response_is_in_the_schema(
 ) -> None:
     @examples(
         max_examples=40,
-        derandomize=True,  # the same requests in every run
+        derandomize=True,  # so that every run sends the same requests
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),

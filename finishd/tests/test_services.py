@@ -1,4 +1,4 @@
-"""The ground that the other tests stand on: real servers of one's own that end with pytest."""
+"""The servers of the tests: each process has its own, and they end with pytest."""
 
 import os
 import signal
@@ -82,7 +82,7 @@ def test_a_killed_pytest_leaves_no_server_running(tmp_path: Path) -> None:
         "    time.sleep(60)\n"
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    environment["TMPDIR"] = str(tmp_path)  # a killed one cannot tidy up
+    environment["TMPDIR"] = str(tmp_path)  # a killed process leaves its directory
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", "-n0", "-c", "pyproject.toml", "--rootdir", ".", str(test)],
         cwd=settings.BASE_DIR,

@@ -20,7 +20,7 @@ from core.sql.circuit_breaker import SqlUnavailable, is_outage
 
 @pytest.fixture(autouse=True)
 def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What these tests open is closed for all others."""
+    """Keep the circuit breakers of these tests apart from those of other tests."""
     monkeypatch.setattr(breakers, "_registered", dict(breakers.get_circuit_breakers()))
 
 
@@ -33,7 +33,7 @@ class TestSql:
         monkeypatch.setattr(circuit_breaker, "_breaker", breaker)
 
     def in_time(self, seconds: float) -> float:
-        """What a request does that needs SQL; how long it took to fail."""
+        """Run a query in a request. Return the seconds until it failed."""
         began = time.monotonic()
         try:
             with deadlines.request_deadline(seconds), pytest.raises(OperationalError):
@@ -52,7 +52,7 @@ class TestSql:
             took = [pool.submit(self.in_time, 0.4).result() for _ in range(6)]
         assert max(took) < 1
         assert circuit_breaker._breaker.state == "closed"
-        Person.objects.create(uid="mei")  # who has no deadline is told none
+        Person.objects.create(uid="mei")  # without a deadline there is no limit
 
     @pytest.mark.django_db
     def test_no_statement_is_sent_after_the_deadline(self) -> None:

@@ -1,4 +1,4 @@
-"""One request, watched from the outside through a real web server and a real worker: its log, its counters."""
+"""Logs and metrics of one request, with a real web server and a real worker."""
 
 import json
 import os
@@ -27,7 +27,7 @@ Samples = dict[tuple[str, str], float]
 
 
 def scraped(address: str) -> Samples:
-    """(name, the labels' values in order of their names) → value; empty while nobody answers."""
+    """Scrape metrics: (name, label values in order of their names) → value. Return {} if there is no response."""
     request = Request(address, headers={"Authorization": f"Bearer {TOKEN}"})
     try:
         with urlopen(request, timeout=10) as answer:
@@ -42,7 +42,7 @@ def scraped(address: str) -> Samples:
 
 
 def lines(started: Processes) -> list[dict[str, object]]:
-    """What was logged so far: every line is an object."""
+    """Return the log records so far. Every line is a JSON object."""
     whole = started.output.rpartition("\n")[0]
     return [json.loads(line) for line in whole.splitlines() if line.strip()]
 
@@ -91,7 +91,7 @@ def test_a_like_and_its_delivery_are_logged_under_one_id_and_counted_by_all_proc
         assert len({line["request_id"] for line in access}) == len(access)
         assert len({line["viewer"] for line in access if line["route"] == "/api/v1/feed"}) == 1
         assert not re.search(r"kofi|\bama\b|eyJ", started.output)
-        # Whichever process answers, it tells of both, and of the worker.
+        # Each process reports the metrics of both processes and of the worker.
         for _ in range(4):
             found = scraped(f"{web.address}/metrics")
             assert found["finishd_http_requests_total", "GET /api/v1/feed 200"] == 20

@@ -1,4 +1,4 @@
-"""The demo world is written by hand; these tests catch the slips of the hand."""
+"""The files of the demo world are written by hand. These tests find mistakes in them."""
 
 import re
 from collections import Counter
@@ -99,7 +99,7 @@ def test_people_follow_people_who_exist_and_never_themselves() -> None:
 
 
 def test_activities_name_existing_titles_once_and_are_not_empty() -> None:
-    # A title without a TMDB id cannot be told to the server as something that a person did.
+    # A relation needs a title with a TMDB id.
     slugs = {title["id"] for title in titles() if "tmdbId" in title}
     for person in people():
         done = person["activities"]

@@ -17,14 +17,14 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 @pytest.fixture(autouse=True)
-def _start_from_nothing(settings: Any) -> None:
-    """What other tests of this process spent is not ours."""
+def _clear_totals(settings: Any) -> None:
+    """Remove the totals of other tests in this process."""
     settings.METRICS_TOKEN = TOKEN
     metering._unflushed.sums.clear()
 
 
 class TestAlerts:
-    """docs/operations/alerts.yaml speaks of what /metrics shows, docs/OPERATIONS.md of each alert."""
+    """The rules in docs/operations/alerts.yaml."""
 
     @pytest.fixture
     def rules(self) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ class TestAlerts:
             for end in (("_total",) if family.type == "counter" else ("_bucket", "_count", "_sum"))
         }
         measured = {name for name, _ in scrape()}
-        described = {"finishd_dead_letters"}  # shown for those that there are
+        described = {"finishd_dead_letters"}  # exposed only for existing dead letters
         for rule in rules:
             named = set(re.findall(r"\b(?:finishd_\w+|up)\b", rule["expr"]))
             assert named, rule["alert"]

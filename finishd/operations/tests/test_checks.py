@@ -1,4 +1,4 @@
-"""What `check --deploy` refuses, asked of the real command with real environments."""
+"""`check --deploy` refuses development settings. The tests run the real command."""
 
 import os
 import subprocess
@@ -12,13 +12,11 @@ from django.core.checks import run_checks
 
 from core.throttling.addresses import TrustedProxies
 
-SECRET = (
-    "Vq0m1fZ8r2Kx7LwT4bN9cY6hJ3sD5gPaEuRiOtQzXvMnBkWy"  # of the length that Django asks for, and then some
-)
+SECRET = "Vq0m1fZ8r2Kx7LwT4bN9cY6hJ3sD5gPaEuRiOtQzXvMnBkWy"  # longer than Django requires
 
 
 def production(tmp_path: Path, **changes: str) -> dict[str, str]:
-    """What a server of ours has in its environment."""
+    """The environment of a production server."""
     return {
         "PATH": os.environ["PATH"],
         "FINISHD_DATA": str(tmp_path),
@@ -27,7 +25,7 @@ def production(tmp_path: Path, **changes: str) -> dict[str, str]:
         "DATABASE_URL": "postgresql://finishd:pw@db.internal/finishd",
         "REDIS_URL": "redis://redis.internal/0",
         "FIREBASE_PROJECT_ID": "finishd-production",
-        # An empty value, so that a developer's own .env does not speak into the test.
+        # Empty values, so that a developer's .env has no effect.
         "FIREBASE_KEYS_FILE": "",
         "FINISHD_EMBEDDED_REDIS": "false",
         "DEBUG": "false",

@@ -1,4 +1,4 @@
-"""Alive is one thing, ready another; both are asked through HTTP with real parts behind."""
+"""Liveness and readiness, over HTTP and with real dependencies."""
 
 import time
 from collections.abc import Callable, Generator
@@ -37,7 +37,7 @@ def built(transactional_db: None) -> None:
 
 @pytest.fixture
 def broken_redis(redis_server: RedisServer) -> Generator[RedisServer]:
-    """A Redis to break; afterwards the breaker is closed again, for the next test."""
+    """A Redis server that the test may break. Afterwards its circuit breaker is closed again."""
     yield redis_server
     redis_server.resume()
     redis_server.start()
@@ -105,7 +105,7 @@ class TestReady:
         assert (status, parts["indexes"]) == (503, "stale")
 
     def test_not_ready_without_the_database(self) -> None:
-        # No database mark, so that every query is refused.
+        # No database mark, so every query fails.
         status, parts = ready()
         assert (status, parts["sql"], parts["redis"]) == (503, "unreachable", "ok")
 
@@ -131,7 +131,7 @@ class TestReady:
         assert ready()[0] == 503
         broken_redis.start()
         _within(5, lambda: ready()[1]["redis"] == "ok")
-        builds.rebuild_indexes(now=timezone.now())  # this Redis came back empty
+        builds.rebuild_indexes(now=timezone.now())  # the server came back empty
         assert ready()[0] == 200
 
     @pytest.mark.usefixtures("built")

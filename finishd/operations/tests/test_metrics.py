@@ -33,8 +33,8 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 @pytest.fixture(autouse=True)
-def _start_from_nothing(settings: Any) -> None:
-    """What other tests of this process spent is not ours."""
+def _clear_totals(settings: Any) -> None:
+    """Remove the totals of other tests in this process."""
     settings.METRICS_TOKEN = TOKEN
     metering._unflushed.sums.clear()
 
@@ -109,7 +109,7 @@ class TestCollectors:
     def test_unread_read_and_uncountable_events(self) -> None:
         ItemFactory.create(id="heat")
         batch = [make_body("heat"), make_body("made-up")]
-        for _ in range(2):  # a phone that got no answer sends again
+        for _ in range(2):  # a phone without a response sends the batch again
             send_events("ama", *batch)
         count_all()
         send_events("ama", make_body("heat"))
@@ -217,7 +217,7 @@ class TestCollectors:
         world.catalogue(30)
         world.build()
         client = get_client("ama")
-        metering._unflushed.flushed_at = 0.0  # long ago: this request brings the sums to Redis
+        metering._unflushed.flushed_at = 0.0  # long ago, so this request flushes the totals to Redis
         with count_round_trips() as waits, count_calls() as tally:
             client.get("/api/v1/feed")
         assert tally.calls

@@ -15,19 +15,18 @@ from finishd.testing.events import append_and_read_events, make_event
 LIKED = Relation(favorite=True)
 
 
-HOSTILE = ["a/b", "{}", "*", "a|b", "%", "[a-z]", "né", "👻" * 128, "' OR 1=1 --", "AMA", "am", "drama"]
+UNUSUAL_UIDS = ["a/b", "{}", "*", "a|b", "%", "[a-z]", "né", "👻" * 128, "' OR 1=1 --", "AMA", "am", "drama"]
 
 
 def deliver_everything() -> None:
-    """Do what workers would, until no job is left but those that wait for their second time."""
+    """Run all jobs, also those that are due later."""
     for _ in range(3):
         for job in get_store().get_due_jobs(now=math.inf, limit=1_000):
             getattr(tasks, job.kind).apply(args=(job.subject, job.target, job.version), throw=True)
 
 
 def make_busy(uid: str, *, fan: str = "kofi", friend: str = "esi", foe: str = "yaw") -> None:
-    """Let somebody do all that can be done, and others things with them, by the services that the phone's calls
-    reach; their feeds were looked at."""
+    """Give a person data of every kind, with the services that the API uses."""
     now = time.time()
     for name in (uid, fan, friend, foe):
         people.sync_name_from_token(name, f"{name[:20]}'s name", f"https://pictures.example/{name[:20]}.jpg")
@@ -52,7 +51,7 @@ def make_busy(uid: str, *, fan: str = "kofi", friend: str = "esi", foe: str = "y
 
 
 def look(*uids: str) -> None:
-    """Open both feeds, so that there are sessions, plans, traces and served lists."""
+    """Open both feeds, which creates sessions, plans, traces and served lists."""
     for uid in uids:
         for feed in ("for_you", "following"):
             page = get_feed(uid, feed_type=feed, limit=5)

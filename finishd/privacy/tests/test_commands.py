@@ -45,7 +45,7 @@ class TestCommands:
     def test_an_export_ends_quietly_when_the_reader_closes_the_pipe(self) -> None:
         reading, writing = os.pipe()
         os.close(reading)
-        with os.fdopen(writing, "w") as out:  # to close it writes what is in the buffer
+        with os.fdopen(writing, "w") as out:  # closing it flushes the buffer
             call_command("export_user", "nobody", stdout=out)
 
     @pytest.mark.usefixtures("activity_store", "catalogue")

@@ -17,7 +17,7 @@ from activity.store.orm import OrmStore
 from activity.types import Relation
 from core.redis.client import state_redis
 from finishd.privacy import services as privacy
-from finishd.privacy.tests.people import HOSTILE, LIKED, deliver_everything, erase, look, make_busy
+from finishd.privacy.tests.people import LIKED, UNUSUAL_UIDS, deliver_everything, erase, look, make_busy
 from finishd.testing.api import get_feed
 from finishd.testing.inspection import cached_rows
 
@@ -114,7 +114,7 @@ class TestErasing:
         erase("nobody at all")
         assert privacy.find_references("kofi") == before
 
-    @pytest.mark.parametrize("uid", HOSTILE)
+    @pytest.mark.parametrize("uid", UNUSUAL_UIDS)
     def test_unusual_uids(self, uid: str) -> None:
         make_busy("ama")
         make_busy(uid)
@@ -131,7 +131,9 @@ class TestErasing:
     def test_cached_rows_without_a_follow_edge_are_erased(self) -> None:
         make_busy("ama")
         look("kofi")
-        get_store().unfollow("kofi", "ama", due=0)  # the process died before it told Redis and the workers
+        get_store().unfollow(
+            "kofi", "ama", due=0
+        )  # the process died before it updated Redis and queued a task
         assert any(row.author == "ama" for row in cached_rows("kofi") or [])
         erase("ama")
         assert privacy.find_references("ama") == {}
@@ -140,7 +142,7 @@ class TestErasing:
     def test_an_interrupted_erasure_continues(self) -> None:
         make_busy("ama")
         for _ in range(3):
-            assert not privacy.erase("ama", until=0.0)  # in the past: a batch, and no more
+            assert not privacy.erase("ama", until=0.0)  # in the past, so only one batch is erased
             if not get_store().count_references("ama"):
                 break
         erase("ama")

@@ -35,7 +35,7 @@ class TestRequests:
         assert privacy.find_references("ama") == {}
         relations.set_relation(
             "ama", "movie:2", LIKED, source=None, now=time.time()
-        )  # a phone that has a token yet
+        )  # a phone whose token is still valid
         later = now + erasures.VERIFY_AFTER + timedelta(minutes=1)
         assert erasures.sweep_erasures(now=now + timedelta(minutes=20)) == 0
         assert erasures.sweep_erasures(now=later) == 1

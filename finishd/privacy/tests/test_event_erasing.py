@@ -19,7 +19,7 @@ from analytics.types import HISTORY_READER
 from core.redis.client import state_redis
 from finishd.privacy import erasures
 from finishd.privacy import services as privacy
-from finishd.privacy.tests.people import HOSTILE, erase
+from finishd.privacy.tests.people import UNUSUAL_UIDS, erase
 
 pytestmark = [
     pytest.mark.slow_on_firestore,
@@ -29,9 +29,9 @@ pytestmark = [
 
 class TestEvents:
     def test_unread_events_are_counted_and_dead_letters_are_deleted(self) -> None:
-        put_aside("ama", "made-up")
-        put_aside("kofi", "made-up")
-        unreadable("ama")
+        send_uncountable("ama", "made-up")
+        send_uncountable("kofi", "made-up")
+        append_unreadable("ama")
         send_events("ama", make_body("heat"))
         assert privacy.find_references("ama") == {
             "redis: events:{<shard>}": 1,
@@ -43,7 +43,7 @@ class TestEvents:
         erase("ama")
         assert privacy.find_references("ama") == {"redis: events:{<shard>}": 1}
         assert DeadLetter.objects.get().viewer == "kofi"
-        read_by_all()  # what a worker does within seconds; it makes a letter once more
+        read_by_all()  # workers do this within seconds; it creates another dead letter
         erase("ama")
         assert privacy.find_references("ama") == {}
         assert DeadLetter.objects.get().viewer == "kofi"
@@ -63,30 +63,30 @@ class TestEvents:
         erase("ama")
         assert privacy.find_references("ama") == {}
 
-    @pytest.mark.parametrize("uid", HOSTILE)
+    @pytest.mark.parametrize("uid", UNUSUAL_UIDS)
     def test_unusual_uids(self, uid: str) -> None:
-        put_aside("ama", "drama")
-        put_aside(uid, "made-up")
-        unreadable(uid)
+        send_uncountable("ama", "drama")
+        send_uncountable(uid, "made-up")
+        append_unreadable(uid)
         erase(uid)
         assert privacy.find_references(uid) == {}
         assert DeadLetter.objects.filter(viewer="ama").exists() == (uid != "drama")  # an item of that name
 
 
-def put_aside(uid: str, item: str) -> None:
-    """An event of an item that is not there becomes a dead letter."""
+def send_uncountable(uid: str, item: str) -> None:
+    """Send an event on an unknown item, which becomes a dead letter."""
     send_events(uid, make_body(item))
     read_by_all()
 
 
-def unreadable(uid: str) -> None:
-    """An entry that is no event, and names somebody."""
+def append_unreadable(uid: str) -> None:
+    """Append an unreadable entry that names a person."""
     state_redis().xadd(analytics_keys.EVENTS.name(shard=stream.get_shard(uid)), {"9": orjson.dumps([7, uid])})
     read_by_all()
 
 
 def read_by_all(*, trim: bool = True) -> None:
-    """What the readers' tasks do, or die before the last step of."""
+    """Read all events as the readers' tasks do. Without `trim`, stop before the last step."""
     now = time.time()
     with nullcontext() if trim else patch("analytics.stream.trim"):
         count_all()

@@ -1,4 +1,4 @@
-"""The first command of the README, from outside: what a stranger sees at a terminal."""
+"""`make run` as a newcomer uses it in a terminal."""
 
 import json
 import re
@@ -24,7 +24,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunSession]:
-    """A run that is up, for the tests that only look at it."""
+    """A started run, for tests that do not change it."""
     terminal = RunSession(tmp_path_factory.mktemp("data"))
     yield terminal.wait_until_up()
     terminal.close()
@@ -132,7 +132,7 @@ class TestStopping:
 
 
 def manage(terminal: RunSession, *arguments: str) -> str:
-    """`manage.py …` with nothing but the data folder named."""
+    """Run `manage.py` with only FINISHD_DATA set."""
     said = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(60)
 
 
 class TestStartupErrors:
-    """Each is one clear line instead of a traceback."""
+    """Each error is one line instead of a traceback."""
 
     def test_a_port_in_use(self, tmp_path: Path) -> None:
         with listening() as port, pytest.raises(StartupError, match=rf"Port {port} .* is in use"):
@@ -99,7 +99,7 @@ class TestWelcome:
 
 @pytest.mark.parametrize("command", ["token", "migrate"])
 def test_manage_py_names_a_missing_setting_in_one_line(tmp_path: Path, command: str) -> None:
-    # Empty, so that a developer's own .env does not speak into the test.
+    # Empty, so that a developer's .env has no effect.
     environment = {"PATH": os.environ["PATH"], "FINISHD_DATA": str(tmp_path), "SECRET_KEY": ""}
     done = subprocess.run(
         [sys.executable, "manage.py", command],

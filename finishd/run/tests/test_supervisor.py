@@ -24,14 +24,14 @@ pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
-def said() -> io.StringIO:
+def stream() -> io.StringIO:
     return io.StringIO()
 
 
 @pytest.fixture
-def supervisor(tmp_path: Path, said: io.StringIO) -> Iterator[Supervisor]:
+def supervisor(tmp_path: Path, stream: io.StringIO) -> Iterator[Supervisor]:
     guard = Guard()
-    output = Output(said)
+    output = Output(stream)
     supervisor = Supervisor(
         starter=ProcessStarter(directory=tmp_path, guard=guard, output=output),
         output=output,
@@ -51,16 +51,16 @@ SLEEPER = "import time; print('ready'); time.sleep(60)"
 
 
 class TestSupervisor:
-    def test_lines_have_the_name_of_their_program(self, supervisor: Supervisor, said: io.StringIO) -> None:
+    def test_lines_have_the_name_of_their_program(self, supervisor: Supervisor, stream: io.StringIO) -> None:
         supervisor.run_to_completion(python("setup", "print('one'); print('two')"))
-        assert said.getvalue() == "setup   | one\nsetup   | two\n"
+        assert stream.getvalue() == "setup   | one\nsetup   | two\n"
 
     def test_a_step_returns_its_output_and_shows_its_progress(
-        self, supervisor: Supervisor, said: io.StringIO
+        self, supervisor: Supervisor, stream: io.StringIO
     ) -> None:
         code = "import sys; print('half way', file=sys.stderr); print('42')"
         assert supervisor.run_to_completion(python("setup", code, captures_output=True)) == "42\n"
-        assert said.getvalue() == "setup   | half way\n"
+        assert stream.getvalue() == "setup   | half way\n"
 
     def test_the_error_of_a_failed_step_is_its_output(self, supervisor: Supervisor) -> None:
         with pytest.raises(StartupError, match=r"^the disk is full$"):
@@ -76,12 +76,12 @@ class TestSupervisor:
         with pytest.raises(StartupError, match="web cannot be started"):
             supervisor.start(Program("web", ["/nowhere/granian"], os.environ))
 
-    def test_a_program_that_exits_is_restarted(self, supervisor: Supervisor, said: io.StringIO) -> None:
+    def test_a_program_that_exits_is_restarted(self, supervisor: Supervisor, stream: io.StringIO) -> None:
         child = supervisor.start(python("worker", SLEEPER))
         first = child.process.pid
         child.process.kill()
         supervisor.wait_until(lambda: child.process.pid != first, seconds=10, what="not restarted")
-        assert "worker exited on signal SIGKILL" in said.getvalue()
+        assert "worker exited on signal SIGKILL" in stream.getvalue()
 
     def test_a_program_that_exits_repeatedly_ends_the_run(self, supervisor: Supervisor) -> None:
         supervisor.start(python("worker", "exit(7)"))
@@ -98,7 +98,7 @@ class TestSupervisor:
             supervisor.wait_until(lambda: False, seconds=0.2, what="No answer")
 
     def test_the_last_programs_stop_after_the_others(self, supervisor: Supervisor, tmp_path: Path) -> None:
-        """Each notes when it was asked to stop; the worker takes its time."""
+        """Each program records when it was asked to stop. The worker stops slowly."""
         code = """
             import pathlib, signal, sys, time
             def stop(*_):
@@ -116,7 +116,7 @@ class TestSupervisor:
         assert (tmp_path / "order").read_text() == "worker redis "
 
     def test_descendants_are_stopped_too(self, supervisor: Supervisor, tmp_path: Path) -> None:
-        """As a granian or Celery parent that dies without seeing to its own."""
+        """Imitate a granian or Celery parent that dies without stopping its children."""
         code = """
             import pathlib, subprocess, sys, time
             child = subprocess.Popen([sys.executable, "-I", "-c", "import time; time.sleep(60)"])
@@ -190,7 +190,7 @@ class TestGuard:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process still does anything: in a container nobody may have collected its exit code."""
+    """Return whether a process runs. A zombie counts as ended, because in a container it may never be reaped."""
     status = subprocess.run(
         ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
     )

@@ -20,7 +20,7 @@ def staff(client: Client) -> Client:
 
 @pytest.fixture
 def looker(client: Client) -> Client:
-    """Staff who may see the indexes and nothing else."""
+    """A staff user with permission for the indexes only."""
     user = User.objects.create_user("looker", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_indexbuild"))
     client.force_login(user)

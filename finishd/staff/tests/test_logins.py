@@ -1,4 +1,4 @@
-"""Signing in to the admin: limited by address and by name, with Redis and without."""
+"""Logins to the admin are limited by address and by name, with Redis and without."""
 
 import time
 from collections.abc import Callable
@@ -27,9 +27,7 @@ Allow = Callable[..., Limits]
 
 @pytest.fixture(autouse=True)
 def _staff(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = [
-        "django.contrib.auth.hashers.MD5PasswordHasher"
-    ]  # the real one takes its time
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real hasher is slow
     User.objects.create_superuser("staff", password=PASSWORD)
 
 
@@ -58,7 +56,7 @@ def test_reset_login_unlocks_a_name(allow: Allow, redis_server: RedisServer) -> 
     assert [sign_in().status_code for _ in range(3)] == [200, 200, 429]
     call_command("reset_login", "Staff")
     assert sign_in(right=True).status_code == 302
-    redis_server.stop()  # where tries are counted in SQL
+    redis_server.stop()  # in SQL, attempts are counted
     assert [sign_in().status_code for _ in range(2)] == [200, 429]
     redis_server.start()
     assert LoginBucket.objects.filter(pk=logins._digest("name:staff")).exists()
@@ -129,8 +127,11 @@ class TestWithoutRedis:
     def test_attempts_are_counted_in_sql_with_half_the_limits(self, allow: Allow) -> None:
         allow(user=Rate(4, HOUR), address=Rate(8, HOUR))
         assert [sign_in().status_code for _ in range(3)] == [200, 200, 429]
-        assert [sign_in("other").status_code for _ in range(2)] == [200, 429]  # the fifth of this address
-        # Who is refused by address has not used up the name.
+        assert [sign_in("other").status_code for _ in range(2)] == [
+            200,
+            429,
+        ]  # the fifth attempt from this address
+        # An attempt that is rejected by address does not count by name.
         assert sign_in("other", REMOTE_ADDR="192.0.2.7").status_code == 200
 
     def test_a_limit_of_one_is_not_halved(self, allow: Allow) -> None:
