@@ -12,4 +12,4 @@ from finishd.testing.people import (
 
 __all__ = ["activity_store", "activity_store_unavailable", "clock", "long_redis_timeouts", "messages"]
 
-pytest.register_assert_rewrite("finishd.tests.friends")
+pytest.register_assert_rewrite("finishd.tests.friends", "finishd.tests.friends_checks")

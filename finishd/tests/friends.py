@@ -13,21 +13,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from activity import timeline_cache
-from activity.services import follows, people, presence, profiles, rebuilds, relations, timelines
+from activity.services import follows, people, presence, profiles, rebuilds, relations
 from activity.store import get_store
-from activity.types import Profile, Relation
+from activity.types import Relation
 from content.models import Item
 from content.services import items
 from core.redis.client import state_redis
-from core.redis.reads import Reads
-from feed import recipe
-from feed.recall import get_pool
-from feed.sources import FOLLOWING, FRIENDS, Source
-from feed.sources.base import RecallRequest
 from feed.tests import world
-from finishd.testing.expected import RELATIONS, ExpectedActivity, ExpectedTimelines, Pair
-from finishd.testing.inspection import cached_rows, read_timeline, reloaded_rows, rows_by_author_and_title
+from finishd.testing.expected import RELATIONS, ExpectedTimelines
+from finishd.testing.inspection import read_timeline
 from finishd.testing.people import Clock, Message, Messages
+from finishd.tests.friends_checks import check_timelines
 
 
 class Killed(BaseException):
@@ -222,88 +218,13 @@ class World:
         finally:
             self._in_task = before
 
-    # --- checks after `quiet` ---
-
     def check(self) -> None:
-        for uid in self.uids:
-            profile = profiles.get(uid)
-            assert profile == (get_store().get_profile(uid) or Profile(uid)), uid
-            assert profile.following_count == sum(1 for follower, _ in self.model.follows if follower == uid)
-            truth = self.model.timeline(uid)
-            pushed = {pair: deed for pair, deed in truth.items() if pair[0] not in profile.pull_list}
-            self._check_rows(uid, profile, pushed)
-            self._check_visible(uid, profile, truth, pushed)
-
-    def _check_rows(self, uid: str, profile: Profile, pushed: dict[Pair, ExpectedActivity]) -> None:
-        """Check the cached rows as they are, the durable rows, and the cached rows after a reload."""
-        stored = get_store().get_timeline(uid, limit=5_000)
-        durable = rows_by_author_and_title([row for row in stored if row.author not in profile.pull_list])
-        newest = sorted(pushed.items(), key=lambda row: (-row[1][0], row[0]))
-        for rows in (cached_rows(uid), reloaded_rows(uid)):
-            if rows is not None:
-                by_pair = rows_by_author_and_title(rows)
-                check_hot({k: v for k, v in by_pair.items() if k[0] not in profile.pull_list}, pushed)
-        assert durable.items() <= pushed.items(), (uid, durable.items() - pushed.items())
-        if len(pushed) > timeline_cache.MAX_DURABLE_ROWS:
-            read = timelines.LOAD_LIMIT
-            assert list(durable.items())[:read] == newest[:read], uid
-        else:
-            assert list(durable.items()) == newest, (uid, pushed.items() ^ durable.items())
-
-    def _check_visible(
-        self,
-        uid: str,
-        profile: Profile,
-        truth: dict[Pair, ExpectedActivity],
-        pushed: dict[Pair, ExpectedActivity],
-    ) -> None:
-        """Check the entries that sources use, unless a limit was reached."""
-        if len(pushed) >= timelines.LOAD_LIMIT or len(profile.pull_list) > 20:
-            return
-        expected = self.model.entries(uid)
-        entries = read_timeline(profile)
-        assert [(e.title, [row.author for row in e.supporters]) for e in entries] == expected, uid
-        shown = [(title, who) for title, who in expected if title in self.model.published]
-        following = self._pool(profile, FOLLOWING)
-        assert [
-            (candidate.id, [friend["uid"] for friend in candidate.social_fields["friends"]])
-            for candidate in following
-        ] == [(self.film[title], who[:20]) for title, who in shown], uid
-        backed = {
-            self.film[title]
-            for title, who in shown
-            if any(recommends(truth[author, title]) for author in who)
-        }
-        assert {candidate.id for candidate in self._pool(profile, FRIENDS)} == backed, uid
-
-    def _pool(self, profile: Profile, source: Source) -> Any:
-        request = RecallRequest(profile, None, 0, int(self.clock.now))
-        reads = Reads(state_redis())
-        pending = reads.add(source.read(request))
-        reads.execute()
-        pool = get_pool(source, pending)
-        assert pool.error is None
-        return pool.candidates
+        """Check all timelines. Call it after `quiet`."""
+        check_timelines(self.model, self.film, self.uids, now=int(self.clock.now))
 
 
 def people_greeted(uid: str) -> None:
     people.sync_name_from_token(uid, uid.title(), None)
-
-
-def check_hot(rows: dict[Pair, ExpectedActivity], truth: dict[Pair, ExpectedActivity]) -> None:
-    """Check that all rows are expected, and that none newer than the oldest row is missing."""
-    assert rows.items() <= truth.items(), rows.items() - truth.items()
-    assert len(rows) <= timeline_cache.MAX_ROWS
-    oldest = min((at for at, *_ in rows.values()), default=0)
-    missing = {pair for pair, (at, *_) in truth.items() if at > oldest} - rows.keys()
-    assert not missing if rows else not truth, missing
-
-
-def recommends(deed: ExpectedActivity) -> bool:
-    _, status, favorite, rating = deed
-    if rating is not None and rating <= recipe.MAX_LOW_RATING:
-        return favorite
-    return favorite or rating is not None or status is not None
 
 
 class Interleaved:
