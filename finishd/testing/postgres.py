@@ -139,10 +139,10 @@ def _rights(directory: Path) -> dict[str, Any]:
 def _major(binary: Path) -> int:
     """Return the major version of a `postgres` binary, or 0 if it is unknown."""
     try:
-        said = subprocess.run(
+        output = subprocess.run(
             [binary, "--version"], capture_output=True, text=True, timeout=5, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return 0
-    words = said.replace(".", " ").split()
+    words = output.replace(".", " ").split()
     return next((int(word) for word in words if word.isdigit()), 0)

@@ -19,29 +19,30 @@ def like(uid: str, number: int, relation: Relation = LIKED, *, now: float | None
     relations.set_relation(uid, f"movie:{1_000 + number}", relation, source=None, now=now)
 
 
-def befriend(messages: Messages, *viewers: str, of: str = "kofi") -> None:
-    people.sync_name_from_token(of, of.title(), None)
+def follow(messages: Messages, *viewers: str, followee: str = "kofi") -> None:
+    people.sync_name_from_token(followee, followee.title(), None)
     for viewer in viewers:
         presence.mark_active(viewer)
-        follows.follow(viewer, of, now=0)
+        follows.follow(viewer, followee, now=0)
     messages.run_all()
 
 
-def later(messages: Messages, clock: Clock) -> None:
+def sweep_for_two_minutes(messages: Messages, clock: Clock) -> None:
+    """Run the sweep every 31 s, and the messages that it sends."""
     for _ in range(4):
         clock.now += 31
         messages.run(SWEEP)
         messages.run_all()
 
 
-def told(uid: str, feed: str = "following") -> dict[str, str]:
+def get_reasons(uid: str, feed: str = "following") -> dict[str, str]:
     """Return the reasons of the items from the source `friends` in a new session."""
     page = get_feed(uid, feed_type=feed, limit=100, refresh="true")
     assert not page["meta"]["degraded"]
     return {i["id"]: i["reason"] for i in page["feed"] if i["source"] in ("friends", "following")}
 
 
-def forget_sessions(uid: str) -> None:
-    """Delete the keys that expire within a minute."""
+def delete_sessions(uid: str) -> None:
+    """Delete the session pointers, as if they had expired."""
     for feed in ("for_you", "following"):
         state_redis().delete(keys.SESSION.name(viewer=uid, feed=feed))

@@ -97,7 +97,7 @@ def test_compose_settings_pass_the_deploy_check(services: dict[str, dict[str, An
         )
         for name, value in services["migrate"]["environment"].items()
     }
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "FINISHD_DATA": "/nonexistent", **environment},
@@ -105,4 +105,4 @@ def test_compose_settings_pass_the_deploy_check(services: dict[str, dict[str, An
         text=True,
         check=False,
     )
-    assert said.returncode == 0, said.stderr
+    assert result.returncode == 0, result.stderr

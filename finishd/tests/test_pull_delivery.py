@@ -13,7 +13,7 @@ from core.redis.client import count_round_trips
 from feed.tests import world
 from finishd.testing.api import get_feed
 from finishd.testing.people import Clock, Messages
-from finishd.tests.friends_feed import SWEEP, befriend, later, like, told
+from finishd.tests.friends_feed import SWEEP, follow, get_reasons, like, sweep_for_two_minutes
 
 pytestmark = [
     pytest.mark.slow_on_firestore,
@@ -34,7 +34,7 @@ class TestPullDelivery:
     @pytest.fixture(autouse=True)
     def _limit(self, _catalogue: None, settings: Any, messages: Messages) -> None:
         settings.FANOUT_PUSH_LIMIT = 4
-        befriend(messages, *self.VIEWERS)
+        follow(messages, *self.VIEWERS)
 
     def rise(self, messages: Messages) -> None:
         like("kofi", 1)
@@ -53,7 +53,7 @@ class TestPullDelivery:
         messages.run(SWEEP)
         for number in range(2, 9):
             for viewer in self.VIEWERS:
-                assert len(told(viewer)) == number - 1, viewer
+                assert len(get_reasons(viewer)) == number - 1, viewer
             if messages.waiting:
                 messages.run(messages.waiting.pop())
             like("kofi", number)
@@ -62,7 +62,7 @@ class TestPullDelivery:
                 messages.run(message)
         assert reach_of("kofi") == "pull"
         for viewer in self.VIEWERS:
-            assert set(told(viewer).values()) == {"Kofi liked this"}
+            assert set(get_reasons(viewer).values()) == {"Kofi liked this"}
 
     def test_an_account_with_pull_delivery_is_not_pushed(self, messages: Messages) -> None:
         self.rise(messages)
@@ -72,8 +72,8 @@ class TestPullDelivery:
             messages.run_all()
         assert get_store().get_timeline("ama") == before
         assert "put_timeline_rows" not in spent.calls
-        assert sorted(told("ama")) == ["film-0001", "film-0002"]
-        assert told("ama", "for_you") == told("ama")
+        assert sorted(get_reasons("ama")) == ["film-0001", "film-0002"]
+        assert get_reasons("ama", "for_you") == get_reasons("ama")
 
     def test_an_undone_activity_disappears(self, messages: Messages) -> None:
         self.rise(messages)
@@ -81,21 +81,21 @@ class TestPullDelivery:
         messages.run_all()
         like("kofi", 1, Relation())
         messages.run_all()
-        assert list(told("ama")) == ["film-0002"]
+        assert list(get_reasons("ama")) == ["film-0002"]
 
     def test_after_an_unfollow_nothing_is_shown(self, messages: Messages) -> None:
         self.rise(messages)
         follows.unfollow("ama", "kofi", now=0)
-        assert told("ama") == {}
+        assert get_reasons("ama") == {}
         messages.run_all()
-        assert told("ama") == {}
+        assert get_reasons("ama") == {}
         assert profiles.get("ama").pull_list == ()
 
     def test_a_new_follower_sees_its_activities_at_once(self, messages: Messages) -> None:
         self.rise(messages)
         presence.mark_active("esi")
         follows.follow("esi", "kofi", now=0)
-        assert told("esi") == {"film-0001": "Kofi liked this"}
+        assert get_reasons("esi") == {"film-0001": "Kofi liked this"}
 
     def test_an_interrupted_follow_is_on_the_pull_list_too(self, messages: Messages) -> None:
         self.rise(messages)
@@ -125,7 +125,7 @@ class TestPullDelivery:
         while messages.waiting:
             messages.run(messages.waiting.pop())
             for viewer in self.VIEWERS[:3]:
-                assert sorted(told(viewer)) == shown, viewer
+                assert sorted(get_reasons(viewer)) == shown, viewer
         assert reach_of("kofi") == "push"
         for viewer in self.VIEWERS[:3]:
             assert profiles.get(viewer).pull_list == ()
@@ -133,8 +133,8 @@ class TestPullDelivery:
         like("kofi", 5)
         like("kofi", 2, Relation())
         messages.run_all()
-        later(messages, clock)
-        assert sorted(told("ama")) == ["film-0003", "film-0004", "film-0005"]
+        sweep_for_two_minutes(messages, clock)
+        assert sorted(get_reasons("ama")) == ["film-0003", "film-0004", "film-0005"]
 
     def test_an_unfollow_during_a_reach_change_wins(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
@@ -155,7 +155,7 @@ class TestPullDelivery:
         messages.run(messages.by_kind("change_reach")[0])
         assert done == [True]
         assert profiles.get("ama").pull_list == ()
-        assert told("ama") == {}
+        assert get_reasons("ama") == {}
 
     def test_a_task_of_an_old_reach_change_does_not_take_part_in_the_next(self, messages: Messages) -> None:
         self.rise(messages)
@@ -166,7 +166,7 @@ class TestPullDelivery:
 
     def test_a_plan_merges_at_most_twenty_without_more_round_trips(self, messages: Messages) -> None:
         self.rise(messages)
-        told("ama")
+        get_reasons("ama")
         with count_round_trips() as alone:
             get_feed("ama", limit=10, refresh="true")
         for number in range(MAX_PULLED_AUTHORS + 1):
@@ -179,7 +179,7 @@ class TestPullDelivery:
             messages.run(SWEEP)
             messages.run_all()
         assert len(profiles.get("ama").pull_list) == MAX_PULLED_AUTHORS + 2
-        told("ama", "for_you")
+        get_reasons("ama", "for_you")
         with count_round_trips() as waits, count_calls() as spent:
             page = get_feed("ama", limit=100, refresh="true")
         supporters = {i["reason"].split(" ")[0] for i in page["feed"] if i["source"] == "friends"}

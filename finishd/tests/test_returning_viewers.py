@@ -13,7 +13,7 @@ from feed import keys
 from feed.tests import world
 from finishd.testing.api import get_client, get_feed, get_item_ids
 from finishd.testing.people import Clock, Messages
-from finishd.tests.friends_feed import SWEEP, befriend, forget_sessions, like, told
+from finishd.tests.friends_feed import SWEEP, delete_sessions, follow, get_reasons, like
 
 pytestmark = [
     pytest.mark.slow_on_firestore,
@@ -31,7 +31,7 @@ def _catalogue(activity_store: ActivityStore) -> None:
 class TestInactiveViewers:
     @pytest.fixture(autouse=True)
     def _ama_leaves(self, _catalogue: None, messages: Messages) -> None:
-        befriend(messages, "ama")
+        follow(messages, "ama")
         like("kofi", 1)
         messages.run_all()
         state_redis().delete(presence.key("ama"), timeline_cache.key("ama"))
@@ -58,11 +58,11 @@ class TestInactiveViewers:
         ):
             assert 0 < state_redis().ttl(name) <= 60, name
         assert [m.task for m in messages.waiting] == ["activity.tasks.rebuild"]
-        forget_sessions("ama")
+        delete_sessions("ama")
         assert get_feed("ama", feed_type=feed)["meta"]["degraded"] == ["timeline_rebuilding"]
         assert len(messages.waiting) == 1
         messages.run_all()
-        forget_sessions("ama")
+        delete_sessions("ama")
         again = get_feed("ama", feed_type=feed, limit=40)
         assert again["meta"]["degraded"] == []
         assert {i["id"] for i in again["feed"] if i["source"] in ("friends", "following")} == {"film-0002"}
@@ -79,7 +79,7 @@ class TestInactiveViewers:
         assert len(messages.by_kind("rebuild")) == 1
         assert get_feed("ama", feed_type="following")["meta"]["degraded"] == ["timeline_rebuilding"]
         messages.run_all()
-        assert told("ama") == {"film-0002": "Kofi liked this"}
+        assert get_reasons("ama") == {"film-0002": "Kofi liked this"}
 
     def test_the_sweep_repeats_a_lost_rebuild(self, messages: Messages, clock: Clock) -> None:
         like("kofi", 2)
@@ -88,7 +88,7 @@ class TestInactiveViewers:
         clock.now = 2_000_000_000
         messages.run(SWEEP)
         messages.run_all()
-        assert sorted(told("ama")) == ["film-0001", "film-0002"]
+        assert sorted(get_reasons("ama")) == ["film-0001", "film-0002"]
 
     def test_a_rebuild_is_bounded(self, messages: Messages, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(rebuilds, "MAX_FOLLOWEES", 2)
@@ -121,7 +121,7 @@ class TestInactiveViewers:
 
 
 def test_titles_that_the_viewer_finished_leave_for_you_and_stay_in_following(messages: Messages) -> None:
-    befriend(messages, "ama")
+    follow(messages, "ama")
     like("kofi", 1)
     like("kofi", 2)
     messages.run_all()
@@ -132,4 +132,4 @@ def test_titles_that_the_viewer_finished_leave_for_you_and_stay_in_following(mes
     page = get_feed("ama", limit=100, refresh="true")
     assert "film-0001" not in get_item_ids(page)
     assert "film-0002" in get_item_ids(page)
-    assert set(told("ama")) == {"film-0001", "film-0002"}
+    assert set(get_reasons("ama")) == {"film-0001", "film-0002"}

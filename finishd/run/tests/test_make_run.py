@@ -32,13 +32,13 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunSession]:
 
 class TestRunning:
     def test_the_printed_curl_command_returns_ten_items(self, terminal: RunSession) -> None:
-        said = subprocess.run(
+        result = subprocess.run(
             ["sh", "-c", f"{terminal.curl} --silent --fail"],
             capture_output=True,
             check=True,
             stdin=subprocess.DEVNULL,
         )
-        assert len(json.loads(said.stdout)["feed"]) == 10
+        assert len(json.loads(result.stdout)["feed"]) == 10
 
     def test_pages_of_a_hundred_items_repeat_no_item(self, terminal: RunSession) -> None:
         seen: list[str] = []
@@ -133,7 +133,7 @@ class TestStopping:
 
 def manage(terminal: RunSession, *arguments: str) -> str:
     """Run `manage.py` with only FINISHD_DATA set."""
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,
         env=terminal.environment,
@@ -141,7 +141,7 @@ def manage(terminal: RunSession, *arguments: str) -> str:
         text=True,
         check=True,
     )
-    return said.stdout.strip()
+    return result.stdout.strip()
 
 
 def assert_one_line(terminal: RunSession, expected: str) -> None:

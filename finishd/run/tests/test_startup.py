@@ -91,8 +91,8 @@ class TestSettings:
 class TestWelcome:
     def test_the_hint_names_a_data_directory_other_than_the_default(self, tmp_path: Path) -> None:
         data = tmp_path / "my data"
-        told = steps.welcome(configuration(data), "pw", "t")
-        assert f"FINISHD_DATA='{data}' .venv/bin/python manage.py token UID" in told
+        message = steps.welcome(configuration(data), "pw", "t")
+        assert f"FINISHD_DATA='{data}' .venv/bin/python manage.py token UID" in message
         usual = config.Config("127.0.0.1", 8000, config.ROOT / ".data", {})
         assert "FINISHD_DATA" not in steps.welcome(usual, "pw", "t")
 
@@ -118,12 +118,12 @@ def test_manage_py_names_a_missing_setting_in_one_line(tmp_path: Path, command: 
 @pytest.mark.django_db
 class TestStaff:
     def test_a_random_password_is_created_once(self, tmp_path: Path) -> None:
-        kept = tmp_path / "staff-password"
-        password = prepare.ensure_staff(kept, None)
+        password_file = tmp_path / "staff-password"
+        password = prepare.ensure_staff(password_file, None)
         assert password
-        assert prepare.ensure_staff(kept, None) == password
+        assert prepare.ensure_staff(password_file, None) == password
         assert User.objects.get(username="staff").check_password(password)
-        assert kept.stat().st_mode & 0o777 == 0o600
+        assert password_file.stat().st_mode & 0o777 == 0o600
 
     def test_a_given_password_replaces_the_random_one(self, tmp_path: Path) -> None:
         prepare.ensure_staff(tmp_path / "staff-password", None)

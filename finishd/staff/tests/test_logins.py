@@ -149,8 +149,8 @@ class TestWithoutRedis:
         allow(user=Rate(2, HOUR))
         for _ in range(5):
             sign_in()
-        said = [record for record in caplog.records if record.name == "finishd.staff.logins"]
-        assert len(said) == 1
+        logged = [record for record in caplog.records if record.name == "finishd.staff.logins"]
+        assert len(logged) == 1
         assert "staff" not in caplog.text.replace("finishd.staff.logins", "").replace("/admin", "")
 
 
