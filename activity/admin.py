@@ -8,14 +8,18 @@ import time
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
+from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from kombu.exceptions import OperationalError
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
+from unfold.views import ChangeList
 
 from activity import dispatch
-from activity.models import Activity, Follow, Job, Person
+from activity.models import ActivityRecord, Follow, Job, Person
 from activity.services import lag, sweep
 from activity.services.storage import is_orm_store
 from activity.types import Job as JobValue
@@ -55,14 +59,40 @@ class PersonAdmin(OrmStoreAdmin):
         return _format_time(person.active_at)
 
 
-@admin.register(Activity)
+class ActivityList(ChangeList):
+    """Links to an activity by its uid and title, because its declared primary key is the uid alone."""
+
+    def url_for_result(self, result: ActivityRecord) -> str:
+        return reverse("admin:activity_activityrecord_change", args=[quote(result.pk)])
+
+
+@admin.register(ActivityRecord)
 class ActivityAdmin(OrmStoreAdmin):
     """Lists activities with the progress of their delivery, below the lag of all deliveries."""
 
     list_display = ["activity", "title", "recorded", "delivery", "followers_reached", "duration", "version"]
-    ordering = ["-recorded_at"]
+    ordering = ["-recorded_at", "uid", "title"]
     search_fields = ["uid__exact"]
     list_before_template = "activity/admin/lag.html"
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return is_orm_store() and request.user.has_perm("activity.view_activity")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ActivityList
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> ActivityRecord | None:
+        uid, _, title = object_id.rpartition(" ")
+        try:
+            return ActivityRecord.objects.get(uid=uid, title=title)
+        except (ActivityRecord.DoesNotExist, DataError):  # PostgreSQL rejects NUL
+            return None
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        fields = super().get_fields(request, obj)  # uid is last, because ActivityRecord overrides it
+        return ["uid", *(field for field in fields if field != "uid")]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -71,7 +101,7 @@ class ActivityAdmin(OrmStoreAdmin):
         return response
 
     @display(description="activity", header=True)
-    def activity(self, activity: Activity) -> list[str]:
+    def activity(self, activity: ActivityRecord) -> list[str]:
         parts = [
             activity.status or "",
             "favourite" if activity.favorite else "",
@@ -80,24 +110,24 @@ class ActivityAdmin(OrmStoreAdmin):
         return [", ".join(filter(None, parts)) or "removed", activity.uid]
 
     @display(description="recorded")
-    def recorded(self, activity: Activity) -> str:
+    def recorded(self, activity: ActivityRecord) -> str:
         return _format_time(activity.recorded_at)
 
     @display(
         description="delivery",
         label={"delivered": "success", "in progress": "info", "not started": "warning"},
     )
-    def delivery(self, activity: Activity) -> str:
+    def delivery(self, activity: ActivityRecord) -> str:
         if activity.updated_at is None:
             return "not started"
         return "delivered" if activity.delivered_count >= activity.follower_count else "in progress"
 
     @display(description="followers reached")
-    def followers_reached(self, activity: Activity) -> str:
+    def followers_reached(self, activity: ActivityRecord) -> str:
         return f"{activity.delivered_count:,} of {activity.follower_count:,}"
 
     @display(description="duration")
-    def duration(self, activity: Activity) -> str:
+    def duration(self, activity: ActivityRecord) -> str:
         return (
             ""
             if activity.updated_at is None

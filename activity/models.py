@@ -67,11 +67,8 @@ class SeenHistory(models.Model):
         return self.uid
 
 
-class Activity(models.Model):
-    """A person's relation to a title, with the ledger of its newest version's delivery.
-
-    It has an id because the admin cannot list models with a composite primary key. See decision 0026.
-    """
+class ActivityColumns(models.Model):
+    """The columns of the table of activities."""
 
     uid = models.CharField(max_length=MAX_UID_LENGTH)
     title = models.CharField(max_length=_MAX_TITLE_LENGTH)
@@ -90,9 +87,21 @@ class Activity(models.Model):
     updated_at = models.FloatField(null=True, blank=True)
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.uid}: {self.title}"
+
+
+class Activity(ActivityColumns):
+    """A person's relation to a title, with the ledger of its newest version's delivery."""
+
+    # Begins with the uid, so that the table can be partitioned by person. See decision 0026.
+    pk = models.CompositePrimaryKey("uid", "title")
+
+    class Meta:
         verbose_name_plural = "activities"
         constraints = [
-            models.UniqueConstraint(fields=["uid", "title"], name="activity_unique"),
             models.CheckConstraint(
                 condition=Q(rating__isnull=True) | Q(rating__gte=1, rating__lte=5),
                 name="activity_rating_valid",
@@ -103,8 +112,27 @@ class Activity(models.Model):
             models.Index(fields=["-recorded_at"], name="activity_recorded"),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.uid}: {self.title}"
+
+class ActivityRecord(ActivityColumns):
+    """A row of the table of activities, as the admin reads it.
+
+    The admin cannot show models with a composite primary key (decision 0026). `uid` is declared as the primary key
+    because Django requires one column, but it is not unique. Only read this model, and find rows by uid and title.
+    """
+
+    uid = models.CharField(max_length=MAX_UID_LENGTH, primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "activity_activity"
+        default_permissions = ()  # those of Activity apply
+        verbose_name = "activity"
+        verbose_name_plural = "activities"
+
+    @property  # type: ignore[no-redef]  # replaces Model.pk, of which the admin's templates make links
+    def pk(self) -> str:
+        """The uid and the title in one text. A title has no space, so the last space separates them."""
+        return f"{self.uid} {self.title}"
 
 
 class Follow(models.Model):

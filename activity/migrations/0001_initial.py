@@ -21,9 +21,9 @@ class Migration(migrations.Migration):
             name="Activity",
             fields=[
                 (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "uid", "title", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("uid", models.CharField(max_length=128)),
@@ -49,7 +49,6 @@ class Migration(migrations.Migration):
                     models.Index(fields=["-recorded_at"], name="activity_recorded"),
                 ],
                 "constraints": [
-                    models.UniqueConstraint(fields=("uid", "title"), name="activity_unique"),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("rating__isnull", True),
@@ -59,6 +58,33 @@ class Migration(migrations.Migration):
                         name="activity_rating_valid",
                     ),
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ActivityRecord",
+            fields=[
+                ("title", models.CharField(max_length=80)),
+                ("status", models.CharField(blank=True, max_length=16, null=True)),
+                ("favorite", models.BooleanField(default=False)),
+                ("rating", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("origin", models.CharField(blank=True, max_length=16, null=True)),
+                ("affinity_gain", models.JSONField(blank=True, default=dict)),
+                ("at", models.BigIntegerField()),
+                ("recorded_at", models.FloatField(default=0.0)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("follower_count", models.PositiveIntegerField(default=0)),
+                ("delivered_count", models.PositiveIntegerField(default=0)),
+                ("cursor", models.CharField(blank=True, default="", max_length=128)),
+                ("started_at", models.FloatField(blank=True, null=True)),
+                ("updated_at", models.FloatField(blank=True, null=True)),
+                ("uid", models.CharField(max_length=128, primary_key=True, serialize=False)),
+            ],
+            options={
+                "verbose_name": "activity",
+                "verbose_name_plural": "activities",
+                "db_table": "activity_activity",
+                "managed": False,
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(

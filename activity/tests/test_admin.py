@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.urls import reverse
 
 from activity.models import Activity, Follow, Job, Person
 from activity.services import delivery, follows, people, relations
+from activity.tests.store_contract import HOSTILE
 from activity.types import Relation
 from core import admin as core_admin
 from core.redis import client as redis_module
@@ -20,7 +22,7 @@ from finishd.run.embedded_redis import RedisServer
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 PEOPLE = reverse("admin:activity_person_changelist")
-ACTIVITIES = reverse("admin:activity_activity_changelist")
+ACTIVITIES = reverse("admin:activity_activityrecord_changelist")
 FOLLOWS = reverse("admin:activity_follow_changelist")
 JOBS = reverse("admin:activity_job_changelist")
 PAGES = [PEOPLE, ACTIVITIES, FOLLOWS, JOBS]
@@ -97,6 +99,17 @@ class TestPages:
         delete = reverse(f"admin:activity_{name}_delete", args=[first.pk])
         assert staff.post(delete, {"post": "yes"}).status_code == 403
 
+    def test_the_permission_to_view_activities_shows_their_list_and_pages(self, client: Client) -> None:
+        user = User.objects.create_user("viewer", is_staff=True)
+        user.user_permissions.add(Permission.objects.get(codename="view_activity"))
+        client.force_login(user)
+        listed = client.get(ACTIVITIES)
+        assert listed.status_code == 200
+        for record in listed.context["cl"].result_list:
+            assert client.get(listed.context["cl"].url_for_result(record)).status_code == 200
+        assert client.get(JOBS).status_code == 403
+        assert not Permission.objects.filter(codename__contains="activityrecord").exists()
+
     def test_the_permission_to_view_jobs_allows_nothing_else(self, client: Client) -> None:
         user = User.objects.create_user("viewer", is_staff=True)
         user.user_permissions.add(Permission.objects.get(codename="view_job"))
@@ -111,6 +124,45 @@ class TestPages:
         settings.ACTIVITY_STORE = "firestore"
         for page in PAGES:
             assert staff.get(page).status_code == 403
+
+
+class TestPageOfOneActivity:
+    @pytest.mark.parametrize("uid", [*HOSTILE, "ama", "movie:1", "a  b ", "a_2Fb", "a?b#c", "a+b&c;d"])
+    def test_its_link_in_the_list_leads_to_it(self, staff: Client, uid: str) -> None:
+        for title in ("movie:1", "movie:2", "item:é/_2F|?#"):
+            Activity.objects.create(uid=uid, title=title, at=1, origin=f"from {title}"[:16])
+            Activity.objects.create(uid="another", title=title, at=1)
+        changes = staff.get(ACTIVITIES).context["cl"]
+        links = {
+            record.title: changes.url_for_result(record)
+            for record in changes.result_list
+            if record.uid == uid
+        }
+        assert len(set(links.values())) == 3
+        for title, link in links.items():
+            page = staff.get(link)
+            assert page.status_code == 200
+            shown = page.context["original"]
+            assert (shown.uid, shown.title, shown.origin) == (uid, title, f"from {title}"[:16])
+            history = link.replace("/change/", "/history/")
+            assert history in unescape(page.content.decode())
+            assert staff.get(history).context["object"] == shown
+
+    def test_it_is_read_by_its_key(
+        self, staff: Client, django_assert_max_num_queries: Callable[[int], Any]
+    ) -> None:
+        Activity.objects.create(uid="ama", title="movie:1", at=1)
+        with django_assert_max_num_queries(3) as queries:  # session, user, row
+            staff.get(reverse("admin:activity_activityrecord_change", args=["ama movie:1"]))
+        read = queries.captured_queries[-1]["sql"]
+        assert '"title" = ' in read
+        assert '"uid" = ' in read
+
+    @pytest.mark.parametrize("key", ["ama", "ama movie:2", "movie:1 ama", " movie:1", "ama\0 movie:1"])
+    def test_an_unknown_activity_has_no_page(self, staff: Client, key: str) -> None:
+        Activity.objects.create(uid="ama", title="movie:1", at=1)
+        page = staff.get(reverse("admin:activity_activityrecord_change", args=[key]), follow=True)
+        assert page.redirect_chain == [(reverse("admin:index"), 302)]
 
 
 @pytest.mark.usefixtures("busy")

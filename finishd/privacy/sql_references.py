@@ -22,11 +22,17 @@ def count_sql_references(
     to skip as `<app>.<Model>.<field>`. Cost: 1 SQL per column, each a scan where no index fits.
     """
     counts: dict[str, int] = {}
-    for model in (model for label in app_labels for model in apps.get_app_config(label).get_models()):
+    for model in get_tables(app_labels):
         for field in get_uid_columns(model, without_uid=without_uid):
             if number := _count(model, field, uid):
                 counts[f"sql: {model._meta.label_lower}.{field.name}"] = number
     return counts
+
+
+def get_tables(app_labels: Iterable[str]) -> list[type[Model]]:
+    """Return the models that own a table. Unmanaged models read the table of another model, so they are left out."""
+    models = (model for label in app_labels for model in apps.get_app_config(label).get_models())
+    return [model for model in models if model._meta.managed]
 
 
 def get_uid_columns(model: type[Model], *, without_uid: frozenset[str]) -> list[UidColumn]:

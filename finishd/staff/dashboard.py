@@ -101,7 +101,7 @@ def _indexes() -> Tile:
 
 
 def _deliveries() -> Tile:
-    link = reverse("admin:activity_activity_changelist") if is_orm_store() else ""
+    link = reverse("admin:activity_activityrecord_changelist") if is_orm_store() else ""
     try:
         now = lag.measure(now=time.time())
     except (StoreUnavailable, *REDIS_UNAVAILABLE):

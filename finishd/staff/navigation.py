@@ -87,7 +87,7 @@ UNFOLD: dict[str, Any] = {
                     _link(
                         "Activities",
                         "favorite",
-                        "activity_activity_changelist",
+                        "activity_activityrecord_changelist",
                         "activity.view_activity",
                         if_=is_orm_store,
                     ),

@@ -76,6 +76,13 @@ class Activities:
         )
 
 
+def delete_activities(uid: str, limit: int) -> int:
+    """Delete up to `limit` activities of a person, and return their number. 1 SQL."""
+    rows = ActivityRow.objects.filter(uid=uid)
+    deleted, _ = rows.filter(title__in=rows.values("title")[:limit]).delete()
+    return deleted
+
+
 def _save(row: ActivityRow, activity: Activity) -> None:
     relation, ledger = activity.relation, activity.ledger
     row.status, row.favorite, row.rating = relation.status, relation.favorite, relation.rating
@@ -83,7 +90,8 @@ def _save(row: ActivityRow, activity: Activity) -> None:
     row.origin, row.affinity_gain = activity.origin, dict(activity.affinity_gain)
     row.follower_count, row.delivered_count = ledger.follower_count, ledger.delivered_count
     row.cursor, row.started_at, row.updated_at = ledger.cursor, ledger.started_at, ledger.updated_at
-    row.save()
+    # Without `force_insert`, Django would try to update a new row first, because its key is set.
+    row.save(force_insert=row._state.adding)
 
 
 def _from_row(row: ActivityRow) -> Activity:

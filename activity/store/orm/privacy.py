@@ -10,6 +10,7 @@ from django.forms.models import model_to_dict
 from activity.models import Activity, Follow, Job, Person, SeenHistory, TimelineRow
 from activity.rules import erasure
 from activity.store.meter import count_documents
+from activity.store.orm.activities import delete_activities
 from activity.store.orm.calls import store_call
 from activity.store.orm.person import from_row, lock_person, save_person
 from activity.store.orm.timelines import delete_rows_naming
@@ -52,6 +53,8 @@ class Privacy:
                     deleted = _delete_edges(uid, limit - erased)
                 elif name == "people":
                     deleted = _delete_person(uid)
+                elif name == "activities":
+                    deleted = delete_activities(uid, limit - erased)
                 elif name == "timelines":
                     deleted = delete_rows_naming(uid, limit - erased)
                 else:

@@ -10,17 +10,13 @@ from django.test.utils import isolate_apps
 from activity.services import follows, people, relations
 from core.redis.client import state_redis
 from finishd.privacy import services as privacy
-from finishd.privacy.sql_references import UidColumn, count_sql_references, get_uid_columns
+from finishd.privacy.sql_references import UidColumn, count_sql_references, get_tables, get_uid_columns
 from finishd.privacy.tests.people import LIKED
 
 pytestmark = [
     pytest.mark.slow_on_firestore,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
 ]
-
-
-def models_of_people() -> list[type[Model]]:
-    return [model for label in privacy.APPS_WITH_PEOPLE for model in apps.get_app_config(label).get_models()]
 
 
 def get_columns(model: type[Model]) -> list[UidColumn]:
@@ -30,7 +26,7 @@ def get_columns(model: type[Model]) -> list[UidColumn]:
 class TestFindReferences:
     def test_every_text_column_is_searched_or_declared_to_hold_no_uid(self) -> None:
         declared = set(privacy.COLUMNS_WITHOUT_UID)
-        for model in models_of_people():
+        for model in get_tables(privacy.APPS_WITH_PEOPLE):
             texts = {
                 f"{model._meta.label}.{field.name}": field
                 for field in model._meta.concrete_fields
@@ -47,10 +43,28 @@ class TestFindReferences:
     def test_every_declared_column_exists(self) -> None:
         columns = {
             f"{model._meta.label}.{field.name}"
-            for model in models_of_people()
+            for model in get_tables(privacy.APPS_WITH_PEOPLE)
             for field in model._meta.concrete_fields
         }
         assert columns >= privacy.COLUMNS_WITHOUT_UID
+
+    def test_a_model_without_a_table_of_its_own_has_only_columns_of_a_searched_table(self) -> None:
+        tables = {
+            model._meta.db_table: {field.column for field in model._meta.concrete_fields}
+            for model in get_tables(privacy.APPS_WITH_PEOPLE)
+        }
+        models = [
+            model for app in privacy.APPS_WITH_PEOPLE for model in apps.get_app_config(app).get_models()
+        ]
+        for model in (model for model in models if not model._meta.managed):
+            assert {field.column for field in model._meta.concrete_fields} <= tables[model._meta.db_table]
+
+    def test_a_uid_in_a_table_that_two_models_read_counts_once(self) -> None:
+        relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
+        places = [
+            place for place in privacy.find_references("ama") if place.startswith("sql: activity.activity")
+        ]
+        assert places == ["sql: activity.activity.uid"]
 
     @isolate_apps("activity")
     def test_an_undeclared_column_is_searched_even_if_its_name_is_declared_elsewhere(self) -> None:

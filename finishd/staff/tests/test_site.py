@@ -64,7 +64,10 @@ def pages() -> list[str]:
         reverse("admin:content_genre_changelist"),
         reverse("admin:content_genre_change", args=[genre.pk]),
         reverse("admin:content_genre_delete", args=[genre.pk]),
-        *(reverse(f"admin:activity_{name}_changelist") for name in ("person", "activity", "follow", "job")),
+        *(
+            reverse(f"admin:activity_{name}_changelist")
+            for name in ("person", "activityrecord", "follow", "job")
+        ),
         reverse("admin:privacy_erasure_changelist"),
         STREAMS,
         LETTERS,
