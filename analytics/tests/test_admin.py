@@ -174,7 +174,7 @@ class TestDeadLetters:
         tiles = staff.get(reverse("admin:index")).context["tiles"]
         (tile,) = (tile for tile in tiles if tile.title == "Dead letters")
         assert (tile.value, tile.needs_attention) == ("2", True)
-        assert tile.note == "wait for staff; 1 more is held and tried again"
+        assert tile.note == "to review; 1 retrying"
         streams = staff.get(STREAMS).content
         assert b">2</strong> dead letters need review; 1 retrying" in streams
 
