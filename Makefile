@@ -10,7 +10,8 @@ SETTINGS = env DEBUG=false FINISHD_DATA=/nonexistent ALLOWED_HOSTS=finishd.examp
 	REDIS_URL=redis://127.0.0.1:1/0 CACHE_URL=redis://127.0.0.1:1/0 CELERY_BROKER_URL=redis://127.0.0.1:1/0 \
 	DATABASE_URL=sqlite://:memory: FIREBASE_PROJECT_ID=finishd-check FIREBASE_KEYS_FILE= FINISHD_EMBEDDED_REDIS=false
 
-# Tests whose result depends on the database. They run on SQLite and on PostgreSQL.
+# Tests whose result depends on the database. They run on SQLite and on PostgreSQL. finishd/tests/test_databases.py checks
+# that every file of tests is either here or known to give the same result on both.
 SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) \
 	$(addprefix activity/tests/test_,cold_loads.py delivery.py backfill.py rebuilds.py tasks.py) \
 	$(addprefix activity/tests/test_,flushing.py history_deltas.py history_reader.py admin.py) \
@@ -21,7 +22,7 @@ SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) \
 	$(addprefix finishd/tests/test_,deadlines.py sql_deadlines.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types slow gauntlet bench soak requirements openapi format clean
+.PHONY: help install run test check lint types slow gauntlet bench soak requirements openapi format clean sql-tests
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -83,3 +84,6 @@ format: install ## fix and format the code with ruff
 clean: ## remove .venv, caches and the data of `make run` in .data
 	rm -rf .venv .data .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+sql-tests:
+	@echo $(SQL_TESTS)
