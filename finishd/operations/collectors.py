@@ -49,7 +49,7 @@ def _collect_deliveries() -> Iterator[Metric]:
         current.finished,
     )
     yield GaugeMetricFamily(
-        "finishd_delivery_backlog_seconds", "Age of the oldest unfinished delivery.", current.oldest_seconds
+        "finishd_delivery_oldest_seconds", "Age of the oldest unfinished delivery.", current.oldest_seconds
     )
     jobs = GaugeMetricFamily(
         "finishd_jobs_backlog", "Unfinished jobs, by kind (of the oldest 100).", labels=["kind"]
@@ -63,7 +63,7 @@ def _collect_pending_history() -> Iterator[Metric]:
     rows, oldest = pending_history.get_backlog(now=time.time())
     yield GaugeMetricFamily("finishd_pending_history_backlog", "Pending history rows.", rows)
     yield GaugeMetricFamily(
-        "finishd_pending_history_backlog_seconds", "Age of the oldest pending history row.", oldest
+        "finishd_pending_history_lag_seconds", "Age of the oldest pending history row.", oldest
     )
 
 
@@ -122,7 +122,7 @@ def _reader_metrics(current: event_lag.Lag) -> Iterator[Metric]:
         "finishd_events_backlog", "Unread events, by reader and shard.", labels=["reader", "shard"]
     )
     seconds = GaugeMetricFamily(
-        "finishd_events_backlog_seconds",
+        "finishd_events_lag_seconds",
         "Age of the oldest unread event, by reader and shard.",
         labels=["reader", "shard"],
     )

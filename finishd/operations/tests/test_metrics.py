@@ -43,7 +43,7 @@ def test_the_backlog_of_pending_history_is_measured() -> None:
     append_and_read_events(make_event("ama", "film-0001", at=int(time.time())))
     found = scrape()
     assert found["finishd_pending_history_backlog", ()] == 1
-    assert 0 < found["finishd_pending_history_backlog_seconds", ()] < 60
+    assert 0 < found["finishd_pending_history_lag_seconds", ()] < 60
 
 
 def test_an_open_circuit_breaker_is_shown_until_it_closes() -> None:
@@ -102,7 +102,7 @@ class TestCollectors:
         found = scrape()
         assert found["finishd_delivery_lag_seconds", (("quantile", "0.99"),)] == pytest.approx(3, abs=0.01)
         assert found["finishd_deliveries_finished", ()] == 1
-        assert 9 <= found["finishd_delivery_backlog_seconds", ()] < 30
+        assert 9 <= found["finishd_delivery_oldest_seconds", ()] < 30
         assert found["finishd_jobs_backlog", (("kind", "deliver"),)] == 1
         assert found["finishd_collector_up", (("collector", "deliveries"),)] == 1
 
@@ -116,7 +116,7 @@ class TestCollectors:
         found = scrape()
         counts, shard = ("reader", "counts"), ("shard", str(stream.get_shard("ama")))
         assert found["finishd_events_backlog", (counts, shard)] == 1
-        assert 0 <= found["finishd_events_backlog_seconds", (counts, shard)] < 30
+        assert 0 <= found["finishd_events_lag_seconds", (counts, shard)] < 30
         assert found["finishd_events_read_total", (counts,)] == 2
         assert found["finishd_events_duplicate_total", (counts,)] == 2
         assert found["finishd_dead_letters", (("reason", "unknown_item"),)] == 1
