@@ -51,6 +51,14 @@ def test_a_row_without_an_id_always_gets_the_same_id(keys: dict[str, Any], item_
     assert master.parse_row({"title": "The Matrix", **keys}).id == item_id
 
 
+@pytest.mark.parametrize("empty", [None, "", " "])
+def test_an_item_without_content_type_is_a_trailer_if_it_has_a_video(empty: str | None) -> None:
+    with_video = master.parse_row({"title": "Heat", "contentType": empty, "youtubeKey": "vKQi3bBA1y8"})
+    without_video = master.parse_row({"title": "Heat", "contentType": empty, "youtubeKey": empty})
+    assert with_video.columns["content_type"] == "trailer"
+    assert without_video.columns["content_type"] == "image"
+
+
 def test_rows_are_read_in_the_order_of_the_file(tmp_path: Path) -> None:
     path = write_json(tmp_path / "a.json", [master_item(f"i{n}") for n in range(50)])
     assert [row.id for row in read_rows(path)] == [f"i{n}" for n in range(50)]
@@ -65,6 +73,7 @@ plausible = st.fixed_dictionaries(
     {"title": st.text(min_size=1, max_size=20)},
     optional={
         "id": st.text(max_size=70),
+        "contentType": st.sampled_from(["trailer", "", " ", None]),
         "mediaType": st.sampled_from(["movie", "tv", "", None]),
         "tmdbId": st.integers(0, 2**33),
         "releaseDate": st.dates().map(str),

@@ -33,9 +33,9 @@ def parse_row(raw: Mapping[str, Any]) -> Row:
     Raises RejectedRow.
     """
     given = {_COLUMNS_BY_KEY[key]: value for key, value in raw.items() if key in _COLUMNS_BY_KEY}
-    if given.get("content_type") is None:
-        given["content_type"] = "trailer" if given.get("youtube_key") else "image"
     columns = check_columns(raw.get("title"), given)
+    if columns.get("content_type") is None:
+        columns["content_type"] = "trailer" if columns.get("youtube_key") else "image"
     genre_key = next((key for key in _GENRE_KEYS if key in raw), None)
     genres = values.genres(raw[genre_key], genre_key) if genre_key else None
     return Row(_get_id(raw.get("id"), columns), columns, genres)
