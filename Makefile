@@ -22,7 +22,8 @@ SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) \
 	$(addprefix finishd/tests/test_,deadlines.py sql_deadlines.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types slow gauntlet bench soak requirements openapi format clean sql-tests
+.PHONY: help install run test check lint types slow gauntlet bench soak requirements \
+	migrations openapi keys format clean sql-tests
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -74,10 +75,18 @@ requirements: install ## update requirements/*.txt within the bounds of the .in 
 	done
 	@git --no-pager diff --stat -- requirements
 
+migrations: install ## create the migrations of changed models
+	$(SETTINGS) $(PY) manage.py makemigrations
+
 openapi: install ## regenerate docs/openapi.yaml, the snapshot that a test compares
 	$(SETTINGS) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
-format: install ## fix and format the code with ruff
+keys: install ## regenerate the table in docs/REDIS_KEYS.md, which a test compares
+	$(SETTINGS) $(PY) -m finishd.operations.docs
+
+# First and last: the formatter wraps long lines, which ruff check rejects, and the fixes may need formatting.
+format: install ## format and fix the code with ruff
+	$(PY) -m ruff format
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 

@@ -1,4 +1,4 @@
-"""Generate the table in docs/REDIS_KEYS.md: `python -m finishd.operations.docs`."""
+"""Generate the table in docs/REDIS_KEYS.md: `make keys`."""
 
 import os
 from pathlib import Path
@@ -10,16 +10,16 @@ from core.redis.keys import get_declared_keys
 from core.units import DAY, HOUR, MINUTE
 
 KEYS_PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "REDIS_KEYS.md"
-BEGIN: Final = "<!-- keys: made by `python -m finishd.operations.docs` -->\n"
+BEGIN: Final = "<!-- keys: made by `make keys` -->\n"
 END: Final = "<!-- end of keys -->"
 _UNITS: Final = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
 
 
-def key_table() -> str:
+def make_key_table() -> str:
     """Return all declared Redis keys as a Markdown table."""
     keys = sorted(get_declared_keys(), key=lambda key: (key.owner, key.pattern))
     rows = [f"| `{k.pattern}` | {k.type} | {k.owner} | {_format_ttl(k.ttl)} | {k.bound} |" for k in keys]
-    return "\n".join(["| key | type | owner | lives | bound |", "|---|---|---|---|---|", *rows]) + "\n"
+    return "\n".join(["| key | type | owner | TTL | bound |", "|---|---|---|---|---|", *rows]) + "\n"
 
 
 def replace_key_table(text: str) -> str:
@@ -28,7 +28,7 @@ def replace_key_table(text: str) -> str:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"{KEYS_PAGE.name} lacks a marker of the key table")
-    return f"{before}{begin}{key_table()}{end}{after}"
+    return f"{before}{begin}{make_key_table()}{end}{after}"
 
 
 def _format_ttl(seconds: int | None) -> str:

@@ -51,7 +51,7 @@ def _is_there(named: str) -> bool:
 
 def test_the_key_table_is_up_to_date() -> None:
     text = docs.KEYS_PAGE.read_text(encoding="utf-8")
-    assert text == docs.replace_key_table(text), "`.venv/bin/python -m finishd.operations.docs` renews it"
+    assert text == docs.replace_key_table(text), "`make keys` renews it"
 
 
 def test_every_filter_and_source_is_documented() -> None:
