@@ -16,30 +16,9 @@ R = TypeVar("R")
 
 breaker = register_circuit_breaker(CircuitBreaker("store", failure_types=(StoreUnavailable,)))
 
-# Methods that only read. The documents that other methods touch count as written, even if some are only read.
-_READ_METHODS: Final = frozenset(
-    (
-        "get_profile",
-        "get_profiles",
-        "get_seen",
-        "get_activity",
-        "get_activities",
-        "get_follower_uids",
-        "get_followers",
-        "get_following",
-        "count_followers",
-        "count_following",
-        "get_existing_edges",
-        "get_timeline",
-        "get_titles_by_author",
-        "get_due_jobs",
-        "get_oldest_jobs",
-        "get_job",
-        "count_references",
-        "_get_page",
-        "_get_own_documents",
-    )
-)
+# Methods with these names only read. All documents that other methods touch count as written, even if some are only
+# read.
+_READ_PREFIXES: Final = ("get_", "count_")
 
 
 @dataclass(slots=True)
@@ -87,7 +66,7 @@ def counted(method: Callable[P, R]) -> Callable[P, R]:
         try:
             return method(*args, **kwargs)
         finally:
-            if method.__name__ not in _READ_METHODS:
+            if not method.__name__.lstrip("_").startswith(_READ_PREFIXES):
                 tally.written += tally.documents - before
 
     return wrapped

@@ -83,6 +83,17 @@ class TestCosts:
             assert tally.calls == [name]
             assert 0 < tally.documents <= max_documents, name
 
+    def test_only_methods_that_read_write_no_documents(self, store: ActivityStore) -> None:
+        add_data(store)
+        reading = set()
+        for name, (use, _) in COSTS.items():
+            with count_calls() as tally:
+                use(store)
+            assert tally.written in (0, tally.documents), name
+            if not tally.written:
+                reading.add(name)
+        assert reading == {name for name in COSTS if name.startswith(("get_", "count_"))}
+
     def test_a_cold_feed_load_reads_102_documents(self, store: ActivityStore) -> None:
         add_data(store)
         store.put_timeline_rows([("ama", row("p1", f"movie:{n}", at=NOW + n)) for n in range(150)])
