@@ -14,7 +14,7 @@ from content.services.genres import GenreResolver
 from content.types import title_key
 
 # The columns that an import may change. It never changes `staff_boost`, `hidden` and the counts.
-_IMPORTED_COLUMNS: Final = (
+IMPORTED_COLUMNS: Final = (
     *("content_type", "title", "tmdb_id", "media_type", "title_key", "overview", "poster_path"),
     *("backdrop_path", "youtube_key", "video_name", "video_type", "thumbnail_url", "image_url"),
     *("release_date", "release_year", "channel_title", "description", "vote_average", "vote_count"),
@@ -62,7 +62,7 @@ def _write(rows: Sequence[Row], resolver: GenreResolver, *, publish: bool, now: 
         Item.objects.bulk_create(result.created)
         if result.updated:
             Item.objects.bulk_create(
-                result.updated, update_conflicts=True, unique_fields=["id"], update_fields=_IMPORTED_COLUMNS
+                result.updated, update_conflicts=True, unique_fields=["id"], update_fields=IMPORTED_COLUMNS
             )
         with_new_genres = [item.id for item in result.updated if item.id in result.genre_pks]
         ItemGenre.objects.filter(item_id__in=with_new_genres).delete()

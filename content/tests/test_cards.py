@@ -9,8 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from content import keys
+from content.card_format import WIRE_COLUMNS
 from content.models import Item
 from content.services import cards, items
+from content.services.schema import WireItem
 from content.tests.factories import ItemFactory
 from content.tests.stale import change_without_card, get_stale_ids, get_titles_on_cards
 from core.redis.client import cache_redis, count_round_trips
@@ -48,6 +50,10 @@ class TestWriting:
         assert (body["releaseDate"], body["overview"]) == ("2024-01-01", "So it goes.")
         assert body["likeCount"] is None
         assert isinstance(body["genres"], list)
+
+    def test_the_schema_has_the_keys_of_a_card_and_those_that_feeds_and_search_add(self) -> None:
+        added = {"source", "feedType", "reason", "score"}
+        assert set(WireItem().fields) == {key for key, _ in WIRE_COLUMNS} | {"genres"} | added
 
     def test_a_card_has_a_ttl(self) -> None:
         ItemFactory.create(id="heat")

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from content.importing.formats.base import COLUMN_CHECKS
+from content.importing.writing import IMPORTED_COLUMNS
 from content.models import Genre, Item
 from content.services import cards, items
 from content.tests.factories import ItemFactory
@@ -25,6 +27,10 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 def get_rows() -> list[tuple[Any, ...]]:
     fields = ("id", "title", "status", "version", "updated_at", "published_at", "staff_boost", "hidden")
     return list(Item.objects.order_by("id").values_list(*fields))
+
+
+def test_every_column_that_formats_set_is_updated() -> None:
+    assert {"title", *COLUMN_CHECKS} <= set(IMPORTED_COLUMNS)
 
 
 def test_a_second_import_changes_nothing_and_raises_no_version(tmp_path: Path, report: Path) -> None:
