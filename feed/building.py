@@ -154,24 +154,10 @@ def _build_once(
     shortlist = pipeline.make_shortlist(inputs)
     facts = cards.get_facts(shortlist.ids)
     chunk = pipeline.rank_and_mix(inputs, shortlist, facts)
-
-    header = PlanHeader(
-        session=request.session,
-        feed=request.feed_type.name,
-        started=request.session_started,
-        generation=context.index_pointer.generation if context.index_pointer else None,
-        degraded=_get_degraded(context, request, recalled),
-    )
-    is_full = request.start + len(chunk.slots) >= recipe.MAX_PLAN_SLOTS
-    draft = ChunkDraft(
-        header=header,
-        start=request.start,
-        slots=chunk.slots,
-        exhausted=chunk.exhausted or is_full,
-        tail=chunk.tail,
-        receipt=_make_receipt(context.viewer, header, inputs, chunk),
-    )
-    return BuiltChunk(draft, inputs, facts, chunk)
+    if not recalled.history.is_complete:
+        context.degraded.add("history")
+    header = _make_header(context, request, degraded=_get_degraded(context, request, recalled))
+    return BuiltChunk(_make_draft(context.viewer, header, inputs, chunk), inputs, facts, chunk)
 
 
 def _make_inputs(
@@ -197,8 +183,6 @@ def _make_inputs(
 
 def _get_degraded(context: BuildContext, request: ChunkRequest, recalled: Recalled) -> tuple[str, ...]:
     """Return the names of the parts that were unavailable, now or for earlier chunks of the plan."""
-    if not recalled.history.is_complete:
-        context.degraded.add("history")
     failed_sources = (pool.source for pool in recalled.pools if pool.error)
     degraded = {*request.degraded, *context.degraded, *failed_sources}
     if context.is_timeline_rebuilding and request.feed_type.uses_timeline:
@@ -206,6 +190,29 @@ def _get_degraded(context: BuildContext, request: ChunkRequest, recalled: Recall
     if recalled.served_list.session_entries < request.expected_served_count:
         degraded.add("served_history")
     return tuple(sorted(degraded))
+
+
+def _make_header(context: BuildContext, request: ChunkRequest, *, degraded: tuple[str, ...]) -> PlanHeader:
+    return PlanHeader(
+        session=request.session,
+        feed=request.feed_type.name,
+        started=request.session_started,
+        generation=context.index_pointer.generation if context.index_pointer else None,
+        degraded=degraded,
+    )
+
+
+def _make_draft(viewer: Profile, header: PlanHeader, inputs: ChunkInputs, chunk: Chunk) -> ChunkDraft:
+    """Return the draft of a chunk. It ends the plan if candidates have run out or the plan is full."""
+    is_full = inputs.start + len(chunk.slots) >= recipe.MAX_PLAN_SLOTS
+    return ChunkDraft(
+        header=header,
+        start=inputs.start,
+        slots=chunk.slots,
+        exhausted=chunk.exhausted or is_full,
+        tail=chunk.tail,
+        receipt=_make_receipt(viewer, header, inputs, chunk),
+    )
 
 
 def _make_receipt(viewer: Profile, header: PlanHeader, inputs: ChunkInputs, chunk: Chunk) -> dict[str, Any]:
