@@ -9,12 +9,12 @@ from core.redis.reads import Read, Reads
 
 
 def text(key: str) -> Read[str | None]:
-    """One command."""
+    """Return a read with one command."""
     return Read(lambda pipe: pipe.get(key), lambda raw: raw.decode() if raw else None)
 
 
 def sizes(*keys: str) -> Read[int]:
-    """As many commands as keys."""
+    """Return a read with one command for each key."""
 
     def queue(pipe: Pipeline) -> None:
         for key in keys:
