@@ -113,7 +113,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class HistoryDelta:
-    """What one viewer's events in one batch of a stream add to the viewer's history.
+    """The additions to a viewer's history from the viewer's events in one batch of a stream.
 
     `stream` names the stream and `end_id` the batch's last entry: with these two, a store recognises a repeat.
     `seen` is item id → epoch seconds, `skipped` title key → epoch seconds. `affinity_sums` is genre → a sum on the

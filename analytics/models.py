@@ -38,7 +38,7 @@ class Count(models.Model):
 
 
 class Checkpoint(models.Model):
-    """How far a reader is in a shard's stream.
+    """The progress of a reader in a shard's stream.
 
     `position` is the id of the last entry read, `stream_id` identifies the stream (see `analytics.stream`).
     `entries_read` counts the entries of this stream; the other counters cover all streams that the shard ever had.

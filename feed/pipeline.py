@@ -68,10 +68,10 @@ def rank_and_mix(inputs: ChunkInputs, shortlist: Shortlist, facts: FactsById) ->
     slots = _mix(inputs, feed_type, ranked, facts)
     _uncount_restored(drops, shortlist, restorable, slots)
     remaining = sum(map(len, (*passed.values(), *restorable.values()))) - len(slots)
-    kinds = [(facts[slot.id].title, facts[slot.id].primary_genre) for slot in slots]
+    titles_and_genres = [(facts[slot.id].title, facts[slot.id].primary_genre) for slot in slots]
     return Chunk(
         slots=slots,
-        tail=(*inputs.preceding, *kinds)[-(recipe.GENRE_WINDOW - 1) :],
+        tail=(*inputs.preceding, *titles_and_genres)[-(recipe.GENRE_WINDOW - 1) :],
         exhausted=_is_exhausted(inputs.pools, is_truncated=shortlist.is_truncated, remaining=remaining),
         drops={name: number for name, number in sorted(drops.items()) if number},
         shares=Counter(slot.source for slot in slots),

@@ -1,4 +1,4 @@
-"""How plans and session pointers are stored in Redis.
+"""The format of plans and session pointers in Redis.
 
 A plan is a hash (header, receipts) and a list of slots. A slot is `<item id> <JSON>`; its JSON is spliced into the
 item's card unchanged.

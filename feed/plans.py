@@ -18,10 +18,10 @@ from feed import keys, plan_scripts
 from feed.plan_format import PlanHeader, SessionPointer, pack_slots, split_slot, unpack_slot
 from feed.types import Slot, TitleAndGenre
 
-SESSION_HEAD_TTL: Final = 10 * MINUTE  # a session answers requests without a cursor for so long
-PLAN_IDLE_TTL: Final = 10 * MINUTE  # a plan since its last read through a cursor
-PLAN_MAX_TTL: Final = 2 * HOUR  # a plan since its session started
-DEGRADED_TTL: Final = MINUTE  # a session and its plan that were built degraded
+SESSION_POINTER_TTL: Final = 10 * MINUTE  # of a session pointer, from the start of its session
+PLAN_IDLE_TTL: Final = 10 * MINUTE  # of a plan, from its last read through a cursor
+PLAN_MAX_TTL: Final = 2 * HOUR  # of a plan that is still read, from the start of its session
+DEGRADED_TTL: Final = MINUTE  # of the pointer and the plan of a degraded or empty build
 MAX_SERVED_ITEMS: Final = 2_000
 
 
@@ -197,7 +197,7 @@ def _store_plan(
     args: list[Any] = [draft.header.session, MAX_SERVED_ITEMS, keys.SERVED.ttl]
     args += [mode, condition, pointer.packed() if pointer else ""]
     args += [
-        DEGRADED_TTL if short_lived else SESSION_HEAD_TTL,
+        DEGRADED_TTL if short_lived else SESSION_POINTER_TTL,
         DEGRADED_TTL if short_lived else PLAN_IDLE_TTL,
     ]
     args += [served_to, draft.start, len(slots), *slots]
@@ -215,8 +215,8 @@ def _decode_state(fields: Sequence[bytes | None], slots: Sequence[bytes]) -> Pla
     if header is None or base is None or tail is None:
         return None
     ids = [split_slot(slot)[0] for slot in slots]
-    kinds = tuple((title, genre) for title, genre in orjson.loads(tail))
-    return PlanState(PlanHeader.unpacked(header), int(base) + len(ids), kinds, ids)
+    titles_and_genres = tuple((title, genre) for title, genre in orjson.loads(tail))
+    return PlanState(PlanHeader.unpacked(header), int(base) + len(ids), titles_and_genres, ids)
 
 
 def _decode_slice(reply: Any) -> PlanSlice | None:

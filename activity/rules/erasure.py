@@ -1,4 +1,4 @@
-"""What the erasure of one person changes in others."""
+"""Changes to other people's data when a person is erased."""
 
 from dataclasses import replace
 from typing import Final

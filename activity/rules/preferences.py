@@ -1,4 +1,4 @@
-"""What people say of themselves: preferences, name and picture."""
+"""Changes to a person's preferences, name and picture."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -59,7 +59,7 @@ COLUMNS_WITHOUT_UID: Final = frozenset(
 
 
 def store_contacts(uid: str) -> None:
-    """Store in Redis whose cached copies may name the person, for `iterate_contacts`.
+    """Store the uids of people whose cached copies may name the person, for `iterate_contacts`.
 
     Cost: 1 store call and 1 round trip per 500 followers.
     """
@@ -102,7 +102,7 @@ def erase_from_caches_of(uid: str, people: Sequence[str]) -> None:
 def count_references(uid: str) -> dict[str, int]:
     """Count the documents of the activity store that name the person, by collection (`store: <collection>`).
 
-    Cost: the store's `traces`. Raises StoreUnavailable.
+    Cost: that of the store's `count_references`. Raises StoreUnavailable.
     """
     return {f"store: {name}": number for name, number in get_store().count_references(uid).items()}
 

@@ -14,13 +14,11 @@ from activity.types import Job
 JOBS_PER_BATCH: Final = 200
 SWEEP_SECONDS: Final = 4.0  # a sweep starts no further batch after this time
 SWEEP_DUE_SECONDS: Final = 30.0  # a job that the sweep queued is not due again before this
-MAX_BACKLOG: Final = (
-    1_000  # with more messages than this in the queue, the sweep adds none: due jobs are not lost
-)
+MAX_BACKLOG: Final = 1_000  # messages in the queue; above it, due jobs wait in the store for a later sweep
 
 
 def sweep_jobs(*, now: float) -> int:
-    """Queue the tasks of due jobs, oldest first, and return their number. The store then has them due later.
+    """Queue the tasks of due jobs, oldest first, and return their number. Each is due again after SWEEP_DUE_SECONDS.
 
     Cost: 1 store call for a batch of 200 jobs, and for each job 1 store call and 1 message. Raises StoreUnavailable,
     and the transport's errors when the broker is unavailable.

@@ -109,7 +109,7 @@ class TestFoldEvents:
         for flushed in _repeated(deltas, rng):
             new = history_rules.select_unapplied(flushed, state.stream_positions)
             state = history_rules.apply_deltas(state, new)
-            seen = history_rules.merge_seen((seen, *(s.seen for s in new)))
+            seen = history_rules.merge_seen((seen, *(delta.seen for delta in new)))
         assert seen == history_rules.merge_seen([fold_delta(events).seen])
         assert (state.skipped, state.event_affinity_at) == (whole.skipped, whole.event_affinity_at)
         assert state.event_affinity_sums == pytest.approx(whole.event_affinity_sums, rel=1e-9, abs=1e-12)
@@ -117,7 +117,7 @@ class TestFoldEvents:
 
 
 def _repeated(deltas: list[HistoryDelta], rng: random.Random) -> Iterator[list[HistoryDelta]]:
-    """Yield the deltas as flushes write them: in order, some together, the last ones again after a kill."""
+    """Yield batches of deltas as flushes write them: in order, one to three new ones, some after repeated ones."""
     done = 0
     while done < len(deltas):
         following = min(done + rng.randint(1, 3), len(deltas))

@@ -70,7 +70,10 @@ def pack(key_set: KeySet) -> bytes:
 
 
 def unpack(packed: bytes, *, now: float) -> KeySet:
-    """Return the key set of `pack`. Times that cannot be true are limited. Raises BadKeySet."""
+    """Return the key set of `pack`. Raises BadKeySet.
+
+    If `fetched_at` is in the future, it becomes `now`. `fresh_until` is at most MAX_LIFETIME after it.
+    """
     try:
         values = orjson.loads(packed)
         document = values["document"].encode()

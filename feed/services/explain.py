@@ -1,4 +1,4 @@
-"""Why an item ranks where it does."""
+"""Explanations of the ranks of items."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -141,7 +141,7 @@ def extend_plan(
 def _is_current(pointer: SessionPointer, context: BuildContext, request: PageRequest) -> bool:
     if request.refresh or request.feed_type.new_session_per_request:
         return False
-    if request.now >= pointer.started + plans.SESSION_HEAD_TTL:
+    if request.now >= pointer.started + plans.SESSION_POINTER_TTL:
         return False
     return pointer.choice_version == context.viewer.choice_version or "profile" in context.degraded
 

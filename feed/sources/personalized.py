@@ -13,7 +13,7 @@ from feed.types import Candidate, Pool
 
 
 class GenreRead(NamedTuple):
-    """How much the viewer likes a genre, and how many entries of its index are read."""
+    """The viewer's affinity to a genre, and the number of entries that are read from its index."""
 
     affinity: float
     limit: int

@@ -1,4 +1,4 @@
-"""What a viewer sees over HTTP, and which of their actions start a new session."""
+"""Feeds of a viewer over HTTP, and the actions that start a new session."""
 
 from collections import Counter
 

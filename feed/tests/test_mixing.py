@@ -109,51 +109,66 @@ def test_shuffle_keys_are_the_same_on_every_machine() -> None:
     assert mixing.shuffle_tiers(list("abcdefgh"), seed="s3ss10n:0", tier=20) == list("feagbdch")
 
 
-Kinds = dict[str, tuple[str, str | None]]
+TitlesAndGenres = dict[str, tuple[str, str | None]]
 
 
 @st.composite
-def arranged(draw: st.DrawFn) -> tuple[list[tuple[str, str]], Kinds]:
+def arranged(draw: st.DrawFn) -> tuple[list[tuple[str, str]], TitlesAndGenres]:
     size = draw(st.integers(0, 60))
-    kinds: Kinds = {}
+    titles_and_genres: TitlesAndGenres = {}
     slots = []
     for number in range(size):
         item = f"i{number}"
-        kinds[item] = (
+        titles_and_genres[item] = (
             f"t{draw(st.integers(0, 12))}",
             draw(st.sampled_from(["drama", "comedy", "war", None])),
         )
         slots.append((draw(st.sampled_from(list(SHARES))), item))
-    return slots, kinds
+    return slots, titles_and_genres
 
 
-def diversify(slots: list[tuple[str, str]], kinds: Kinds) -> list[tuple[str, str]]:
+def diversify(slots: list[tuple[str, str]], titles_and_genres: TitlesAndGenres) -> list[tuple[str, str]]:
     return mixing.diversify(
-        slots, titles_and_genres=kinds, preceding=(), window=5, max_per_genre=3, max_displacement=20
+        slots,
+        titles_and_genres=titles_and_genres,
+        preceding=(),
+        window=5,
+        max_per_genre=3,
+        max_displacement=20,
     )
 
 
 @given(arranged())
 def test_diversity_moves_items_only_within_their_source(
-    slots_and_kinds: tuple[list[tuple[str, str]], Kinds],
+    slots_and_titles: tuple[list[tuple[str, str]], TitlesAndGenres],
 ) -> None:
-    slots, kinds = slots_and_kinds
+    slots, titles_and_genres = slots_and_titles
     diversified = mixing.diversify(
-        slots, titles_and_genres=kinds, preceding=(), window=5, max_per_genre=3, max_displacement=20
+        slots,
+        titles_and_genres=titles_and_genres,
+        preceding=(),
+        window=5,
+        max_per_genre=3,
+        max_displacement=20,
     )
     assert [source for source, _ in diversified] == [source for source, _ in slots]
     assert sorted(diversified) == sorted(slots)
 
 
 def test_neighbours_of_one_title_are_separated_and_runs_of_a_genre_broken() -> None:
-    kinds: Kinds = {f"a{i}": ("title-a", "drama") for i in range(3)}
-    kinds |= {f"b{i}": (f"title-b{i}", "drama") for i in range(3)}
-    kinds |= {f"c{i}": (f"title-c{i}", "comedy") for i in range(4)}
-    slots = [("trending", item) for item in kinds]
+    titles_and_genres: TitlesAndGenres = {f"a{i}": ("title-a", "drama") for i in range(3)}
+    titles_and_genres |= {f"b{i}": (f"title-b{i}", "drama") for i in range(3)}
+    titles_and_genres |= {f"c{i}": (f"title-c{i}", "comedy") for i in range(4)}
+    slots = [("trending", item) for item in titles_and_genres]
     diversified = [
-        kinds[item]
+        titles_and_genres[item]
         for _, item in mixing.diversify(
-            slots, titles_and_genres=kinds, preceding=(), window=5, max_per_genre=3, max_displacement=20
+            slots,
+            titles_and_genres=titles_and_genres,
+            preceding=(),
+            window=5,
+            max_per_genre=3,
+            max_displacement=20,
         )
     ]
     assert all(left[0] != right[0] for left, right in pairwise(diversified))
@@ -163,10 +178,10 @@ def test_neighbours_of_one_title_are_separated_and_runs_of_a_genre_broken() -> N
 
 
 def test_diversity_includes_the_slots_before_the_chunk() -> None:
-    kinds: Kinds = {"x": ("same", "drama"), "y": ("other", "drama")}
+    titles_and_genres: TitlesAndGenres = {"x": ("same", "drama"), "y": ("other", "drama")}
     diversified = mixing.diversify(
         [("trending", "x"), ("trending", "y")],
-        titles_and_genres=kinds,
+        titles_and_genres=titles_and_genres,
         preceding=(("same", "war"),),
         window=5,
         max_per_genre=3,

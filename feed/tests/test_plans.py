@@ -8,7 +8,7 @@ from core.redis.client import state_redis
 from feed import keys as feed_keys
 from feed import plans, recipe
 from feed.plan_format import PlanHeader, SessionPointer
-from feed.plans import PLAN_IDLE_TTL, SESSION_HEAD_TTL, ChunkDraft
+from feed.plans import PLAN_IDLE_TTL, SESSION_POINTER_TTL, ChunkDraft
 from feed.tests.plan_tools import get_plan_ttl, set_plan_ttl
 from feed.types import Slot
 
@@ -83,5 +83,5 @@ class TestStoringPlans:
 
 def test_declared_ttls_and_bounds_equal_those_of_the_code() -> None:
     assert feed_keys.PLAN.ttl == feed_keys.SLOTS.ttl == PLAN_IDLE_TTL
-    assert feed_keys.SESSION.ttl == SESSION_HEAD_TTL
+    assert feed_keys.SESSION.ttl == SESSION_POINTER_TTL
     assert recipe.MAX_PLAN_SLOTS == 10 * recipe.CHUNK_SIZE == plans.MAX_SERVED_ITEMS == 2_000

@@ -7,7 +7,7 @@ from core.units import MINUTE
 from feed import keys as feed_keys
 from feed import plans
 from feed.cursor import Cursor
-from feed.plans import PLAN_IDLE_TTL, PLAN_MAX_TTL, SESSION_HEAD_TTL
+from feed.plans import PLAN_IDLE_TTL, PLAN_MAX_TTL, SESSION_POINTER_TTL
 from feed.services.pages import Page, get_page
 from feed.services.sessions import PageRequest
 from feed.tests import world
@@ -36,15 +36,15 @@ class TestLifetimes:
 
     def test_a_session_answers_requests_without_a_cursor_for_ten_minutes(self) -> None:
         first = page()
-        assert page(at=SESSION_HEAD_TTL - 1).session == first.session
-        assert get_items(page(at=SESSION_HEAD_TTL - 1)) == get_items(first)
-        assert page(at=SESSION_HEAD_TTL).session != first.session
+        assert page(at=SESSION_POINTER_TTL - 1).session == first.session
+        assert get_items(page(at=SESSION_POINTER_TTL - 1)) == get_items(first)
+        assert page(at=SESSION_POINTER_TTL).session != first.session
 
     def test_a_new_session_and_its_plan_expire_after_ten_minutes(self) -> None:
         first = page()
         assert 590 < get_plan_ttl(first.session) <= PLAN_IDLE_TTL == 10 * MINUTE
         pointer = int(state_redis().ttl(feed_keys.SESSION.name(viewer="ama", feed="for_you")))
-        assert 590 < pointer <= SESSION_HEAD_TTL == 10 * MINUTE
+        assert 590 < pointer <= SESSION_POINTER_TTL == 10 * MINUTE
 
     def test_reading_the_first_page_again_does_not_extend_the_plan(self) -> None:
         first = page()

@@ -20,7 +20,7 @@ GENRES = ("Drama", "Comedy", "Thriller", "Science Fiction", "Documentary")
 
 def catalogue(size: int, *, start: int = 0) -> list[str]:
     """Create films of two genres each, the most popular first; return their ids. Every tenth item is a clip."""
-    kinds: list[Genre] = [genres.ensure_genre(name) for name in GENRES]
+    genre_rows: list[Genre] = [genres.ensure_genre(name) for name in GENRES]
     items = []
     for number in range(start, start + size):
         clip = number % 10 == 9
@@ -43,7 +43,7 @@ def catalogue(size: int, *, start: int = 0) -> list[str]:
     Item.objects.bulk_create(items, batch_size=500)
     ItemGenre.objects.bulk_create(
         [
-            ItemGenre(item=item, genre=kinds[(number + position) % len(kinds)], position=position)
+            ItemGenre(item=item, genre=genre_rows[(number + position) % len(genre_rows)], position=position)
             for number, item in enumerate(items)
             for position in (0, 1)
         ],

@@ -103,40 +103,40 @@ def _indexes() -> Tile:
 def _deliveries() -> Tile:
     link = reverse("admin:activity_activityrecord_changelist") if is_orm_store() else ""
     try:
-        now = lag.measure(now=time.time())
+        measured = lag.measure(now=time.time())
     except (StoreUnavailable, *REDIS_UNAVAILABLE):
         return Tile(
             "Deliveries", "unknown", "The activity store or Redis is unavailable", link, needs_attention=True
         )
-    backlog = f"{sum(now.backlog.values()):,} unfinished jobs"
-    if now.p99 is None:
-        return Tile("Deliveries", "none", f"in the last hour; {backlog}", link, needs_attention=now.late)
+    backlog = f"{sum(measured.backlog.values()):,} unfinished jobs"
+    if measured.p99 is None:
+        return Tile("Deliveries", "none", f"in the last hour; {backlog}", link, needs_attention=measured.late)
     note = f"99th percentile of the last hour; {backlog}"
-    return Tile("Deliveries", f"{now.p99:.1f} s", note, link, needs_attention=now.late)
+    return Tile("Deliveries", f"{measured.p99:.1f} s", note, link, needs_attention=measured.late)
 
 
 def _events() -> Tile:
     link = reverse("admin:analytics_checkpoint_changelist")
     try:
-        now = event_lag.measure(now=time.time())
+        measured = event_lag.measure(now=time.time())
     except REDIS_UNAVAILABLE:
         return Tile("Events", "unknown", "Redis is unavailable", link, needs_attention=True)
-    if not now.backlog:
+    if not measured.backlog:
         return Tile("Events", "0", "unread", link)
-    note = f"unread; the oldest is {now.lag_seconds:,.0f} s old"
-    return Tile("Events", f"{now.backlog:,}", note, link, needs_attention=now.late)
+    note = f"unread; the oldest is {measured.lag_seconds:,.0f} s old"
+    return Tile("Events", f"{measured.backlog:,}", note, link, needs_attention=measured.late)
 
 
 def _dead_letters() -> Tile:
     link = reverse("admin:analytics_deadletter_changelist")
-    now = dead_letters.get_totals(now=timezone.now())
-    note = f"to review; {now.retrying:,} retrying" if now.retrying else "to review"
+    totals = dead_letters.get_totals(now=timezone.now())
+    note = f"to review; {totals.retrying:,} retrying" if totals.retrying else "to review"
     return Tile(
         "Dead letters",
-        f"{now.needs_review:,}",
+        f"{totals.needs_review:,}",
         note,
         f"{link}?state=staff",
-        needs_attention=now.needs_review > 0,
+        needs_attention=totals.needs_review > 0,
     )
 
 

@@ -1,4 +1,4 @@
-"""What all calls of this store share: translated errors and counting."""
+"""The decorator of all calls of this store: it counts them and translates database errors."""
 
 from collections.abc import Callable
 from functools import wraps
