@@ -16,13 +16,21 @@ from content.models import Item
 from content.services import items
 from content.tests.factories import ItemFactory
 from finishd.testing.api import get_client
-from finishd.testing.people import Messages
+from finishd.testing.people import Clock, Messages
 
 pytestmark = [
     pytest.mark.slow_on_firestore,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     pytest.mark.usefixtures("active_people"),
 ]
+
+
+@pytest.fixture
+def request_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time that views read. It stands still until the test sets it."""
+    clock = Clock(time.time())
+    monkeypatch.setattr("activity.views.time", clock)
+    return clock
 
 
 class TestTitles:
@@ -56,20 +64,19 @@ class TestTitles:
         assert get_store().get_activities("ama") == []
 
     def test_a_new_rating_is_delivered_and_does_not_move_the_activity(
-        self, messages: Messages, monkeypatch: pytest.MonkeyPatch
+        self, messages: Messages, request_clock: Clock
     ) -> None:
         follow("ama", "kofi")
-        now = time.time()
-        monkeypatch.setattr("activity.views.time.time", lambda: now)
+        started = request_clock.now
         sync("kofi", 1, status="finished", rating=3)
-        monkeypatch.setattr("activity.views.time.time", lambda: now + 60)
+        request_clock.now = started + 60
         sync("kofi", 2, status="finished")
-        monkeypatch.setattr("activity.views.time.time", lambda: now + 120)
+        request_clock.now = started + 120
         sync("kofi", 1, status="finished", rating=5)
         messages.run_all()
         assert [(row.title, row.at, row.rating) for row in read_rows("ama")] == [
-            ("movie:2", int(now + 60), None),
-            ("movie:1", int(now), 5),
+            ("movie:2", int(started + 60), None),
+            ("movie:1", int(started), 5),
         ]
 
     def test_affinities_rise_and_fall(self) -> None:
