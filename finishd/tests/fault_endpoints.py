@@ -10,17 +10,13 @@ import httpx
 
 from finishd.testing.processes import Web
 
-VIEWER: Final = "ama"  # a person of the demo world with data of every kind
-
-
+VIEWER: Final = "ama"  # a person of the demo world who has data of every kind
 Json = dict[str, Any]
-
-
 _numbers = itertools.count()
 
 
 class Cursors(Protocol):
-    """The part of a `Stack` that endpoints use."""
+    """The attribute of a `Stack` that endpoints use."""
 
     @property
     def cursors(self) -> Mapping[Web, str]: ...
@@ -28,10 +24,10 @@ class Cursors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A request of a phone, a load balancer or a browser. `deadline` is in seconds."""
+    """A request that a phone, a load balancer or a browser sends. `deadline` is in seconds."""
 
     name: str
-    ask: Callable[[Web, Cursors], httpx.Response]
+    send: Callable[[Web, Cursors], httpx.Response]
     deadline: float
 
 
@@ -44,7 +40,7 @@ def _get(path: str, **query: Any) -> Callable[[Web, Cursors], httpx.Response]:
 
 
 def _post(path: str, body: Callable[[int], Json]) -> Callable[[Web, Cursors], httpx.Response]:
-    """Return a POST request. `body` gets a number, so that all requests differ."""
+    """Return a POST request. `body` receives a number that differs for each request."""
     return lambda web, _: web.post(path, VIEWER, **body(next(_numbers)))
 
 
@@ -70,15 +66,9 @@ def _preferences(number: int) -> Json:
     return {"selectedGenres": ["Drama", ("Comedy", "Thriller")[number % 2]]}
 
 
-PAGE: Final = 1.0
-
-
+PAGE: Final = 1.0  # deadlines in seconds
 REQUEST: Final = 1.5
-
-
 FEEDS: Final = ("first page", "next page", "following", "trending", "cold viewer")
-
-
 ENDPOINTS: Final = {
     endpoint.name: endpoint
     for endpoint in (
@@ -114,8 +104,8 @@ ENDPOINTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The response to one request. `degraded` has the missing parts that a feed reported."""
+class EndpointResponse:
+    """The response of an endpoint. `degraded` contains the missing parts that a feed reported."""
 
     endpoint: str
     status: int

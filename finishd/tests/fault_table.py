@@ -12,41 +12,33 @@ from finishd.testing.proxy import Mode, Proxy
 from finishd.tests.fault_endpoints import FEEDS
 from finishd.tests.faults import Stack
 
-HALF_OPEN: Final = 2.0  # seconds that a circuit breaker stays open
-
-
-RECONNECT: Final = 1.5  # additional seconds until the dependency is found again
-
-
-LINES: Final = 80  # log lines that an outage of some seconds may cause
-
-
-LATE: Final = 0.1  # seconds that a response may take beyond its deadline on a busy machine
-
-
+OPEN_SECONDS: Final = 2.0  # of a circuit breaker, before it is half-open
+RECONNECT_SECONDS: Final = 1.5  # more, until clients have connected again
+MAX_LOG_LINES: Final = 80  # for an outage of some seconds
+GRACE_SECONDS: Final = 0.1  # after the deadline of a response, on a busy machine
 Begin = Callable[[Stack], Any]  # returns a context manager; the fault lasts for its block
 
 
 @contextmanager
-def line_is(line: Proxy, mode: Mode, seconds: float = 0.0) -> Iterator[None]:
-    line.switch(mode, seconds)
+def proxy_mode(proxy: Proxy, mode: Mode, seconds: float = 0.0) -> Iterator[None]:
+    proxy.switch(mode, seconds)
     try:
         yield
     finally:
-        line.switch("pass")
+        proxy.switch("pass")
 
 
 @contextmanager
-def stopped(part: Any) -> Iterator[None]:
-    part.stop()
+def stopped(server: Any) -> Iterator[None]:
+    server.stop()
     try:
         yield
     finally:
-        part.start()
+        server.start()
 
 
 @contextmanager
-def paused(stack: Stack) -> Iterator[None]:
+def redis_paused(stack: Stack) -> Iterator[None]:
     stack.redis.pause()
     try:
         yield
@@ -55,8 +47,8 @@ def paused(stack: Stack) -> Iterator[None]:
 
 
 @contextmanager
-def full(stack: Stack) -> Iterator[None]:
-    with stack.client() as client:
+def redis_full(stack: Stack) -> Iterator[None]:
+    with stack.redis_client() as client:
         client.config_set("maxmemory", 1)
         try:
             yield
@@ -65,39 +57,40 @@ def full(stack: Stack) -> Iterator[None]:
 
 
 @contextmanager
-def emptied(stack: Stack) -> Iterator[None]:
+def redis_emptied(stack: Stack) -> Iterator[None]:
     stack.redis.stop()
     stack.redis.start()
-    with stack.client() as client:
+    with stack.redis_client() as client:
         client.flushall()
     yield
-    stack.manage("rebuild_cards")  # reads restore only part of the data, and the next fault may need the rest
+    # Reads restore only part of the data, and the next fault may need the rest.
+    stack.manage("rebuild_cards")
 
 
 @contextmanager
 def without_worker(stack: Stack) -> Iterator[None]:
-    worker, _ = stack.machinery
+    worker, _ = stack.worker_and_beat
     signal_group(worker.pid, signal.SIGKILL)
     try:
         yield
     finally:
-        stack.worker()
+        stack.start_worker()
 
 
 @contextmanager
 def without_beat(stack: Stack) -> Iterator[None]:
-    _, beat = stack.machinery
+    _, beat = stack.worker_and_beat
     signal_group(beat.pid, signal.SIGKILL)
     try:
         yield
     finally:
-        stack.beat()
+        stack.start_beat()
 
 
 @contextmanager
-def locked(stack: Stack) -> Iterator[None]:
+def tables_locked(stack: Stack) -> Iterator[None]:
     """Hold locks on the tables of people and items, as a long migration does."""
-    with stack.connection() as connection:
+    with stack.connect_to_sql() as connection:
         connection.execute(
             "LOCK TABLE activity_person, activity_follow, content_item IN ACCESS EXCLUSIVE MODE"
         )
@@ -107,82 +100,113 @@ def locked(stack: Stack) -> Iterator[None]:
             connection.rollback()
 
 
-PEOPLE: Final = ("titles", "preferences", "follow", "followers", "stats", "mutuals")
+PEOPLE_ENDPOINTS: Final = ("titles", "preferences", "follow", "followers", "stats", "mutuals")
 
 
-API: Final = (
+API_ENDPOINTS: Final = (
     *FEEDS,
-    *PEOPLE,
+    *PEOPLE_ENDPOINTS,
     "events",
     "search",
 )  # all endpoints need Redis, because it throttles requests
 
 
-COLD: Final = {"cold viewer": {"profile", "history", "friends"}}
+DEGRADED_COLD_VIEWER: Final = {"cold viewer": {"profile", "history", "friends"}}
 
 
-EVERY_FEED: Final = {feed: {"profile", "history", "friends", "following"} for feed in FEEDS}
+ALL_FEEDS_DEGRADED: Final = {feed: {"profile", "history", "friends", "following"} for feed in FEEDS}
 
 
-LOST: Final = {"indexes", "timeline_rebuilding", "served_history"}
+PARTS_IN_REDIS: Final = {"indexes", "timeline_rebuilding", "served_history"}
 
 
-EMPTIED: Final = dict.fromkeys(FEEDS, LOST)
+DEGRADED_AFTER_LOSS: Final = dict.fromkeys(FEEDS, PARTS_IN_REDIS)
 
 
 @dataclass(frozen=True)
 class Fault:
     """A fault and its effects.
 
-    `away` are the endpoints that respond with 503, `either` those that respond with 200 or 503, and `degraded` the
-    parts that feeds may lack. CI runs the fault if `quick` is true. `web` chooses the server."""
+    `unavailable` endpoints respond with 503, `sometimes_unavailable` endpoints with 200 or 503. `degraded` contains
+    the parts that feeds may lack. CI runs the fault if `quick` is true. `web` returns the server to test.
+    """
 
     name: str
     begin: Begin
-    away: tuple[str, ...] = ()
-    either: tuple[str, ...] = ()
+    unavailable: tuple[str, ...] = ()
+    sometimes_unavailable: tuple[str, ...] = ()
     degraded: dict[str, set[str]] = field(default_factory=dict)
     quick: bool = False
     web: Callable[[Stack], Web] = lambda stack: stack.web
 
 
-def in_firestore(name: str, begin: Begin, **costs: Any) -> Fault:
-    return Fault(f"firestore {name}", begin, degraded=COLD, web=lambda stack: stack.firestore_web, **costs)
+def in_firestore(name: str, begin: Begin, **effects: Any) -> Fault:
+    return Fault(
+        f"firestore {name}",
+        begin,
+        degraded=DEGRADED_COLD_VIEWER,
+        web=lambda stack: stack.firestore_web,
+        **effects,
+    )
 
 
 FAULTS: Final = [
-    Fault("redis stopped", lambda s: stopped(s.redis), away=(*API, "ready"), quick=True),
-    Fault("redis paused", paused, away=(*API, "ready"), quick=True),
-    Fault("redis cut", lambda s: line_is(s.redis_line, "reset"), away=(*API, "ready")),
+    Fault("redis stopped", lambda s: stopped(s.redis), unavailable=(*API_ENDPOINTS, "ready"), quick=True),
+    Fault("redis paused", redis_paused, unavailable=(*API_ENDPOINTS, "ready"), quick=True),
+    Fault("redis cut", lambda s: proxy_mode(s.redis_proxy, "reset"), unavailable=(*API_ENDPOINTS, "ready")),
     Fault(
         "redis slow",
-        lambda s: line_is(s.redis_line, "delay", 0.04),
-        either=("cold viewer", "ready"),
-        degraded=EVERY_FEED,
+        lambda s: proxy_mode(s.redis_proxy, "delay", 0.04),
+        sometimes_unavailable=("cold viewer", "ready"),
+        degraded=ALL_FEEDS_DEGRADED,
         quick=True,
     ),
     Fault(
         "redis very slow",
-        lambda s: line_is(s.redis_line, "delay", 0.4),
-        away=(*API, "ready"),
-    ),
-    Fault("redis in drops", lambda s: line_is(s.redis_line, "trickle", 0.02), either=(*API, "ready")),
-    Fault("redis full", full, away=API, quick=True),
-    Fault("redis emptied", emptied, either=("ready",), degraded=EMPTIED),
-    Fault(
-        "sql stopped", lambda s: stopped(s.sql), away=(*PEOPLE, "search", "ready"), degraded=COLD, quick=True
+        lambda s: proxy_mode(s.redis_proxy, "delay", 0.4),
+        unavailable=(*API_ENDPOINTS, "ready"),
     ),
     Fault(
-        "sql silent", lambda s: line_is(s.sql_line, "hang"), away=(*PEOPLE, "search", "ready"), degraded=COLD
+        "redis in drops",
+        lambda s: proxy_mode(s.redis_proxy, "trickle", 0.02),
+        sometimes_unavailable=(*API_ENDPOINTS, "ready"),
     ),
-    Fault("sql locked", locked, away=(*PEOPLE, "search"), degraded=COLD, quick=True),
-    Fault("sql slow", lambda s: line_is(s.sql_line, "delay", 0.1), either=(*PEOPLE, "search"), degraded=COLD),
-    Fault("broker stopped", lambda s: stopped(s.broker), away=("ready",)),
-    Fault("broker silent", lambda s: line_is(s.broker_line, "hang"), away=("ready",), quick=True),
+    Fault("redis full", redis_full, unavailable=API_ENDPOINTS, quick=True),
+    Fault("redis emptied", redis_emptied, sometimes_unavailable=("ready",), degraded=DEGRADED_AFTER_LOSS),
+    Fault(
+        "sql stopped",
+        lambda s: stopped(s.sql),
+        unavailable=(*PEOPLE_ENDPOINTS, "search", "ready"),
+        degraded=DEGRADED_COLD_VIEWER,
+        quick=True,
+    ),
+    Fault(
+        "sql silent",
+        lambda s: proxy_mode(s.sql_proxy, "hang"),
+        unavailable=(*PEOPLE_ENDPOINTS, "search", "ready"),
+        degraded=DEGRADED_COLD_VIEWER,
+    ),
+    Fault(
+        "sql locked",
+        tables_locked,
+        unavailable=(*PEOPLE_ENDPOINTS, "search"),
+        degraded=DEGRADED_COLD_VIEWER,
+        quick=True,
+    ),
+    Fault(
+        "sql slow",
+        lambda s: proxy_mode(s.sql_proxy, "delay", 0.1),
+        sometimes_unavailable=(*PEOPLE_ENDPOINTS, "search"),
+        degraded=DEGRADED_COLD_VIEWER,
+    ),
+    Fault("broker stopped", lambda s: stopped(s.broker), unavailable=("ready",)),
+    Fault("broker silent", lambda s: proxy_mode(s.broker_proxy, "hang"), unavailable=("ready",), quick=True),
     Fault("worker killed", without_worker),
     Fault("beat dead", without_beat),
-    in_firestore("stopped", lambda s: line_is(s.emulator_line, "refuse"), away=PEOPLE),
-    in_firestore("silent", lambda s: line_is(s.emulator_line, "hang"), away=PEOPLE),
-    in_firestore("erroring", lambda s: line_is(s.emulator_line, "reset"), away=PEOPLE),
-    in_firestore("slow", lambda s: line_is(s.emulator_line, "delay", 0.1), either=PEOPLE),
+    in_firestore("stopped", lambda s: proxy_mode(s.emulator_proxy, "refuse"), unavailable=PEOPLE_ENDPOINTS),
+    in_firestore("silent", lambda s: proxy_mode(s.emulator_proxy, "hang"), unavailable=PEOPLE_ENDPOINTS),
+    in_firestore("erroring", lambda s: proxy_mode(s.emulator_proxy, "reset"), unavailable=PEOPLE_ENDPOINTS),
+    in_firestore(
+        "slow", lambda s: proxy_mode(s.emulator_proxy, "delay", 0.1), sometimes_unavailable=PEOPLE_ENDPOINTS
+    ),
 ]

@@ -1,8 +1,8 @@
-"""Thirty people who like, undo, follow and block at random, and a model of the expected timelines.
+"""A simulation of thirty people who like, undo, follow and block at random, and a model of the expected timelines.
 
-The application runs as in production, with three random influences: when, how often and whether a message reaches a
-worker; what happens between two store calls; and when a worker is killed. The clock stands still until `quiet`, so
-a second pass comes after everything that it must repair.
+The application runs as in production, with three kinds of random interference: messages are delayed, lost or repeated;
+other people act between two store calls of a task; and workers are killed. The clock advances slowly until
+`finish_all_work`, so most rechecks run after the writes that they must repair.
 """
 
 import itertools
@@ -32,19 +32,22 @@ class Killed(BaseException):
 
 @dataclass
 class Chances:
-    """Probabilities: between two store calls of a task, that others act or that the worker is killed; and that a
-    message is lost or arrives twice."""
+    """Probabilities of each kind of interference.
 
-    others: float = 0.04
-    killed: float = 0.01
-    lost: float = 0.05
-    twice: float = 0.05
+    `interruption` and `kill` apply before and after each store call of a task: another action runs, or the worker is
+    killed. `loss` and `repetition` apply to each message.
+    """
+
+    interruption: float = 0.04
+    kill: float = 0.01
+    loss: float = 0.05
+    repetition: float = 0.05
     # relate, undo, follow, unfollow, block, unblock, publish
-    acts: tuple[int, ...] = (40, 12, 25, 10, 3, 3, 4)
+    action_weights: tuple[int, ...] = (40, 12, 25, 10, 3, 3, 4)
 
 
-class World:
-    """The people, the model, and the random generator."""
+class Simulation:
+    """The simulated people, the model, and the random generator."""
 
     def __init__(
         self, seed: int, messages: Messages, clock: Clock, *, people: int, titles: int, chances: Chances
@@ -53,18 +56,18 @@ class World:
         self.model = ExpectedTimelines()
         self.messages, self.clock, self.chances = messages, clock, chances
         self.uids = [f"person-{number:02}" for number in range(people)]
-        self.film = {f"movie:{1_000 + n}": f"film-{n:04}" for n in range(titles) if n % 10 != 9}
-        self.titles = sorted(self.film)
-        self.away: set[str] = set()
+        self.item_ids = {f"movie:{1_000 + n}": f"film-{n:04}" for n in range(titles) if n % 10 != 9}
+        self.titles = sorted(self.item_ids)
+        self.inactive: set[str] = set()
         self.steps = 0
         self._nested = 0
         self._in_task = False
 
-    def begin(self) -> None:
+    def create_people(self) -> None:
         world.catalogue(len(self.titles) + 10)
         self.model.published = set(self.titles)
         for uid in self.uids:
-            people_greeted(uid)
+            create_person(uid)
             presence.mark_active(uid)
 
     # --- random steps ---
@@ -73,36 +76,36 @@ class World:
         """Let one person act, and perhaps run a message."""
         self.steps += 1
         self.clock.now += self.rng.choice([0, 0, 0.3, 1])
-        self.act()
+        self.run_action()
         while self.messages.waiting and self.rng.random() < 0.55:
             self.deliver()
         if self.rng.random() < 0.05:
-            self.look()
+            self.read_random_timeline()
         if self.rng.random() < 0.01:
             self.clock.now += 31
             self.sweep()
 
-    def act(self) -> None:
-        kinds = (self.relate, self.undo, self.follow, self.unfollow, self.block, self.unblock, self.publish)
-        (kind,) = self.rng.choices(kinds, weights=self.chances.acts)
-        kind(*self.rng.sample(self.uids, 2))
+    def run_action(self) -> None:
+        actions = (self.relate, self.undo, self.follow, self.unfollow, self.block, self.unblock, self.publish)
+        (action,) = self.rng.choices(actions, weights=self.chances.action_weights)
+        action(*self.rng.sample(self.uids, 2))
         if self.rng.random() < 0.02:
-            self.leave()
+            self.deactivate_viewer()
 
     def relate(self, uid: str, _: str) -> None:
         title, relation = self.rng.choice(self.titles), self.rng.choice(RELATIONS)
         if self.rng.random() < 0.3 and (uid, title) in self.model.activities:  # change the rating
-            before = self.model.activities[uid, title][0]
-            relation = Relation(before.status, before.favorite, self.rng.choice([None, 1, 2, 3, 4, 5]))
-        self._state(uid, title, relation)
+            previous = self.model.activities[uid, title][0]
+            relation = Relation(previous.status, previous.favorite, self.rng.choice([None, 1, 2, 3, 4, 5]))
+        self._set_relation(uid, title, relation)
 
     def undo(self, uid: str, _: str) -> None:
-        mine = [title for (who, title), (relation, _) in self.model.activities.items() if who == uid]
-        if mine:
-            self._state(uid, self.rng.choice(mine), Relation())
+        titles = [title for (author, title) in self.model.activities if author == uid]
+        if titles:
+            self._set_relation(uid, self.rng.choice(titles), Relation())
 
     def follow(self, uid: str, target: str) -> None:
-        self.away.discard(uid)
+        self.inactive.discard(uid)
         try:
             follows.follow(uid, target, now=self.clock.now)
         except ValueError:
@@ -111,9 +114,9 @@ class World:
             self.model.follows.add((uid, target))
 
     def unfollow(self, uid: str, target: str) -> None:
-        if mine := sorted(pair for pair in self.model.follows if pair[0] == uid):
-            _, target = self.rng.choice(mine)
-        assert follows.unfollow(uid, target, now=self.clock.now) == bool(mine)
+        if edges := sorted(edge for edge in self.model.follows if edge[0] == uid):
+            _, target = self.rng.choice(edges)
+        assert follows.unfollow(uid, target, now=self.clock.now) == bool(edges)
         self.model.follows.discard((uid, target))
 
     def block(self, uid: str, target: str) -> None:
@@ -122,40 +125,40 @@ class World:
         self.model.follows -= {(uid, target), (target, uid)}
 
     def unblock(self, uid: str, target: str) -> None:
-        if mine := sorted(pair for pair in self.model.blocks if pair[0] == uid):
-            _, target = self.rng.choice(mine)
+        if blocks := sorted(pair for pair in self.model.blocks if pair[0] == uid):
+            _, target = self.rng.choice(blocks)
         follows.unblock(uid, target, now=self.clock.now)
         self.model.blocks.discard((uid, target))
 
     def publish(self, *_: str) -> None:
         title = self.rng.choice(self.titles)
         status = Item.Status.DRAFT if title in self.model.published else Item.Status.PUBLISHED
-        every = list(Item.objects.filter(title_key=title).values_list("id", flat=True))
-        items.set_status(every, status, now=world.NOW)
+        item_ids = list(Item.objects.filter(title_key=title).values_list("id", flat=True))
+        items.set_status(item_ids, status, now=world.NOW)
         self.model.published ^= {title}
 
-    def leave(self) -> None:
-        """Make a viewer inactive: their keys in Redis have expired."""
+    def deactivate_viewer(self) -> None:
+        """Delete a viewer's presence and cached timeline, as when they expire."""
         uid = self.rng.choice(self.uids)
         state_redis().delete(presence.key(uid), timeline_cache.key(uid))
-        self.away.add(uid)
+        self.inactive.add(uid)
 
-    def look(self) -> None:
-        """Read a timeline, or let it expire first."""
+    def read_random_timeline(self) -> None:
+        """Read the timeline of a viewer. Sometimes delete the cached copy first."""
         uid = self.rng.choice(self.uids)
         if self.rng.random() < 0.3:
             state_redis().delete(timeline_cache.key(uid))
         with suppress(Killed), self._task():
-            self._here(uid)
+            self._activate_viewer(uid)
             read_timeline(profiles.get(uid))
 
     # --- the workers ---
 
     def deliver(self) -> None:
         message = self.messages.pick(self.rng)
-        if self.rng.random() < self.chances.twice:
+        if self.rng.random() < self.chances.repetition:
             self.messages.waiting.append(message)
-        if self.rng.random() < self.chances.lost:
+        if self.rng.random() < self.chances.loss:
             return
         try:
             with self._task():
@@ -163,34 +166,34 @@ class World:
         except Killed:
             if self.rng.random() < 0.5:
                 self.messages.waiting.append(message)
-        except RuntimeError:  # it changed on every attempt, and the worker gave up
+        except RuntimeError:  # the record changed on every attempt
             pass
 
     def sweep(self) -> None:
         self.messages.run(Message("activity.tasks.sweep_jobs", (), {}))
 
-    def between(self) -> None:
-        """Run before and after every store call."""
+    def interfere(self) -> None:
+        """Kill the worker or run another action. Called before and after every store call."""
         if not self._in_task or self._nested > 2:
             return
-        if self.rng.random() < self.chances.killed:
+        if self.rng.random() < self.chances.kill:
             raise Killed
-        if self.rng.random() < self.chances.others:
+        if self.rng.random() < self.chances.interruption:
             self._nested += 1
             try:
                 if self.messages.waiting and self.rng.random() < 0.6:
                     self.deliver()
                 else:
                     with self._task(False):
-                        self.act()
+                        self.run_action()
             finally:
                 self._nested -= 1
 
-    def quiet(self) -> None:
+    def finish_all_work(self) -> None:
         """Make all viewers active and run all messages and jobs."""
-        calm, self.chances = self.chances, Chances(0, 0, 0, 0, ())
-        for uid in sorted(self.away):
-            self._here(uid)
+        chances, self.chances = self.chances, Chances(0, 0, 0, 0, ())
+        for uid in sorted(self.inactive):
+            self._activate_viewer(uid)
         for round_number in itertools.count():
             while self.messages.waiting:
                 self.deliver()
@@ -199,16 +202,16 @@ class World:
             assert round_number < 50, get_store().get_due_jobs(now=self.clock.now + 1e6)
             self.clock.now += 31
             self.sweep()
-        self.chances = calm
+        self.chances = chances
 
-    def _state(self, uid: str, title: str, relation: Relation) -> None:
-        self.away.discard(uid)
+    def _set_relation(self, uid: str, title: str, relation: Relation) -> None:
+        self.inactive.discard(uid)
         relations.set_relation(uid, title, relation, source=None, now=self.clock.now)
         self.model.set_relation(uid, title, relation, int(self.clock.now))
 
-    def _here(self, uid: str) -> None:
+    def _activate_viewer(self, uid: str) -> None:
         rebuilds.touch_viewer(profiles.get(uid), now=self.clock.now)
-        self.away.discard(uid)
+        self.inactive.discard(uid)
 
     @contextmanager
     def _task(self, running: bool = True) -> Iterator[None]:
@@ -219,27 +222,27 @@ class World:
             self._in_task = before
 
     def check(self) -> None:
-        """Check all timelines. Call it after `quiet`."""
-        check_timelines(self.model, self.film, self.uids, now=int(self.clock.now))
+        """Check all timelines. Call it after `finish_all_work`."""
+        check_timelines(self.model, self.item_ids, self.uids, now=int(self.clock.now))
 
 
-def people_greeted(uid: str) -> None:
+def create_person(uid: str) -> None:
     people.sync_name_from_token(uid, uid.title(), None)
 
 
-class Interleaved:
+class InterleavedStore:
     """The real store, with a hook before and after each call."""
 
-    def __init__(self, real: Any, between: Callable[[], None]) -> None:
-        self._real, self._between = real, between
+    def __init__(self, real: Any, interfere: Callable[[], None]) -> None:
+        self._real, self._interfere = real, interfere
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._real, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            self._between()
-            answer = method(*args, **kwargs)
-            self._between()
-            return answer
+            self._interfere()
+            result = method(*args, **kwargs)
+            self._interfere()
+            return result
 
         return call

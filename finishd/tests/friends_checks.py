@@ -32,7 +32,7 @@ def check_timelines(
 
 
 def _check_rows(uid: str, profile: Profile, pushed: dict[Pair, ExpectedActivity]) -> None:
-    """Check the cached rows as they are, the durable rows, and the cached rows after a reload."""
+    """Check the cached rows, the durable rows, and the cached rows after a reload."""
     stored = get_store().get_timeline(uid, limit=5_000)
     durable = rows_by_author_and_title([row for row in stored if row.author not in profile.pull_list])
     newest = sorted(pushed.items(), key=lambda row: (-row[1][0], row[0]))
@@ -42,8 +42,8 @@ def _check_rows(uid: str, profile: Profile, pushed: dict[Pair, ExpectedActivity]
             _check_cached({k: v for k, v in by_pair.items() if k[0] not in profile.pull_list}, pushed)
     assert durable.items() <= pushed.items(), (uid, durable.items() - pushed.items())
     if len(pushed) > timeline_cache.MAX_DURABLE_ROWS:
-        read = timelines.LOAD_LIMIT
-        assert list(durable.items())[:read] == newest[:read], uid
+        limit = timelines.LOAD_LIMIT
+        assert list(durable.items())[:limit] == newest[:limit], uid
     else:
         assert list(durable.items()) == newest, (uid, pushed.items() ^ durable.items())
 

@@ -9,8 +9,6 @@ from finishd.testing.api import get_feed
 from finishd.testing.people import Clock, Message, Messages
 
 LIKED = Relation(favorite=True)
-
-
 SWEEP = Message("activity.tasks.sweep_jobs", (), {})
 
 
@@ -28,7 +26,7 @@ def follow(messages: Messages, *viewers: str, followee: str = "kofi") -> None:
 
 
 def sweep_for_two_minutes(messages: Messages, clock: Clock) -> None:
-    """Run the sweep every 31 s, and the messages that it sends."""
+    """Run the sweep every 31 s of the clock, and the messages that it sends."""
     for _ in range(4):
         clock.now += 31
         messages.run(SWEEP)
@@ -43,6 +41,6 @@ def get_reasons(uid: str, feed: str = "following") -> dict[str, str]:
 
 
 def delete_sessions(uid: str) -> None:
-    """Delete the session pointers, as if they had expired."""
+    """Delete the session pointers, as when they expire."""
     for feed in ("for_you", "following"):
         state_redis().delete(keys.SESSION.name(viewer=uid, feed=feed))

@@ -1,6 +1,6 @@
-"""compose.yaml and the Dockerfile, tested without a container engine.
+"""Tests of compose.yaml and the Dockerfile without a container engine.
 
-`make check` validates them with the Compose schema and hadolint. These tests check what those cannot.
+`make check` validates both with the Compose schema and hadolint. These tests check their relation to the code.
 """
 
 import os
@@ -18,7 +18,7 @@ from core.throttling import rates
 from finishd import throttles
 from finishd.run import programs
 
-OURS = ("web", *programs.WORKERS, "beat", "migrate")
+OWN_SERVICES = ("web", *programs.WORKERS, "beat", "migrate")
 ROOT = Path(settings.BASE_DIR)
 
 
@@ -34,7 +34,7 @@ def test_workers_serve_the_same_queues_as_in_make_run(services: dict[str, dict[s
     assert ",".join(queues) in services[name]["command"]
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OWN_SERVICES)
 def test_secrets_come_from_the_environment_and_are_required(
     services: dict[str, dict[str, Any]], name: str
 ) -> None:
@@ -43,7 +43,7 @@ def test_secrets_come_from_the_environment_and_are_required(
         assert re.search(r"\$\{\w+:\?", environment[variable]), variable
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OWN_SERVICES)
 def test_services_start_after_their_dependencies(services: dict[str, dict[str, Any]], name: str) -> None:
     expected = {"postgres", "redis"} | ({"migrate"} if name != "migrate" else set())
     assert set(services[name]["depends_on"]) == expected
@@ -84,16 +84,16 @@ def test_default_limits_equal_those_of_the_server(services: dict[str, dict[str, 
 
 @pytest.mark.slow
 def test_compose_settings_pass_the_deploy_check(services: dict[str, dict[str, Any]]) -> None:
-    """Return the environment of a service, with values for the required variables."""
+    """Run the check with the environment of a service and values for the required variables."""
     values = {
-        "SECRET_KEY": "0123456789 a key for this test alone, that signs nothing",
+        "SECRET_KEY": "0123456789 a key for this test only, and for no server",
         "FIREBASE_PROJECT_ID": "finishd",
         "ALLOWED_HOSTS": "api.example.com",
         "POSTGRES_PASSWORD": "letters",
     }
     environment = {
         name: re.sub(
-            r"\$\{(\w+)(?::?[-?]([^}]*))?\}", lambda found: values.get(found[1], found[2] or ""), str(value)
+            r"\$\{(\w+)(?::?[-?]([^}]*))?\}", lambda match: values.get(match[1], match[2] or ""), str(value)
         )
         for name, value in services["migrate"]["environment"].items()
     }

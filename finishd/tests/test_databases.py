@@ -1,4 +1,4 @@
-"""`make test` runs on PostgreSQL every file of tests whose result depends on the database."""
+"""Every test file whose result depends on the database runs on PostgreSQL too, in `make test`."""
 
 import re
 import subprocess
@@ -10,8 +10,8 @@ from django.conf import settings
 ROOT: Final = Path(settings.BASE_DIR)
 APPS: Final = ("core", "content", "analytics", "activity", "feed", "finishd")
 
-# Files of tests that use the database and give the same result on SQLite and PostgreSQL: the SQL that they cause is
-# tested by other files, or they start their own servers.
+# Test files that use the database and have the same result on SQLite and PostgreSQL: other files test their SQL, or
+# they start their own servers.
 SAME_ON_BOTH: Final = frozenset(
     {
         "activity/tests/test_api_costs.py",
@@ -53,11 +53,11 @@ def uses_database(path: Path) -> bool:
 
 
 def get_sql_tests() -> list[str]:
-    made = subprocess.run(["make", "-s", "sql-tests"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return made.stdout.split()
+    result = subprocess.run(["make", "-s", "sql-tests"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return result.stdout.split()
 
 
-def test_a_file_of_tests_runs_on_both_databases_unless_it_is_known_to_be_the_same() -> None:
+def test_every_file_runs_on_both_databases_unless_its_result_is_the_same() -> None:
     sql_tests = get_sql_tests()
     files = {
         path.relative_to(ROOT)

@@ -1,4 +1,4 @@
-"""Deadlines of requests, and how the clients of dependencies enforce them."""
+"""Deadlines of requests, and their enforcement by the clients of dependencies."""
 
 import time
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from finishd.testing.proxy import Proxy
 
 
 @pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+def _separate_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the circuit breakers of these tests apart from those of other tests."""
     monkeypatch.setattr(breakers, "_registered", dict(breakers.get_circuit_breakers()))
 
@@ -60,9 +60,9 @@ class TestDeadline:
 class TestPage:
     def test_a_page_past_its_deadline_is_a_503_with_retry_after(self, settings: Any) -> None:
         settings.PAGE_DEADLINE = 0
-        answer = get_client("ama").get("/api/v1/feed")
-        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-        assert answer.headers["Retry-After"] == "1"
+        response = get_client("ama").get("/api/v1/feed")
+        assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+        assert response.headers["Retry-After"] == "1"
 
     def test_a_page_omits_late_parts_and_names_them(self, settings: Any) -> None:
         world.catalogue(60)
@@ -76,19 +76,19 @@ class TestPage:
 
 class TestRedis:
     @pytest.fixture
-    def line(self, redis_server: RedisServer) -> Iterator[Proxy]:
-        made = Proxy(f"127.0.0.1:{redis_server.port}")
-        yield made
-        made.close()
+    def proxy(self, redis_server: RedisServer) -> Iterator[Proxy]:
+        proxy = Proxy(f"127.0.0.1:{redis_server.port}")
+        yield proxy
+        proxy.close()
 
-    def client(self, line: Proxy, **options: Any) -> GuardedRedis:
+    def client(self, proxy: Proxy, **options: Any) -> GuardedRedis:
         options |= {"socket_timeout": 0.15, "retry": Retry(NoBackoff(), 0), "parser_class": DeadlineParser}
-        return GuardedRedis(connection_pool=ConnectionPool(port=line.port, **options))
+        return GuardedRedis(connection_pool=ConnectionPool(port=proxy.port, **options))
 
-    def test_a_trickling_reply_ends_at_the_deadline(self, line: Proxy) -> None:
-        client = self.client(line)
+    def test_a_trickling_reply_ends_at_the_deadline(self, proxy: Proxy) -> None:
+        client = self.client(proxy)
         client.set("name", "x" * 1_000)
-        line.switch("trickle", 0.01)
+        proxy.switch("trickle", 0.01)
         began = time.monotonic()
         with deadlines.request_deadline(0.3), pytest.raises(RedisTimeoutError):
             client.get("name")
@@ -100,20 +100,20 @@ class TestRedis:
             with pytest.raises(DeadlinePassed):
                 state_redis().ping()
             with pytest.raises(DeadlinePassed):
-                _in_a_pipeline()
+                _execute_pipeline()
 
-    def test_an_exhausted_pool_fails_at_once_and_is_no_outage(self, line: Proxy) -> None:
-        client = self.client(line, max_connections=1)
-        taken = client.connection_pool.get_connection()
+    def test_an_exhausted_pool_fails_at_once_and_does_not_count_as_an_outage(self, proxy: Proxy) -> None:
+        client = self.client(proxy, max_connections=1)
+        connection = client.connection_pool.get_connection()
         for _ in range(8):
             with pytest.raises(MaxConnectionsError):
                 client.ping()
-        client.connection_pool.release(taken)
+        client.connection_pool.release(connection)
         assert client.ping()
         client.connection_pool.disconnect()
 
 
-def _in_a_pipeline() -> None:
+def _execute_pipeline() -> None:
     pipe = state_redis().pipeline()
     pipe.get("name")
     pipe.execute()
@@ -121,19 +121,19 @@ def _in_a_pipeline() -> None:
 
 class TestBroker:
     @pytest.fixture(autouse=True)
-    def _own_breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _separate_breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
             celery, "_breaker", CircuitBreaker("broker", failure_types=(BrokerError,), open_seconds=30)
         )
 
-    def failing(self) -> float:
-        """Return the seconds that a request waits for a message that cannot be sent."""
+    def measure_failure(self) -> float:
+        """Return the seconds until a request fails to send a message."""
         began = time.monotonic()
         with deadlines.request_deadline(5), pytest.raises(BrokerError):
             celery.app.send_task("activity.tasks.sweep_jobs")
         return time.monotonic() - began
 
-    def test_a_request_sends_its_message(self, redis_server: RedisServer) -> None:
+    def test_a_message_is_sent_before_the_deadline(self, redis_server: RedisServer) -> None:
         with deadlines.request_deadline(5):
             celery.app.send_task("activity.tasks.sweep_jobs")
         assert state_redis().llen("delivery") == 1
@@ -143,5 +143,5 @@ class TestBroker:
         self, redis_server: RedisServer, fault: str
     ) -> None:
         getattr(redis_server, fault)()
-        assert max(self.failing() for _ in range(5)) < 1
-        assert min(self.failing() for _ in range(3)) < 0.05
+        assert max(self.measure_failure() for _ in range(5)) < 1
+        assert min(self.measure_failure() for _ in range(3)) < 0.05

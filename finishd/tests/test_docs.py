@@ -1,4 +1,4 @@
-"""Files, links, commands, keys, filters and tests that the documents name exist."""
+"""Test that the documents name only existing files, commands, keys, filters, sources and tests."""
 
 import re
 from collections.abc import Iterator
@@ -24,55 +24,55 @@ FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name !
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
-def _code(text: str) -> Iterator[str]:
+def _get_code(text: str) -> Iterator[str]:
     """Yield all code of a document: fenced blocks, then inline code."""
     fenced = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
     yield from fenced.findall(text)
     yield from re.findall(r"`([^`\n]+)`", fenced.sub("", text))
 
 
-def _anchors(path: Path) -> set[str]:
+def _get_anchors(path: Path) -> set[str]:
     """Return the fragments of a document's headings, as GitHub creates them."""
     titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def _first_column(heading: str) -> set[str]:
+def _get_first_column(heading: str) -> set[str]:
     """Return the inline code in the first column of the table under a heading of RANKING.md."""
     text = (ROOT / "docs" / "RANKING.md").read_text(encoding="utf-8")
     section = text.partition(f"\n## {heading}\n")[2].partition("\n#")[0]
     return set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))
 
 
-def _is_there(named: str) -> bool:
-    bare = named.rstrip("/.")
-    return (ROOT / bare).exists() or any(ROOT.glob(bare)) or (ROOT / f"{bare}.py").exists()
+def _exists(path_name: str) -> bool:
+    relative = path_name.rstrip("/.")
+    return (ROOT / relative).exists() or any(ROOT.glob(relative)) or (ROOT / f"{relative}.py").exists()
 
 
 def test_the_key_table_is_up_to_date() -> None:
     text = docs.KEYS_PAGE.read_text(encoding="utf-8")
-    assert text == docs.replace_key_table(text), "`make keys` renews it"
+    assert text == docs.replace_key_table(text), "the key table is out of date; run `make keys`"
 
 
 def test_every_filter_and_source_is_documented() -> None:
     by_id = {f.name for feed in FEED_TYPES.values() for f in feed.id_filters}
     by_facts = {f.name for feed in FEED_TYPES.values() for f in feed.facts_filters}
-    assert _first_column("Filters") == by_id | by_facts | {filters.UNPUBLISHED}
-    assert _first_column("Sources") == {source.name for source in SOURCES}
+    assert _get_first_column("Filters") == by_id | by_facts | {filters.UNPUBLISHED}
+    assert _get_first_column("Sources") == {source.name for source in SOURCES}
 
 
 @each_document
 def test_links_are_valid(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", path.read_text(encoding="utf-8")):
         file, _, fragment = target.partition("#")
-        there = path.parent / file if file else path
-        assert there.exists(), target
-        assert not fragment or fragment in _anchors(there), target
+        linked = path.parent / file if file else path
+        assert linked.exists(), target
+        assert not fragment or fragment in _get_anchors(linked), target
 
 
 @each_document
 def test_commands_exist(path: Path) -> None:
-    code = "\n".join(_code(path.read_text(encoding="utf-8")))
+    code = "\n".join(_get_code(path.read_text(encoding="utf-8")))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z][a-z-]+)", code)) <= targets
     assert set(re.findall(r"manage\.py ([a-z]\w+)", code)) <= set(get_commands())
@@ -80,13 +80,15 @@ def test_commands_exist(path: Path) -> None:
 
 @each_document
 def test_named_files_and_tests_exist(path: Path) -> None:
-    code = "\n".join(_code(path.read_text(encoding="utf-8")))
-    for named, *inside in re.findall(r"(?<![\w/.-])([\w.-]+/[\w./*-]*)(?:::([A-Z]\w+))?(?:::(\w+))?", code):
-        if named.partition("/")[0] not in FOLDERS:
+    code = "\n".join(_get_code(path.read_text(encoding="utf-8")))
+    for path_name, *inside in re.findall(
+        r"(?<![\w/.-])([\w.-]+/[\w./*-]*)(?:::([A-Z]\w+))?(?:::(\w+))?", code
+    ):
+        if path_name.partition("/")[0] not in FOLDERS:
             continue
-        assert _is_there(named), named
+        assert _exists(path_name), path_name
         for test in filter(None, inside):
-            assert re.search(rf"(def|class) {test}\b", (ROOT / named).read_text(encoding="utf-8")), test
+            assert re.search(rf"(def|class) {test}\b", (ROOT / path_name).read_text(encoding="utf-8")), test
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.name)

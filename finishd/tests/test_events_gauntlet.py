@@ -37,7 +37,7 @@ KILL_INTERVAL_SECONDS = 4.0  # a worker is ready again after three
 GENRES = ("Drama", "Comedy", "Thriller", "Western", "Music", "War")
 
 
-def genres_of(item: str) -> tuple[str, str]:
+def get_genres(item: str) -> tuple[str, str]:
     number = int(item.partition("-")[2])
     return GENRES[number % 6].lower(), GENRES[(number * 5 + 1) % 6].lower()
 
@@ -180,7 +180,7 @@ def send_and_read_events(number: int, *, seconds: float, tmp_path: Path) -> dict
     for genre in GENRES:
         genres.ensure_genre(genre)
     for item in (f"item-{index}" for index in range(ITEMS)):
-        ItemFactory.create(id=item, genres=genres_of(item))
+        ItemFactory.create(id=item, genres=get_genres(item))
     now = time.time()
     events_by_viewer = {
         f"viewer-{n:03}": make_viewer_events(n, number // VIEWERS, now=now) for n in range(VIEWERS)
@@ -229,5 +229,5 @@ def test_acknowledged_events_count_once_although_processes_are_killed(
 ) -> None:
     events_by_viewer = send_and_read_events(number, seconds=seconds, tmp_path=tmp_path)
     assert stored_counts() == expected_counts(events_by_viewer)
-    assert find_mismatches(events_by_viewer, stored_histories(), genres_of) == []
+    assert find_mismatches(events_by_viewer, stored_histories(), get_genres) == []
     assert count_read_events("counts") == count_read_events("history") == number

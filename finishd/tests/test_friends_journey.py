@@ -1,4 +1,4 @@
-"""Kofi's activities in Ama's feed, over HTTP, with a web server and workers as in production."""
+"""Test that activities reach the feeds of followers, over HTTP, with the web server and workers of production."""
 
 import time
 from collections.abc import Iterator

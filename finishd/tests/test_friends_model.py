@@ -1,4 +1,4 @@
-"""Timelines equal the expected ones after any sequence of activities, whatever workers and broker do."""
+"""Timelines equal the expected ones after random actions, lost messages and killed workers."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from activity.services import follows, relations, timelines
 from activity.store.base import ActivityStore
 from activity.types import Relation
 from finishd.testing.people import Clock, Messages
-from finishd.tests.friends import Chances, Interleaved, World
+from finishd.tests.friends import Chances, InterleavedStore, Simulation
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
@@ -24,44 +24,47 @@ SMALL_LOAD_LIMIT = 25
 
 
 @pytest.fixture
-def make_world(
+def make_simulation(
     activity_store: ActivityStore,
     messages: Messages,
     clock: Clock,
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Any:
-    """Make a world whose store calls are interleaved with the actions of others."""
+    """Return a function that creates a simulation. Other people act between the store calls of its tasks."""
 
     def make(
         seed: int, *, titles: int = 12, push_limit: int = 10_000, load_limit: int = 400, **chances: Any
-    ) -> World:
+    ) -> Simulation:
         settings.FANOUT_PUSH_LIMIT = push_limit
         # By default no timeline is longer than the limit, so that all rows can be compared.
         monkeypatch.setattr(timelines, "LOAD_LIMIT", load_limit)
-        made = World(seed, messages, clock, people=30, titles=titles, chances=Chances(**chances))
+        simulation = Simulation(seed, messages, clock, people=30, titles=titles, chances=Chances(**chances))
         stores.get_store.cache_clear()
-        monkeypatch.setattr(f"{__name__}._between", lambda: Interleaved(activity_store, made.between))
-        monkeypatch.setitem(stores.STORES, "between", f"{__name__}._between")
-        settings.ACTIVITY_STORE = "between"
-        made.begin()
-        return made
+        monkeypatch.setattr(
+            f"{__name__}._make_interleaved_store",
+            lambda: InterleavedStore(activity_store, simulation.interfere),
+        )
+        monkeypatch.setitem(stores.STORES, "interleaved", f"{__name__}._make_interleaved_store")
+        settings.ACTIVITY_STORE = "interleaved"
+        simulation.create_people()
+        return simulation
 
     return make
 
 
-def _between() -> Any:
-    """A placeholder that `make_world` replaces."""
+def _make_interleaved_store() -> Any:
+    """A placeholder that `make_simulation` replaces."""
 
 
-def run(world: World, *, steps: int, quiet_every: int) -> None:
-    while world.steps < steps:
-        world.step()
-        if world.steps % quiet_every == 0:
-            world.quiet()
-            world.check()
-    world.quiet()
-    world.check()
+def run(simulation: Simulation, *, steps: int, check_every: int) -> None:
+    while simulation.steps < steps:
+        simulation.step()
+        if simulation.steps % check_every == 0:
+            simulation.finish_all_work()
+            simulation.check()
+    simulation.finish_all_work()
+    simulation.check()
 
 
 def scale_steps(activity_store: ActivityStore, steps: int) -> int:
@@ -71,38 +74,46 @@ def scale_steps(activity_store: ActivityStore, steps: int) -> int:
 
 @LIMITS
 def test_timelines_equal_the_expected_ones(
-    activity_store: ActivityStore, make_world: Any, push_limit: int
+    activity_store: ActivityStore, make_simulation: Any, push_limit: int
 ) -> None:
-    run(make_world(1, push_limit=push_limit), steps=scale_steps(activity_store, 240), quiet_every=80)
+    run(make_simulation(1, push_limit=push_limit), steps=scale_steps(activity_store, 240), check_every=80)
 
 
 @pytest.mark.slow
 def test_a_full_timeline_misses_no_row_newer_than_its_oldest(
-    activity_store: ActivityStore, make_world: Any, monkeypatch: pytest.MonkeyPatch
+    activity_store: ActivityStore, make_simulation: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_small_limits(monkeypatch)
-    made = make_world(2, titles=40, load_limit=SMALL_LOAD_LIMIT, acts=(60, 2, 30, 0, 0, 0, 0))
-    run(made, steps=scale_steps(activity_store, 250), quiet_every=125)
+    simulation = make_simulation(
+        2, titles=40, load_limit=SMALL_LOAD_LIMIT, action_weights=(60, 2, 30, 0, 0, 0, 0)
+    )
+    run(simulation, steps=scale_steps(activity_store, 250), check_every=125)
 
 
 @pytest.mark.gauntlet
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("seed", range(10, 14))
 @LIMITS
-def test_timelines_equal_the_expected_ones_for_long(
-    activity_store: ActivityStore, make_world: Any, push_limit: int, seed: int
+def test_timelines_equal_the_expected_ones_after_thousands_of_steps(
+    activity_store: ActivityStore, make_simulation: Any, push_limit: int, seed: int
 ) -> None:
-    run(make_world(seed, push_limit=push_limit), steps=scale_steps(activity_store, 3_000), quiet_every=200)
+    run(
+        make_simulation(seed, push_limit=push_limit),
+        steps=scale_steps(activity_store, 3_000),
+        check_every=200,
+    )
 
 
 @pytest.mark.gauntlet
 @pytest.mark.timeout(3_600)
-def test_a_full_timeline_for_long(
-    activity_store: ActivityStore, make_world: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_full_timeline_misses_no_row_after_thousands_of_steps(
+    activity_store: ActivityStore, make_simulation: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_small_limits(monkeypatch)
-    made = make_world(20, titles=60, load_limit=SMALL_LOAD_LIMIT, acts=(60, 1, 30, 0, 0, 0, 0))
-    run(made, steps=scale_steps(activity_store, 3_000), quiet_every=200)
+    simulation = make_simulation(
+        20, titles=60, load_limit=SMALL_LOAD_LIMIT, action_weights=(60, 1, 30, 0, 0, 0, 0)
+    )
+    run(simulation, steps=scale_steps(activity_store, 3_000), check_every=200)
 
 
 def set_small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,16 +125,18 @@ def set_small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"activity.{name}", limit)
 
 
-def test_the_check_notices_a_missing_delivery(make_world: Any) -> None:
+def test_the_check_notices_a_missing_delivery(make_simulation: Any) -> None:
     """The check fails for an activity that is not delivered, and passes once the model has it."""
-    made = make_world(3)
-    follows.follow(made.uids[0], made.uids[1], now=made.clock.now)
-    made.model.follows.add((made.uids[0], made.uids[1]))
+    simulation = make_simulation(3)
+    follows.follow(simulation.uids[0], simulation.uids[1], now=simulation.clock.now)
+    simulation.model.follows.add((simulation.uids[0], simulation.uids[1]))
     relations.set_relation(
-        made.uids[1], made.titles[0], Relation("finished"), source=None, now=made.clock.now
+        simulation.uids[1], simulation.titles[0], Relation("finished"), source=None, now=simulation.clock.now
     )
-    made.quiet()
+    simulation.finish_all_work()
     with pytest.raises(AssertionError):
-        made.check()
-    made.model.set_relation(made.uids[1], made.titles[0], Relation("finished"), int(made.clock.now))
-    made.check()
+        simulation.check()
+    simulation.model.set_relation(
+        simulation.uids[1], simulation.titles[0], Relation("finished"), int(simulation.clock.now)
+    )
+    simulation.check()

@@ -1,4 +1,4 @@
-"""requirements/install.py reports each problem of a bare machine in one line with a solution."""
+"""Test that requirements/install.py reports each problem of a machine in one line with a solution."""
 
 import ast
 import importlib.util
@@ -45,14 +45,16 @@ def test_annotations_do_not_prevent_an_old_python_from_loading_the_file(install:
     assert not any(isinstance(annotation, ast.Subscript) for annotation in annotations)
 
 
-def test_an_old_python_without_a_newer_one(install: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_python_is_reported_with_the_required_version(
+    install: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 2, "final", 0))
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(SystemExit, match=r"needs Python 3\.11 or newer, but this is 3\.9\.2"):
         install.ensure_python_version()
 
 
-def test_a_python_without_its_venv_module(
+def test_a_python_without_venv_is_reported_with_the_package_to_install(
     install: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     python = tmp_path / "python3"
@@ -67,7 +69,9 @@ def test_a_python_without_its_venv_module(
         install.create_venv()
 
 
-def test_no_network(install: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_network_is_reported(
+    install: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Use pip with an index on a port without a server."""
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
     monkeypatch.setattr(shutil, "which", lambda name: None)

@@ -1,4 +1,4 @@
-"""The OpenAPI schema equals the snapshot, and its page uses no other host."""
+"""Test that the OpenAPI schema equals the snapshot, and that its page loads nothing from another host."""
 
 import re
 from io import StringIO
@@ -16,21 +16,21 @@ SNAPSHOT = Path(settings.BASE_DIR) / "docs" / "openapi.yaml"
 
 
 @pytest.fixture(scope="module")
-def described() -> str:
+def schema() -> str:
     """Generate the schema. A warning of the generator is an error."""
-    out = StringIO()
-    call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
-    return out.getvalue()
+    output = StringIO()
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=output)
+    return output.getvalue()
 
 
 @pytest.fixture(scope="module")
-def document(described: str) -> Any:
-    return yaml.safe_load(described)
+def document(schema: str) -> Any:
+    return yaml.safe_load(schema)
 
 
-def test_the_snapshot_is_up_to_date(described: str) -> None:
-    same = described.strip() == SNAPSHOT.read_text(encoding="utf-8").strip()
-    assert same, "docs/openapi.yaml is old: `make openapi` renews it; read its diff as the app's author would"
+def test_the_snapshot_is_up_to_date(schema: str) -> None:
+    is_same = schema.strip() == SNAPSHOT.read_text(encoding="utf-8").strip()
+    assert is_same, "docs/openapi.yaml is out of date; run `make openapi` and review the diff for clients"
 
 
 def test_every_operation_requires_a_token_and_documents_its_errors(document: Any) -> None:
@@ -45,15 +45,15 @@ def test_every_operation_requires_a_token_and_documents_its_errors(document: Any
 
 
 def test_the_schema_is_served_without_a_token() -> None:
-    answer = Client().get("/api/schema", headers={"Accept": "application/json"})
-    assert answer.status_code == 200
-    assert "/api/v1/search" in answer.json()["paths"]
+    response = Client().get("/api/schema", headers={"Accept": "application/json"})
+    assert response.status_code == 200
+    assert "/api/v1/search" in response.json()["paths"]
 
 
 def test_the_docs_page_loads_nothing_from_another_host() -> None:
-    answer = Client().get("/api/docs")
-    page = answer.content.decode()
-    assert answer.status_code == 200
+    response = Client().get("/api/docs")
+    page = response.content.decode()
+    assert response.status_code == 200
     addresses = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
     assert len(addresses) >= 4
     for address in addresses:

@@ -25,12 +25,12 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def webs(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Web, Web]]:
-    """Two web servers for all tests of this module. They have no state of their own."""
+    """Two web servers for all tests of this module. They keep no state between tests."""
     with processes(tmp_path_factory.mktemp("webs")) as started:
         yield started.web(), started.web()
 
 
-def at_once(calls: list[Callable[[], Json]]) -> list[Json]:
+def run_concurrently(calls: list[Callable[[], Json]]) -> list[Json]:
     with ThreadPoolExecutor(len(calls)) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
 
@@ -59,7 +59,7 @@ def test_concurrent_first_requests_start_one_session(webs: tuple[Web, Web], uids
     world.catalogue(300)
     world.build()
     for uid in uids:
-        pages = at_once([partial(webs[n % 2].feed, uid, limit=20) for n in range(10)])
+        pages = run_concurrently([partial(webs[n % 2].feed, uid, limit=20) for n in range(10)])
         assert len({page["meta"]["session"] for page in pages}) == 1
         assert all(page["feed"] == pages[0]["feed"] for page in pages)
         assert len(get_item_ids(pages[0])) == 20
@@ -74,10 +74,12 @@ def test_concurrent_extensions_give_one_result(webs: tuple[Web, Web], times: int
         pages = [webs[0].feed("ama", limit=100, refresh="true")]
         while pages[-1]["meta"]["hasMore"]:
             cursor = pages[-1]["meta"]["cursor"]
-            same = at_once([partial(webs[n % 2].feed, "ama", limit=100, cursor=cursor) for n in range(8)])
-            assert all(page["feed"] == same[0]["feed"] for page in same)
-            assert not [page for page in same if page["meta"]["planRebuilt"]]
-            pages.append(same[0])
+            pages_of_cursor = run_concurrently(
+                [partial(webs[n % 2].feed, "ama", limit=100, cursor=cursor) for n in range(8)]
+            )
+            assert all(page["feed"] == pages_of_cursor[0]["feed"] for page in pages_of_cursor)
+            assert not [page for page in pages_of_cursor if page["meta"]["planRebuilt"]]
+            pages.append(pages_of_cursor[0])
         assert Counter(get_item_ids(*pages)) == Counter(everything)
 
 
@@ -85,12 +87,12 @@ def test_an_item_that_one_process_unpublishes_is_shown_by_no_process(webs: tuple
     world.catalogue(100)
     world.build()
     first = webs[0].feed("ama", limit=20)
-    gone = set(get_item_ids(first)[::4])
-    items.set_status(sorted(gone), Item.Status.DRAFT, now=world.NOW)
+    unpublished = set(get_item_ids(first)[::4])
+    items.set_status(sorted(unpublished), Item.Status.DRAFT, now=world.NOW)
     for web in webs:
         page = web.feed("ama", limit=20)
         assert page["meta"]["session"] == first["meta"]["session"]
-        assert not gone & set(get_item_ids(page))
+        assert not unpublished & set(get_item_ids(page))
         assert len(page["feed"]) == 20
 
 
@@ -113,7 +115,7 @@ def test_without_redis_every_process_sends_retry_after_and_recovers(
     redis_server.stop()
     for web in webs:
         for _ in range(8):  # more failures than the circuit breaker's threshold
-            assert_away(web)
+            assert_unavailable(web)
     redis_server.start()
     deadline = time.monotonic() + 10
     while not all(web.get("/api/v1/feed", "ama").status_code == 200 for web in webs):
@@ -125,18 +127,18 @@ def test_without_redis_every_process_sends_retry_after_and_recovers(
     assert len(page["feed"]) == 10
 
 
-def assert_away(web: Web) -> float:
+def assert_unavailable(web: Web) -> float:
     """Send a request that gets a 503. Return its duration in seconds."""
-    began = time.monotonic()
-    answer = web.get("/api/v1/feed", "ama")
-    took = time.monotonic() - began
-    assert took < 2
-    assert answer.status_code == 503
-    assert int(answer.headers["Retry-After"]) >= 1
-    body = answer.json()
+    started_at = time.monotonic()
+    response = web.get("/api/v1/feed", "ama")
+    seconds = time.monotonic() - started_at
+    assert seconds < 2
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) >= 1
+    body = response.json()
     assert (body["error"], body["statusCode"], body["code"]) == (True, 503, "unavailable")
     assert body["message"]
-    return took
+    return seconds
 
 
 @pytest.mark.slow
@@ -150,9 +152,9 @@ def test_a_hanging_redis_costs_one_timeout_and_then_nothing(
         started.wait_for(lambda: web.get("/api/v1/feed", "ama").status_code == 200)
         redis_server.pause()
         for _ in range(8):
-            assert_away(web)
+            assert_unavailable(web)
         # The circuit breaker is open, so no request waits for the timeout.
-        assert min(assert_away(web) for _ in range(4)) < 0.15
+        assert min(assert_unavailable(web) for _ in range(4)) < 0.15
         redis_server.resume()
         started.wait_for(lambda: web.get("/api/v1/feed", "ama").status_code == 200, seconds=10)
 
@@ -169,8 +171,8 @@ def test_without_a_broker_feeds_are_served_without_delay(
 
 def assert_degraded_but_full(web: Web, started: Processes) -> None:
     for _ in range(3):
-        began = time.monotonic()
+        started_at = time.monotonic()
         page = web.feed("ama", limit=20, refresh="true")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - started_at < 5
         assert len(page["feed"]) == 20, started.output
         assert page["meta"]["degraded"] == ["indexes"]

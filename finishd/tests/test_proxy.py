@@ -1,4 +1,4 @@
-"""The modes of the proxy that the fault tests use."""
+"""The modes of the proxy for fault tests."""
 
 import socket
 import time
@@ -16,68 +16,70 @@ from finishd.testing.proxy import Proxy
 
 
 @pytest.fixture
-def line(redis_server: RedisServer) -> Iterator[Proxy]:
-    made = Proxy(f"127.0.0.1:{redis_server.port}")
-    yield made
-    made.close()
+def proxy(redis_server: RedisServer) -> Iterator[Proxy]:
+    proxy = Proxy(f"127.0.0.1:{redis_server.port}")
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture
-def client(line: Proxy) -> Iterator[Redis]:
-    made = Redis(port=line.port, socket_timeout=0.3, retry=Retry(NoBackoff(), 0))
-    made.set("name", "Ama")
-    yield made
-    made.close()
+def client(proxy: Proxy) -> Iterator[Redis]:
+    client = Redis(port=proxy.port, socket_timeout=0.3, retry=Retry(NoBackoff(), 0))
+    client.set("name", "Ama")
+    yield client
+    client.close()
 
 
-def test_it_forwards_data_and_counts_connections(line: Proxy, client: Redis) -> None:
+def test_the_proxy_forwards_data_and_counts_connections(proxy: Proxy, client: Redis) -> None:
     client.set("large", b"x" * 1_000_000)
     assert client.get("large") == b"x" * 1_000_000
-    assert line.made == 1
+    assert proxy.made == 1
 
 
-def test_it_delays_replies(line: Proxy, client: Redis) -> None:
-    line.switch("delay", 0.1)
+def test_the_proxy_delays_replies(proxy: Proxy, client: Redis) -> None:
+    proxy.switch("delay", 0.1)
     began = time.monotonic()
     assert client.get("name") == b"Ama"
     assert 0.1 <= time.monotonic() - began < 0.3
 
 
-def test_it_trickles_replies(line: Proxy, client: Redis) -> None:
-    line.switch("trickle", 0.02)
+def test_the_proxy_trickles_replies(proxy: Proxy, client: Redis) -> None:
+    proxy.switch("trickle", 0.02)
     began = time.monotonic()
     assert client.get("name") == b"Ama"  # one byte arrives within the client's timeout, nine bytes do not
     assert time.monotonic() - began >= 0.16
 
 
-def test_it_hangs_and_continues(line: Proxy, client: Redis) -> None:
-    line.switch("hang")
+def test_the_proxy_hangs_and_continues(proxy: Proxy, client: Redis) -> None:
+    proxy.switch("hang")
     with pytest.raises(RedisTimeoutError):
         client.get("name")
-    with socket.create_connection(("127.0.0.1", line.port), timeout=1) as fresh:
-        fresh.sendall(b"PING\r\n")
-        fresh.settimeout(0.1)
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=1) as new_client:
+        new_client.sendall(b"PING\r\n")
+        new_client.settimeout(0.1)
         with pytest.raises(TimeoutError):
-            fresh.recv(10)
-        line.switch("pass")
-        fresh.settimeout(1)
-        assert fresh.recv(10) == b"+PONG\r\n"
+            new_client.recv(10)
+        proxy.switch("pass")
+        new_client.settimeout(1)
+        assert new_client.recv(10) == b"+PONG\r\n"
     assert client.get("name") == b"Ama"
 
 
-def test_it_resets_old_and_new_connections(line: Proxy, client: Redis) -> None:
-    line.switch("reset")
+def test_the_proxy_resets_old_and_new_connections(proxy: Proxy, client: Redis) -> None:
+    proxy.switch("reset")
     for _ in range(3):
         with pytest.raises(RedisConnectionError):
             client.get("name")
-    line.switch("pass")
+    proxy.switch("pass")
     assert client.get("name") == b"Ama"
 
 
-def test_it_refuses_connections_and_accepts_them_again_on_its_port(line: Proxy, client: Redis) -> None:
-    line.switch("refuse")
+def test_the_proxy_refuses_connections_and_accepts_them_again_on_its_port(
+    proxy: Proxy, client: Redis
+) -> None:
+    proxy.switch("refuse")
     client.connection_pool.disconnect()
     with pytest.raises(RedisConnectionError, match="refused"):
         client.get("name")
-    line.switch("pass")
+    proxy.switch("pass")
     assert client.get("name") == b"Ama"

@@ -1,4 +1,4 @@
-"""Friends' activities of accounts with very many followers."""
+"""Pull delivery: feeds with the activities of accounts that have very many followers."""
 
 from typing import Any
 
@@ -36,12 +36,12 @@ class TestPullDelivery:
         settings.FANOUT_PUSH_LIMIT = 4
         follow(messages, *self.VIEWERS)
 
-    def rise(self, messages: Messages) -> None:
+    def change_to_pull(self, messages: Messages) -> None:
         like("kofi", 1)
         messages.run_all()
         messages.run(SWEEP)
         messages.run_all()
-        assert reach_of("kofi") == "pull"
+        assert get_reach("kofi") == "pull"
 
     def test_the_change_to_pull_loses_and_repeats_nothing(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
@@ -49,7 +49,7 @@ class TestPullDelivery:
         monkeypatch.setattr(reach, "FOLLOWERS_PER_BATCH_TO_PULL", 2)
         like("kofi", 1)
         messages.run_all()
-        assert reach_of("kofi") == "to_pull"
+        assert get_reach("kofi") == "to_pull"
         messages.run(SWEEP)
         for number in range(2, 9):
             for viewer in self.VIEWERS:
@@ -60,23 +60,23 @@ class TestPullDelivery:
             for message in messages.by_kind("deliver"):
                 messages.waiting.remove(message)
                 messages.run(message)
-        assert reach_of("kofi") == "pull"
+        assert get_reach("kofi") == "pull"
         for viewer in self.VIEWERS:
             assert set(get_reasons(viewer).values()) == {"Kofi liked this"}
 
     def test_an_account_with_pull_delivery_is_not_pushed(self, messages: Messages) -> None:
-        self.rise(messages)
+        self.change_to_pull(messages)
         before = get_store().get_timeline("ama")
         like("kofi", 2)
-        with count_calls() as spent:
+        with count_calls() as tally:
             messages.run_all()
         assert get_store().get_timeline("ama") == before
-        assert "put_timeline_rows" not in spent.calls
+        assert "put_timeline_rows" not in tally.calls
         assert sorted(get_reasons("ama")) == ["film-0001", "film-0002"]
         assert get_reasons("ama", "for_you") == get_reasons("ama")
 
     def test_an_undone_activity_disappears(self, messages: Messages) -> None:
-        self.rise(messages)
+        self.change_to_pull(messages)
         like("kofi", 2)
         messages.run_all()
         like("kofi", 1, Relation())
@@ -84,7 +84,7 @@ class TestPullDelivery:
         assert list(get_reasons("ama")) == ["film-0002"]
 
     def test_after_an_unfollow_nothing_is_shown(self, messages: Messages) -> None:
-        self.rise(messages)
+        self.change_to_pull(messages)
         follows.unfollow("ama", "kofi", now=0)
         assert get_reasons("ama") == {}
         messages.run_all()
@@ -92,13 +92,13 @@ class TestPullDelivery:
         assert profiles.get("ama").pull_list == ()
 
     def test_a_new_follower_sees_its_activities_at_once(self, messages: Messages) -> None:
-        self.rise(messages)
+        self.change_to_pull(messages)
         presence.mark_active("esi")
         follows.follow("esi", "kofi", now=0)
         assert get_reasons("esi") == {"film-0001": "Kofi liked this"}
 
     def test_an_interrupted_follow_is_on_the_pull_list_too(self, messages: Messages) -> None:
-        self.rise(messages)
+        self.change_to_pull(messages)
         presence.mark_active("esi")
         get_store().follow("esi", "kofi", now=0, due=0)
         messages.run(SWEEP)
@@ -109,7 +109,7 @@ class TestPullDelivery:
         self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(reach, "FOLLOWERS_PER_BATCH_TO_PUSH", 1)
-        self.rise(messages)
+        self.change_to_pull(messages)
         for number in (2, 3):
             like("kofi", number)
         like("kofi", 1, Relation())
@@ -119,14 +119,14 @@ class TestPullDelivery:
         messages.run_all()
         like("kofi", 4)  # three is less than 80 % of four
         messages.run_all()
-        assert reach_of("kofi") == "to_push"
+        assert get_reach("kofi") == "to_push"
         messages.run(SWEEP)
         shown = ["film-0002", "film-0003", "film-0004"]
         while messages.waiting:
             messages.run(messages.waiting.pop())
             for viewer in self.VIEWERS[:3]:
                 assert sorted(get_reasons(viewer)) == shown, viewer
-        assert reach_of("kofi") == "push"
+        assert get_reach("kofi") == "push"
         for viewer in self.VIEWERS[:3]:
             assert profiles.get(viewer).pull_list == ()
             assert len(get_store().get_timeline(viewer)) == 3
@@ -136,38 +136,40 @@ class TestPullDelivery:
         sweep_for_two_minutes(messages, clock)
         assert sorted(get_reasons("ama")) == ["film-0003", "film-0004", "film-0005"]
 
-    def test_an_unfollow_during_a_reach_change_wins(
+    def test_an_unfollow_during_a_reach_change_is_kept(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         like("kofi", 1)
         messages.run_all()
-        real = type(get_store()).get_follower_uids
-        done: list[bool] = []
+        get_follower_uids = type(get_store()).get_follower_uids
+        unfollowed: list[bool] = []
 
-        def followers(*args: Any, **kwargs: Any) -> list[str]:
-            found = real(*args, **kwargs)
-            if not done:
-                done.append(follows.unfollow("ama", "kofi", now=0))
-            return found
+        def get_and_unfollow(*args: Any, **kwargs: Any) -> list[str]:
+            uids = get_follower_uids(*args, **kwargs)
+            if not unfollowed:
+                unfollowed.append(follows.unfollow("ama", "kofi", now=0))
+            return uids
 
-        monkeypatch.setattr(type(get_store()), "get_follower_uids", followers)
+        monkeypatch.setattr(type(get_store()), "get_follower_uids", get_and_unfollow)
         messages.run(SWEEP)
         messages.run(messages.by_kind("change_reach")[0])
-        assert done == [True]
+        assert unfollowed == [True]
         assert profiles.get("ama").pull_list == ()
         assert get_reasons("ama") == {}
 
-    def test_a_task_of_an_old_reach_change_does_not_take_part_in_the_next(self, messages: Messages) -> None:
-        self.rise(messages)
+    def test_a_task_of_an_old_reach_change_does_not_affect_the_next_one(self, messages: Messages) -> None:
+        self.change_to_pull(messages)
         get_store().set_reach("kofi", "to_push", due=0)
         assert reach.change_reach_batch("kofi", direction="to_pull", cursor="mei", now=0) is None
-        assert reach_of("kofi") == "to_push"
+        assert get_reach("kofi") == "to_push"
         assert get_store().get_job("change_reach", "kofi") is not None
 
-    def test_a_plan_merges_at_most_twenty_without_more_round_trips(self, messages: Messages) -> None:
-        self.rise(messages)
+    def test_a_plan_reads_at_most_twenty_pull_delivered_accounts_without_more_round_trips(
+        self, messages: Messages
+    ) -> None:
+        self.change_to_pull(messages)
         get_reasons("ama")
-        with count_round_trips() as alone:
+        with count_round_trips() as round_trips_before:
             get_feed("ama", limit=10, refresh="true")
         for number in range(MAX_PULLED_AUTHORS + 1):
             star = f"star-{number:02}"
@@ -180,18 +182,18 @@ class TestPullDelivery:
             messages.run_all()
         assert len(profiles.get("ama").pull_list) == MAX_PULLED_AUTHORS + 2
         get_reasons("ama", "for_you")
-        with count_round_trips() as waits, count_calls() as spent:
+        with count_round_trips() as round_trips, count_calls() as tally:
             page = get_feed("ama", limit=100, refresh="true")
         supporters = {i["reason"].split(" ")[0] for i in page["feed"] if i["source"] == "friends"}
         assert len(supporters) <= MAX_PULLED_AUTHORS
         assert "Star-19" not in supporters
         assert "Star-20" not in supporters
         # The pull-delivered activities are read with the viewer's timeline, in one round trip.
-        assert len(waits) == len(alone)
-        assert spent.calls == []
+        assert len(round_trips) == len(round_trips_before)
+        assert tally.calls == []
 
 
-def reach_of(uid: str) -> str:
+def get_reach(uid: str) -> str:
     profile = get_store().get_profile(uid)
     assert profile is not None
     return profile.reach

@@ -1,4 +1,4 @@
-"""Friends' activities in the feeds of viewers who were inactive."""
+"""Feeds of viewers who return after they were inactive."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def _catalogue(activity_store: ActivityStore) -> None:
 
 class TestInactiveViewers:
     @pytest.fixture(autouse=True)
-    def _ama_leaves(self, _catalogue: None, messages: Messages) -> None:
+    def _ama_is_inactive(self, _catalogue: None, messages: Messages) -> None:
         follow(messages, "ama")
         like("kofi", 1)
         messages.run_all()
@@ -63,16 +63,16 @@ class TestInactiveViewers:
         assert len(messages.waiting) == 1
         messages.run_all()
         delete_sessions("ama")
-        again = get_feed("ama", feed_type=feed, limit=40)
-        assert again["meta"]["degraded"] == []
-        assert {i["id"] for i in again["feed"] if i["source"] in ("friends", "following")} == {"film-0002"}
+        rebuilt = get_feed("ama", feed_type=feed, limit=40)
+        assert rebuilt["meta"]["degraded"] == []
+        assert {i["id"] for i in rebuilt["feed"] if i["source"] in ("friends", "following")} == {"film-0002"}
 
-    @pytest.mark.parametrize("deed", ["like", "follow"])
-    def test_a_change_also_marks_a_viewer_active(self, messages: Messages, deed: str) -> None:
+    @pytest.mark.parametrize("change", ["like", "follow"])
+    def test_a_change_also_marks_a_viewer_active(self, messages: Messages, change: str) -> None:
         like("kofi", 1, Relation())
         like("kofi", 2)
         messages.run_all()
-        if deed == "like":
+        if change == "like":
             like("ama", 9)
         else:
             follows.follow("ama", "mei", now=0)
@@ -111,24 +111,24 @@ class TestInactiveViewers:
         get_feed("ama")
         (rebuild,) = messages.waiting
         messages.run_all()
-        with count_calls() as spent:
+        with count_calls() as tally:
             messages.run(rebuild)
-        assert spent.calls == ["get_job"]
+        assert tally.calls == ["get_job"]
 
     def test_a_viewer_without_follows_needs_no_rebuild(self, messages: Messages) -> None:
         assert get_feed("yaa")["meta"]["degraded"] == []
         assert messages.waiting == []
 
 
-def test_titles_that_the_viewer_finished_leave_for_you_and_stay_in_following(messages: Messages) -> None:
+def test_titles_that_the_viewer_finished_are_only_in_the_following_feed(messages: Messages) -> None:
     follow(messages, "ama")
     like("kofi", 1)
     like("kofi", 2)
     messages.run_all()
-    answer = get_client("ama").post(
+    response = get_client("ama").post(
         "/api/v1/user-titles/sync", {"title_id": "1001", "media_type": "movie", "status": "finished"}
     )
-    assert answer.status_code == 200
+    assert response.status_code == 200
     page = get_feed("ama", limit=100, refresh="true")
     assert "film-0001" not in get_item_ids(page)
     assert "film-0002" in get_item_ids(page)

@@ -1,4 +1,4 @@
-"""The servers of the tests: each process has its own, and they end with pytest."""
+"""The servers of the tests. Each test process has its own servers, and they stop with pytest."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ class TestRedis:
     @pytest.mark.parametrize("turn", ["first", "second"])
     def test_every_test_starts_with_an_empty_server(self, client: redis.Redis, turn: str) -> None:
         assert client.dbsize() == 0
-        client.set("left behind", turn)
+        client.set("key of the other test", turn)
 
     def test_a_stopped_server_refuses_and_restarts_empty_on_its_port(
         self, redis_server: RedisServer, client: redis.Redis
@@ -73,11 +73,11 @@ def test_a_missing_service_skips_the_test_unless_services_are_required(
 
 
 def test_a_killed_pytest_leaves_no_server_running(tmp_path: Path) -> None:
-    test = tmp_path / "test_waits.py"
+    test = tmp_path / "test_that_sleeps.py"
     report = tmp_path / "port"
     test.write_text(
         "import pathlib, time\n"
-        "def test_waits(redis_server):\n"
+        "def test_that_sleeps(redis_server):\n"
         f"    pathlib.Path({str(report)!r}).write_text(str(redis_server.port))\n"
         "    time.sleep(60)\n"
     )

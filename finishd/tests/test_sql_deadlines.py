@@ -19,62 +19,62 @@ from core.sql.circuit_breaker import SqlUnavailable, is_outage
 
 
 @pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+def _separate_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the circuit breakers of these tests apart from those of other tests."""
     monkeypatch.setattr(breakers, "_registered", dict(breakers.get_circuit_breakers()))
 
 
 class TestSql:
     @pytest.fixture(autouse=True)
-    def _own_breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _separate_breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
         breaker = CircuitBreaker(
             "sql", failure_types=(OperationalError,), is_failure=is_outage, open_seconds=0.2
         )
         monkeypatch.setattr(circuit_breaker, "_breaker", breaker)
 
-    def in_time(self, seconds: float) -> float:
+    def measure_failure(self, limit: float) -> float:
         """Run a query in a request. Return the seconds until it failed."""
         began = time.monotonic()
         try:
-            with deadlines.request_deadline(seconds), pytest.raises(OperationalError):
+            with deadlines.request_deadline(limit), pytest.raises(OperationalError):
                 Person.objects.create(uid="ama")
         finally:
             connection.close()
         return time.monotonic() - began
 
     @pytest.mark.django_db(transaction=True)
-    def test_waiting_for_a_lock_is_short_and_no_outage(self) -> None:
+    def test_waiting_for_a_lock_is_short_and_does_not_count_as_an_outage(self) -> None:
         with transaction.atomic(), ThreadPoolExecutor(1) as pool:
             Person.objects.create(uid="kofi")  # SQLite has one writer at a time
             if connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
                     cursor.execute("LOCK TABLE activity_person IN ACCESS EXCLUSIVE MODE")
-            took = [pool.submit(self.in_time, 0.4).result() for _ in range(6)]
-        assert max(took) < 1
+            seconds = [pool.submit(self.measure_failure, 0.4).result() for _ in range(6)]
+        assert max(seconds) < 1
         assert circuit_breaker._breaker.state == "closed"
         Person.objects.create(uid="mei")  # without a deadline there is no limit
 
     @pytest.mark.django_db
     def test_no_statement_is_sent_after_the_deadline(self) -> None:
-        with deadlines.request_deadline(-1), pytest.raises(SqlUnavailable) as late:
+        with deadlines.request_deadline(-1), pytest.raises(SqlUnavailable) as error:
             Person.objects.count()
-        assert late.value.retry_after == 1
+        assert error.value.retry_after == 1
 
     @pytest.mark.django_db
     def test_five_failures_open_the_circuit_breaker_and_a_probe_closes_it(self) -> None:
-        def away(*_: Any) -> None:
-            raise OperationalError("no answer")
+        def raise_unavailable(*_: Any) -> None:
+            raise OperationalError("connection lost")
 
-        with connection.execute_wrapper(away):
+        with connection.execute_wrapper(raise_unavailable):
             for _ in range(5):
-                with pytest.raises(OperationalError, match="no answer"):
+                with pytest.raises(OperationalError, match="connection lost"):
                     Person.objects.count()
-            with pytest.raises(SqlUnavailable) as refused:
+            with pytest.raises(SqlUnavailable) as error:
                 Person.objects.count()
-        assert 0 < refused.value.retry_after <= 0.2
-        until = time.monotonic() + 5
+        assert 0 < error.value.retry_after <= 0.2
+        deadline = time.monotonic() + 5
         while circuit_breaker._breaker.state != "half-open":
-            assert time.monotonic() < until
+            assert time.monotonic() < deadline
         assert Person.objects.count() == 0
         assert circuit_breaker._breaker.retry_after == 0
 
@@ -84,16 +84,16 @@ class TestSql:
             pytest.skip("SQLite has no pool")
         pool: Any = connection.pool  # type: ignore[attr-defined]
         connection.close()
-        taken = [pool.getconn() for _ in range(pool.max_size)]
+        connections = [pool.getconn() for _ in range(pool.max_size)]
         try:
-            assert self.in_time(3) < 1.5
+            assert self.measure_failure(3) < 1.5
         finally:
-            for one in taken:
-                pool.putconn(one)
+            for pooled in connections:
+                pool.putconn(pooled)
         assert Person.objects.count() == 0
 
     @pytest.mark.parametrize(
-        ("cause", "away"),
+        ("cause", "is_unavailable"),
         [
             (psycopg.OperationalError("the connection is lost"), True),
             (pg.ConnectionFailure(), True),
@@ -107,19 +107,23 @@ class TestSql:
         ],
         ids=lambda value: type(value).__name__,
     )
-    def test_outages_count_as_failures_and_rejections_do_not(self, cause: Exception, away: bool) -> None:
+    def test_outages_count_as_failures_and_rejections_do_not(
+        self, cause: Exception, is_unavailable: bool
+    ) -> None:
         error = OperationalError()
         error.__cause__ = cause
-        assert is_outage(error) is away
+        assert is_outage(error) is is_unavailable
 
     @pytest.mark.parametrize(
-        ("name", "statement", "away"),
+        ("name", "statement", "is_unavailable"),
         [("/nowhere/db", "SELECT 1", True), (":memory:", "SELECT 1 FROM missing", False)],
     )
-    def test_outages_of_sqlite_count_as_failures(self, name: str, statement: str, away: bool) -> None:
+    def test_outages_of_sqlite_count_as_failures(
+        self, name: str, statement: str, is_unavailable: bool
+    ) -> None:
         with pytest.raises(sqlite3.OperationalError) as raised:
             _run(name, statement)
-        assert is_outage(raised.value) is away
+        assert is_outage(raised.value) is is_unavailable
 
 
 def _run(name: str, statement: str) -> None:

@@ -1,4 +1,4 @@
-"""Logs and metrics of one request, with a real web server and a real worker."""
+"""Logs and metrics, with real web servers and workers."""
 
 import json
 import os
@@ -21,17 +21,15 @@ from finishd.testing.processes import Processes, processes
 pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.slow]
 
 TOKEN = "a-token-for-prometheus"
-
-
 Samples = dict[tuple[str, str], float]
 
 
-def scraped(address: str) -> Samples:
+def scrape(address: str) -> Samples:
     """Scrape metrics: (name, label values in order of their names) → value. Return {} if there is no response."""
     request = Request(address, headers={"Authorization": f"Bearer {TOKEN}"})
     try:
-        with urlopen(request, timeout=10) as answer:
-            text = answer.read().decode()
+        with urlopen(request, timeout=10) as response:
+            text = response.read().decode()
     except URLError:
         return {}
     return {
@@ -41,63 +39,57 @@ def scraped(address: str) -> Samples:
     }
 
 
-def lines(started: Processes) -> list[dict[str, object]]:
+def get_log_records(started: Processes) -> list[dict[str, object]]:
     """Return the log records so far. Every line is a JSON object."""
-    whole = started.output.rpartition("\n")[0]
-    return [json.loads(line) for line in whole.splitlines() if line.strip()]
+    complete_lines = started.output.rpartition("\n")[0]
+    return [json.loads(line) for line in complete_lines.splitlines() if line.strip()]
 
 
-def test_a_like_and_its_delivery_are_logged_under_one_id_and_counted_by_all_processes(tmp_path: Path) -> None:
+def test_a_like_and_its_delivery_are_logged_with_one_request_id_and_counted_by_all_processes(
+    tmp_path: Path,
+) -> None:
     world.catalogue(30)
     world.build()
     follows.follow("ama", "kofi", now=time.time())
-    shared = {
+    environment = {
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
         "METRICS_TOKEN": TOKEN,
         "DEBUG": "false",
     }
     with processes(tmp_path) as started:
-        web = started.web(2, **shared)
+        web = started.web(2, **environment)
         started.start(
-            *(
-                "-m",
-                "celery",
-                "--quiet",
-                "-A",
-                "finishd",
-                "worker",
-                "--queues",
-                "delivery",
-                "--concurrency",
-                "1",
-            ),
-            *("--loglevel", "info"),
-            **shared,
+            *("-m", "celery", "--quiet", "-A", "finishd", "worker"),
+            *("--queues", "delivery", "--concurrency", "1", "--loglevel", "info"),
+            **environment,
         )
-        answer = web.post(
+        response = web.post(
             "/api/v1/user-titles/sync", "kofi", title_id="603", media_type="movie", is_favorite=True
         )
-        assert answer.status_code == 200, answer.text
-        mine = answer.headers["X-Request-ID"]
+        assert response.status_code == 200, response.text
+        request_id = response.headers["X-Request-ID"]
         for _ in range(20):
             web.feed("ama")
         started.wait_for(lambda: re.search(r"deliver\[[^]]*\] succeeded", started.output) is not None)
-        about = [line for line in lines(started) if line.get("request_id") == mine]
-        assert [line["route"] for line in about if line["logger"] == "core.access"] == [
+        records = [record for record in get_log_records(started) if record.get("request_id") == request_id]
+        assert [record["route"] for record in records if record["logger"] == "core.access"] == [
             "/api/v1/user-titles/sync"
         ]
-        assert {line["task"] for line in about if "task" in line} == {"activity.tasks.deliver"}
-        access = [line for line in lines(started) if line["logger"] == "core.access"]
-        assert len({line["request_id"] for line in access}) == len(access)
-        assert len({line["viewer"] for line in access if line["route"] == "/api/v1/feed"}) == 1
+        assert {record["task"] for record in records if "task" in record} == {"activity.tasks.deliver"}
+        access_records = [record for record in get_log_records(started) if record["logger"] == "core.access"]
+        assert len({record["request_id"] for record in access_records}) == len(access_records)
+        assert len({record["viewer"] for record in access_records if record["route"] == "/api/v1/feed"}) == 1
         assert not re.search(r"kofi|\bama\b|eyJ", started.output)
         # Each process reports the metrics of both processes and of the worker.
         for _ in range(4):
-            found = scraped(f"{web.address}/metrics")
-            assert found["finishd_http_requests_total", "GET /api/v1/feed 200"] == 20
-            assert found["finishd_http_request_duration_seconds_count", "GET /api/v1/feed"] == 20
-            assert found["finishd_tasks_total", "succeeded activity.tasks.deliver"] >= 1
-            assert sum(n for (name, _), n in found.items() if name == "finishd_slots_served_total") == 200
+            samples = scrape(f"{web.address}/metrics")
+            assert samples["finishd_http_requests_total", "GET /api/v1/feed 200"] == 20
+            assert samples["finishd_http_request_duration_seconds_count", "GET /api/v1/feed"] == 20
+            assert samples["finishd_tasks_total", "succeeded activity.tasks.deliver"] >= 1
+            assert (
+                sum(value for (name, _), value in samples.items() if name == "finishd_slots_served_total")
+                == 200
+            )
 
 
 def test_a_worker_serves_the_metrics_of_its_processes(tmp_path: Path) -> None:
@@ -116,12 +108,17 @@ def test_a_worker_serves_the_metrics_of_its_processes(tmp_path: Path) -> None:
         hold.apply_async((str(tmp_path / "soft"), 30.0), soft_time_limit=1)
         ignore_soft_limit.apply_async((30.0,), soft_time_limit=1, time_limit=2)
         hold.apply_async((str(tmp_path / "lost"), 3.0))
-        begun = tmp_path / "lost.begun"
-        started.wait_for(begun.exists)
-        os.kill(int(begun.read_text()), signal.SIGKILL)
-        ends = {"hold": ("succeeded", "expired", "timed_out", "lost"), "ignore_soft_limit": ("killed",)}
-        wanted = [f"{outcome} probe.{task}" for task, outcomes in ends.items() for outcome in outcomes]
+        marker = tmp_path / "lost.begun"
+        started.wait_for(marker.exists)
+        os.kill(int(marker.read_text()), signal.SIGKILL)
+        outcomes_by_task = {
+            "hold": ("succeeded", "expired", "timed_out", "lost"),
+            "ignore_soft_limit": ("killed",),
+        }
+        expected = [
+            f"{outcome} probe.{task}" for task, outcomes in outcomes_by_task.items() for outcome in outcomes
+        ]
         started.wait_for(
-            lambda: all(("finishd_tasks_total", labels) in scraped(address) for labels in wanted), seconds=30
+            lambda: all(("finishd_tasks_total", labels) in scrape(address) for labels in expected), seconds=30
         )
-        assert "finishd_part_up" not in {name for name, _ in scraped(address)}
+        assert "finishd_part_up" not in {name for name, _ in scrape(address)}

@@ -1,4 +1,4 @@
-"""The pinned version of Celery survives the death of Redis or of a worker process (docs/decisions/0004)."""
+"""Test that the pinned version of Celery survives the end of Redis and of a worker process (docs/decisions/0004)."""
 
 import os
 import signal
