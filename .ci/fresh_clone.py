@@ -1,4 +1,4 @@
-"""Do what a newcomer does: clone, `make run`, paste the printed curl command, read the next page, Ctrl-C.
+"""Follow the first steps of a newcomer: clone, `make run`, the printed curl command, the next page, Ctrl-C.
 
 It uses only the standard library, and exits with 1 and one line if a step fails.
 """
@@ -41,11 +41,11 @@ def main() -> None:
                 os.kill(pid, signal.SIGKILL)
     if remaining:
         sys.exit(f"clone: {len(remaining)} processes are still running")
-    print("clone: two pages without a repeated item, no process left")
+    print("clone: two pages without a repeated item, and no process remains")
 
 
 def start(folder: Path, marker: str) -> "subprocess.Popen[str]":
-    """Start `make run` in a session of its own, without the settings of this process."""
+    """Start `make run` in its own session, without the settings of this process."""
     settings = (
         "DATABASE_URL",
         "REDIS_URL",
@@ -105,9 +105,9 @@ def check_two_pages(curl: str) -> None:
     check(all(item["title"] for item in first["feed"]), "an item has no title")
 
 
-def check(condition: Any, complaint: str) -> None:
+def check(condition: Any, message: str) -> None:
     if not condition:
-        sys.exit(f"clone: {complaint}")
+        sys.exit(f"clone: {message}")
 
 
 def stop(run: "subprocess.Popen[str]") -> None:
@@ -120,7 +120,7 @@ def stop(run: "subprocess.Popen[str]") -> None:
 
 
 def find_processes(marker: str) -> list[int]:
-    """Return the running processes of our `make run` and its descendants. Linux only; empty on other systems."""
+    """Return the ids of the running descendants of `make run`, or an empty list on systems other than Linux."""
     entry = f"{MARKER}={marker}".encode()
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):

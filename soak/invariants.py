@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from finishd.testing.expected import ExpectedTimelines
-from finishd.testing.expected_history import GenresOf, expected_counts, find_mismatches
+from finishd.testing.expected_history import GetGenres, expected_counts, find_mismatches
 from soak.monitoring import MAX_REDIS_CONNECTIONS, MAX_SQL_CONNECTIONS, MemoryGrowth
 from soak.reporting import ReportingViewer, get_accepted_events
 
@@ -49,7 +49,7 @@ def find_count_errors(
 
 
 def find_history_errors(
-    viewers: Sequence[ReportingViewer], stored: Stored, genres_of: GenresOf
+    viewers: Sequence[ReportingViewer], stored: Stored, get_genres: GetGenres
 ) -> Iterator[str]:
     """Seen history and affinities follow from the accepted events.
 
@@ -58,7 +58,7 @@ def find_history_errors(
     """
     histories = {uid: (set(seen), affinities) for uid, (seen, affinities) in stored["histories"].items()}
     stable = {viewer.uid: viewer.accepted for viewer in viewers if not viewer.reports_unknown_items}
-    for uid in find_mismatches(stable, histories, genres_of):
+    for uid in find_mismatches(stable, histories, get_genres):
         yield f"history of {uid} differs from the accepted events"
     others = {viewer.uid: viewer.accepted for viewer in viewers if viewer.reports_unknown_items}
     seen_only: dict[str, tuple[set[str], dict[str, float]]] = {

@@ -31,9 +31,9 @@ def get_client(uid: str) -> APIClient:
 
 def get_feed(uid: str, **query: Any) -> Json:
     """Return a page of the feed. Assert that the response is 200."""
-    answer = get_client(uid).get("/api/v1/feed", query)
-    assert answer.status_code == 200, answer.content
-    page: Json = answer.json()
+    response = get_client(uid).get("/api/v1/feed", query)
+    assert response.status_code == 200, response.content
+    page: Json = response.json()
     return page
 
 

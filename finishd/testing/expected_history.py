@@ -1,7 +1,4 @@
-"""Compute what events must lead to, independently of the application's code. Plain Python.
-
-Tests compare the results with the stored counts and histories.
-"""
+"""Compute the expected counts and histories of events with an independent model, in plain Python."""
 
 import random
 from collections import Counter
@@ -18,14 +15,14 @@ EVENT_AFFINITY_WEIGHTS: Final = {
     "like": 1.0,
     "skip": -0.3,
 }
-GENRE_POSITION_WEIGHTS: Final = (1.0, 0.5)  # the share of an event's weight that each genre of its item gets
-AFFINITY_TOLERANCE: Final = (
-    1.01e-4  # affinities have four digits, and the last one may be rounded differently
-)
+# Share of an event's weight that the first and the second genre of its item get.
+GENRE_POSITION_WEIGHTS: Final = (1.0, 0.5)
+# Affinities have four digits, and the last one may be rounded differently.
+AFFINITY_TOLERANCE: Final = 1.01e-4
 
 Json = dict[str, Any]
 EventsByViewer = Mapping[str, Sequence[Json]]
-GenresOf = Callable[[str], Sequence[str]]  # item → its genres, the primary one first; () for an unknown item
+GetGenres = Callable[[str], Sequence[str]]  # item → its genres, the primary one first; () for an unknown item
 
 
 def make_event_body(rng: random.Random, *, item: str, at: float, event_id: str | None) -> Json:
@@ -58,7 +55,7 @@ def expected_counts(events_by_viewer: EventsByViewer) -> dict[tuple[str, int, st
     return {key: (number, seconds[key]) for key, number in events.items()}
 
 
-def expected_history(events: Sequence[Json], genres_of: GenresOf) -> tuple[set[str], dict[str, float]]:
+def expected_history(events: Sequence[Json], get_genres: GetGenres) -> tuple[set[str], dict[str, float]]:
     """Return a viewer's expected seen items and affinities, as of their newest event."""
     seen: set[str] = set()
     parts: list[tuple[str, float, float]] = []  # genre, weight, epoch seconds
@@ -71,7 +68,7 @@ def expected_history(events: Sequence[Json], genres_of: GenresOf) -> tuple[set[s
         at = datetime.fromisoformat(body["timestamp"]).replace(tzinfo=UTC, microsecond=0).timestamp()
         parts += [
             (genre, EVENT_AFFINITY_WEIGHTS[kind] * weight, at)
-            for genre, weight in zip(genres_of(item), GENRE_POSITION_WEIGHTS, strict=False)
+            for genre, weight in zip(get_genres(item), GENRE_POSITION_WEIGHTS, strict=False)
         ]
     newest = max((at for _, _, at in parts), default=0.0)
     sums: Counter[str] = Counter()
@@ -90,12 +87,12 @@ def are_same_affinities(one: Mapping[str, float], other: Mapping[str, float]) ->
 def find_mismatches(
     events_by_viewer: EventsByViewer,
     histories: Mapping[str, tuple[set[str], dict[str, float]]],
-    genres_of: GenresOf,
+    get_genres: GetGenres,
 ) -> list[str]:
     """Return the viewers whose stored seen items or affinities differ from the expected ones."""
     mismatches = []
     for viewer, events in events_by_viewer.items():
-        expected_seen, expected_affinities = expected_history(events, genres_of)
+        expected_seen, expected_affinities = expected_history(events, get_genres)
         seen, affinities = histories.get(viewer, (set(), {}))
         if seen != expected_seen or not are_same_affinities(affinities, expected_affinities):
             mismatches.append(viewer)

@@ -23,14 +23,15 @@ from finishd.run.ports import free_port
 from finishd.testing.services import service_missing
 
 START_SECONDS: Final = 60.0
-_HOST: Final = "FIRESTORE_EMULATOR_HOST"
-_OF_THE_RUN: Final = "FINISHD_TEST_FIRESTORE"  # from the controller to its workers
-_MAIN: Final = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+_HOST_VARIABLE: Final = "FIRESTORE_EMULATOR_HOST"
+# The controller passes its workers the emulator's address, or the reason why there is no emulator.
+_SHARED_HOST: Final = "FINISHD_TEST_FIRESTORE"
+_MAIN_CLASS: Final = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 # These options need half the memory and a third of the start time of the defaults. The runs are short.
-_JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx768m", "-Duser.language=en")
+_JVM_OPTIONS: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx768m", "-Duser.language=en")
 _emulator_key = pytest.StashKey["Emulator"]()
 
-os.environ[_HOST] = "127.0.0.1:1"
+os.environ[_HOST_VARIABLE] = "127.0.0.1:1"
 
 
 class NoFirestore(Exception):
@@ -52,7 +53,7 @@ class Emulator:
         log = Path(self._directory.name, "log")
         with log.open("wb") as output:
             self._server = subprocess.Popen(
-                [java, *_JVM, "-cp", jar, _MAIN, "--host", address, "--port", port],
+                [java, *_JVM_OPTIONS, "-cp", jar, _MAIN_CLASS, "--host", address, "--port", port],
                 stdout=output,
                 stderr=output,
                 cwd=self._directory.name,
@@ -83,14 +84,14 @@ class Database:
 
     def empty(self) -> None:
         """Delete every document."""
-        self._ask("DELETE", f"/emulator/v1/{self.documents}")
+        self._send("DELETE", f"/emulator/v1/{self.documents}")
 
     def load_rules(self, rules: str) -> None:
-        """Apply these rules to clients. Servers use the token `owner` and are not checked."""
+        """Apply security rules to clients. Servers use the token `owner`, which rules do not restrict."""
         body = {"rules": {"files": [{"name": "firestore.rules", "content": rules}]}}
-        self._ask("PUT", f"/emulator/v1/projects/{self.project}:securityRules", orjson.dumps(body))
+        self._send("PUT", f"/emulator/v1/projects/{self.project}:securityRules", orjson.dumps(body))
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> None:
+    def _send(self, method: str, path: str, body: bytes | None = None) -> None:
         request = urllib.request.Request(f"http://{self.host}{path}", data=body, method=method)
         request.add_header("Content-Type", "application/json")
         urllib.request.urlopen(request, timeout=START_SECONDS).close()
@@ -101,11 +102,11 @@ def find_jar() -> Path:
     gcloud = shutil.which("gcloud")
     sdks = [Path(gcloud).resolve().parent.parent] if gcloud else []
     sdks += [Path("/usr/lib/google-cloud-sdk"), Path.home() / "google-cloud-sdk"]
-    found = [sdk / "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar" for sdk in sdks]
-    found += sorted(
+    candidates = [sdk / "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar" for sdk in sdks]
+    candidates += sorted(
         (Path.home() / ".cache/firebase/emulators").glob("cloud-firestore-emulator-v*.jar"), reverse=True
     )
-    for jar in found:
+    for jar in candidates:
         if jar.is_file():
             return jar
     raise NoFirestore(
@@ -117,18 +118,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the emulator in the controller, while the workers are importing."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
-    os.environ.pop(_OF_THE_RUN, None)
+    os.environ.pop(_SHARED_HOST, None)
     if getattr(config.option, "numprocesses", None):
         try:
-            os.environ[_OF_THE_RUN] = _start(config).host
+            os.environ[_SHARED_HOST] = _start_emulator(config).host
         except NoFirestore as missing:
-            os.environ[_OF_THE_RUN] = str(missing)
+            os.environ[_SHARED_HOST] = str(missing)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the Firestore tests of modules with `slow_on_firestore` as slow. The contract tests of the store still run
-    on both stores each time."""
+    """Mark the Firestore tests of modules with `slow_on_firestore` as slow.
+
+    The contract tests of the store do not have that mark, so they always run on both stores.
+    """
     for item in items:
         if item.get_closest_marker("slow_on_firestore") and "[firestore" in item.nodeid:
             item.add_marker(pytest.mark.slow)
@@ -138,10 +141,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def firestore_host(request: pytest.FixtureRequest) -> str:
     """Return the address of the running emulator, as in FIRESTORE_EMULATOR_HOST."""
     try:
-        host = os.environ.get(_OF_THE_RUN) or _start(request.config).host
+        host = os.environ.get(_SHARED_HOST) or _start_emulator(request.config).host
         if not host.startswith("127.0.0.1:"):
             raise NoFirestore(host)
-        _wait(host)
+        _wait_until_ready(host)
     except NoFirestore as missing:
         service_missing(str(missing))
     return host
@@ -152,18 +155,16 @@ def firestore(firestore_host: str, settings: Any, monkeypatch: pytest.MonkeyPatc
     """Return an empty database for this process and its children."""
     name = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     database = Database(firestore_host, settings.FIREBASE_PROJECT_ID, name)
-    monkeypatch.setenv(_HOST, firestore_host)
+    monkeypatch.setenv(_HOST_VARIABLE, firestore_host)
     monkeypatch.setenv("FIRESTORE_DATABASE", name)
     settings.FIRESTORE_DATABASE = name
-    settings.FIRESTORE_TIMEOUT, settings.FIRESTORE_DEADLINE = (
-        15.0,
-        60.0,
-    )  # the machine has two cores, and both are busy
+    # Long limits in seconds, because the tests use all cores of the machine.
+    settings.FIRESTORE_TIMEOUT, settings.FIRESTORE_DEADLINE = 15.0, 60.0
     database.empty()
     return database
 
 
-def _start(config: pytest.Config) -> Emulator:
+def _start_emulator(config: pytest.Config) -> Emulator:
     emulator = config.stash.get(_emulator_key, None)
     if emulator is None:
         emulator = config.stash[_emulator_key] = Emulator()
@@ -171,7 +172,7 @@ def _start(config: pytest.Config) -> Emulator:
     return emulator
 
 
-def _wait(host: str) -> None:
+def _wait_until_ready(host: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:

@@ -52,16 +52,16 @@ def stored_histories() -> dict[str, tuple[set[str], dict[str, float]]]:
 
 def find_key_violations() -> list[str]:
     """Return a message for each Redis key that is not declared, or has the wrong type or TTL."""
-    wrong = []
+    violations = []
     raw: Any
     for raw in state_redis().scan_iter():
         name, kind = raw.decode(), cast(Any, state_redis().type(raw)).decode()
-        left: Any = state_redis().pttl(raw)
-        if left == PTTL_NO_KEY or kind == "none":  # it expired meanwhile
+        ttl_ms: Any = state_redis().pttl(raw)
+        if ttl_ms == PTTL_NO_KEY or kind == "none":  # it expired during the scan
             continue
         family = next((key for key in get_declared_keys() if key.matches(name)), None)
         if family is None or family.type != kind:
-            wrong.append(f"{name} ({kind}) is no {family.type if family else 'key we know'}")
-        elif family.ttl is not None and not 0 <= left <= family.ttl * 1000:
-            wrong.append(f"{name} lives {left} ms, not {family.ttl} s")
-    return wrong
+            violations.append(f"{name} ({kind}) is not {f'a {family.type}' if family else 'declared'}")
+        elif family.ttl is not None and not 0 <= ttl_ms <= family.ttl * 1000:
+            violations.append(f"{name} has a TTL of {ttl_ms} ms, not {family.ttl} s")
+    return violations

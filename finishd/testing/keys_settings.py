@@ -1,4 +1,4 @@
-"""The settings with another endpoint for keys. Only tests may choose it by an environment variable."""
+"""Settings for tests that fetch the keys of tokens from FINISHD_TEST_KEYS_URL. The server has no such variable."""
 
 import os
 

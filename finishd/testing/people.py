@@ -1,4 +1,4 @@
-"""Fixtures for tests about people: each activity store, the messages to workers, and the clock of tasks."""
+"""Fixtures for tests about people: the activity stores, the messages to workers, and the clock of tasks."""
 
 import random
 from collections.abc import Iterator
@@ -30,11 +30,11 @@ def activity_store_unavailable() -> Iterator[pytest.MonkeyPatch]:
     """Make every store call fail. `activity_store_unavailable.undo()` ends this."""
     patch = pytest.MonkeyPatch()
 
-    def away(*_: Any, **__: Any) -> None:
-        raise StoreUnavailable("switched off")
+    def raise_unavailable(*_: Any, **__: Any) -> None:
+        raise StoreUnavailable("unavailable in this test")
 
     for name in (name for name in dir(get_store()) if not name.startswith("_")):
-        patch.setattr(type(get_store()), name, away)
+        patch.setattr(type(get_store()), name, raise_unavailable)
     yield patch
     patch.undo()
 
@@ -58,13 +58,13 @@ class Messages:
         """Run the task of a message in this process."""
         app.tasks[message.task](*message.args, **message.kwargs)
 
-    def run_all(self, *, most: int = 10_000) -> int:
+    def run_all(self, *, limit: int = 10_000) -> int:
         """Run all messages in order, including those that they send. Return their number."""
-        for ran in range(most):
+        for ran in range(limit):
             if not self.waiting:
                 return ran
             self.run(self.waiting.pop(0))
-        raise AssertionError("the messages do not end")
+        raise AssertionError(f"messages are still queued after {limit} runs")
 
     def pick(self, rng: random.Random) -> Message:
         return self.waiting.pop(rng.randrange(len(self.waiting)))
@@ -77,18 +77,17 @@ class Messages:
 def messages(monkeypatch: pytest.MonkeyPatch) -> Messages:
     """Collect the messages to activity's tasks. All other messages go to the broker."""
     app.loader.import_default_modules()  # registers all tasks, as a worker does when it starts
-    sent = Messages()
-    send_on = app.send_task
+    collected = Messages()
+    send_to_broker = app.send_task
 
     def send_task(name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         if not name.startswith("activity.tasks."):
-            return send_on(name, args, kwargs, **options)
-        sent.waiting.append(Message(name, tuple(args or ()), dict(kwargs or {})))
+            return send_to_broker(name, args, kwargs, **options)
+        collected.waiting.append(Message(name, tuple(args or ()), dict(kwargs or {})))
         return None
 
-    app.loader.import_default_modules()  # registers the tasks, as a worker does
     monkeypatch.setattr(app, "send_task", send_task)
-    return sent
+    return collected
 
 
 @pytest.fixture
@@ -106,7 +105,7 @@ def long_redis_timeouts() -> Iterator[None]:
 
 
 class Clock:
-    """A replacement of the `time` module."""
+    """A replacement for the `time` module. The test sets `now`, in epoch seconds."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -120,7 +119,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time that tasks read. It stands still until the test sets it."""
-    stood = Clock(1_795_000_000.0)
-    monkeypatch.setattr("activity.tasks.time", stood)
-    return stood
+    """The clock that tasks read. It changes only when the test sets it."""
+    stopped = Clock(1_795_000_000.0)
+    monkeypatch.setattr("activity.tasks.time", stopped)
+    return stopped

@@ -1,4 +1,4 @@
-"""A Redis server for one test that writes to disk, so that it keeps its data when it is killed and restarted."""
+"""A Redis server for one test. It writes to disk and keeps its data across restarts."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ class PersistentRedis(RedisServer):
     """A started server with its own guard. `fsync` is Redis's `appendfsync`."""
 
     def __init__(self, directory: Path, *, fsync: str = "everysec") -> None:
-        self._own = Guard()
-        super().__init__(directory=directory, guard=self._own, fsync=fsync)
+        self._own_guard = Guard()
+        super().__init__(directory=directory, guard=self._own_guard, fsync=fsync)
 
     def close(self) -> None:
         self.stop()
-        self._own.close()
+        self._own_guard.close()

@@ -31,13 +31,13 @@ class Cluster:
         self._guard = guard
         self._directory = directory
         self._log = directory / "log"
-        self._binaries, self._rights = find_binaries(), _rights(directory)
-        _initialise(self._binaries / "initdb", directory / "data", self._rights)
+        self._binaries, self._popen_user = find_binaries(), _get_popen_user(directory)
+        _create_cluster(self._binaries / "initdb", directory / "data", self._popen_user)
         self._port = free_port()
         self.start()
 
     def start(self) -> None:
-        """Start the server on its port and wait until it responds. It works after `stop`, too. Raises NoPostgres."""
+        """Start or restart the server on its port, and wait until it responds. Raises NoPostgres."""
         with self._log.open("wb") as log:
             self._server = subprocess.Popen(
                 [self._binaries / "postgres", "-D", self._directory / "data", *_options(self._port)],
@@ -45,10 +45,10 @@ class Cluster:
                 stderr=log,
                 cwd=self._directory,
                 start_new_session=True,
-                **self._rights,
+                **self._popen_user,
             )
         self._guard.add(self._server.pid)
-        self._wait()
+        self._wait_until_ready()
 
     @property
     def host(self) -> str:
@@ -70,7 +70,7 @@ class Cluster:
         self._server.wait()
         self._guard.remove(self._server.pid)
 
-    def _wait(self) -> None:
+    def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -79,8 +79,8 @@ class Cluster:
                 ).close()
             except psycopg.OperationalError as error:
                 if self._server.poll() is not None or time.monotonic() > deadline:
-                    last = self._log.read_text(errors="replace").strip().splitlines()[-1:]
-                    raise NoPostgres(f"PostgreSQL did not start: {last}") from error
+                    last_line = self._log.read_text(errors="replace").strip().splitlines()[-1:]
+                    raise NoPostgres(f"PostgreSQL did not start: {last_line}") from error
                 time.sleep(0.05)
             else:
                 return
@@ -91,22 +91,22 @@ def find_binaries() -> Path:
     on_path = shutil.which("postgres")
     packaged = sorted(PACKAGED.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     for folder in ([Path(on_path).resolve().parent] if on_path else []) + packaged:
-        if (folder / "initdb").exists() and _major(folder / "postgres") >= MIN_VERSION:
+        if (folder / "initdb").exists() and _get_major_version(folder / "postgres") >= MIN_VERSION:
             return folder
     raise NoPostgres(f"PostgreSQL {MIN_VERSION} or newer is not installed (looked on PATH and in {PACKAGED})")
 
 
-def _initialise(initdb: Path, data: Path, rights: dict[str, Any]) -> None:
-    made = subprocess.run(
+def _create_cluster(initdb: Path, data: Path, popen_user: dict[str, Any]) -> None:
+    result = subprocess.run(
         [initdb, "-D", data, "-U", "finishd", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
         capture_output=True,
         text=True,
         check=False,
         cwd=data.parent,
-        **rights,
+        **popen_user,
     )
-    if made.returncode:
-        raise NoPostgres(f"initdb failed: {made.stderr.strip().splitlines()[-1:]}")
+    if result.returncode:
+        raise NoPostgres(f"initdb failed: {result.stderr.strip().splitlines()[-1:]}")
 
 
 def _options(port: int) -> list[str]:
@@ -122,21 +122,21 @@ def _options(port: int) -> list[str]:
     return [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
 
 
-def _rights(directory: Path) -> dict[str, Any]:
-    """Return arguments of Popen that drop the rights of root, because PostgreSQL refuses to run as root."""
+def _get_popen_user(directory: Path) -> dict[str, Any]:
+    """Return the arguments of Popen that set another user, because PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "nobody"):
         try:
-            person = pwd.getpwnam(name)
+            user = pwd.getpwnam(name)
         except KeyError:
             continue
-        os.chown(directory, person.pw_uid, person.pw_gid)
-        return {"user": person.pw_uid, "group": person.pw_gid, "extra_groups": []}
+        os.chown(directory, user.pw_uid, user.pw_gid)
+        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     raise NoPostgres("PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody`")
 
 
-def _major(binary: Path) -> int:
+def _get_major_version(binary: Path) -> int:
     """Return the major version of a `postgres` binary, or 0 if it is unknown."""
     try:
         output = subprocess.run(

@@ -30,7 +30,7 @@ class Web:
         self.address = f"http://127.0.0.1:{port}"
         self._client = httpx.Client(base_url=self.address, timeout=30)
 
-    def up(self) -> bool:
+    def is_up(self) -> bool:
         try:
             return self._client.get("/health").status_code == 200
         except httpx.TransportError:
@@ -39,17 +39,17 @@ class Web:
     def get(
         self, path: str, uid: str, *, headers: Sequence[tuple[str, str]] = (), **query: Any
     ) -> httpx.Response:
-        sent = [("Authorization", f"Bearer {get_token(uid)}"), *headers]
-        return self._client.get(path, params=query, headers=sent)
+        all_headers = [("Authorization", f"Bearer {get_token(uid)}"), *headers]
+        return self._client.get(path, params=query, headers=all_headers)
 
     def post(self, path: str, uid: str, **body: Any) -> httpx.Response:
         return self._client.post(path, json=body, headers={"Authorization": f"Bearer {get_token(uid)}"})
 
     def feed(self, uid: str, **query: Any) -> dict[str, Any]:
         """Return a page of the feed. Assert that the response is 200."""
-        answer = self.get("/api/v1/feed", uid, **query)
-        assert answer.status_code == 200, answer.text
-        page: dict[str, Any] = answer.json()
+        response = self.get("/api/v1/feed", uid, **query)
+        assert response.status_code == 200, response.text
+        page: dict[str, Any] = response.json()
         return page
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class Processes:
         self.start(*programs.serve("127.0.0.1", port, processes=workers), **environment)
         web = Web(port)
         self._webs.append(web)
-        self.wait_for(web.up)
+        self.wait_for(web.is_up)
         return web
 
     def worker(

@@ -1,4 +1,4 @@
-"""A `make run` in a terminal of its own: start it, read its output, interrupt it."""
+"""A `make run` process for tests."""
 
 import os
 import re
@@ -18,9 +18,9 @@ from finishd.run.ports import free_port
 
 UP_SECONDS = 120
 DOWN_SECONDS = 30
-MARK = "FINISHD_TEST_TERMINAL"
-# Variables of the test process that a new terminal does not have.
-OURS = (
+MARKER = "FINISHD_TEST_TERMINAL"
+# Variables of the test process that a newcomer's terminal does not have.
+TEST_VARIABLES = (
     "ACTIVITY_STORE",
     "ALLOWED_HOSTS",
     "CACHE_URL",
@@ -40,14 +40,14 @@ class RunSession:
     """One `python -m finishd.run` with its own data directory and port."""
 
     def __init__(self, data: Path, *, port: int | None = None, **environment: str) -> None:
-        self._mark = uuid.uuid4().hex
+        self._marker = uuid.uuid4().hex
         self.port = port or free_port()
         self.data = data
         self.environment = {
-            **{name: value for name, value in os.environ.items() if name not in OURS},
+            **{name: value for name, value in os.environ.items() if name not in TEST_VARIABLES},
             "FINISHD_DATA": str(data),
             "PORT": str(self.port),
-            MARK: self._mark,
+            MARKER: self._marker,
             **environment,
         }
         self.lines: list[str] = []
@@ -83,9 +83,9 @@ class RunSession:
 
     def get(self, path: str, *, token: str = "", **parameters: Any) -> httpx.Response:
         """Send a GET request to the web server, with the printed token by default."""
-        found = re.search(r"Bearer ([^']+)'", self.curl)
-        assert found, self.output
-        headers = {"Authorization": f"Bearer {token or found[1]}"}
+        token_match = re.search(r"Bearer ([^']+)'", self.curl)
+        assert token_match, self.output
+        headers = {"Authorization": f"Bearer {token or token_match[1]}"}
         return httpx.get(
             f"http://127.0.0.1:{self.port}{path}", params=parameters, headers=headers, timeout=15
         )
@@ -96,7 +96,7 @@ class RunSession:
         return self.wait()
 
     def kill(self) -> None:
-        """Kill the supervisor with SIGKILL, as the system does when memory runs out."""
+        """Kill the supervisor with SIGKILL, as the kernel does when memory runs out."""
         self._process.kill()
         self.wait()
 
@@ -105,11 +105,13 @@ class RunSession:
         self._reader.join(timeout=5)
         return code
 
-    def processes(self) -> list[int]:
-        """Return the running descendants. Linux only, because it reads /proc."""
-        wanted = f"{MARK}={self._mark}".encode()
+    def find_processes(self) -> list[int]:
+        """Return the ids of the running descendants. It reads /proc, so it needs Linux."""
+        entry = f"{MARKER}={self._marker}".encode()
         return [
-            int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if wanted in _names(path)
+            int(path.parent.name)
+            for path in Path("/proc").glob("[0-9]*/environ")
+            if entry in _read_environment(path)
         ]
 
     def close(self) -> None:
@@ -125,8 +127,8 @@ class RunSession:
                 self.lines.append(line)
 
 
-def _names(environ: Path) -> list[bytes]:
-    """Return the variables that a process was started with, or an empty list if it has ended."""
+def _read_environment(environ: Path) -> list[bytes]:
+    """Return the `NAME=value` entries of a process, or an empty list if it has ended."""
     try:
         return environ.read_bytes().split(b"\0")
     except OSError:

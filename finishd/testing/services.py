@@ -25,14 +25,14 @@ from finishd.testing import postgres
 
 _redis_key = pytest.StashKey[RedisServer]()
 _skip_all_key = pytest.StashKey[str]()
-# The xdist controller tells its workers the cluster's address, or why there is no cluster.
+# The xdist controller passes its workers the cluster's URL, or the reason why there is no cluster.
 _POSTGRES_URL = "FINISHD_TEST_POSTGRES_URL"
 _NO_POSTGRES = "FINISHD_TEST_NO_POSTGRES"
 
 
 def service_missing(reason: str) -> NoReturn:
     """Skip the running test because a service is missing, or fail it with FINISHD_REQUIRE_SERVICES=1."""
-    if _required():
+    if _are_services_required():
         pytest.fail(reason)
     pytest.skip(reason)
 
@@ -71,7 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
-        _bring_seeded_rows_back(item)
+        _restore_seeded_rows(item)
 
 
 @pytest.fixture(autouse=True)
@@ -88,18 +88,18 @@ def _empty_redis(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def redis_server(request: pytest.FixtureRequest) -> Generator[RedisServer, None, None]:
-    """The Redis server of this process. A test may stop or pause it; it runs again afterwards."""
+    """The Redis server of this process. A test may stop or pause it. It is restarted after the test."""
     server = request.config.stash[_redis_key]
     yield server
     server.resume()
     server.start()
 
 
-def _bring_seeded_rows_back(item: pytest.Item) -> None:
+def _restore_seeded_rows(item: pytest.Item) -> None:
     """Restore the rows of migrations (genres, periodic tasks) for a test that commits.
 
-    Django empties SQL after such a test. It can restore the first rows before the next one, but must do so for all
-    of these tests or for none: after a test without, it creates its own rows again with other ids.
+    Django empties the database after such a test. With `serialized_rollback` it restores the rows of migrations before
+    the next one. All of these tests must use it, because Django otherwise creates content types with other ids.
     """
     marker = item.get_closest_marker("django_db")
     options = dict(marker.kwargs) if marker else {}
@@ -109,7 +109,7 @@ def _bring_seeded_rows_back(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.django_db(**options), append=False)
 
 
-def _required() -> bool:
+def _are_services_required() -> bool:
     return os.environ.get("FINISHD_REQUIRE_SERVICES") == "1"
 
 
@@ -127,8 +127,8 @@ def _start_redis(data: Path, guard: Guard) -> RedisServer:
     directory.mkdir()
     try:
         return RedisServer(directory=directory, guard=guard)
-    except StartupError as refusal:  # no test can run without Redis
-        raise pytest.UsageError(str(refusal)) from refusal
+    except StartupError as error:  # no test can run without Redis
+        raise pytest.UsageError(str(error)) from error
 
 
 def _environment(data: Path, redis_url: str) -> dict[str, str]:
@@ -142,7 +142,7 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
     return {
         "FINISHD_DATA": str(data),
         "DEBUG": "false",
-        "SECRET_KEY": "for tests only: it signs nothing that anybody will trust",
+        "SECRET_KEY": "a key for tests only; no server accepts its signatures",
         "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
         "SECURE_SSL_REDIRECT": "false",  # the test client speaks plain HTTP
         "DATABASE_URL": f"sqlite:///{data / 'db.sqlite3'}",
@@ -153,7 +153,7 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
         "FIREBASE_PROJECT_ID": "finishd-test",
         "FIREBASE_KEYS_FILE": str(keys / "jwks.json"),
         "ACTIVITY_STORE": "orm",
-        # The machine is busy. Tests of deadlines set those of production.
+        # Long limits in seconds, because the tests use all cores. Tests of deadlines set the limits of production.
         "REQUEST_DEADLINE": "60",
         "PAGE_DEADLINE": "60",
         "PAGE_BUDGET": "10",
@@ -168,7 +168,7 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
 
 
 def _use_postgres(config: pytest.Config, data: Path, guard: Guard, stack: ExitStack) -> None:
-    """Use a PostgreSQL cluster: that of the controller, or a new one."""
+    """Use the PostgreSQL cluster of the controller, or start one."""
     if not _is_worker():
         _start_postgres(data, guard, stack)
     if _POSTGRES_URL in os.environ:
@@ -186,7 +186,7 @@ def _start_postgres(data: Path, guard: Guard, stack: ExitStack) -> None:
     try:
         cluster = postgres.Cluster(directory=directory, guard=guard)
     except postgres.NoPostgres as missing:
-        if _required():
+        if _are_services_required():
             raise pytest.UsageError(str(missing)) from missing
         os.environ[_NO_POSTGRES] = str(missing)
         return

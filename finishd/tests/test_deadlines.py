@@ -89,10 +89,10 @@ class TestRedis:
         client = self.client(proxy)
         client.set("name", "x" * 1_000)
         proxy.switch("trickle", 0.01)
-        began = time.monotonic()
+        started_at = time.monotonic()
         with deadlines.request_deadline(0.3), pytest.raises(RedisTimeoutError):
             client.get("name")
-        assert 0.3 <= time.monotonic() - began < 0.3 + deadlines.GRACE_SECONDS + 0.3
+        assert 0.3 <= time.monotonic() - started_at < 0.3 + deadlines.GRACE_SECONDS + 0.3
         client.connection_pool.disconnect()
 
     def test_no_command_is_sent_after_the_deadline(self) -> None:
@@ -128,10 +128,10 @@ class TestBroker:
 
     def measure_failure(self) -> float:
         """Return the seconds until a request fails to send a message."""
-        began = time.monotonic()
+        started_at = time.monotonic()
         with deadlines.request_deadline(5), pytest.raises(BrokerError):
             celery.app.send_task("activity.tasks.sweep_jobs")
-        return time.monotonic() - began
+        return time.monotonic() - started_at
 
     def test_a_message_is_sent_before_the_deadline(self, redis_server: RedisServer) -> None:
         with deadlines.request_deadline(5):

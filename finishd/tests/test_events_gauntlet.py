@@ -83,8 +83,8 @@ class Phones:
     def send_all(self, *, seconds: float) -> None:
         """Send all batches, spread over `seconds` if the server is fast enough."""
         batches = self.make_batches()
-        began = time.monotonic()
-        start_times = [began + seconds * index / len(batches) for index in range(len(batches))]
+        started_at = time.monotonic()
+        start_times = [started_at + seconds * index / len(batches) for index in range(len(batches))]
         with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             list(pool.map(self._send, batches, start_times))
 
@@ -195,7 +195,7 @@ def send_and_read_events(number: int, *, seconds: float, tmp_path: Path) -> dict
             workers = Workers(started, environment)
             phones = Phones(started.web(**environment), events_by_viewer, random.Random(number))
             with inject_faults(workers, redis, restart_after=seconds / 2):
-                began = time.monotonic()
+                started_at = time.monotonic()
                 phones.send_all(seconds=seconds)
                 sent = time.monotonic()
             wait_for(
@@ -210,7 +210,7 @@ def send_and_read_events(number: int, *, seconds: float, tmp_path: Path) -> dict
     finally:
         redis.close()
     print(
-        f"{number} events in {phones.requests} requests, {phones.failed} of them 503, in {sent - began:.0f} s; "
+        f"{number} events in {phones.requests} requests, {phones.failed} of them 503, in {sent - started_at:.0f} s; "
         f"{workers.kills} workers killed; all read {read - sent:.1f} s after the last request, "
         f"stored after {flushed - sent:.0f} s"
     )

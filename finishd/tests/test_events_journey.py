@@ -61,7 +61,7 @@ def test_events_change_feeds(started: Processes) -> None:
     web = started.web()
     watched = [item["id"] for item in web.feed("ama", limit=5)["feed"]]
 
-    began = time.monotonic()
+    started_at = time.monotonic()
     send_events(web, "ama", *(make_body(item) for item in watched))
 
     def is_out_of_feed() -> bool:
@@ -69,7 +69,7 @@ def test_events_change_feeds(started: Processes) -> None:
         return not {item["id"] for item in page["feed"]} & set(watched)
 
     started.wait_for(is_out_of_feed, seconds=30)
-    print(f"out of the next plan after {time.monotonic() - began:.1f} s")
+    print(f"the watched items are out of the next plan after {time.monotonic() - started_at:.1f} s")
 
     # One account likes a film a hundred times: the events are counted, but they are one vote.
     send_events(web, "script", *(make_body(OBSCURE, "like", seconds_ago=60.0 * n) for n in range(VIEWERS)))

@@ -34,13 +34,13 @@ class TestSql:
 
     def measure_failure(self, limit: float) -> float:
         """Run a query in a request. Return the seconds until it failed."""
-        began = time.monotonic()
+        started_at = time.monotonic()
         try:
             with deadlines.request_deadline(limit), pytest.raises(OperationalError):
                 Person.objects.create(uid="ama")
         finally:
             connection.close()
-        return time.monotonic() - began
+        return time.monotonic() - started_at
 
     @pytest.mark.django_db(transaction=True)
     def test_waiting_for_a_lock_is_short_and_does_not_count_as_an_outage(self) -> None:

@@ -1,4 +1,4 @@
-"""The soak finds violations: each invariant is violated once. `make soak` runs the soak itself."""
+"""Test that the soak finds violations of each invariant. `make soak` runs the soak itself."""
 
 import subprocess
 import sys
@@ -45,35 +45,35 @@ def make_page(
 
 
 class TestSchedule:
-    def test_depends_on_the_seed_only(self) -> None:
+    def test_a_schedule_depends_on_the_seed_only(self) -> None:
         assert make_schedule(7, 900) == make_schedule(7, 900)
         assert make_schedule(7, 900) != make_schedule(8, 900)
 
-    def test_has_four_faults_in_a_minute_and_every_kind_in_two(self) -> None:
+    def test_a_schedule_has_four_faults_in_a_minute_and_every_kind_in_two(self) -> None:
         assert len(make_schedule(1, 60)) >= 4
         assert {fault.name for fault in make_schedule(1, 130)} == set(FAULTS)
 
-    def test_has_no_faults_at_the_start_and_at_the_end(self) -> None:
+    def test_a_schedule_has_no_faults_at_the_start_and_at_the_end(self) -> None:
         times = [fault.at for fault in make_schedule(3, 300)]
         assert min(times) >= FIRST_SECONDS
         assert max(times) <= 300 - LAST_SECONDS
 
 
 class TestScrolledSession:
-    def test_finds_an_item_that_is_served_twice(self) -> None:
+    def test_an_item_that_is_served_twice_is_found(self) -> None:
         session = ScrolledSession("for_you")
         assert session.add_page(make_page("a", "b")) == []
         (error,) = session.add_page(make_page("c", "a"))
         assert "a of page 1 was served again on page 2" in error
 
-    def test_allows_repeats_after_a_page_without_the_served_history(self) -> None:
+    def test_repeats_are_allowed_after_a_page_without_the_served_history(self) -> None:
         session = ScrolledSession("for_you")
         session.add_page(make_page("a"))
         assert session.add_page(make_page("a", rebuilt=True, degraded=("served_history",))) == []
         assert session.add_page(make_page("a")) == []
 
     @pytest.mark.parametrize("changes", [{"itemCount": 2}, {"cursor": None}, {"session": "s2"}, {"limit": 0}])
-    def test_finds_an_inconsistent_page(self, changes: dict[str, Any]) -> None:
+    def test_an_inconsistent_page_is_found(self, changes: dict[str, Any]) -> None:
         session = ScrolledSession("for_you", name="s1")
         assert len(session.add_page(make_page("a", **changes))) == 1
 
@@ -158,13 +158,13 @@ class TestTimelines:
 def test_wrong_items_cards_keys_and_indexes_are_found() -> None:
     stored = {"published": ["a"], "wrong_cards": [], "key_violations": [], "index_age": 1.0}
     assert list(invariants.find_catalogue_errors(set(), ["a"], stored)) == []
-    wrong: list[dict[str, Any]] = [
+    violations: list[dict[str, Any]] = [
         {"published": []},
         {"wrong_cards": ["a"]},
         {"key_violations": ["x lives -1 s"]},
         {"index_age": None},
     ]
-    for changes in wrong:
+    for changes in violations:
         assert len(list(invariants.find_catalogue_errors(set(), ["a"], {**stored, **changes}))) == 1
 
 
@@ -230,7 +230,7 @@ def test_an_undocumented_response_is_found(status: int, headers: dict[str, str],
 
 @pytest.mark.gauntlet
 @pytest.mark.timeout(900)
-def test_three_minutes() -> None:
+def test_a_soak_of_three_minutes_finds_no_violation() -> None:
     command = [sys.executable, "-m", "soak", "--minutes", "3", "--seed", "1"]
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     print(finished.stdout)

@@ -1,4 +1,4 @@
-"""`manage.py token`, which prints ID tokens for development."""
+"""The command `token`, which prints ID tokens for development."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The alert rules match `/metrics` and docs/OPERATIONS.md."""
+"""Test that the alert rules match `/metrics` and docs/OPERATIONS.md."""
 
 import re
 from typing import Any
@@ -24,7 +24,7 @@ def _clear_totals(settings: Any) -> None:
 
 
 class TestAlerts:
-    """The rules in docs/operations/alerts.yaml."""
+    """Tests of docs/operations/alerts.yaml."""
 
     @pytest.fixture
     def rules(self) -> list[dict[str, Any]]:
@@ -46,9 +46,9 @@ class TestAlerts:
         measured = {name for name, _ in scrape()}
         described = {"finishd_dead_letters"}  # exposed only for existing dead letters
         for rule in rules:
-            named = set(re.findall(r"\b(?:finishd_\w+|up)\b", rule["expr"]))
-            assert named, rule["alert"]
-            assert named <= counted | measured | described | {"up"}, rule["alert"]
+            metrics = set(re.findall(r"\b(?:finishd_\w+|up)\b", rule["expr"]))
+            assert metrics, rule["alert"]
+            assert metrics <= counted | measured | described | {"up"}, rule["alert"]
 
     def test_every_label_of_a_rule_belongs_to_its_metric(self, rules: list[dict[str, Any]]) -> None:
         labels = {

@@ -1,4 +1,4 @@
-"""`check --deploy` refuses development settings. The tests run the real command."""
+"""Test that `check --deploy` rejects development settings. The tests run the real command."""
 
 import os
 import subprocess
@@ -15,8 +15,8 @@ from core.throttling.addresses import TrustedProxies
 SECRET = "Vq0m1fZ8r2Kx7LwT4bN9cY6hJ3sD5gPaEuRiOtQzXvMnBkWy"  # longer than Django requires
 
 
-def production(tmp_path: Path, **changes: str) -> dict[str, str]:
-    """The environment of a production server."""
+def get_production_environment(tmp_path: Path, **changes: str) -> dict[str, str]:
+    """Return the environment of a production server, with changes."""
     return {
         "PATH": os.environ["PATH"],
         "FINISHD_DATA": str(tmp_path),
@@ -47,9 +47,9 @@ def check(environment: dict[str, str], level: str = "WARNING") -> subprocess.Com
 
 
 def test_a_production_configuration_is_clean(tmp_path: Path) -> None:
-    done = check(production(tmp_path))
-    assert done.returncode == 0, done.stderr
-    assert "no issues" in done.stdout + done.stderr
+    result = check(get_production_environment(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert "no issues" in result.stdout + result.stderr
 
 
 @pytest.mark.slow
@@ -64,28 +64,28 @@ def test_a_production_configuration_is_clean(tmp_path: Path) -> None:
         ({"TRUSTED_PROXIES": "0.0.0.0/0"}, "finishd.E007"),
     ],
 )
-def test_development_settings_are_refused(tmp_path: Path, changes: dict[str, str], finding: str) -> None:
-    done = check(production(tmp_path, **changes), level="ERROR")
-    assert done.returncode == 1
-    assert finding in done.stderr
+def test_development_settings_are_rejected(tmp_path: Path, changes: dict[str, str], finding: str) -> None:
+    result = check(get_production_environment(tmp_path, **changes), level="ERROR")
+    assert result.returncode == 1
+    assert finding in result.stderr
 
 
-def test_the_settings_of_make_run_are_refused_without_debug(tmp_path: Path) -> None:
+def test_the_settings_of_make_run_are_rejected_without_debug(tmp_path: Path) -> None:
     (tmp_path / "run.env").write_text(
         "DEBUG=true\nSECRET_KEY=dev-key\nREDIS_URL=redis://127.0.0.1:1/0\nFIREBASE_PROJECT_ID=finishd-dev\n"
         "FIREBASE_KEYS_FILE=/srv/dev-keys/jwks.json\nFINISHD_EMBEDDED_REDIS=true\n"
     )
     environment = {"PATH": os.environ["PATH"], "FINISHD_DATA": str(tmp_path), "DEBUG": "false"}
-    done = check(environment, level="ERROR")
-    assert done.returncode == 1
+    result = check(environment, level="ERROR")
+    assert result.returncode == 1
     for finding in ("finishd.E001", "finishd.E002", "finishd.E003"):
-        assert finding in done.stderr
+        assert finding in result.stderr
 
 
 def test_sqlite_gives_a_warning(tmp_path: Path) -> None:
-    done = check(production(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}"))
-    assert done.returncode == 1
-    assert "finishd.W001" in done.stderr
+    result = check(get_production_environment(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}"))
+    assert result.returncode == 1
+    assert "finishd.W001" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -97,42 +97,42 @@ def test_trusted_proxies_must_not_contain_all_addresses(
 ) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     settings.TRUSTED_PROXIES = TrustedProxies.parse(networks)
-    assert _findings() & {"finishd.W002", "finishd.E007"} == findings
+    assert _get_finding_ids() & {"finishd.W002", "finishd.E007"} == findings
 
 
 @pytest.mark.parametrize(
     "key", ["short", "a" * 80, "change-me-" + SECRET, "development-" + SECRET, "Secret " + SECRET]
 )
-def test_a_guessable_secret_key_is_refused(key: str, settings: Any) -> None:
+def test_a_guessable_secret_key_is_rejected(key: str, settings: Any) -> None:
     settings.SECRET_KEY = key
-    assert "finishd.E002" in _findings()
+    assert "finishd.E002" in _get_finding_ids()
 
 
-def test_keys_from_an_address_without_https_are_refused(settings: Any) -> None:
+def test_keys_from_an_address_without_https_are_rejected(settings: Any) -> None:
     settings.FIREBASE_KEYS_URL = "http://www.googleapis.com/keys"
-    assert "finishd.E005" in _findings()
+    assert "finishd.E005" in _get_finding_ids()
 
 
 def test_every_finding_has_a_hint() -> None:
-    ours = [message for message in run_checks(include_deployment_checks=True) if _is_ours(message.id)]
-    assert ours, "the tests' own settings are not fit for production"
-    assert all(message.hint for message in ours)
+    own_findings = [message for message in run_checks(include_deployment_checks=True) if _is_own(message.id)]
+    assert own_findings, "the settings of the tests have findings for production"
+    assert all(message.hint for message in own_findings)
 
 
 def test_development_and_tests_have_no_findings() -> None:
-    assert [message for message in run_checks() if _is_ours(message.id)] == []
+    assert [message for message in run_checks() if _is_own(message.id)] == []
 
 
-def _findings() -> set[str | None]:
+def _get_finding_ids() -> set[str | None]:
     return {message.id for message in run_checks(include_deployment_checks=True)}
 
 
-def _is_ours(identity: str | None) -> bool:
+def _is_own(identity: str | None) -> bool:
     return identity is not None and identity.startswith("finishd.")
 
 
 @pytest.mark.parametrize("shards", ["0", "65"])
-def test_more_shards_than_readers_look_for_are_refused(tmp_path: Path, shards: str) -> None:
-    done = check(production(tmp_path, ANALYTICS_SHARDS=shards))
-    assert done.returncode != 0
-    assert "ANALYTICS_SHARDS must be a number from 1 to 64." in done.stderr
+def test_an_invalid_number_of_shards_is_rejected(tmp_path: Path, shards: str) -> None:
+    result = check(get_production_environment(tmp_path, ANALYTICS_SHARDS=shards))
+    assert result.returncode != 0
+    assert "ANALYTICS_SHARDS must be a number from 1 to 64." in result.stderr

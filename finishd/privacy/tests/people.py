@@ -1,4 +1,4 @@
-"""A person with data in every place, for the tests of erasures."""
+"""Create people with data of every kind, for the tests of erasures."""
 
 import math
 import time
@@ -13,8 +13,6 @@ from finishd.testing.api import get_feed
 from finishd.testing.events import append_and_read_events, make_event
 
 LIKED = Relation(favorite=True)
-
-
 UNUSUAL_UIDS = ["a/b", "{}", "*", "a|b", "%", "[a-z]", "né", "👻" * 128, "' OR 1=1 --", "AMA", "am", "drama"]
 
 
@@ -25,23 +23,23 @@ def deliver_everything() -> None:
             getattr(tasks, job.kind).apply(args=(job.subject, job.target, job.version), throw=True)
 
 
-def make_busy(uid: str, *, fan: str = "kofi", friend: str = "esi", foe: str = "yaw") -> None:
+def make_busy(uid: str, *, fan: str = "kofi", friend: str = "esi", blocked: str = "yaw") -> None:
     """Give a person data of every kind, with the services that the API uses."""
     now = time.time()
-    for name in (uid, fan, friend, foe):
+    for name in (uid, fan, friend, blocked):
         people.sync_name_from_token(name, f"{name[:20]}'s name", f"https://pictures.example/{name[:20]}.jpg")
         world.choose(name, "Drama", "Comedy")
     follows.follow(uid, friend, now=now)
     follows.follow(fan, uid, now=now)
     follows.follow(fan, friend, now=now)
-    follows.follow(foe, uid, now=now)
+    follows.follow(blocked, uid, now=now)
     for number in range(6):
         relations.set_relation(uid, f"movie:{1_000 + number}", LIKED, source="search", now=now)
         relations.set_relation(friend, f"movie:{1_010 + number}", LIKED, source=None, now=now)
     relations.set_relation(uid, "movie:1006", Relation("finished", rating=5), source=None, now=now)
     relations.set_relation(uid, "movie:1000", Relation(), source=None, now=now)
     deliver_everything()
-    follows.block(uid, foe, now=now)
+    follows.block(uid, blocked, now=now)
     append_and_read_events(make_event(uid, "film-0001", at=int(now)))
     flushing.flush(now=now + 3600, until=math.inf)
     append_and_read_events(
@@ -50,8 +48,8 @@ def make_busy(uid: str, *, fan: str = "kofi", friend: str = "esi", foe: str = "y
     deliver_everything()
 
 
-def look(*uids: str) -> None:
-    """Open both feeds, which creates sessions, plans, traces and served lists."""
+def open_feeds(*uids: str) -> None:
+    """Request both feeds, which creates sessions, plans, traces and served lists."""
     for uid in uids:
         for feed in ("for_you", "following"):
             page = get_feed(uid, feed_type=feed, limit=5)

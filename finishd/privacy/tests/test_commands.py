@@ -14,7 +14,7 @@ from activity.services import relations
 from activity.store import get_store
 from finishd.privacy import services as privacy
 from finishd.privacy.models import Erasure
-from finishd.privacy.tests.people import LIKED, look, make_busy
+from finishd.privacy.tests.people import LIKED, make_busy, open_feeds
 from finishd.testing.api import get_feed
 
 pytestmark = [
@@ -39,19 +39,19 @@ class TestCommands:
 
     def test_an_unknown_uid_has_no_data(self) -> None:
         out = StringIO()
-        call_command("erase_user", "nobody", "--yes", stdout=out)
-        assert out.getvalue() == "There is no data about nobody.\n"
+        call_command("erase_user", "unknown", "--yes", stdout=out)
+        assert out.getvalue() == "There is no data about unknown.\n"
 
     def test_an_export_ends_quietly_when_the_reader_closes_the_pipe(self) -> None:
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "w") as out:  # closing it flushes the buffer
-            call_command("export_user", "nobody", stdout=out)
+            call_command("export_user", "unknown", stdout=out)
 
     @pytest.mark.usefixtures("activity_store", "catalogue")
     def test_an_export_is_one_json_document_with_all_data(self, tmp_path: Path) -> None:
         make_busy("ama")
-        look("ama")
+        open_feeds("ama")
         out = StringIO()
         call_command("export_user", "ama", stdout=out)
         document = json.loads(out.getvalue())
@@ -62,8 +62,8 @@ class TestCommands:
         assert {"people", "activities", "follows", "timelines", "seen", "served", "pending_history"} == set(
             by_collection
         )
-        (waiting,) = by_collection["pending_history"]
-        assert waiting["delta"]["seen"].keys() == {"film-0002", "film-0003"}
+        (pending,) = by_collection["pending_history"]
+        assert pending["delta"]["seen"].keys() == {"film-0002", "film-0003"}
         (person,) = by_collection["people"]
         assert person["name"] == "ama's name"
         assert "yaw" in json.dumps(person["blocked"])

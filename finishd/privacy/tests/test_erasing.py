@@ -1,4 +1,4 @@
-"""An erasure removes every reference to a person and keeps the data of others."""
+"""Test that an erasure removes every reference to a person and keeps the data of others."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ from activity.store.orm import OrmStore
 from activity.types import Relation
 from core.redis.client import state_redis
 from finishd.privacy import services as privacy
-from finishd.privacy.tests.people import LIKED, UNUSUAL_UIDS, deliver_everything, erase, look, make_busy
+from finishd.privacy.tests.people import LIKED, UNUSUAL_UIDS, deliver_everything, erase, make_busy, open_feeds
 from finishd.testing.api import get_feed
 from finishd.testing.inspection import cached_rows
 
@@ -31,7 +31,7 @@ pytestmark = [
 class TestErasing:
     def test_no_reference_to_an_active_person_remains(self, activity_store: ActivityStore) -> None:
         make_busy("ama")
-        look("ama", "kofi", "esi")
+        open_feeds("ama", "kofi", "esi")
         get_store().update_pull_lists(["kofi"], "ama", listed=True)
         profiles.cache_profiles(["kofi"])
         before = privacy.find_references("ama")
@@ -59,7 +59,7 @@ class TestErasing:
             "redis: skipped:{<viewer>}",
             "sql: activity.pendinghistory.uid",
         } <= set(before)
-        in_sql = {place for place in before if place.startswith("sql")}
+        in_sql = {reference for reference in before if reference.startswith("sql")}
         if isinstance(activity_store, OrmStore):
             assert {
                 "sql: activity.activity.uid",
@@ -79,7 +79,7 @@ class TestErasing:
     @pytest.mark.usefixtures("activity_store")
     def test_others_keep_their_data_and_correct_counts(self) -> None:
         make_busy("ama")
-        look("ama", "kofi")
+        open_feeds("ama", "kofi")
         erase("ama")
         assert follows.get_stats("kofi") == (0, 1)
         assert follows.get_stats("esi") == (1, 0)
@@ -97,13 +97,13 @@ class TestErasing:
     def test_a_followers_feed_no_longer_names_them_even_with_an_old_cursor(self) -> None:
         make_busy("ama")
         page = get_feed("kofi", limit=5)
-        named = "ama's name"
-        assert any(named in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
+        name = "ama's name"
+        assert any(name in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
         erase("ama")
         following = get_feed("kofi", limit=40, cursor=page["meta"]["cursor"])
         assert following["meta"]["planRebuilt"]
-        assert not any(named in item["reason"] for item in following["feed"])
-        assert not any(named in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
+        assert not any(name in item["reason"] for item in following["feed"])
+        assert not any(name in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
         assert any("esi's name" in item["reason"] for item in get_feed("kofi", limit=40)["feed"])
 
     def test_erasing_again_changes_nothing(self) -> None:
@@ -111,29 +111,34 @@ class TestErasing:
         erase("ama")
         before = privacy.find_references("kofi")
         erase("ama")
-        erase("nobody at all")
+        erase("unknown")
         assert privacy.find_references("kofi") == before
 
     @pytest.mark.parametrize("uid", UNUSUAL_UIDS)
-    def test_unusual_uids(self, uid: str) -> None:
+    def test_unusual_uids_are_erased_and_similar_ones_are_kept(self, uid: str) -> None:
         make_busy("ama")
         make_busy(uid)
-        look("ama", uid, "kofi")
+        open_feeds("ama", uid, "kofi")
         before = {
-            place: n for place, n in privacy.find_references("ama").items() if place.startswith("store")
+            reference: n
+            for reference, n in privacy.find_references("ama").items()
+            if reference.startswith("store")
         }
         erase(uid)
         assert privacy.find_references(uid) == {}
-        after = {place: n for place, n in privacy.find_references("ama").items() if place.startswith("store")}
+        after = {
+            reference: n
+            for reference, n in privacy.find_references("ama").items()
+            if reference.startswith("store")
+        }
         assert after == before
 
     @pytest.mark.usefixtures("activity_store")
     def test_cached_rows_without_a_follow_edge_are_erased(self) -> None:
         make_busy("ama")
-        look("kofi")
-        get_store().unfollow(
-            "kofi", "ama", due=0
-        )  # the process died before it updated Redis and queued a task
+        open_feeds("kofi")
+        # As when a process is killed before it updates Redis and queues a task.
+        get_store().unfollow("kofi", "ama", due=0)
         assert any(row.author == "ama" for row in cached_rows("kofi") or [])
         erase("ama")
         assert privacy.find_references("ama") == {}
@@ -153,15 +158,15 @@ class TestErasing:
         stop = threading.Event()
         failures: list[Exception] = []
 
-        def phone(step: Callable[[int], object]) -> None:
+        def repeat(change: Callable[[int], object]) -> None:
             number = 0
             try:
                 while not stop.is_set():
                     number += 1
-                    step(number)
+                    change(number)
                     time.sleep(0.01)
-            except Exception as reason:
-                failures.append(reason)
+            except Exception as error:
+                failures.append(error)
             finally:
                 connections.close_all()
 
@@ -171,21 +176,22 @@ class TestErasing:
                 "ama", f"movie:{1_020 + number % 5}", relation, source=None, now=time.time()
             )
 
-        def turn(number: int) -> None:
-            change = follows.follow if number % 2 else follows.unfollow
-            change("kofi", "ama", now=time.time())
+        def toggle_follow(number: int) -> None:
+            set_follow = follows.follow if number % 2 else follows.unfollow
+            set_follow("kofi", "ama", now=time.time())
 
-        phones = [
-            threading.Thread(target=phone, args=(step,)) for step in (like, turn, lambda n: look("ama"))
+        threads = [
+            threading.Thread(target=repeat, args=(change,))
+            for change in (like, toggle_follow, lambda n: open_feeds("ama"))
         ]
-        for thread in phones:
+        for thread in threads:
             thread.start()
         try:
             for _ in range(5):
                 erase("ama")
         finally:
             stop.set()
-            for thread in phones:
+            for thread in threads:
                 thread.join()
         deliver_everything()
         assert failures == []

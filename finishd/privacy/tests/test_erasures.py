@@ -33,9 +33,8 @@ class TestRequests:
         assert (request.uid, request.verified_at, request.remaining) == ("ama", None, {})
         assert request.erased_at is not None
         assert privacy.find_references("ama") == {}
-        relations.set_relation(
-            "ama", "movie:2", LIKED, source=None, now=time.time()
-        )  # a phone whose token is still valid
+        # As from a phone whose token is still valid.
+        relations.set_relation("ama", "movie:2", LIKED, source=None, now=time.time())
         later = now + erasures.VERIFY_AFTER + timedelta(minutes=1)
         assert erasures.sweep_erasures(now=now + timedelta(minutes=20)) == 0
         assert erasures.sweep_erasures(now=later) == 1

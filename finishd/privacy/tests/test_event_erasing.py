@@ -1,4 +1,4 @@
-"""Erasures remove dead letters, and wait for unread events."""
+"""Test that erasures delete dead letters and wait for unread events."""
 
 import math
 import time
@@ -43,7 +43,7 @@ class TestEvents:
         erase("ama")
         assert privacy.find_references("ama") == {"redis: events:{<shard>}": 1}
         assert DeadLetter.objects.get().viewer == "kofi"
-        read_by_all()  # workers do this within seconds; it creates another dead letter
+        read_by_all()  # as workers do within seconds; it creates another dead letter
         erase("ama")
         assert privacy.find_references("ama") == {}
         assert DeadLetter.objects.get().viewer == "kofi"
@@ -64,13 +64,14 @@ class TestEvents:
         assert privacy.find_references("ama") == {}
 
     @pytest.mark.parametrize("uid", UNUSUAL_UIDS)
-    def test_unusual_uids(self, uid: str) -> None:
+    def test_dead_letters_of_unusual_uids_are_deleted_and_others_are_kept(self, uid: str) -> None:
         send_uncountable("ama", "drama")
         send_uncountable(uid, "made-up")
         append_unreadable(uid)
         erase(uid)
         assert privacy.find_references(uid) == {}
-        assert DeadLetter.objects.filter(viewer="ama").exists() == (uid != "drama")  # an item of that name
+        # `drama` is also the item of ama's dead letter.
+        assert DeadLetter.objects.filter(viewer="ama").exists() == (uid != "drama")
 
 
 def send_uncountable(uid: str, item: str) -> None:

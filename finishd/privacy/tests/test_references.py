@@ -1,4 +1,4 @@
-"""The search for references covers every text column that is not declared to hold no uid."""
+"""Test that the search for references covers every text column that is not declared to hold no uid."""
 
 import time
 
@@ -61,10 +61,12 @@ class TestFindReferences:
 
     def test_a_uid_in_a_table_that_two_models_read_counts_once(self) -> None:
         relations.set_relation("ama", "movie:1", LIKED, source=None, now=time.time())
-        places = [
-            place for place in privacy.find_references("ama") if place.startswith("sql: activity.activity")
+        references = [
+            reference
+            for reference in privacy.find_references("ama")
+            if reference.startswith("sql: activity.activity")
         ]
-        assert places == ["sql: activity.activity.uid"]
+        assert references == ["sql: activity.activity.uid"]
 
     @isolate_apps("activity")
     def test_an_undeclared_column_is_searched_even_if_its_name_is_declared_elsewhere(self) -> None:

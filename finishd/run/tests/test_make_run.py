@@ -1,4 +1,4 @@
-"""`make run` as a newcomer uses it in a terminal."""
+"""Tests of `make run`, started as in a terminal."""
 
 import json
 import re
@@ -18,13 +18,15 @@ from finishd.testing.run_session import RunSession
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
-    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="asks Linux's /proc what still runs"),
+    pytest.mark.skipif(
+        not Path("/proc/self/environ").exists(), reason="needs /proc to find running processes"
+    ),
 ]
 
 
 @pytest.fixture(scope="module")
 def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunSession]:
-    """A started run, for tests that do not change it."""
+    """A running `make run`, for tests that do not change it."""
     terminal = RunSession(tmp_path_factory.mktemp("data"))
     yield terminal.wait_until_up()
     terminal.close()
@@ -43,28 +45,28 @@ class TestRunning:
     def test_pages_of_a_hundred_items_repeat_no_item(self, terminal: RunSession) -> None:
         seen: list[str] = []
         parameters: dict[str, str] = {}
-        more = True
-        while more:
+        has_more = True
+        while has_more:
             page = terminal.get("/api/v1/feed", limit=100, **parameters).json()
             seen += [item["id"] for item in page["feed"]]
-            more = page["meta"]["hasMore"]
+            has_more = page["meta"]["hasMore"]
             parameters = {"cursor": page["meta"]["cursor"]}
         assert len(seen) >= 300
         assert len(set(seen)) == len(seen)
 
     def test_staff_can_log_in_with_the_printed_password(self, terminal: RunSession) -> None:
-        found = re.search(r"user staff, password (\S+)", terminal.output)
-        assert found
+        password = re.search(r"user staff, password (\S+)", terminal.output)
+        assert password
         with httpx.Client(base_url=f"http://127.0.0.1:{terminal.port}", follow_redirects=True) as browser:
             browser.get("/admin/login/")
             form = {
                 "username": "staff",
-                "password": found[1],
+                "password": password[1],
                 "csrfmiddlewaretoken": browser.cookies["csrftoken"],
             }
-            answer = browser.post("/admin/login/?next=/admin/", data=form)
-        assert answer.status_code == 200
-        assert answer.url.path == "/admin/"
+            response = browser.post("/admin/login/?next=/admin/", data=form)
+        assert response.status_code == 200
+        assert response.url.path == "/admin/"
 
     def test_manage_py_in_another_terminal_uses_the_same_servers(self, terminal: RunSession) -> None:
         token = manage(terminal, "token", "kofi")
@@ -109,7 +111,7 @@ class TestStopping:
 
     def test_a_killed_run_leaves_no_process_and_the_next_start_works(self, tmp_path: Path) -> None:
         first = RunSession(tmp_path).wait_until_up()
-        assert len(first.processes()) > 5
+        assert len(first.find_processes()) > 5
         first.kill()
         second = (
             RunSession(tmp_path, port=first.port)
@@ -151,6 +153,6 @@ def assert_one_line(terminal: RunSession, expected: str) -> None:
 
 def assert_ended(terminal: RunSession) -> None:
     deadline = time.monotonic() + 20
-    while left := terminal.processes():
-        assert time.monotonic() < deadline, f"still running: {left}"
+    while remaining := terminal.find_processes():
+        assert time.monotonic() < deadline, f"still running: {remaining}"
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The startup of `make run`: configuration, errors, settings and the staff user."""
+"""Tests of the start of `make run`: configuration, errors, settings and the staff user."""
 
 import os
 import socket
@@ -20,35 +20,35 @@ pytestmark = pytest.mark.timeout(60)
 
 
 class TestStartupErrors:
-    """Each error is one line instead of a traceback."""
+    """Startup errors, which are printed as one line without a traceback."""
 
-    def test_a_port_in_use(self, tmp_path: Path) -> None:
-        with listening() as port, pytest.raises(StartupError, match=rf"Port {port} .* is in use"):
-            config.check_port(configuration(tmp_path, PORT=str(port)))
+    def test_a_port_in_use_is_reported(self, tmp_path: Path) -> None:
+        with listen_on_free_port() as port, pytest.raises(StartupError, match=rf"Port {port} .* is in use"):
+            config.check_port(make_config(tmp_path, PORT=str(port)))
 
     @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1"])
-    def test_an_invalid_port(self, tmp_path: Path, port: str) -> None:
+    def test_an_invalid_port_is_reported(self, tmp_path: Path, port: str) -> None:
         with pytest.raises(StartupError, match=f"PORT={port} is not a port"):
-            configuration(tmp_path, PORT=port)
+            make_config(tmp_path, PORT=port)
 
-    def test_a_host_of_another_machine(self, tmp_path: Path) -> None:
+    def test_a_host_of_another_machine_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(StartupError, match="not an address of this machine"):
-            config.check_port(configuration(tmp_path, HOST="192.0.2.1"))
+            config.check_port(make_config(tmp_path, HOST="192.0.2.1"))
 
-    def test_a_data_directory_that_is_a_file(self, tmp_path: Path) -> None:
+    def test_a_data_directory_that_is_a_file_is_reported(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         with pytest.raises(StartupError, match="cannot be created"):
             config.load_config({"FINISHD_DATA": str(tmp_path / "file")})
 
-    def test_a_redis_that_does_not_respond(self) -> None:
+    def test_a_redis_that_does_not_respond_is_reported(self) -> None:
         with pytest.raises(StartupError, match="The Redis server at REDIS_URL does not respond"):
             steps.check_redis(f"redis://127.0.0.1:{free_port()}/0")
 
-    def test_an_invalid_redis_url(self) -> None:
+    def test_an_invalid_redis_url_is_reported(self) -> None:
         with pytest.raises(StartupError, match="REDIS_URL"):
             steps.check_redis("localhost:6379")
 
-    def test_a_second_run_in_the_same_directory(
+    def test_a_second_run_in_the_same_directory_is_rejected(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(steps, "LOCK_SECONDS", 0.2)
@@ -58,29 +58,29 @@ class TestStartupErrors:
 
 
 class TestSettings:
-    def test_variables_of_the_environment_win(self, tmp_path: Path) -> None:
-        named = {
+    def test_variables_of_the_environment_have_precedence(self, tmp_path: Path) -> None:
+        variables = {
             "REDIS_URL": "redis://elsewhere/0",
             "CACHE_URL": "redis://elsewhere/1",
             "CELERY_BROKER_URL": "redis://elsewhere/2",
             "DATABASE_URL": "postgres://elsewhere/finishd",
         }
-        written = config.settings_for(configuration(tmp_path, **named), embedded_redis=None)
-        assert named.items() <= written.items()
-        assert written["FINISHD_EMBEDDED_REDIS"] == "false"
+        run_settings = config.settings_for(make_config(tmp_path, **variables), embedded_redis=None)
+        assert variables.items() <= run_settings.items()
+        assert run_settings["FINISHD_EMBEDDED_REDIS"] == "false"
 
     def test_the_secret_key_is_kept_across_restarts(self, tmp_path: Path) -> None:
-        asked = configuration(tmp_path)
-        first = config.settings_for(asked, embedded_redis="redis://127.0.0.1:1/0")
-        config.write_run_env(asked.run_env, first)
-        second = config.settings_for(asked, embedded_redis="redis://127.0.0.1:2/0")
+        run_config = make_config(tmp_path)
+        first = config.settings_for(run_config, embedded_redis="redis://127.0.0.1:1/0")
+        config.write_run_env(run_config.run_env, first)
+        second = config.settings_for(run_config, embedded_redis="redis://127.0.0.1:2/0")
         assert first["SECRET_KEY"] == second["SECRET_KEY"]
         assert second["REDIS_URL"].endswith(":2/0")
 
     def test_only_the_owner_can_read_run_env(self, tmp_path: Path) -> None:
-        asked = configuration(tmp_path)
-        config.write_run_env(asked.run_env, {"SECRET_KEY": "s"})
-        assert asked.run_env.stat().st_mode & 0o777 == 0o600
+        run_config = make_config(tmp_path)
+        config.write_run_env(run_config.run_env, {"SECRET_KEY": "s"})
+        assert run_config.run_env.stat().st_mode & 0o777 == 0o600
 
     def test_workers_serve_every_queue_that_tasks_use(self) -> None:
         routes: dict[str, dict[str, str]] = settings.CELERY_TASK_ROUTES
@@ -91,17 +91,17 @@ class TestSettings:
 class TestWelcome:
     def test_the_hint_names_a_data_directory_other_than_the_default(self, tmp_path: Path) -> None:
         data = tmp_path / "my data"
-        message = steps.welcome(configuration(data), "pw", "t")
+        message = steps.welcome(make_config(data), "pw", "t")
         assert f"FINISHD_DATA='{data}' .venv/bin/python manage.py token UID" in message
-        usual = config.Config("127.0.0.1", 8000, config.ROOT / ".data", {})
-        assert "FINISHD_DATA" not in steps.welcome(usual, "pw", "t")
+        default = config.Config("127.0.0.1", 8000, config.ROOT / ".data", {})
+        assert "FINISHD_DATA" not in steps.welcome(default, "pw", "t")
 
 
 @pytest.mark.parametrize("command", ["token", "migrate"])
 def test_manage_py_names_a_missing_setting_in_one_line(tmp_path: Path, command: str) -> None:
     # Empty, so that a developer's .env has no effect.
     environment = {"PATH": os.environ["PATH"], "FINISHD_DATA": str(tmp_path), "SECRET_KEY": ""}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "manage.py", command],
         env=environment,
         cwd=config.ROOT,
@@ -109,10 +109,10 @@ def test_manage_py_names_a_missing_setting_in_one_line(tmp_path: Path, command: 
         text=True,
         check=False,
     )
-    (line,) = done.stderr.splitlines()
+    (line,) = result.stderr.splitlines()
     assert line.startswith("SECRET_KEY is not set.")
     assert f"FINISHD_DATA is the data directory of a run: {tmp_path}" in line
-    assert done.returncode == 1
+    assert result.returncode == 1
 
 
 @pytest.mark.django_db
@@ -138,11 +138,11 @@ class TestStaff:
         assert prepare.ensure_staff(tmp_path / "staff-password", None) is None
 
 
-def configuration(data: Path, **environment: str) -> config.Config:
+def make_config(data: Path, **environment: str) -> config.Config:
     return config.load_config({"FINISHD_DATA": str(data), **environment})
 
 
 @contextmanager
-def listening() -> Iterator[int]:
+def listen_on_free_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]

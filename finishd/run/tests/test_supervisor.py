@@ -80,7 +80,7 @@ class TestSupervisor:
         child = supervisor.start(python("worker", SLEEPER))
         first = child.process.pid
         child.process.kill()
-        supervisor.wait_until(lambda: child.process.pid != first, seconds=10, what="not restarted")
+        supervisor.wait_until(lambda: child.process.pid != first, seconds=10, what="Not restarted")
         assert "worker exited on signal SIGKILL" in stream.getvalue()
 
     def test_a_program_that_exits_repeatedly_ends_the_run(self, supervisor: Supervisor) -> None:
@@ -94,8 +94,8 @@ class TestSupervisor:
             supervisor.watch()
 
     def test_waiting_for_readiness_ends_with_an_error(self, supervisor: Supervisor) -> None:
-        with pytest.raises(StartupError, match="No answer after 0 s"):
-            supervisor.wait_until(lambda: False, seconds=0.2, what="No answer")
+        with pytest.raises(StartupError, match="Not ready after 0 s"):
+            supervisor.wait_until(lambda: False, seconds=0.2, what="Not ready")
 
     def test_the_last_programs_stop_after_the_others(self, supervisor: Supervisor, tmp_path: Path) -> None:
         """Each program records when it was asked to stop. The worker stops slowly."""

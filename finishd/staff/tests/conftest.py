@@ -19,9 +19,9 @@ def staff(client: Client) -> Client:
 
 
 @pytest.fixture
-def looker(client: Client) -> Client:
+def index_viewer(client: Client) -> Client:
     """A staff user with permission for the indexes only."""
-    user = User.objects.create_user("looker", is_staff=True)
+    user = User.objects.create_user("index_viewer", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_indexbuild"))
     client.force_login(user)
     return client

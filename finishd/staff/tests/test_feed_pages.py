@@ -15,8 +15,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 INDEXES = reverse("admin:feed_indexbuild_changelist")
-
-
 PLAN = reverse("admin:feed_plan")
 
 
@@ -34,11 +32,11 @@ class TestIndexes:
     ) -> None:
         response = staff.get(reverse("admin:feed_index", args=["trending"]))
         assert response.status_code == 200
-        head = response.context["top"]
+        top = response.context["top"]
         names = ["engagement", "popularity", "rating", "recency", "boost"]
-        assert head["headers"] == ["", "item", "score", *names]
-        place, item, score, *terms = head["rows"][0]
-        assert place == 1
+        assert top["headers"] == ["", "item", "score", *names]
+        rank, item, score, *terms = top["rows"][0]
+        assert rank == 1
         assert "Film 0" in item
         assert float(score) == pytest.approx(sum(map(float, terms)), abs=0.003)
         assert response.context["history"]["rows"][0][0] == built.pk

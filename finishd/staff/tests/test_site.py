@@ -1,4 +1,4 @@
-"""The admin as a whole: without other hosts, by permission, and while Redis is unavailable."""
+"""Tests of the whole admin: no other hosts, permissions, and an unavailable Redis."""
 
 import re
 from html.parser import HTMLParser
@@ -12,7 +12,6 @@ from django.urls import reverse
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from content.models import Genre
-from core.redis import client as redis_module
 from feed.models import IndexBuild
 from finishd import celery
 from finishd.run.embedded_redis import RedisServer
@@ -21,30 +20,22 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 INDEXES = reverse("admin:feed_indexbuild_changelist")
-
-
 PLAN = reverse("admin:feed_plan")
+CHECKPOINTS = reverse("admin:analytics_checkpoint_changelist")
+DEAD_LETTERS = reverse("admin:analytics_deadletter_changelist")
 
 
-STREAMS = reverse("admin:analytics_checkpoint_changelist")
-
-
-LETTERS = reverse("admin:analytics_deadletter_changelist")
-
-
-class Sources(HTMLParser):
-    """The addresses that a page loads or links to."""
+class UrlParser(HTMLParser):
+    """Collect the URLs that a page loads or links to."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.urls: list[str] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [
-            value for name, value in attrs if value and name in {"src", "href", "srcset", "action"}
-        ]
-        self.found += [
+        self.urls += [value for name, value in attrs if value and name in {"src", "href", "srcset", "action"}]
+        self.urls += [
             url
             for name, value in attrs
             if name == "style"
@@ -52,7 +43,7 @@ class Sources(HTMLParser):
         ]
 
 
-def pages() -> list[str]:
+def get_page_urls() -> list[str]:
     genre, task = Genre.objects.get(slug="drama"), PeriodicTask.objects.get(name="Sweep")
     return [
         reverse("admin:login"),
@@ -69,9 +60,9 @@ def pages() -> list[str]:
             for name in ("person", "activityrecord", "follow", "job")
         ),
         reverse("admin:privacy_erasure_changelist"),
-        STREAMS,
-        LETTERS,
-        f"{LETTERS}?state=retrying",
+        CHECKPOINTS,
+        DEAD_LETTERS,
+        f"{DEAD_LETTERS}?state=retrying",
         INDEXES,
         reverse("admin:feed_indexbuild_change", args=[IndexBuild.objects.get().pk]),
         reverse("admin:feed_index", args=["trending"]),
@@ -93,11 +84,13 @@ def pages() -> list[str]:
 def test_no_page_fetches_anything_from_another_host(staff: Client) -> None:
     schedule = IntervalSchedule.objects.create(every=1, period="minutes")
     PeriodicTask.objects.create(name="Sweep", task="content.tasks.sweep_cards", interval=schedule)
-    for page in pages():
+    for page in get_page_urls():
         response = staff.get(page, follow=True)
         assert response.status_code == 200, page
-        foreign = [url for url in Sources(response.content.decode()).found if re.match(r"(\w+:)?//", url)]
-        assert foreign == [], page
+        other_hosts = [
+            url for url in UrlParser(response.content.decode()).urls if re.match(r"(\w+:)?//", url)
+        ]
+        assert other_hosts == [], page
 
 
 class TestAccess:
@@ -105,20 +98,20 @@ class TestAccess:
     def test_an_anonymous_user_is_sent_to_the_login_and_then_to_the_dashboard(self, client: Client) -> None:
         User.objects.create_superuser("staff", password="a good long password")
         assert client.get(reverse("admin:index")).headers["Location"].startswith(reverse("admin:login"))
-        entered = client.post(
+        logged_in = client.post(
             reverse("admin:login"), {"username": "staff", "password": "a good long password"}, follow=True
         )
-        assert entered.redirect_chain == [(reverse("admin:index"), 302)]
-        assert b"Published items" in entered.content
+        assert logged_in.redirect_chain == [(reverse("admin:index"), 302)]
+        assert b"Published items" in logged_in.content
 
-    def test_staff_see_only_what_their_permissions_allow(self, looker: Client) -> None:
-        dashboard = looker.get(reverse("admin:index"))
+    def test_staff_see_only_what_their_permissions_allow(self, index_viewer: Client) -> None:
+        dashboard = index_viewer.get(reverse("admin:index"))
         assert [tile.title for tile in dashboard.context["tiles"]] == ["Indexes", "Dependencies"]
-        assert looker.get(INDEXES).status_code == 200
-        assert b"Rebuild now" not in looker.get(INDEXES).content
-        assert looker.post(reverse("admin:feed_rebuild")).status_code == 403
-        assert looker.get(PLAN).status_code == 403
-        assert looker.get(reverse("admin:content_item_changelist")).status_code == 403
+        assert index_viewer.get(INDEXES).status_code == 200
+        assert b"Rebuild now" not in index_viewer.get(INDEXES).content
+        assert index_viewer.post(reverse("admin:feed_rebuild")).status_code == 403
+        assert index_viewer.get(PLAN).status_code == 403
+        assert index_viewer.get(reverse("admin:content_item_changelist")).status_code == 403
 
     def test_no_form_creates_changes_or_deletes_a_build(self, staff: Client, built: IndexBuild) -> None:
         assert staff.get(reverse("admin:feed_indexbuild_add")).status_code == 403
@@ -138,14 +131,12 @@ class TestWithoutRedis:
         assert b"Redis is unavailable" in staff.get(INDEXES).content
         assert staff.get(reverse("admin:feed_index", args=["trending"])).status_code == 200
         assert staff.get(PLAN, {"uid": "ama", "feed": "for_you"}).status_code == 200
-        assert b"The backlog is unknown" in staff.get(STREAMS).content
-        assert staff.get(LETTERS).status_code == 200
+        assert b"The backlog is unknown" in staff.get(CHECKPOINTS).content
+        assert staff.get(DEAD_LETTERS).status_code == 200
         items = reverse("admin:content_item_changelist")
         assert staff.post(items, {"action": "archive", "_selected_action": ["i0"]}).status_code == 302
         queued = staff.post(reverse("admin:feed_rebuild"), follow=True)
         assert b"Nothing was queued" in queued.content
-        redis_server.start()
-        redis_module._circuit_breakers.clear()
 
 
 class TestSchedule:
@@ -160,7 +151,7 @@ class TestSchedule:
     def test_a_migration_creates_an_entry_once_and_keeps_changes_by_staff(
         self, migration: str, task: str
     ) -> None:
-        PeriodicTask.objects.all().delete()  # in the first test of a process, the entries of the migrations exist
+        PeriodicTask.objects.all().delete()  # the migrations created entries
         schedule = import_module(migration).schedule
         schedule(apps, None)
         entry = PeriodicTask.objects.get()
@@ -178,8 +169,8 @@ class TestSchedule:
         schedule = IntervalSchedule.objects.create(every=1, period="minutes")
         task = PeriodicTask.objects.create(name="Sweep", task="content.tasks.sweep_cards", interval=schedule)
         page = reverse("admin:django_celery_beat_periodictask_change", args=[task.pk])
-        offered = staff.get(page).content
-        assert b"feed.tasks.rebuild_indexes" in offered
+        content = staff.get(page).content
+        assert b"feed.tasks.rebuild_indexes" in content
         values = {
             "name": "Sweep", "task": task.task, "interval": schedule.pk, "args": "[]", "kwargs": "{}",
             "headers": "{}", "description": "less often",
