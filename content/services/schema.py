@@ -20,7 +20,7 @@ class WireItem(serializers.Serializer[Any]):
 
     id = serializers.CharField(help_text="Stable id of the item. It is not the TMDB id.")
     contentType = serializers.ChoiceField(choices=CONTENT_TYPES)
-    source = serializers.CharField(help_text="Source of the item: trending, personalized, friends or search.")  # type: ignore[assignment]
+    source = serializers.CharField(help_text="Source of the item, for example trending, friends or search.")  # type: ignore[assignment]
     title = serializers.CharField()
     tmdbId = _count_field()
     mediaType = serializers.ChoiceField(choices=MEDIA_TYPES, required=False, allow_null=True)
