@@ -100,6 +100,7 @@ def replace_plan(request: PageRequest, session: str, *, start: int, unrecorded: 
             _count_outcome(request, "lost_race")
             return found
     _count_outcome(request, "replaced")
+    building.save_trace(request.viewer, built)
     return plans.slice_draft(built.draft, count=request.read_count)
 
 

@@ -12,7 +12,8 @@ from feed import keys, pipeline, recipe, traces
 from feed.services import inspect
 from feed.tests import world
 from feed.tests.chunks import Case, cases
-from finishd.testing.api import get_feed, walk_feed
+from feed.tests.plan_tools import plan_keys
+from finishd.testing.api import get_feed, get_item_ids, walk_feed
 
 
 @settings(deadline=None)
@@ -67,6 +68,22 @@ def test_traces_replay_every_slot_that_was_served(feed: str, settings: Any) -> N
         planned += [(slot.id, slot.source, slot.reason, slot.score) for slot in chunk.slots]
     assert len(served) == 400
     assert planned[: len(served)] == served
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.usefixtures("_people")
+def test_a_plan_that_replaces_a_lost_one_has_a_trace_too(settings: Any) -> None:
+    settings.FEED_TRACE_PERCENT = 100
+    first = get_feed("ama", limit=30)
+    session = first["meta"]["session"]
+    state_redis().delete(*plan_keys(session))
+    second = get_feed("ama", limit=30, cursor=first["meta"]["cursor"])
+    assert second["meta"]["planRebuilt"]
+    chunks = [traces.replay_trace(raw)[0] for raw in get_traces("ama", session)]
+    assert [[slot.id for slot in chunk.slots[:30]] for chunk in chunks] == [
+        get_item_ids(first),
+        get_item_ids(second),
+    ]
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
