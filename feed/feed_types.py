@@ -11,8 +11,10 @@ from feed.sources import FOLLOWING, FRIENDS, PERSONALIZED, TRENDING, Source
 
 @dataclass(frozen=True)
 class FeedType:
-    """A feed type. An item that several sources find belongs to the first of them in `sources`.
+    """A feed type.
 
+    The order of `sources` decides ownership: an item that several sources find belongs to the first of them. So a
+    source that finds nearly every item comes last, or the sources after it have no items.
     `is_personal`: plans are ranked for the viewer, shuffled in tiers and diversified; otherwise slots keep the order
     of the source. `new_session_per_request`: every request without a cursor starts a session. A build plans
     `chunk_size` slots.
@@ -34,9 +36,17 @@ class FeedType:
 
     @cached_property
     def fallbacks(self) -> Mapping[str, tuple[str, ...]]:
-        """Source → the sources of this feed type that take its slots when it is exhausted."""
+        """Source → the other sources of this feed type, which take its slots in this order when it is exhausted.
+
+        Those that the source names come first, then the rest in the order of `sources`.
+        """
+        names = [source.name for source in self.sources]
         return {
-            source.name: tuple(name for name in source.fallbacks if name in self.shares)
+            source.name: tuple(
+                name
+                for name in dict.fromkeys((*source.fallbacks, *names))
+                if name in names and name != source.name
+            )
             for source in self.sources
         }
 

@@ -1,14 +1,18 @@
 """The recipe: the weights and limits that determine a plan.
 
-Shares, fallbacks and limits of a source stand in its entry in `feed/sources/__init__.py`. If you change a number here
-or there, change `VERSION`: receipts and traces name the version that made a plan. The rest of the project holds no
-such numbers.
+Shares, fallbacks and limits of a source stand in its entry in `feed/sources/__init__.py`, the order of sources and
+filters in `feed/feed_types.py`. If you change one of them or a number here, change `VERSION`: receipts and traces name
+the version that made a plan.
+
+Other numbers affect a plan only through its inputs, which a trace contains. What titles and events add to affinities
+is in `activity/rules/` (`relations.py`, `events.py`, `affinities.py`) and `activity/services/affinity_gains.py`. How
+often a build tries again when filters leave a chunk short, and how far it raises its limits, is in `feed/building.py`.
 """
 
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-VERSION: Final = "2026-11-23.4"
+VERSION: Final = "2026-11-23.4"  # <date>.<number of the change on that date, from 1>
 
 # --- plans ---
 CHUNK_SIZE: Final = 200  # slots planned by one build
@@ -75,6 +79,7 @@ RATING_PRIOR_VOTES: Final = 200
 RATING_PRIOR_MEAN: Final = 6.4
 RELEASE_HALF_LIFE_DAYS: Final = 3 * 365  # for the time since a title's release
 ARRIVAL_HALF_LIFE_DAYS: Final = 14  # for the time since an item was published here
+ACTIVITY_HALF_LIFE: Final = 7 * 86_400  # seconds, for the time since a followee's activity
 SCORE_DIGITS: Final = 6
 
 # --- reasons ---

@@ -20,8 +20,10 @@ class Source:
     """A source, with everything that the feed needs to know about it.
 
     `share` is the number of slots that the source owns among the sources of a feed type.
-    `fallbacks` are the sources that take its slots when it is exhausted, in this order.
-    `fetch_limit` candidates are fetched, and `rank_limit` of them ranked, for a chunk.
+    `fallbacks` are the sources that take its slots when it is exhausted, in this order. The other sources of the feed
+    type follow them.
+    `fetch_limit` candidates are fetched, and `rank_limit` of them ranked, for a chunk. Both grow when filters leave a
+    chunk short (see `RecallRequest.depth`).
     `makes_more_calls`: decoding its read may make further calls, for which the optional budget must suffice.
     `uses_timeline`: the source is incomplete while the viewer's timeline is being rebuilt.
     """

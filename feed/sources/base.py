@@ -12,7 +12,9 @@ from feed.indexes import IndexPointer
 class RecallRequest:
     """The viewer and the indexes that sources read. `now` is epoch seconds.
 
-    `depth` is the number of candidates that filters may drop; a source fetches that many more.
+    `depth` is the number of candidates that filters may drop; a source fetches that many more than its fetch limit. If
+    filters leave a chunk short, the build tries again: each retry raises `depth` and multiplies the rank limits by
+    `DEPTH_FACTOR` (4) of `feed/building.py`, for `MAX_ROUNDS` attempts in all.
     """
 
     viewer: Profile

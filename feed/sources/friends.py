@@ -1,12 +1,11 @@
 """Friends: titles that people whom the viewer follows recommend, newest first."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from activity.services import timelines
 from activity.types import TimelineEntry
 from core.redis.reads import Read
-from core.units import DAY
+from feed import recipe
 from feed.sources import FRIENDS
 from feed.sources.base import RecallRequest
 from feed.sources.supporters import (
@@ -16,8 +15,6 @@ from feed.sources.supporters import (
     make_reason,
 )
 from feed.types import Candidate, Pool
-
-_ACTIVITY_HALF_LIFE: Final = 7 * DAY
 
 
 def read(request: RecallRequest) -> Read[Pool]:
@@ -35,7 +32,7 @@ def _make_pool(request: RecallRequest, entries: Sequence[TimelineEntry]) -> Pool
     candidates = tuple(
         Candidate(
             items_by_title[entry.title][0],
-            0.5 ** (max(request.now - rows[0].at, 0) / _ACTIVITY_HALF_LIFE),
+            0.5 ** (max(request.now - rows[0].at, 0) / recipe.ACTIVITY_HALF_LIFE),
             make_reason(rows, names_by_uid),
             len(rows),
         )

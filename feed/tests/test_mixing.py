@@ -1,20 +1,23 @@
 """Properties of the mix, for all shares and pools."""
 
 from collections import Counter
-from itertools import pairwise, product
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import combinations, pairwise, product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feed import mixing
 from feed.feed_types import FOR_YOU
+from feed.sources import TRENDING
 
 SHARES = dict(FOR_YOU.shares)
 FALLBACKS = dict(FOR_YOU.fallbacks)
 
 
-def make_queues(trending: int, personalized: int, friends: int) -> dict[str, list[str]]:
-    sizes = {"trending": trending, "personalized": personalized, "friends": friends}
+def make_queues(sizes: Mapping[str, int]) -> dict[str, list[str]]:
     return {name: [f"{name}-{i}" for i in range(size)] for name, size in sizes.items()}
 
 
@@ -22,20 +25,21 @@ def mix(queues: dict[str, list[str]], *, start: int = 0, size: int = 200) -> lis
     return mixing.interleave(queues, shares=SHARES, fallbacks=FALLBACKS, start=start, size=size)
 
 
-def assert_within_one(owners: list[str], shares: dict[str, int], *, first: int = 10) -> None:
+def assert_within_one(owners: list[str], shares: dict[str, int]) -> None:
+    """Assert that no prefix deviates from the shares by more than one slot."""
     total = sum(shares.values())
     counts: Counter[str] = Counter()
     for length, owner in enumerate(owners, start=1):
         counts[owner] += 1
-        if length >= first:
-            for name, weight in shares.items():
-                assert abs(counts[name] * total - weight * length) <= total, (length, dict(counts))
+        for name, weight in shares.items():
+            assert abs(counts[name] * total - weight * length) <= total, (length, dict(counts))
 
 
 def test_every_prefix_is_within_one_of_its_shares() -> None:
-    owners = [name for name, _ in mix(make_queues(1500, 900, 600), size=2000)]
-    assert_within_one(owners, SHARES, first=1)
-    assert Counter(owners) == {"trending": 1000, "personalized": 600, "friends": 400}
+    queues = make_queues({name: 300 * share for name, share in SHARES.items()})
+    owners = [name for name, _ in mix(queues, size=200 * sum(SHARES.values()))]
+    assert_within_one(owners, SHARES)
+    assert Counter(owners) == {name: 200 * share for name, share in SHARES.items()}
 
 
 def test_the_share_pattern_is_within_one_for_all_small_shares() -> None:
@@ -44,24 +48,25 @@ def test_the_share_pattern_is_within_one_for_all_small_shares() -> None:
             shares = dict(zip(("a", "b", "c"), weights, strict=True))
             pattern = mixing.share_pattern(tuple(shares.items()))
             assert Counter(pattern) == Counter({name: weight for name, weight in shares.items() if weight})
-            assert_within_one(list(pattern), shares, first=1)
+            assert_within_one(list(pattern), shares)
 
 
 @given(cuts=st.lists(st.integers(1, 400), min_size=1, max_size=8))
 def test_chunks_of_any_size_continue_the_same_interleave(cuts: list[int]) -> None:
-    whole = [name for name, _ in mix(make_queues(3200, 3200, 3200), size=sum(cuts))]
+    whole = [name for name, _ in mix(make_queues(dict.fromkeys(SHARES, 3200)), size=sum(cuts))]
     pieces: list[str] = []
+    queues = make_queues(dict.fromkeys(SHARES, 400))
     for size in cuts:
-        pieces += [name for name, _ in mix(make_queues(400, 400, 400), start=len(pieces), size=size)]
+        pieces += [name for name, _ in mix(queues, start=len(pieces), size=size)]
     assert pieces == whole
 
 
-@given(sizes=st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60)), start=st.integers(0, 30))
+@given(sizes=st.fixed_dictionaries({name: st.integers(0, 60) for name in SHARES}), start=st.integers(0, 30))
 def test_fallbacks_take_the_slots_of_an_exhausted_source_and_nothing_is_lost(
-    sizes: tuple[int, int, int], start: int
+    sizes: dict[str, int], start: int
 ) -> None:
-    queues = make_queues(*sizes)
-    mixed = mix(queues, start=start, size=200)
+    queues = make_queues(sizes)
+    mixed = mix(queues, start=start, size=60 * len(SHARES))
     assert sorted(item for _, item in mixed) == sorted(i for queue in queues.values() for i in queue)
     for name, queue in queues.items():
         assert [item for owner, item in mixed if owner == name] == queue
@@ -77,15 +82,39 @@ def test_fallbacks_take_the_slots_of_an_exhausted_source_and_nothing_is_lost(
         assert_within_one(owners, SHARES)
 
 
-def test_the_slots_of_an_empty_source_go_to_its_fallbacks_in_order() -> None:
-    assert Counter(name for name, _ in mix(make_queues(500, 500, 0), size=100)) == {
-        "trending": 50,
-        "personalized": 50,
+@pytest.mark.parametrize(
+    "empty", [names for number in range(len(SHARES)) for names in combinations(SHARES, number)]
+)
+def test_the_slots_of_empty_sources_go_to_their_fallbacks_in_order(empty: tuple[str, ...]) -> None:
+    size = 10 * sum(SHARES.values())
+    queues = make_queues({name: 0 if name in empty else size for name in SHARES})
+    expected: Counter[str] = Counter()
+    for owner, share in SHARES.items():
+        taker = next(name for name in (owner, *FALLBACKS[owner]) if name not in empty)
+        expected[taker] += 10 * share
+    assert Counter(name for name, _ in mix(queues, size=size)) == expected
+
+
+def test_the_fallbacks_that_a_source_names_come_first() -> None:
+    for source in FOR_YOU.sources:
+        named = tuple(name for name in source.fallbacks if name in SHARES)
+        assert FALLBACKS[source.name][: len(named)] == named
+
+
+def test_sources_that_name_no_fallbacks_are_fallbacks_of_each_other_in_their_order() -> None:
+    sources = tuple(replace(TRENDING, name=name, fallbacks=()) for name in "abc")
+    feed_type = replace(FOR_YOU, sources=(*sources, replace(TRENDING, fallbacks=("c", "friends"))))
+    assert feed_type.fallbacks == {
+        "a": ("b", "c", "trending"),
+        "b": ("a", "c", "trending"),
+        "c": ("a", "b", "trending"),
+        "trending": ("c", "a", "b"),  # friends are no source of this feed type
     }
-    assert Counter(name for name, _ in mix(make_queues(500, 0, 500), size=100)) == {
-        "trending": 80,
-        "friends": 20,
-    }
+    queues = make_queues({"a": 40})
+    mixed = mixing.interleave(
+        queues, shares=feed_type.shares, fallbacks=feed_type.fallbacks, start=0, size=100
+    )
+    assert [item for _, item in mixed] == queues["a"]
 
 
 @given(
