@@ -44,13 +44,13 @@ def make_shortlist(inputs: ChunkInputs) -> Shortlist:
             target.append(candidate)
             owned.add(candidate.id)
         candidates[source.name], reserve[source.name] = tuple(passed), tuple(soft_drops)
-    return Shortlist(candidates, reserve, Counter(dropped.values()), is_truncated)
+    return Shortlist(candidates, reserve, dropped, is_truncated)
 
 
 def rank_and_mix(inputs: ChunkInputs, shortlist: Shortlist, facts: FactsById) -> Chunk:
     """Return the chunk. Equal arguments give equal chunks, on every machine."""
     feed_type = FEED_TYPES[inputs.feed]
-    drops: Counter[str] = Counter(shortlist.drops)
+    drops = Counter(shortlist.dropped.values())
     passed = {
         name: _apply_facts_filters(group, feed_type, inputs, facts, drops)
         for name, group in shortlist.candidates.items()
@@ -86,9 +86,10 @@ def chunk_seed(session: str, start: int) -> str:
 def _first_filter_by_id(
     id_filters: Sequence[filters.IdFilter], inputs: ChunkInputs
 ) -> dict[str, filters.IdFilter]:
-    """Return item id → the first filter that drops it."""
+    """Return item id → the first filter that drops it: a soft one only if no other does."""
     by_id: dict[str, filters.IdFilter] = {}
-    for id_filter in reversed(id_filters):
+    soft_last = sorted(id_filters, key=lambda id_filter: id_filter.soft)
+    for id_filter in reversed(soft_last):
         by_id.update(dict.fromkeys(id_filter.drops(inputs), id_filter))
     return by_id
 
@@ -197,10 +198,11 @@ def _uncount_restored(
     restorable: Mapping[str, list[Candidate]],
     slots: Sequence[Slot],
 ) -> None:
-    """Remove from the soft filter's count the candidates that got a slot and those that a facts filter dropped."""
-    ids = {candidate.id for group in restorable.values() for candidate in group}
-    dropped_by_facts = sum(map(len, shortlist.reserve.values())) - len(ids)
-    drops[filters.RECENTLY_SERVED.name] -= dropped_by_facts + sum(slot.id in ids for slot in slots)
+    """Remove from the soft filters' counts the candidates that got a slot and those that a facts filter dropped."""
+    without_slot = {candidate.id for group in restorable.values() for candidate in group}
+    without_slot.difference_update(slot.id for slot in slots)
+    reserve = (candidate.id for group in shortlist.reserve.values() for candidate in group)
+    drops.subtract(shortlist.dropped[item] for item in reserve if item not in without_slot)
 
 
 def _is_exhausted(pools: Sequence[Pool], *, is_truncated: bool, remaining: int) -> bool:

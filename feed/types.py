@@ -74,12 +74,13 @@ class ChunkInputs:
 class Shortlist:
     """Candidates whose facts are needed: by source and in order, `reserve` being those that a soft filter dropped.
 
-    `is_truncated`: a rank limit left candidates out. `drops` counts dropped candidates by filter.
+    `dropped` maps the id of each dropped candidate to the filter that dropped it. `is_truncated`: a rank limit left
+    candidates out.
     """
 
     candidates: Mapping[str, tuple[Candidate, ...]]
     reserve: Mapping[str, tuple[Candidate, ...]]
-    drops: Mapping[str, int]
+    dropped: Mapping[str, str]
     is_truncated: bool
 
     @property

@@ -17,6 +17,8 @@ from feed.types import Candidate, Chunk, ChunkInputs, Pool
 NOW = 1_795_000_000
 GENRES = ("drama", "comedy", "thriller", "war", "music")
 SOURCES = tuple(FOR_YOU.shares)
+# Multiplies every rank limit beyond the number of generated candidates.
+NO_RANK_LIMIT = 1_000
 
 
 vote_lists = st.lists(
@@ -86,7 +88,7 @@ class Case:
 
 @st.composite
 def cases(draw: st.DrawFn, *, most: int = 60, size: int = 60) -> Case:
-    """Generate pools that overlap, with items for every filter to drop."""
+    """Generate pools that overlap, with items for every filter to drop. No rank limit cuts them."""
     rng = random.Random(draw(st.integers(0, 2**32)))
     items = [f"i{number}" for number in range(draw(st.integers(0, 2 * most)))]
     known = {item: _random_facts(item, rng) for item in items if rng.random() > 0.05}
@@ -109,6 +111,7 @@ def cases(draw: st.DrawFn, *, most: int = 60, size: int = 60) -> Case:
         session_items=some(items),
         recently_served=some(items),
         skipped=some([f"movie:{number}" for number in range(20, 40)]),
+        rank_limit_factor=NO_RANK_LIMIT,
     )
     return Case(inputs, known)
 

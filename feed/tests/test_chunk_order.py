@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from feed import pipeline, recipe
 from feed.feed_types import FOR_YOU
-from feed.tests.chunks import NOW, Case, cases, facts
+from feed.tests.chunks import NO_RANK_LIMIT, NOW, Case, cases, facts
 from feed.types import Candidate, ChunkInputs, Pool
 
 quick = settings(deadline=None, max_examples=150)
@@ -52,7 +52,15 @@ def make_inputs(
     pools: dict[str, list[Candidate]], *, size: int = 400, session: str = "a session"
 ) -> ChunkInputs:
     made_pools = tuple(Pool(name, tuple(candidates)) for name, candidates in pools.items())
-    return ChunkInputs(feed="for_you", session=session, start=0, size=size, now=NOW, pools=made_pools)
+    return ChunkInputs(
+        feed="for_you",
+        session=session,
+        start=0,
+        size=size,
+        now=NOW,
+        pools=made_pools,
+        rank_limit_factor=NO_RANK_LIMIT,
+    )
 
 
 def get_order(pools: dict[str, list[Candidate]], source: str) -> list[str]:
@@ -68,7 +76,7 @@ def test_a_missing_candidate_moves_others_by_one_rank_and_other_sources_not_at_a
 ) -> None:
     whole = {name: make_candidates(90, name) for name in FOR_YOU.shares}
     less = {**whole, "trending": [c for n, c in enumerate(whole["trending"]) if n != missing]}
-    for name in ("friends", "personalized"):
+    for name in FOR_YOU.shares.keys() - {"trending"}:
         assert get_order(whole, name) == get_order(less, name)
     before, after = get_order(whole, "trending"), get_order(less, "trending")
     first = missing // recipe.SHUFFLE_TIER_SIZE * recipe.SHUFFLE_TIER_SIZE

@@ -1,7 +1,5 @@
 """Feeds of a viewer over HTTP, and the actions that start a new session."""
 
-from collections import Counter
-
 import pytest
 
 from activity.services import follows, profiles
@@ -9,6 +7,7 @@ from activity.store import get_store
 from activity.types import HistoryDelta, Relation
 from feed import indexes
 from feed.feed_types import FOR_YOU
+from feed.mixing import share_pattern
 from feed.tests import world
 from feed.tests.test_mixing import assert_within_one
 from finishd.testing.api import get_client, get_feed, get_item_ids, walk_feed
@@ -93,7 +92,8 @@ def test_a_new_viewer_gets_a_full_feed() -> None:
     page = get_feed("newcomer", limit=40)
     assert len(page["feed"]) == 40
     assert page["meta"]["degraded"] == []
-    assert {item["source"] for item in page["feed"]} == {"trending", "personalized"}
+    timeline_sources = {source.name for source in FOR_YOU.sources if source.uses_timeline}
+    assert {item["source"] for item in page["feed"]} == FOR_YOU.shares.keys() - timeline_sources
 
 
 def test_every_prefix_of_a_mix_of_all_sources_keeps_the_shares() -> None:
@@ -102,10 +102,10 @@ def test_every_prefix_of_a_mix_of_all_sources_keeps_the_shares() -> None:
     world.choose("ama", "Drama", "Science Fiction")
     world.befriend("ama", range(1_000, 1_100))
     pages = walk_feed("ama", limit=100, pages=2)
-    names = {"trending": "trending", "personalized": "personalized", "friends": "friends"}
-    owners = [names[item["source"]] for page in pages for item in page["feed"]]
+    owners = [item["source"] for page in pages for item in page["feed"]]
     assert_within_one(owners, dict(FOR_YOU.shares))
-    assert Counter(owners) == {"trending": 100, "personalized": 60, "friends": 40}
+    pattern = share_pattern(tuple(FOR_YOU.shares.items()))
+    assert owners == [pattern[position % len(pattern)] for position in range(200)]
 
 
 def test_seen_items_and_finished_titles_are_not_shown() -> None:

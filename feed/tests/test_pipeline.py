@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from feed import mixing
 from feed.feed_types import FEED_TYPES, FOR_YOU
+from feed.filters import IdFilter
 from feed.tests.chunks import Case, cases
 from feed.tests.test_mixing import assert_within_one
 from feed.types import Chunk
@@ -26,7 +27,7 @@ def test_a_chunk_has_no_repeats_and_no_dropped_items(case: Case) -> None:
 
 @quick
 @given(cases())
-def test_an_item_of_several_sources_belongs_to_friends_then_personalized_then_trending(case: Case) -> None:
+def test_an_item_of_several_sources_belongs_to_the_first_of_them_in_the_feed_type(case: Case) -> None:
     for slot in case.plan_chunk().slots:
         assert slot.source == case.get_owner(slot.id)
         assert slot.reason == f"for {slot.source}"
@@ -42,8 +43,7 @@ def test_every_prefix_keeps_the_shares_while_no_source_is_exhausted(case: Case) 
         if min(left.values()) == 0:
             break
         left[source] -= 1
-        if length + 1 >= 10:
-            assert_within_one(owners[: length + 1], dict(FOR_YOU.shares))
+        assert_within_one(owners[: length + 1], dict(FOR_YOU.shares))
 
 
 @quick
@@ -63,8 +63,8 @@ def test_recently_served_items_come_back_only_where_a_pool_runs_short(case: Case
     shown = {slot.id for slot in case.plan_chunk().slots}
     fresh = {name: case.get_eligible(name) - case.inputs.recently_served for name in FOR_YOU.shares}
     total = sum(map(len, fresh.values()))
-    for name, weight in FOR_YOU.shares.items():
-        due = -(-case.inputs.size * weight // 10)  # rounded up
+    for name, share in FOR_YOU.shares.items():
+        due = -(-case.inputs.size * share // sum(FOR_YOU.shares.values()))  # rounded up
         again = shown & case.inputs.recently_served & case.get_eligible(name)
         if total >= case.inputs.size:
             assert len(again) <= max(due - len(fresh[name]), 0)
@@ -82,6 +82,26 @@ def test_every_drop_is_counted_once_by_filter(case: Case) -> None:
     recently_served = case.get_eligible() & case.inputs.recently_served
     shown = {slot.id for slot in chunk.slots}
     assert chunk.drops.get("recently_served", 0) == len(recently_served - shown)
+
+
+@quick
+@given(cases(), st.booleans())
+def test_drops_of_several_soft_filters_are_counted_by_the_first_filter_that_drops_an_item(
+    case: Case, is_last: bool
+) -> None:
+    disliked = frozenset(sorted(case.found)[::3])
+    soft = IdFilter("disliked", lambda inputs: disliked, soft=True)
+    id_filters = (*FOR_YOU.id_filters, soft) if is_last else (soft, *FOR_YOU.id_filters)
+    with patch.dict(FEED_TYPES, for_you=replace(FOR_YOU, id_filters=id_filters)):
+        chunk = case.plan_chunk()
+    recently_served = case.inputs.recently_served
+    if is_last:
+        expected = {"recently_served": recently_served, "disliked": disliked - recently_served}
+    else:
+        expected = {"recently_served": recently_served - disliked, "disliked": disliked}
+    not_shown = case.get_eligible() - {slot.id for slot in chunk.slots}
+    for name, dropped in expected.items():
+        assert chunk.drops.get(name, 0) == len(dropped & not_shown)
 
 
 @quick
