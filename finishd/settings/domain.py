@@ -31,5 +31,5 @@ ANALYTICS_MARKS_MB = env.int("ANALYTICS_MARKS_MB", default=256)  # for dedup key
 HISTORY_FLUSH_SECONDS = env.int("HISTORY_FLUSH_SECONDS", default=600)  # one write per viewer in this time
 
 # Feeds
-FEED_TRACE_PERCENT = env.int("FEED_TRACE_PERCENT", default=1)  # builds that keep a trace
+FEED_TRACE_PERCENT = env.int("FEED_TRACE_PERCENT", default=1)  # sessions whose builds keep a trace
 INDEX_STALE_SECONDS = env.int("INDEX_STALE_SECONDS", default=2 * 3600)  # with older indexes, not ready
