@@ -12,11 +12,11 @@ from finishd.testing.proxy import Mode, Proxy
 from finishd.tests.fault_endpoints import FEEDS
 from finishd.tests.faults import Stack
 
-OPEN_SECONDS: Final = 2.0  # of a circuit breaker, before it is half-open
-RECONNECT_SECONDS: Final = 1.5  # more, until clients have connected again
-MAX_LOG_LINES: Final = 80  # for an outage of some seconds
-GRACE_SECONDS: Final = 0.1  # after the deadline of a response, on a busy machine
-Begin = Callable[[Stack], Any]  # returns a context manager; the fault lasts for its block
+OPEN_SECONDS: Final = 2.0  # that a circuit breaker stays open
+RECONNECT_SECONDS: Final = 1.5  # in addition, until clients have reconnected
+MAX_LOG_LINES: Final = 80  # of one outage of some seconds
+GRACE_SECONDS: Final = 0.1  # that a response may be late on a busy machine
+Begin = Callable[[Stack], Any]  # returns a context manager; the fault lasts until its block ends
 
 
 @contextmanager
@@ -101,25 +101,11 @@ def tables_locked(stack: Stack) -> Iterator[None]:
 
 
 PEOPLE_ENDPOINTS: Final = ("titles", "preferences", "follow", "followers", "stats", "mutuals")
-
-
-API_ENDPOINTS: Final = (
-    *FEEDS,
-    *PEOPLE_ENDPOINTS,
-    "events",
-    "search",
-)  # all endpoints need Redis, because it throttles requests
-
-
+# All of these need Redis, which counts their requests.
+API_ENDPOINTS: Final = (*FEEDS, *PEOPLE_ENDPOINTS, "events", "search")
 DEGRADED_COLD_VIEWER: Final = {"cold viewer": {"profile", "history", "friends"}}
-
-
 ALL_FEEDS_DEGRADED: Final = {feed: {"profile", "history", "friends", "following"} for feed in FEEDS}
-
-
 PARTS_IN_REDIS: Final = {"indexes", "timeline_rebuilding", "served_history"}
-
-
 DEGRADED_AFTER_LOSS: Final = dict.fromkeys(FEEDS, PARTS_IN_REDIS)
 
 

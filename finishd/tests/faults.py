@@ -37,8 +37,8 @@ class Stack:
 
     def __init__(self, directory: Path, exit_stack: ExitStack, emulator: Callable[[], str]) -> None:
         self._directory, self._exit_stack, self._emulator = directory, exit_stack, emulator
-        self._frontend = self._processes("front")
-        self._background = self._processes("behind")  # its log lines do not count
+        self._frontend = self._processes("frontend")
+        self._background = self._processes("background")  # its log lines do not count
         self._guard = Guard()
         exit_stack.callback(self._guard.close)
         self.redis, self.redis_proxy = self._start_redis("redis")

@@ -7,10 +7,9 @@ other people act between two store calls of a task; and workers are killed. The 
 
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 from activity import timeline_cache
 from activity.services import follows, people, presence, profiles, rebuilds, relations
@@ -42,7 +41,7 @@ class Chances:
     kill: float = 0.01
     loss: float = 0.05
     repetition: float = 0.05
-    # relate, undo, follow, unfollow, block, unblock, publish
+    # In the order of `Simulation.run_action`: relations, undos, follows, unfollows, blocks, unblocks, publications.
     action_weights: tuple[int, ...] = (40, 12, 25, 10, 3, 3, 4)
 
 
@@ -78,7 +77,7 @@ class Simulation:
         self.clock.now += self.rng.choice([0, 0, 0.3, 1])
         self.run_action()
         while self.messages.waiting and self.rng.random() < 0.55:
-            self.deliver()
+            self.run_random_message()
         if self.rng.random() < 0.05:
             self.read_random_timeline()
         if self.rng.random() < 0.01:
@@ -86,13 +85,21 @@ class Simulation:
             self.sweep()
 
     def run_action(self) -> None:
-        actions = (self.relate, self.undo, self.follow, self.unfollow, self.block, self.unblock, self.publish)
+        actions = (
+            self.set_random_relation,
+            self.undo,
+            self.follow,
+            self.unfollow,
+            self.block,
+            self.unblock,
+            self.toggle_published,
+        )
         (action,) = self.rng.choices(actions, weights=self.chances.action_weights)
         action(*self.rng.sample(self.uids, 2))
         if self.rng.random() < 0.02:
             self.deactivate_viewer()
 
-    def relate(self, uid: str, _: str) -> None:
+    def set_random_relation(self, uid: str, _: str) -> None:
         title, relation = self.rng.choice(self.titles), self.rng.choice(RELATIONS)
         if self.rng.random() < 0.3 and (uid, title) in self.model.activities:  # change the rating
             previous = self.model.activities[uid, title][0]
@@ -130,7 +137,7 @@ class Simulation:
         follows.unblock(uid, target, now=self.clock.now)
         self.model.blocks.discard((uid, target))
 
-    def publish(self, *_: str) -> None:
+    def toggle_published(self, *_: str) -> None:
         title = self.rng.choice(self.titles)
         status = Item.Status.DRAFT if title in self.model.published else Item.Status.PUBLISHED
         item_ids = list(Item.objects.filter(title_key=title).values_list("id", flat=True))
@@ -154,7 +161,8 @@ class Simulation:
 
     # --- the workers ---
 
-    def deliver(self) -> None:
+    def run_random_message(self) -> None:
+        """Run, lose or repeat one message."""
         message = self.messages.pick(self.rng)
         if self.rng.random() < self.chances.repetition:
             self.messages.waiting.append(message)
@@ -182,7 +190,7 @@ class Simulation:
             self._nested += 1
             try:
                 if self.messages.waiting and self.rng.random() < 0.6:
-                    self.deliver()
+                    self.run_random_message()
                 else:
                     with self._task(False):
                         self.run_action()
@@ -196,7 +204,7 @@ class Simulation:
             self._activate_viewer(uid)
         for round_number in itertools.count():
             while self.messages.waiting:
-                self.deliver()
+                self.run_random_message()
             if not get_store().get_due_jobs(now=self.clock.now + 1e6, limit=1):
                 break
             assert round_number < 50, get_store().get_due_jobs(now=self.clock.now + 1e6)
@@ -228,21 +236,3 @@ class Simulation:
 
 def create_person(uid: str) -> None:
     people.sync_name_from_token(uid, uid.title(), None)
-
-
-class InterleavedStore:
-    """The real store, with a hook before and after each call."""
-
-    def __init__(self, real: Any, interfere: Callable[[], None]) -> None:
-        self._real, self._interfere = real, interfere
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._real, name)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            self._interfere()
-            result = method(*args, **kwargs)
-            self._interfere()
-            return result
-
-        return call

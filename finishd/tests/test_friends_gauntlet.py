@@ -34,7 +34,7 @@ LIKED = Relation(favorite=True)
 
 
 class Workers:
-    """Workers and beat that are killed and restarted. Messages go to `broker`."""
+    """Beat, and workers that can be killed and are replaced. Their messages come from `broker`."""
 
     def __init__(self, running: Processes, broker: str) -> None:
         self._running, self._environment = running, {"CELERY_BROKER_URL": broker}
@@ -92,16 +92,12 @@ class Crowd:
         for viewer, title in TimelineRow.objects.values_list("viewer", "title"):
             if viewer in titles_by_viewer:
                 titles_by_viewer[viewer].add(title)
-        return [
-            v
-            for v, titles in titles_by_viewer.items()
-            if titles != (self.liked if v in self.followers else set())
-        ]
+        return [viewer for viewer in viewers if titles_by_viewer[viewer] != self._get_expected_titles(viewer)]
 
     def check_timelines(self, viewers: list[str]) -> None:
         """Check timelines as plans read them, cached and after a reload."""
         for viewer in viewers:
-            expected = {("kofi", title) for title in self.liked} if viewer in self.followers else set()
+            expected = {("kofi", title) for title in self._get_expected_titles(viewer)}
             for _ in ("cached", "reloaded"):
                 profile = profiles.get(viewer)
                 rows = [row for entry in read_timeline(profile) for row in entry.supporters]
@@ -110,6 +106,9 @@ class Crowd:
 
     def sample(self, size: int) -> list[str]:
         return self.rng.sample(self.viewers, size)
+
+    def _get_expected_titles(self, viewer: str) -> set[str]:
+        return self.liked if viewer in self.followers else set()
 
 
 @contextmanager

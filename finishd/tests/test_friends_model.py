@@ -9,7 +9,8 @@ from activity.services import follows, relations, timelines
 from activity.store.base import ActivityStore
 from activity.types import Relation
 from finishd.testing.people import Clock, Messages
-from finishd.tests.friends import Chances, InterleavedStore, Simulation
+from finishd.tests.friends import Chances, Simulation
+from finishd.tests.interleaved_store import InterleavedStore
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
