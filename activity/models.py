@@ -110,6 +110,8 @@ class Activity(ActivityColumns):
         indexes = [
             models.Index(fields=["uid", "-at"], name="activity_uid_at"),
             models.Index(fields=["-recorded_at"], name="activity_recorded"),
+            # Few rows: a delivery of one batch never has a cursor. For erasures.
+            models.Index(fields=["cursor"], condition=~Q(cursor=""), name="activity_cursor"),
         ]
 
 

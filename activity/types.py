@@ -146,8 +146,8 @@ class Relation:
 class Ledger:
     """The progress of an activity's delivery.
 
-    `follower_count` is counted at the start; `cursor` is the uid of the last follower delivered to; `started_at` and
-    `updated_at` are the epoch seconds of the first and the last follower batch.
+    `follower_count` is counted at the start; `cursor` is the uid of the last follower delivered to, and empty before
+    the first and after the last follower batch; `started_at` and `updated_at` are the epoch seconds of these batches.
     """
 
     follower_count: int = 0

@@ -2,7 +2,8 @@
 
 A batch writes the rows and then reads the edges and the activity again. If one of them changed meanwhile, it repairs
 the rows. So an undo, an unfollow or a block that runs concurrently with a delivery wins. The ledger in the store says
-where the next batch starts, so a message that is lost, repeated or killed does no harm.
+where the next batch starts, and the job whether there is one, so a message that is lost, repeated or killed does no
+harm (`activity/rules/ledgers.py`).
 
 One gap remains: a batch that is killed between its write and its second read, and whose message is lost. Therefore a
 changed activity is rechecked when no batch of its older version can still be running.
@@ -15,6 +16,7 @@ from typing import Final
 from zlib import crc32
 
 from activity import timeline_cache
+from activity.rules import ledgers
 from activity.services import lag, names, presence, reach, timelines
 from activity.store import get_store
 from activity.types import Activity, Job, Ledger, Relation
@@ -42,7 +44,8 @@ def deliver_slice(uid: str, title: str, version: int, *, now: float) -> bool:
 def deliver_batch(uid: str, title: str, version: int, *, now: float) -> bool:
     """Deliver this version of an activity to the next FOLLOWERS_PER_BATCH followers; return whether more remain.
 
-    Idempotent. Cost: about 7 store calls and 4 round trips for a batch of any size. Raises StoreUnavailable.
+    Idempotent. Cost: about 7 store calls and 4 round trips for a batch of any size, and 1 store call for a repeated
+    message. Raises StoreUnavailable.
     """
     job = Job("deliver", uid, title, version)
     activity = get_store().get_activity(uid, title)
@@ -50,6 +53,8 @@ def deliver_batch(uid: str, title: str, version: int, *, now: float) -> bool:
         get_store().finish_job(job)  # a newer version has its own job
         return False
     ledger = activity.ledger
+    if ledgers.is_started_without_cursor(ledger) and not _is_unfinished(job):
+        return False  # a repeated message
     if ledger.started_at is None:
         ledger = Ledger(follower_count=get_store().count_followers(uid), started_at=now, updated_at=now)
         if reach.prepare_delivery(uid, ledger.follower_count, now=now) == "pull":
@@ -58,11 +63,11 @@ def deliver_batch(uid: str, title: str, version: int, *, now: float) -> bool:
             return False
     followers = get_store().get_follower_uids(uid, after=ledger.cursor, limit=FOLLOWERS_PER_BATCH)
     write_until_stable(activity, presence.get_active(followers))
-    updated = replace(ledger, delivered_count=ledger.delivered_count + len(followers), updated_at=now)
-    if followers:
-        updated = replace(updated, cursor=followers[-1])
-    get_store().save_ledger(uid, title, version, updated)
-    if len(followers) < FOLLOWERS_PER_BATCH:
+    is_last = len(followers) < FOLLOWERS_PER_BATCH
+    get_store().save_ledger(
+        uid, title, version, ledgers.add_batch(ledger, followers, is_last=is_last, now=now)
+    )
+    if is_last:
         _finish_delivery(activity, job)
         lag.record_delivery(activity, now=now)
         return False
@@ -128,6 +133,11 @@ def _write(activity: Activity, viewers: Sequence[str]) -> None:
 
 def _emptied(activity: Activity) -> Activity:
     return replace(activity, relation=Relation())
+
+
+def _is_unfinished(job: Job) -> bool:
+    stored = get_store().get_job(job.kind, job.subject, job.target)
+    return stored is not None and stored.version == job.version
 
 
 def _finish_delivery(activity: Activity, job: Job) -> None:

@@ -174,8 +174,8 @@ class ActivityStore(Protocol):
     def erase(self, uid: str, *, limit: int = 500) -> int:
         """Delete up to `limit` documents of or about a person; return their number, 0 when none remains.
 
-        Includes rows in the timelines of others, and the person's uid in their follow edges and blocks. The caller
-        repeats it until it returns 0.
+        Includes rows in the timelines of others, and the person's uid in their follow edges, blocks and cursors of
+        deliveries. The caller repeats it until it returns 0.
         """
 
     def count_references(self, uid: str) -> dict[str, int]:

@@ -172,6 +172,33 @@ class TestDeliveries:
         assert get_store().get_activity("kofi", FILM) == before
         assert [row.status for row in read_rows("ama")] == ["finished"]
 
+    def test_a_repeated_message_of_a_finished_delivery_writes_nothing(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_followers(messages, "ama")
+        set_relation("kofi")
+        (message,) = messages.waiting
+        messages.run_all()
+        before = get_store().get_activity("kofi", FILM)
+        monkeypatch.setattr(type(get_store()), "put_timeline_rows", lambda *_: die())
+        messages.run(message)
+        assert get_store().get_activity("kofi", FILM) == before
+
+    def test_a_worker_that_is_killed_before_it_finishes_the_job_delivers_again(
+        self, messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_followers(messages, "ama")
+        set_relation("kofi")
+        (message,) = messages.waiting
+        meanwhile(monkeypatch, "save_ledger", die, time=1)
+        with pytest.raises(Killed):
+            messages.run(message)
+        run_later(messages, clock)
+        assert read_timeline_everywhere("ama") == KOFIS_LIKE
+        activity = get_store().get_activity("kofi", FILM)
+        assert activity is not None
+        assert (activity.ledger.delivered_count, activity.ledger.cursor) == (1, "")
+
     @pytest.mark.usefixtures("clock")
     def test_an_activity_that_changes_on_every_attempt_is_retried(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,7 @@
 """The contract of all activity stores: export, erasure and the count of references."""
 
+from dataclasses import replace
+
 import pytest
 
 from activity.store.base import ActivityStore
@@ -15,7 +17,7 @@ from activity.tests.store_contract import (
     row,
     see,
 )
-from activity.types import Job, Preferences
+from activity.types import Job, Ledger, Preferences
 
 
 def add_all_data(store: ActivityStore, uid: str, *, friends: list[str], fans: list[str], foe: str) -> None:
@@ -90,6 +92,25 @@ class TestErasing:
         assert store.count_references(uid) == {}
         assert store.count_references("ama") != {}
         assert store.count_followers("kofi") == 1
+
+    @pytest.mark.parametrize("limit", [3, 500])
+    def test_cursors_that_name_the_person_are_found_and_cleared(
+        self, store: ActivityStore, limit: int
+    ) -> None:
+        ledger = Ledger(follower_count=9, delivered_count=5, cursor="ama", started_at=NOW, updated_at=NOW)
+        for number, author in enumerate(["kofi", "kofi", "esi", "esi", "esi"]):
+            record(store, author, f"movie:{number}", LIKED)
+            assert store.save_ledger(author, f"movie:{number}", 1, ledger)
+        record(store, "esi", "movie:9", LIKED)
+        store.save_ledger("esi", "movie:9", 1, replace(ledger, cursor="amadou"))
+        assert store.count_references("ama") == {"cursors": 5}
+        erase(store, "ama", limit=limit)
+        assert store.count_references("ama") == {}
+        activity, other = store.get_activity("kofi", "movie:0"), store.get_activity("esi", "movie:9")
+        assert activity is not None
+        assert other is not None
+        assert activity.ledger == replace(ledger, cursor="")
+        assert other.ledger.cursor == "amadou"
 
     def test_an_unknown_uid_has_nothing_to_erase(self, store: ActivityStore) -> None:
         assert store.erase("nobody") == 0

@@ -75,6 +75,11 @@ def activities(uid: str) -> CollectionReference:
     return collection
 
 
+def all_activities() -> Query:
+    """Return the query of the activities of all people."""
+    return get_client().collection_group("activities")
+
+
 def edge(follower: str, followee: str) -> DocumentReference:
     return follows().document(make_document_id(follower, followee))
 

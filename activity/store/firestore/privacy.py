@@ -43,7 +43,7 @@ class Privacy:
             erased += len(refs)
             if erased >= limit:
                 break
-        for step in (_delete_edges_to, _remove_from_lists):
+        for step in (_delete_edges_to, _remove_from_lists, _clear_cursors):
             if erased < limit:
                 erased += step(uid, limit - erased)
         if erased < limit:
@@ -58,6 +58,7 @@ class Privacy:
         for name, query in [*_collections_of(uid), ("follows", query_followers(uid))]:
             counts[name] = counts.get(name, 0) + calls.count_matches(query)
         counts["lists"] = sum(calls.count_matches(_query_people_listing(name, uid)) for name in _LISTS)
+        counts["cursors"] = calls.count_matches(_query_cursors(uid))
         count_documents(sum(counts.values()))
         return {name: number for name, number in counts.items() if number}
 
@@ -91,6 +92,10 @@ def _own_refs(uid: str) -> list[DocumentReference]:
 
 def _query_people_listing(name: str, uid: str) -> Query:
     return layout.people().where(filter=FieldFilter(name, "array_contains", uid))
+
+
+def _query_cursors(uid: str) -> Query:
+    return layout.all_activities().where(filter=FieldFilter("cursor", "==", uid))
 
 
 def _delete_edges_to(uid: str, limit: int) -> int:
@@ -128,6 +133,13 @@ def _remove_from_lists(uid: str, limit: int) -> int:
     others = {ref.path: ref for ref in found}
     calls.write_bulk(Write("update", ref, transforms) for ref in others.values())
     return len(others)
+
+
+def _clear_cursors(uid: str, limit: int) -> int:
+    """Clear the cursors of deliveries that name the person. A delivery that moved on meanwhile only starts again."""
+    refs = [snapshot.reference for snapshot in calls.run_query(_query_cursors(uid).limit(limit))]
+    calls.write_bulk(Write("update", ref, {"cursor": ""}) for ref in refs)
+    return len(refs)
 
 
 def _delete_own_documents(uid: str) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from activity.models import Activity as ActivityRow
 from activity.rules import relations
@@ -81,6 +81,18 @@ def delete_activities(uid: str, limit: int) -> int:
     rows = ActivityRow.objects.filter(uid=uid)
     deleted, _ = rows.filter(title__in=rows.values("title")[:limit]).delete()
     return deleted
+
+
+def clear_cursors(uid: str, limit: int) -> int:
+    """Clear up to `limit` cursors that name a person, and return their number. 2 SQL, 1 if there are none."""
+    rows = query_cursors(uid)
+    found = list(rows.values_list("pk", flat=True)[:limit])
+    return rows.filter(pk__in=found).update(cursor="") if found else 0
+
+
+def query_cursors(uid: str) -> QuerySet[ActivityRow]:
+    """Return the query of the activities whose delivery's cursor names a person."""
+    return ActivityRow.objects.exclude(cursor="").filter(cursor=uid)  # `exclude` allows the partial index
 
 
 def _save(row: ActivityRow, activity: Activity) -> None:

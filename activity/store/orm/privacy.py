@@ -10,7 +10,7 @@ from django.forms.models import model_to_dict
 from activity.models import Activity, Follow, Job, Person, SeenHistory, TimelineRow
 from activity.rules import erasure
 from activity.store.meter import count_documents
-from activity.store.orm.activities import delete_activities
+from activity.store.orm.activities import clear_cursors, delete_activities, query_cursors
 from activity.store.orm.calls import store_call
 from activity.store.orm.person import from_row, lock_person, save_person
 from activity.store.orm.timelines import delete_rows_naming
@@ -63,6 +63,8 @@ class Privacy:
             erased += deleted
             if erased >= limit:
                 break
+        if erased < limit:
+            erased += clear_cursors(uid, limit - erased)
         count_documents(erased)
         return erased
 
@@ -72,6 +74,7 @@ class Privacy:
             name: table._default_manager.filter(condition).count()
             for name, table, condition in _tables_with(uid)
         }
+        counts["cursors"] = query_cursors(uid).count()
         lists = Person.objects.values_list(*erasure.UID_LISTS).iterator(chunk_size=_PAGE_SIZE)
         counts["lists"] = sum(any(uid in uids for uids in lists_of_one) for lists_of_one in lists)
         count_documents(sum(counts.values()))
