@@ -1,8 +1,9 @@
 """Carry out erasure requests, from the request to the verification.
 
 A person's ID tokens are valid for an hour, so a phone may still write after the data was erased. Each request is
-therefore carried out and searched a second time after that hour; then it is verified and its uid is blanked. (Delete
-the Firebase account first, or the phone can get new tokens.)
+therefore carried out and searched a second time after that hour. Then Redis rewrites its append-only file, which
+contains deleted data, and the request is verified and its uid is blanked. (Delete the Firebase account first, or the
+phone can get new tokens.)
 """
 
 import logging
@@ -68,7 +69,7 @@ def run_erasure(pk: int, *, now: datetime, until: float) -> bool:
     elif request.erased_at is None:
         _update(request, remaining={}, erased_at=now, due_at=now + VERIFY_AFTER)
     elif now >= request.erased_at + VERIFY_AFTER:
-        _update(request, remaining={}, uid="", verified_at=now)
+        _verify(request, now=now)
     return True
 
 
@@ -80,6 +81,14 @@ def sweep_erasures(*, now: datetime) -> int:
         _update(request, due_at=now + RETRY_AFTER)
         queue_erasure(request.pk)
     return len(requests)
+
+
+def _verify(request: Erasure, *, now: datetime) -> None:
+    if services.rewrite_append_only_files():
+        _update(request, remaining={}, uid="", verified_at=now)
+    else:
+        logger.info("erasure %s: a rewrite of the append-only file is running, retry later", request.pk)
+        _update(request, remaining={}, due_at=now + RETRY_AFTER)
 
 
 def _update(request: Erasure, **values: object) -> None:

@@ -13,7 +13,7 @@ from django.conf import settings
 from activity.services import privacy as activity
 from analytics.services import privacy as analytics
 from core import api_json
-from core.redis import references
+from core.redis import append_only, references
 from core.redis.client import GuardedRedis, cache_redis, state_redis, unlink_keys
 from core.redis.references import ReferenceReader
 from feed.services import privacy as feed
@@ -97,6 +97,15 @@ def find_references(uid: str) -> dict[str, int]:
             place = f"redis: {found.key.pattern}{'' if found.is_own_key else ' of others'}"
             counts[place] = counts.get(place, 0) + 1
     return counts
+
+
+def rewrite_append_only_files() -> bool:
+    """Remove erased data from the append-only files of Redis. Return False to be called again later.
+
+    Redis rewrites them in the background, within seconds or minutes. Errors are logged. Cost: 2 round trips for each
+    server.
+    """
+    return append_only.rewrite_append_only_files(_get_redis_servers())
 
 
 def export(uid: str, *, now: str) -> Iterator[bytes]:
