@@ -44,9 +44,11 @@ _EMPTY_TIMES: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class StoreUnavailable(Exception):
-    """The activity store does not answer; callers may retry after `retry_after` seconds."""
+    """The activity store is unavailable; callers may retry after `retry_after` seconds."""
 
-    retry_after = 5.0
+    def __init__(self, message: str, *, retry_after: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Blocked(ValueError):

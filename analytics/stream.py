@@ -15,7 +15,7 @@ from redis.client import CaseInsensitiveDict
 from analytics import keys
 from analytics.event_format import FORMAT_VERSION
 from analytics.types import parse_entry_id
-from core.redis.client import state_redis
+from core.redis.client import raise_outage, state_redis
 from core.redis.script import Script
 
 STREAM_START: Final = "0-0"  # the position before every entry
@@ -83,6 +83,7 @@ def read(shard: int, *, after: str, count: int) -> ReadResult:
     pipe = _raw_pipeline()
     _queue_state(pipe, shard, after, count)
     replies = pipe.execute(raise_on_error=False)
+    raise_outage(replies)
     return ReadResult(_parse_state(replies), [(entry.decode(), fields) for entry, fields in replies[2]])
 
 
@@ -95,6 +96,7 @@ def get_states(positions: Mapping[tuple[int, str], str]) -> dict[tuple[int, str]
     for (shard, _), position in positions.items():
         _queue_state(pipe, shard, position, 1)
     replies = pipe.execute(raise_on_error=False)
+    raise_outage(replies)
     starts = range(0, len(replies), _COMMANDS_PER_STATE)
     states = [_parse_state(replies[start : start + _COMMANDS_PER_STATE]) for start in starts]
     return dict(zip(positions, states, strict=True))

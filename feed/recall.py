@@ -7,13 +7,12 @@ store have timeouts and circuit breakers of their own, so only the optional budg
 import logging
 from typing import NamedTuple
 
-from django.db import InterfaceError, OperationalError
-
 from activity.services import history
 from activity.services.history import History
 from activity.types import StoreUnavailable
 from core.deadlines import DeadlinePassed, optional_part
 from core.errors import first_line
+from core.outages import SqlUnavailable
 from core.redis.client import REDIS_UNAVAILABLE, state_redis
 from core.redis.reads import Deferred, Reads
 from core.telemetry import labelled, timed
@@ -73,7 +72,7 @@ def _get_pool(source: Source, deferred: Deferred[Pool]) -> Pool:
         raise
     except BudgetSpent:
         return Pool(source.name, error="deadline")
-    except (StoreUnavailable, OperationalError, InterfaceError) as reason:
+    except (StoreUnavailable, SqlUnavailable) as reason:
         logger.warning("source %s failed: %s (%s)", source.name, type(reason).__name__, first_line(reason))
         return Pool(source.name, error=type(reason).__name__)
     except Exception as reason:

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from finishd.operations import health, metrics
 from finishd.staff import logins
 
+handler500 = "core.errors.pages.handle_500"
 urlpatterns = [
     # Staff open the address that `make run` prints.
     path("", RedirectView.as_view(pattern_name="admin:index")),

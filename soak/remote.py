@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, Final, ParamSpec
 
 from celery import current_app
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
@@ -20,6 +20,7 @@ from analytics.models import Checkpoint, DeadLetter
 from analytics.services import lag
 from content.models import Item
 from content.services import cards, items
+from core.outages import SqlUnavailable
 from core.redis.client import REDIS_UNAVAILABLE, state_redis
 from feed.services import builds, index_status
 from feed.tests import world
@@ -28,8 +29,7 @@ from finishd.testing import inspection
 
 P = ParamSpec("P")
 OUTAGE_ERRORS: Final = (
-    OperationalError,
-    InterfaceError,
+    SqlUnavailable,
     BrokerError,
     StoreUnavailable,
     *REDIS_UNAVAILABLE,

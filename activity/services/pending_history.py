@@ -8,12 +8,12 @@ from dataclasses import asdict
 from typing import Final
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db.models import Count, Min, QuerySet
 from django.forms.models import model_to_dict
 
 from activity.models import PendingHistory
 from activity.types import HistoryDelta, StoredDocument, StoreUnavailable
+from core.outages import SqlUnavailable
 
 MAX_ROWS_PER_VIEWER: Final = 1_000  # in one read; a viewer has some hundreds in ten minutes at most
 _ROWS_PER_INSERT: Final = 500
@@ -39,8 +39,8 @@ def get_for(uid: str) -> list[HistoryDelta]:
     """
     try:
         return [to_delta(row) for row in _rows(uid).order_by("-pk")[:MAX_ROWS_PER_VIEWER]]
-    except (OperationalError, InterfaceError) as reason:
-        raise StoreUnavailable(str(reason)) from reason
+    except SqlUnavailable as reason:
+        raise StoreUnavailable(str(reason), retry_after=reason.retry_after) from reason
 
 
 def get_due_uids(*, now: float, limit: int) -> list[str]:

@@ -17,12 +17,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import F
 
 from analytics import dedup, event_format, stream
 from analytics.models import Checkpoint
 from analytics.types import READERS, Event, parse_entry_id
+from core.outages import SqlUnavailable
 from core.redis.client import REDIS_UNAVAILABLE
 from core.times import to_datetime
 
@@ -162,7 +163,7 @@ def run_for(step: Callable[[], bool], *, seconds: float) -> bool:
                 return True
     except CheckpointMoved as error:
         logger.debug("%s", error)
-    except (OperationalError, InterfaceError, *REDIS_UNAVAILABLE) as error:
+    except (SqlUnavailable, *REDIS_UNAVAILABLE) as error:
         logger.warning(
             "event reader stopped, backlog grows: unavailable (%s: %s)", type(error).__name__, error
         )

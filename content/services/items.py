@@ -38,8 +38,8 @@ def _update_cards(ids: list[str], title_keys: list[str]) -> None:
     try:
         titles.invalidate(title_keys)
         cards.write_cards(ids)
-    except REDIS_UNAVAILABLE:
-        logger.warning("cache Redis unavailable: %d stale cards; the sweep will retry", len(ids))
+    except REDIS_UNAVAILABLE as reason:
+        logger.warning("cache Redis unavailable: %d stale cards; the sweep will retry: %s", len(ids), reason)
 
 
 def queue_card_removal(item: Item) -> None:

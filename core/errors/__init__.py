@@ -1,11 +1,11 @@
 """Errors of the API: exceptions that services raise, and the responses that clients get.
 
 `types` holds the exceptions and the error shape `{"error": true, "message", "statusCode", "code", "details"?}`.
-`handler` turns exceptions of API views into responses; `core.middleware.errors` does the same outside of views.
+`handler` turns exceptions of API views into responses, `pages` other exceptions. `core.middleware.errors` gives
+errors on API paths their shape. `core.outages` says which exceptions are outages.
 """
 
 from core.errors.types import (
-    REDIS_OUTAGE_ERRORS,
     ApiError,
     Unavailable,
     error_body,
@@ -14,7 +14,6 @@ from core.errors.types import (
 )
 
 __all__ = [
-    "REDIS_OUTAGE_ERRORS",
     "ApiError",
     "Unavailable",
     "error_body",

@@ -4,7 +4,7 @@ Clients never see a traceback, whatever DEBUG says. The log does.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from django.core.exceptions import (
     BadRequest,
@@ -13,25 +13,20 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.core.signals import got_request_exception
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, UnreadablePostError
 from django.utils.log import log_response
-from kombu.exceptions import OperationalError as BrokerError
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from core.errors.types import (
-    REDIS_OUTAGE_ERRORS,
     ApiError,
     Unavailable,
     error_body,
     first_line,
     format_retry_after,
 )
+from core.outages import get_outage
 from core.routes import get_route
-
-REDIS_RETRY_SECONDS: Final = 2.0  # as long as the circuit breaker stays open
-SQL_RETRY_SECONDS: Final = 5.0
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
@@ -51,13 +46,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
 def _to_api_error(error: Exception) -> ApiError | drf.APIException:
     if isinstance(error, ApiError | drf.APIException):
         return error
-    # An exception with `retry_after` is an outage: CircuitOpen, DeadlinePassed, or an app's own.
-    if isinstance(wait := getattr(error, "retry_after", None), int | float):
-        return Unavailable(retry_after=wait)
-    if isinstance(error, REDIS_OUTAGE_ERRORS):
-        return Unavailable(retry_after=REDIS_RETRY_SECONDS)
-    if isinstance(error, OperationalError | InterfaceError | BrokerError):
-        return Unavailable(retry_after=SQL_RETRY_SECONDS)
+    if outage := get_outage(error):
+        return Unavailable(retry_after=outage.retry_after)
     return _from_django(error) or ApiError("server_error", "Something went wrong on our side.", 500)
 
 
@@ -103,6 +93,19 @@ def _first_message(detail: Any, path: str = "") -> str:
     return f"{path}: {detail}" if path else str(detail)
 
 
+def log_outage(error: BaseException, request: Any, response: Any) -> None:
+    """Log an outage in one line. Django then does not log its response again."""
+    log_response(
+        "Unavailable: %s (%s: %s)",
+        get_route(request),
+        type(error).__name__,
+        first_line(error),
+        response=response,
+        request=request,
+        level="warning",
+    )
+
+
 def _log_server_error(
     error: Exception, api_error: ApiError, context: Mapping[str, Any], response: Response
 ) -> None:
@@ -110,18 +113,10 @@ def _log_server_error(
     if api_error.status < 500:
         return
     request = getattr(context.get("request"), "_request", None)
-    route = get_route(request)
     if isinstance(api_error, Unavailable):
-        log_response(
-            "Unavailable: %s (%s: %s)",
-            route,
-            type(error).__name__,
-            first_line(error),
-            response=response,
-            request=request,
-            level="warning",
-        )
+        log_outage(error, request, response)
         return
+    route = get_route(request)
     log_response("Internal Server Error: %s", route, response=response, request=request, exception=error)
     if request is not None:
         got_request_exception.send(sender=None, request=request)

@@ -4,19 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from redis import exceptions as redis_errors
-
-# Errors that mean that Redis is unavailable. Other errors of redis-py are mistakes in our commands.
-REDIS_OUTAGE_ERRORS = (
-    redis_errors.ConnectionError,
-    redis_errors.TimeoutError,
-    redis_errors.ReadOnlyError,
-    redis_errors.ClusterDownError,
-    redis_errors.MasterDownError,
-    redis_errors.TryAgainError,
-    redis_errors.OutOfMemoryError,
-)
-
 
 class ApiError(Exception):
     """An expected error: a stable `code` for programs, a sentence for people, an HTTP status, and details."""

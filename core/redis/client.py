@@ -16,16 +16,14 @@ from django_redis import get_redis_connection
 from redis.client import Pipeline as RedisPipeline
 from redis.client import Redis
 from redis.connection import DefaultParser
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import MaxConnectionsError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError
 from redis.utils import SENTINEL
 
-from core import deadlines
-from core.circuit import CircuitBreaker, CircuitOpen, declare_dependency, register_circuit_breaker
+from core import deadlines, outages
+from core.circuit import CircuitBreaker, declare_dependency, register_circuit_breaker
 
-# Redis did not answer. An error reply (ResponseError) is a mistake in our command instead.
-REDIS_UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, CircuitOpen)
+# What calls raise while Redis is unavailable. Other errors of redis-py are mistakes in our commands.
+REDIS_UNAVAILABLE = outages.REDIS_UNAVAILABLE
 
 _round_trips: ContextVar[list[str] | None] = ContextVar("redis_round_trips", default=None)
 _circuit_breakers: dict[tuple[Any, ...], CircuitBreaker] = {}
@@ -56,9 +54,7 @@ def _get_circuit_breaker(pool: Any) -> CircuitBreaker:
     if address not in _circuit_breakers:
         name = "redis" if address == _address(state_redis().connection_pool) else "cache"
         _circuit_breakers[address] = register_circuit_breaker(
-            CircuitBreaker(
-                name, failure_types=(RedisConnectionError, RedisTimeoutError), is_failure=_is_outage
-            )
+            CircuitBreaker(name, failure_types=(RedisError,), is_failure=_is_failure)
         )
     return _circuit_breakers[address]
 
@@ -68,13 +64,26 @@ def _address(pool: Any) -> tuple[Any, ...]:
     return kwargs.get("host"), kwargs.get("port"), kwargs.get("path")
 
 
-def _is_outage(reason: BaseException) -> bool:
-    """Return False for an exhausted pool: it says nothing about the server."""
-    return not isinstance(reason, MaxConnectionsError)
+def _is_failure(error: BaseException) -> bool:
+    outage = outages.get_redis_outage(error)
+    return outage is not None and outage.is_failure
 
 
 class DeadlineParser(DefaultParser):  # type: ignore[misc,valid-type]  # hiredis' or redis-py's, chosen at import
-    """Waits for a reply until the request's deadline at most, also if the reply arrives byte by byte."""
+    """Waits for a reply until the request's deadline at most, also if the reply arrives byte by byte.
+
+    An error reply that means an outage has its own exception (`core/outages.py`); redis-py has one for some only.
+    """
+
+    EXCEPTION_CLASSES = DefaultParser.EXCEPTION_CLASSES | {
+        name: reply.error for name, reply in outages.REDIS_REPLIES.items()
+    }
+
+    @classmethod
+    def parse_error(cls, response: str) -> Exception:
+        """Return the exception for an error reply."""
+        is_denied = response.startswith(outages.SCRIPT_DENIED)
+        return cast(Exception, super().parse_error(f"NOPERM {response}" if is_denied else response))
 
     def read_from_socket(self, timeout: Any = SENTINEL, raise_on_timeout: bool = True) -> Any:
         if timeout is SENTINEL and (left := deadlines.remaining()) < (self._socket_timeout or math.inf):
@@ -117,6 +126,13 @@ def state_redis() -> GuardedRedis:
 
 def cache_redis() -> GuardedRedis:
     return cast(GuardedRedis, get_redis_connection("default"))
+
+
+def raise_outage(replies: Sequence[Any]) -> None:
+    """Raise the first of a pipeline's replies that means that Redis is unavailable."""
+    for reply in replies:
+        if isinstance(reply, REDIS_UNAVAILABLE):
+            raise reply
 
 
 def unlink_keys(client: GuardedRedis, names: Sequence[str]) -> None:

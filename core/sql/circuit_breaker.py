@@ -1,38 +1,38 @@
-"""A mixin for Django's database backends: a circuit breaker, and the request's deadline.
+"""A mixin for Django's database backends: outages as SqlUnavailable, a circuit breaker, and the request's deadline.
 
-A failure is a missing answer: no connection, a broken one, or no reply until the deadline. A lock timeout, a cancelled
-statement or a duplicate key are replies, and do not count.
+`core/outages.py` says which errors are outages, and which of them count for the circuit breaker.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import Error as SqlError
+from django.db.utils import DatabaseErrorWrapper
+from django.utils.functional import cached_property
 
 from core import deadlines
 from core.circuit import CircuitBreaker, CircuitOpen, register_circuit_breaker
+from core.outages import SqlUnavailable, get_sql_outage
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 else:
     BaseDatabaseWrapper = object
 
-# SQLSTATEs of a server that is unavailable: no connection, too many, shutting down or starting, disk errors.
-_OUTAGE_SQLSTATES: Final = ("08", "53300", "57P", "58")
-# SQLite: it cannot open, read or write the file.
-_OUTAGE_SQLITE_CODES: Final = frozenset({10, 13, 14, 26})
 
+class OutageTranslator(DatabaseErrorWrapper):
+    """Django's translation of driver errors, which also raises outages as SqlUnavailable.
 
-class SqlUnavailable(OperationalError):
-    """The statement was not sent: the circuit breaker is open, or the deadline has passed.
-
-    Clients may retry after `retry_after` seconds.
+    Django uses it for all that may fail: connecting, statements, fetching rows, commits and rollbacks.
     """
 
-    def __init__(self, message: str, retry_after: float) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+    def __exit__(self, *raised: Any) -> None:
+        try:
+            super().__exit__(*raised)
+        except SqlError as error:
+            _raise_outage(error)
+            raise
 
 
 class CircuitBreakerMixin(BaseDatabaseWrapper):
@@ -42,24 +42,29 @@ class CircuitBreakerMixin(BaseDatabaseWrapper):
         super().__init__(*args, **kwargs)
         self.execute_wrappers.append(_execute_guarded)
 
+    @cached_property
+    def wrap_database_errors(self) -> OutageTranslator:
+        return OutageTranslator(self)
+
     def ensure_connection(self) -> None:
         if self.connection is None:
             with _guard():
                 super().ensure_connection()
 
 
-def is_outage(reason: BaseException) -> bool:
-    """Return whether a database error means that the database did not answer."""
-    cause = reason.__cause__ or reason
-    if state := getattr(cause, "sqlstate", None):
-        return str(state).startswith(_OUTAGE_SQLSTATES)
-    code = getattr(cause, "sqlite_errorcode", None)
-    return code is None or code & 0xFF in _OUTAGE_SQLITE_CODES
+def is_failure(error: BaseException) -> bool:
+    """Return whether a database error counts for the circuit breaker."""
+    outage = get_sql_outage(error)
+    return outage is not None and outage.is_failure
 
 
-_breaker = register_circuit_breaker(
-    CircuitBreaker("sql", failure_types=(OperationalError, InterfaceError), is_failure=is_outage)
-)
+_breaker = register_circuit_breaker(CircuitBreaker("sql", failure_types=(SqlError,), is_failure=is_failure))
+
+
+def _raise_outage(error: SqlError) -> None:
+    """Raise SqlUnavailable if a database error is an outage."""
+    if not isinstance(error, SqlUnavailable) and (outage := get_sql_outage(error)):
+        raise SqlUnavailable(str(error), outage.retry_after) from error.__cause__ or error
 
 
 @contextmanager
@@ -71,6 +76,9 @@ def _guard() -> Iterator[None]:
             yield
     except CircuitOpen as reason:
         raise SqlUnavailable(str(reason), reason.retry_after) from reason
+    except SqlError as error:
+        _raise_outage(error)
+        raise
 
 
 def _execute_guarded(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:

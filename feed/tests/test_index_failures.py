@@ -44,7 +44,7 @@ class TestFailing:
             world.build()
         failed = IndexBuild.objects.latest("pk")
         assert (failed.outcome, failed.keys_deleted) == (Outcome.FAILED, True)
-        assert failed.detail == "OperationalError: the database went away"
+        assert failed.detail == "SqlUnavailable: the database went away"
         assert get_current_generation() == before.pk
         assert get_generations() == {before.pk}
         assert world.build().outcome == Outcome.PUBLISHED

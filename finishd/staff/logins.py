@@ -18,9 +18,8 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.cache import never_cache
 
 from core import log_context, telemetry
-from core.circuit import CircuitOpen
-from core.errors import REDIS_OUTAGE_ERRORS, format_retry_after
-from core.redis.client import state_redis
+from core.errors import format_retry_after
+from core.redis.client import REDIS_UNAVAILABLE, state_redis
 from core.throttling import keys, limiter
 from core.throttling.limiter import LimitResult
 from core.throttling.rates import MICROSECONDS, Limits, Rate
@@ -64,7 +63,7 @@ def count_attempt(limits: Limits, name: str, address: str) -> LimitResult:
             result = limiter.count_request(
                 limits, user=keys.THROTTLE_LOGIN.name(name=_digest(name)), address=None
             )
-    except (*REDIS_OUTAGE_ERRORS, CircuitOpen) as error:
+    except REDIS_UNAVAILABLE as error:
         result = count_attempt_in_sql(limits, name, address, now=now)
         if not result.retry_after:  # rejected attempts would fill the log
             logger.warning("state Redis unavailable: login attempt counted in SQL: %s", error)

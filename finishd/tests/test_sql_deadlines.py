@@ -14,8 +14,9 @@ from activity.models import Person
 from core import circuit as breakers
 from core import deadlines
 from core.circuit import CircuitBreaker
+from core.outages import SqlUnavailable
 from core.sql import circuit_breaker
-from core.sql.circuit_breaker import SqlUnavailable, is_outage
+from core.sql.circuit_breaker import is_failure
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +29,7 @@ class TestSql:
     @pytest.fixture(autouse=True)
     def _separate_breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
         breaker = CircuitBreaker(
-            "sql", failure_types=(OperationalError,), is_failure=is_outage, open_seconds=0.2
+            "sql", failure_types=(OperationalError,), is_failure=is_failure, open_seconds=0.2
         )
         monkeypatch.setattr(circuit_breaker, "_breaker", breaker)
 
@@ -112,7 +113,7 @@ class TestSql:
     ) -> None:
         error = OperationalError()
         error.__cause__ = cause
-        assert is_outage(error) is is_unavailable
+        assert is_failure(error) is is_unavailable
 
     @pytest.mark.parametrize(
         ("name", "statement", "is_unavailable"),
@@ -123,7 +124,7 @@ class TestSql:
     ) -> None:
         with pytest.raises(sqlite3.OperationalError) as raised:
             _run(name, statement)
-        assert is_outage(raised.value) is is_unavailable
+        assert is_failure(raised.value) is is_unavailable
 
 
 def _run(name: str, statement: str) -> None:

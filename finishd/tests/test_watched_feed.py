@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from django.db import OperationalError, connection
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from activity import keys as activity_keys
@@ -15,6 +15,7 @@ from activity.store import get_store
 from activity.store.base import ActivityStore
 from activity.store.meter import count_calls
 from activity.store.orm import OrmStore
+from core.outages import SqlUnavailable
 from core.redis.client import state_redis
 from core.units import HOUR
 from feed import keys as feed_keys
@@ -111,7 +112,7 @@ def test_without_sql_the_plan_lacks_pending_history_and_is_degraded(
     catalogue: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def raise_unavailable(*_: Any) -> Any:
-        raise OperationalError("unavailable")
+        raise SqlUnavailable("unavailable")
 
     monkeypatch.setattr(pending_history, "_rows", raise_unavailable)
     page = get_feed("ama", limit=100)

@@ -4,17 +4,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError
-
 from activity.store.meter import counted
 from activity.types import StoreUnavailable
+from core.outages import SqlUnavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def store_call(method: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a store method: count it, and raise StoreUnavailable for the database's connection errors.
+    """Decorate a store method: count it, and raise StoreUnavailable for outages of the database.
 
     The SQL back ends already have deadlines and a circuit breaker.
     """
@@ -23,7 +22,7 @@ def store_call(method: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(*args, **kwargs)
-        except (OperationalError, InterfaceError) as reason:
-            raise StoreUnavailable(str(reason)) from reason
+        except SqlUnavailable as reason:
+            raise StoreUnavailable(str(reason), retry_after=reason.retry_after) from reason
 
     return counted(wrapped)
