@@ -100,6 +100,40 @@ def tables_locked(stack: Stack) -> Iterator[None]:
             connection.rollback()
 
 
+@contextmanager
+def read_only(stack: Stack) -> Iterator[None]:
+    """Make the database reject writes, as after a failover to a standby."""
+    _set_read_only(stack, "SET default_transaction_read_only = on")
+    try:
+        yield
+    finally:
+        _set_read_only(stack, "RESET default_transaction_read_only")
+
+
+def _set_read_only(stack: Stack, change: str) -> None:
+    """Change the database's default, and end the sessions that have the old one."""
+    with stack.connection() as connection:
+        connection.read_only = False
+        (name,) = connection.execute("SELECT current_database()").fetchone() or ("",)
+        connection.execute(f'ALTER DATABASE "{name}" {change}')
+        connection.commit()
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+@contextmanager
+def replica(stack: Stack) -> Iterator[None]:
+    """Make Redis a replica of a primary that does not exist."""
+    with stack.client() as client:
+        client.replicaof("127.0.0.1", "1")
+        try:
+            yield
+        finally:
+            client.replicaof("NO", "ONE")
+
+
 PEOPLE_ENDPOINTS: Final = ("titles", "preferences", "follow", "followers", "stats", "mutuals")
 # All of these need Redis, which counts their requests.
 API_ENDPOINTS: Final = (*FEEDS, *PEOPLE_ENDPOINTS, "events", "search")
@@ -158,6 +192,7 @@ FAULTS: Final = [
         sometimes_unavailable=(*API_ENDPOINTS, "ready"),
     ),
     Fault("redis full", redis_full, unavailable=API_ENDPOINTS, quick=True),
+    Fault("redis read-only", replica, unavailable=API_ENDPOINTS),
     Fault("redis emptied", redis_emptied, sometimes_unavailable=("ready",), degraded=DEGRADED_AFTER_LOSS),
     Fault(
         "sql stopped",
@@ -177,6 +212,13 @@ FAULTS: Final = [
         tables_locked,
         unavailable=(*PEOPLE_ENDPOINTS, "search"),
         degraded=DEGRADED_COLD_VIEWER,
+        quick=True,
+    ),
+    Fault(
+        "sql read-only",
+        read_only,
+        unavailable=("titles", "preferences", "follow"),
+        sometimes_unavailable=("ready",),
         quick=True,
     ),
     Fault(
