@@ -27,6 +27,9 @@ ERASURE_CONTACTS = Key(
     "people whose cached copies may name an erased person",
     1 * DAY,
 )
+ERASURE_NAME = Key(
+    "erasure-name:{<viewer>}", "string", "activity", "one per person who is being erased", 1 * DAY
+)
 DELIVERY_LAGS = Key("delivery-lags", "list", "activity", "newest 2,000 finished deliveries")
 NAME = Key("name:{<viewer>}", "string", "activity", "one per followed person (CACHE_URL)", 7 * DAY)
 

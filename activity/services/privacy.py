@@ -2,7 +2,7 @@
 
 The store is erased in batches. Before the edges are deleted, the uids of followers and of people in a block with the
 person are stored in Redis, because cached copies of theirs may name the person. These copies are deleted in batches
-after the durable rows. Every step is idempotent.
+after the durable rows. The person's name is stored too, to find plans that contain it. Every step is idempotent.
 """
 
 import time
@@ -59,16 +59,24 @@ COLUMNS_WITHOUT_UID: Final = frozenset(
 
 
 def store_contacts(uid: str) -> None:
-    """Store the uids of people whose cached copies may name the person, for `iterate_contacts`.
+    """Store the uids of people whose cached copies may name the person, for `iterate_contacts`, and the person's name.
 
-    Cost: 1 store call and 1 round trip per 500 followers.
+    Cost: 1 store call and 1 round trip per 500 followers, and 1 round trip.
     """
     profile = get_store().get_profile(uid)
+    if profile is not None and profile.name:
+        state_redis().set(keys.ERASURE_NAME.name(viewer=uid), profile.name, ex=keys.ERASURE_NAME.ttl)
     _add_contacts(uid, sorted(profile.blocked_uids) if profile else [])
     cursor = ""
     while followers := get_store().get_follower_uids(uid, after=cursor, limit=BATCH_SIZE):
         _add_contacts(uid, followers)
         cursor = followers[-1]
+
+
+def get_erased_name(uid: str) -> str | None:
+    """Return the name that `store_contacts` stored. None if the person had none or was erased before. 1 round trip."""
+    name = cast("bytes | None", state_redis().get(keys.ERASURE_NAME.name(viewer=uid)))
+    return name.decode() if name else None
 
 
 def iterate_contacts(uid: str) -> Iterator[list[str]]:

@@ -2,8 +2,11 @@
 
 A reason names a friend by name ("Ama liked this"), and a plan of the following feed has the uid as well. When a person
 is erased, the current sessions of their followers therefore end, and the next page gets a new plan, as after any lost
-plan. A plan of an older session, which only a cursor reaches, is deleted if it contains the uid. A bare name in a
-reason may remain until the plan expires, two hours after its session started at the latest.
+plan. A plan of an older session, which only a cursor reaches, and a trace are deleted if they contain the uid, or a
+reason with the person's current name. Plans with a namesake are deleted too.
+
+An earlier name, or the name in a plan that is built during the erasure, may remain: PLANS_KEPT_SECONDS from the start
+of the plan's session at the latest, and TRACES_KEPT_SECONDS in a trace.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +19,10 @@ from core.redis.reads import Reads
 from core.redis.references import ReferenceReader
 from feed import keys, plans
 from feed.feed_types import FEED_TYPES
+from feed.sources.supporters import make_reason_starts
+
+PLANS_KEPT_SECONDS: Final = plans.PLAN_MAX_TTL
+TRACES_KEPT_SECONDS: Final = keys.TRACE.ttl or 0
 
 # Text and JSON columns that never hold a uid. The erasure check searches all others.
 COLUMNS_WITHOUT_UID: Final = frozenset(
@@ -31,7 +38,7 @@ COLUMNS_WITHOUT_UID: Final = frozenset(
 def erase(uid: str, *, until: float) -> bool:
     """End the person's sessions and delete their served list. Cost: 3 round trips.
 
-    Plans of older sessions and traces remain: only a scan finds their keys.
+    Plans of older sessions and traces remain: only a scan with `make_reference_readers` finds their keys.
     """
     end_sessions([uid])
     unlink_keys(state_redis(), [keys.SERVED.name(viewer=uid)])
@@ -69,12 +76,20 @@ def export(uid: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "served", {"session": session, "item": item}
 
 
-def _is_in_slots(uid: str, slots: Sequence[bytes]) -> bool:
-    return any(_uid_field(uid) in slot for slot in slots)
+def make_reference_readers(name: str | None) -> tuple[ReferenceReader, ...]:
+    """Return the readers of plans and traces. With a name, they also find reasons that name the person by it."""
+    reasons = [b'"reason":' + orjson.dumps(start)[:-1] for start in make_reason_starts(name)] if name else []
 
+    def is_in_slots(uid: str, slots: Sequence[bytes]) -> bool:
+        return any(is_in_trace(uid, slot) for slot in slots)
 
-def _is_in_trace(uid: str, trace: bytes) -> bool:
-    return _uid_field(uid) in trace
+    def is_in_trace(uid: str, trace: bytes) -> bool:
+        return any(text in trace for text in (_uid_field(uid), *reasons))
+
+    return (
+        ReferenceReader(keys.SLOTS, is_in_slots, companion=keys.PLAN),
+        ReferenceReader(keys.TRACE, is_in_trace),
+    )
 
 
 def _uid_field(uid: str) -> bytes:
@@ -82,7 +97,4 @@ def _uid_field(uid: str) -> bytes:
     return b'"uid":' + orjson.dumps(uid)
 
 
-REFERENCE_READERS: Final = (
-    ReferenceReader(keys.SLOTS, _is_in_slots, companion=keys.PLAN),
-    ReferenceReader(keys.TRACE, _is_in_trace),
-)
+REFERENCE_READERS: Final = make_reference_readers(None)

@@ -52,6 +52,11 @@ def make_reason(rows: Sequence[TimelineRow], names_by_uid: Mapping[str, Name]) -
     return f"{name} and {others} other{'s' if others > 1 else ''} {plural}"
 
 
+def make_reason_starts(name: str) -> list[str]:
+    """Return the texts with which the reasons that name this person begin."""
+    return [f"{name} and ", *(f"{name} {singular}" for _, singular, _ in recipe.REASON_VERBS)]
+
+
 def _get_verb_rank(row: TimelineRow) -> int | None:
     """Return the rank of a row's strongest verb, 0 being the strongest; None if it recommends nothing."""
     if row.rating is not None and row.rating <= recipe.MAX_LOW_RATING and not row.favorite:

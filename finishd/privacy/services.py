@@ -53,6 +53,8 @@ APPS_WITH_PEOPLE: Final[dict[str, PrivacyHooks]] = {
 COLUMNS_WITHOUT_UID: Final = frozenset[str]().union(
     *(hooks.COLUMNS_WITHOUT_UID for hooks in APPS_WITH_PEOPLE.values())
 )
+PLANS_KEPT_SECONDS: Final = feed.PLANS_KEPT_SECONDS
+TRACES_KEPT_SECONDS: Final = feed.TRACES_KEPT_SECONDS
 _REFERENCE_READERS: Final = [
     reader for hooks in APPS_WITH_PEOPLE.values() for reader in hooks.REFERENCE_READERS
 ]
@@ -62,8 +64,8 @@ def erase(uid: str, *, until: float) -> bool:
     """Erase a person everywhere. Return False if `until` (monotonic seconds) came first; call it again then.
 
     A write by the person that races with this may survive, so erasures run a second time after all tokens of the
-    person have expired. Cost: the store's (see its `erase`), 7 round trips per 500 followers, and one scan of each
-    Redis server. Raises StoreUnavailable and Redis's errors.
+    person have expired. Cost: the store's (see its `erase`), 7 round trips per 500 followers, 2 round trips, and one
+    scan of each Redis server. Raises StoreUnavailable and Redis's errors.
     """
     activity.store_contacts(uid)
     if not all(hooks.erase(uid, until=until) for hooks in APPS_WITH_PEOPLE.values()):
@@ -73,8 +75,9 @@ def erase(uid: str, *, until: float) -> bool:
             hooks.erase_from_caches_of(uid, contacts)
         if time.monotonic() > until:
             return False
+    readers = _make_erasure_readers(activity.get_erased_name(uid))
     for client in _get_redis_servers():
-        for found in references.find_references(client, uid, _REFERENCE_READERS):
+        for found in references.find_references(client, uid, readers):
             unlink_keys(client, [found.name, *([found.companion] if found.companion else [])])
     return True
 
@@ -82,8 +85,8 @@ def erase(uid: str, *, until: float) -> bool:
 def find_references(uid: str) -> dict[str, int]:
     """Count the references to a person, by place. Return an empty dictionary if there are none.
 
-    It searches the activity store, the event streams, SQL column by column, and all Redis keys. It does not search
-    task messages that are in the broker; they name a uid for some seconds.
+    It searches the activity store, the event streams, SQL column by column, and all Redis keys, for the uid. It does
+    not search for names, nor task messages that are in the broker; they name a uid for some seconds.
     Cost: one pass over the people in the store, over the unread events, over the tables about people, and over Redis.
     Raises StoreUnavailable and Redis's errors.
     """
@@ -117,6 +120,11 @@ def export(uid: str, *, now: str) -> Iterator[bytes]:
             yield separator + api_json.dumps({"collection": collection, "document": document})
             separator = b",\n"
     yield b"]}\n"
+
+
+def _make_erasure_readers(name: str | None) -> list[ReferenceReader]:
+    """Return readers that also find plans and traces which contain the person's name and not the uid."""
+    return [*activity.REFERENCE_READERS, *analytics.REFERENCE_READERS, *feed.make_reference_readers(name)]
 
 
 def _get_redis_servers() -> list[GuardedRedis]:

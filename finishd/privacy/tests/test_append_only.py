@@ -72,11 +72,14 @@ def test_the_uid_is_not_in_the_append_only_file_after_the_second_pass(aof: Path)
     make_busy(UID)
     look(UID, "kofi")
     deliver_everything()
+    name = f"{UID[:20]}'s name"  # as `make_busy` gives it
     assert is_in_aof(aof, UID)
+    assert is_in_aof(aof, name)
     request, later = run_both_passes(UID)
     assert request.verified_at == later
     wait_for_rewrite(state_redis())
     assert not is_in_aof(aof, UID)
+    assert not is_in_aof(aof, name)
     assert is_in_aof(aof, "kofi")
 
 

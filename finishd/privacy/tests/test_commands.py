@@ -33,7 +33,16 @@ class TestCommands:
         monkeypatch.setattr("builtins.input", lambda prompt: "ama")
         out = StringIO()
         call_command("erase_user", "ama", stdout=out)
-        assert "No reference to ama remains" in out.getvalue()
+        verified = Erasure.objects.get().due_at
+        for line in (
+            "No reference to ama remains in the activity store, SQL and Redis",
+            f"is verified after {verified:%Y-%m-%d %H:%M} UTC",
+            "append-only file",
+            "plans of others",
+            "traces",
+            "backups",
+        ):
+            assert line in out.getvalue()
         assert privacy.find_references("ama") == {}
         assert Erasure.objects.get().erased_at is not None
 

@@ -2,6 +2,7 @@
 
 import math
 from argparse import ArgumentParser
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,6 +12,11 @@ from activity.types import StoreUnavailable
 from core.auth.tokens import is_valid_uid
 from core.redis.client import REDIS_UNAVAILABLE
 from finishd.privacy import erasures, services
+from finishd.privacy.models import Erasure
+
+
+def _format(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 class Command(BaseCommand):
@@ -47,8 +53,22 @@ class Command(BaseCommand):
                 "References remain; the sweep will retry the erasure. Does the person still use the app?"
             )
         request.refresh_from_db()
+        self._write_outcome(uid, request)
+
+    def _write_outcome(self, uid: str, request: Erasure) -> None:
+        now = timezone.now()
+        plans_end = now + timedelta(seconds=services.PLANS_KEPT_SECONDS)
+        traces_end = now + timedelta(seconds=services.TRACES_KEPT_SECONDS)
         self.stdout.write(
-            f"Erased. No reference to {uid} remains. The erasure is verified after {request.due_at:%H:%M} UTC."
+            f"Erased. No reference to {uid} remains in the activity store, SQL and Redis, except for this request.\n"
+            f"The erasure runs again and is verified after {_format(request.due_at)}, because tokens are valid for an"
+            " hour. These remain:\n"
+            "  this request, with the uid: until the erasure is verified\n"
+            "  Redis's append-only file, with deleted data: until Redis rewrites it, which the verification starts\n"
+            "  plans of others, if they were built during the erasure or contain an earlier name of the person:"
+            f" until {_format(plans_end)}\n"
+            f"  sampled traces of such plans: until {_format(traces_end)}\n"
+            "  backups, and copies of what was exported: until you delete them"
         )
 
     def _ask(self, question: str) -> str | None:
