@@ -6,6 +6,8 @@ import sys
 
 
 def main() -> None:
+    import finishd  # noqa: F401, PLC0415  (before Django, because it checks the version of Python)
+
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
     # No phone waits for a command, so it may wait longer for Redis.
     os.environ.setdefault("REDIS_TIMEOUT", "5")

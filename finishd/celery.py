@@ -7,12 +7,14 @@ and commands use Celery's own connections, which wait longer and retry.
 
 import math
 import os
+import sys
 from functools import cached_property
 from typing import Any, Final
 
 from celery import Celery
 from celery.signals import worker_process_init
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from kombu import pools
 from kombu.exceptions import LimitExceeded, OperationalError
 from redis.exceptions import RedisError
@@ -58,6 +60,15 @@ class App(Celery):
 app = App("finishd", task_cls="core.observability.tasks:ObservedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@app.on_configure.connect
+def _check_settings(**_: Any) -> None:
+    """End a worker or beat with one sentence if the settings are wrong."""
+    try:
+        settings.INSTALLED_APPS  # noqa: B018  (any setting loads all)
+    except ImproperlyConfigured as error:
+        sys.exit(f"finishd: {error}")
 
 
 @worker_process_init.connect

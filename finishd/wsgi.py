@@ -1,16 +1,23 @@
 """The WSGI entry point that granian serves."""
 
 import os
+import sys
 from importlib import import_module
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 from core.memory import freeze_loaded_objects
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
 
-application = get_wsgi_application()
+try:
+    application = get_wsgi_application()
+except ImproperlyConfigured as error:
+    if settings.configured:  # the error is in the code, not in the settings
+        raise
+    sys.exit(f"finishd: {error}")
 # Import the views now. Otherwise the first request would import them, which takes 300 ms.
 import_module(settings.ROOT_URLCONF)
 freeze_loaded_objects()

@@ -1,8 +1,10 @@
 """The logging configuration."""
 
-from typing import Any
+from typing import Any, Final
 
 from core.logs.formatters import make_formatter
+
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def get_config(log_format: str, level: str, *, readiness_path: str) -> dict[str, Any]:

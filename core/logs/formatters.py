@@ -6,7 +6,7 @@ The web server's parent process uses `make_formatter` without Django, so nothing
 import logging
 import os
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -15,13 +15,19 @@ from structlog.stdlib import ProcessorFormatter
 from core.logs.redaction import redact
 from core.times import format_utc_milliseconds
 
+FORMATS: Final = ("json", "text")
+
 Event = MutableMapping[str, Any]
 
 
 def get_log_format(environment: Mapping[str, str]) -> str:
-    """Return LOG_FORMAT, or `text` under DEBUG and `json` otherwise. For processes without Django's settings."""
+    """Return LOG_FORMAT, or `text` under DEBUG and `json` otherwise. For processes without Django's settings.
+
+    The settings refuse an unknown format. Here it has the default, so that the web server can log that it ends.
+    """
     debug = environment.get("DEBUG", "").lower() in {"true", "on", "ok", "y", "yes", "1"}
-    return environment.get("LOG_FORMAT") or ("text" if debug else "json")
+    chosen = environment.get("LOG_FORMAT", "").strip().lower()
+    return chosen if chosen in FORMATS else ("text" if debug else "json")
 
 
 class FastJsonFormatter(ProcessorFormatter):

@@ -15,6 +15,7 @@ from io import StringIO
 from pathlib import Path
 
 import django
+from django.core.exceptions import ImproperlyConfigured
 
 from finishd.run.config import write_private
 
@@ -25,7 +26,11 @@ TOKEN_HOURS = 24
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
-    django.setup()
+    try:
+        django.setup()
+    except ImproperlyConfigured as error:
+        print(error)
+        return 1
     from django.core.management.base import CommandError
     from django.db import OperationalError
 

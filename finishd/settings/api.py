@@ -1,19 +1,22 @@
 """The HTTP API: deadlines, REST framework, OpenAPI, throttling; and monitoring: metrics and logs."""
 
 from core import openapi
-from core.logs.config import get_config
+from core.environment.reader import check_below
+from core.logs.config import LEVELS, get_config
+from core.logs.formatters import FORMATS
 from core.throttling import rates
 from core.throttling.addresses import TrustedProxies
-from finishd.settings.environment import DEBUG, env
+from finishd.settings.environment import DEBUG, read
 from finishd.throttles import DEFAULTS as DEFAULT_LIMITS
 
 # Timeouts and deadlines, in seconds
-REQUEST_DEADLINE = env.float("REQUEST_DEADLINE", default=1.5)  # of a request to the API
-PAGE_DEADLINE = env.float("PAGE_DEADLINE", default=1.0)  # of a page of a feed
-PAGE_BUDGET = env.float("PAGE_BUDGET", default=0.3)  # of it, for the parts that a page can do without
-STAFF_DEADLINE = env.float(
-    "STAFF_DEADLINE", default=300.0
-)  # of all other requests: the admin and its imports
+REQUEST_DEADLINE = read.seconds("REQUEST_DEADLINE", default=1.5, maximum=300)  # of a request to the API
+PAGE_DEADLINE = read.seconds("PAGE_DEADLINE", default=1.0, maximum=300)  # of a page of a feed
+# Of a page's time, for the parts that it can do without
+PAGE_BUDGET = read.seconds("PAGE_BUDGET", default=0.3, maximum=300)
+check_below(("PAGE_BUDGET", PAGE_BUDGET), ("PAGE_DEADLINE", PAGE_DEADLINE))
+# Of all other requests: the admin and its imports
+STAFF_DEADLINE = read.seconds("STAFF_DEADLINE", default=300.0, maximum=3600)
 
 # API
 API_ROOT = "/api/v1/"  # requests below it have REQUEST_DEADLINE
@@ -39,13 +42,14 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-THROTTLES = rates.load_limits(DEFAULT_LIMITS, lambda name, default: env.str(name, default=default))
-TRUSTED_PROXIES = TrustedProxies.parse(env.list("TRUSTED_PROXIES", default=[]))
+THROTTLES = rates.load_limits(DEFAULT_LIMITS, read.rate)
+TRUSTED_PROXIES = TrustedProxies.parse(read.names("TRUSTED_PROXIES"))
 
 # Monitoring
-METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without a token, only staff may read /metrics
+METRICS_TOKEN = read.secret("METRICS_TOKEN", minimum=16)  # without a token, only staff may read /metrics
 # Where a worker serves the metrics of its processes, without authentication. 0 means nowhere.
-METRICS_PORT = env.int("METRICS_PORT", default=0)
-METRICS_HOST = env.str("METRICS_HOST", default="127.0.0.1")
-LOG_FORMAT = env.str("LOG_FORMAT", default="") or ("text" if DEBUG else "json")
-LOGGING = get_config(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"), readiness_path="/health/ready")
+METRICS_PORT = read.port("METRICS_PORT")
+METRICS_HOST = read.host("METRICS_HOST", default="127.0.0.1")
+LOG_FORMAT = read.choice("LOG_FORMAT", FORMATS, default="text" if DEBUG else "json")
+LOG_LEVEL = read.choice("LOG_LEVEL", LEVELS, default="INFO")
+LOGGING = get_config(LOG_FORMAT, LOG_LEVEL, readiness_path="/health/ready")

@@ -3,17 +3,17 @@
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from finishd.settings.environment import BASE_DIR, DEBUG, env
+from finishd.settings.environment import BASE_DIR, DEBUG, read
 from finishd.staff import navigation
 
-SECRET_KEY = env.str("SECRET_KEY", default="")
+SECRET_KEY = read.text("SECRET_KEY")
 if not SECRET_KEY:
     raise ImproperlyConfigured(
         "SECRET_KEY is not set. `make run` creates one; in production, set it in the environment."
     )
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SECRET_KEY_FALLBACKS = read.names("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = read.names("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
+CSRF_TRUSTED_ORIGINS = read.names("CSRF_TRUSTED_ORIGINS")
 
 ROOT_URLCONF = "finishd.urls"
 WSGI_APPLICATION = "finishd.wsgi.application"
@@ -92,12 +92,14 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 if not DEBUG:
-    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_SSL_REDIRECT = read.flag("SECURE_SSL_REDIRECT", default=True)
     SECURE_REDIRECT_EXEMPT = [r"^health"]  # load balancers use plain HTTP
-    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_SECONDS = read.whole_seconds(
+        "SECURE_HSTS_SECONDS", default=31_536_000, minimum=0, maximum=10 * 31_536_000
+    )
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
-    if env.bool("TRUST_X_FORWARDED_PROTO", default=False):
+    if read.flag("TRUST_X_FORWARDED_PROTO", default=False):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -1,9 +1,9 @@
 """Celery: the broker, the queues and the time limits of tasks."""
 
-from finishd.settings.environment import env
+from finishd.settings.environment import read
 from finishd.settings.servers import REDIS_URL
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+CELERY_BROKER_URL = read.redis_url("CELERY_BROKER_URL", default=REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # A message that a killed worker held is restored after this time. The next two settings check every few seconds.

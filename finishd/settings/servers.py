@@ -2,15 +2,20 @@
 
 from typing import Any
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from core.sql.postgresql.base import Connection
-from finishd.settings.environment import FINISHD_DATA, env
+from finishd.settings.environment import FINISHD_DATA, read
 
+# Connections to PostgreSQL: one for each thread of a web process (eight with Firestore), and some for readiness.
+DATABASE_POOL = read.count("DATABASE_POOL", default=12, maximum=1_000)
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{FINISHD_DATA / 'db.sqlite3'}")
+    "default": environ.Env.db_url_config(
+        read.database_url("DATABASE_URL", default=f"sqlite:///{FINISHD_DATA / 'db.sqlite3'}")
+    )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["ENGINE"] = "core.sql.sqlite3"
@@ -22,11 +27,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"]["ENGINE"] = "core.sql.postgresql"
     DATABASES["default"]["OPTIONS"] = {
+        **DATABASES["default"].get("OPTIONS", {}),  # sslmode and other parameters of the URL
         "pool": {
             "connection_class": Connection,
             "min_size": 0,
-            # One for each thread of a web process (eight with Firestore), and some for readiness.
-            "max_size": env.int("DATABASE_POOL", default=12),
+            "max_size": DATABASE_POOL,
             "timeout": 5,  # seconds that work without a deadline waits for a connection
             # One attempt for the callers that wait now. The circuit breaker decides when to try again, because
             # the pool's own pauses grow.
@@ -36,12 +41,13 @@ else:
         "server_side_binding": True,
     }
 
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = read.redis_url("REDIS_URL")
 if not REDIS_URL:
     raise ImproperlyConfigured("REDIS_URL is not set. `make run` starts a Redis server; otherwise name one.")
-CACHE_URL = env.str("CACHE_URL", default=REDIS_URL)
-REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", default=0.15)  # seconds that a request waits for one reply
-FINISHD_EMBEDDED_REDIS = env.bool("FINISHD_EMBEDDED_REDIS", default=False)
+CACHE_URL = read.redis_url("CACHE_URL", default=REDIS_URL)
+REDIS_TIMEOUT = read.seconds("REDIS_TIMEOUT", default=0.15, maximum=60)  # that a request waits for one reply
+REDIS_POOL = read.count("REDIS_POOL", default=64, maximum=10_000)
+FINISHD_EMBEDDED_REDIS = read.flag("FINISHD_EMBEDDED_REDIS", default=False)
 
 
 def _redis(url: str) -> dict[str, Any]:
@@ -55,7 +61,7 @@ def _redis(url: str) -> dict[str, Any]:
             "PARSER_CLASS": "core.redis.client.DeadlineParser",
             # By default redis-py retries ten times, even commands that are not idempotent.
             "CONNECTION_POOL_KWARGS": {
-                "max_connections": env.int("REDIS_POOL", default=64),
+                "max_connections": REDIS_POOL,
                 "retry": Retry(NoBackoff(), 0),
                 # Under protocol 3, redis-py 8 formats each score of a sorted set as text and parses it again.
                 "protocol": 2,

@@ -2,52 +2,22 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.core.checks import run_checks
 
 from core.throttling.addresses import TrustedProxies
-
-SECRET = "Vq0m1fZ8r2Kx7LwT4bN9cY6hJ3sD5gPaEuRiOtQzXvMnBkWy"  # longer than Django requires
-
-
-def get_production_environment(tmp_path: Path, **changes: str) -> dict[str, str]:
-    """Return the environment of a production server, with changes."""
-    return {
-        "PATH": os.environ["PATH"],
-        "FINISHD_DATA": str(tmp_path),
-        "SECRET_KEY": SECRET + "0123456789",
-        "ALLOWED_HOSTS": "api.finishd.example",
-        "DATABASE_URL": "postgresql://finishd:pw@db.internal/finishd",
-        "REDIS_URL": "redis://redis.internal/0",
-        "FIREBASE_PROJECT_ID": "finishd-production",
-        # Empty values, so that a developer's .env has no effect.
-        "FIREBASE_KEYS_FILE": "",
-        "FINISHD_EMBEDDED_REDIS": "false",
-        "DEBUG": "false",
-        **changes,
-    }
+from finishd.testing.commands import SIGNING_KEY, production, run_python
 
 
 def check(environment: dict[str, str], level: str = "WARNING") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", level]
-    return subprocess.run(
-        command,
-        env=environment,
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return run_python("manage.py", "check", "--deploy", "--fail-level", level, environment=environment)
 
 
 def test_a_production_configuration_is_clean(tmp_path: Path) -> None:
-    result = check(get_production_environment(tmp_path))
+    result = check(production(tmp_path))
     assert result.returncode == 0, result.stderr
     assert "no issues" in result.stdout + result.stderr
 
@@ -57,7 +27,7 @@ def test_a_production_configuration_is_clean(tmp_path: Path) -> None:
     ("changes", "finding"),
     [
         ({"FIREBASE_KEYS_FILE": "/srv/dev-keys/jwks.json"}, "finishd.E001"),
-        ({"SECRET_KEY": "django-insecure-" + SECRET}, "finishd.E002"),
+        ({"SECRET_KEY": "django-insecure-" + SIGNING_KEY}, "finishd.E002"),
         ({"FINISHD_EMBEDDED_REDIS": "true"}, "finishd.E003"),
         ({"FIREBASE_PROJECT_ID": ""}, "finishd.E004"),
         ({"DEBUG": "true"}, "finishd.E006"),
@@ -65,7 +35,7 @@ def test_a_production_configuration_is_clean(tmp_path: Path) -> None:
     ],
 )
 def test_development_settings_are_rejected(tmp_path: Path, changes: dict[str, str], finding: str) -> None:
-    result = check(get_production_environment(tmp_path, **changes), level="ERROR")
+    result = check(production(tmp_path, **changes), level="ERROR")
     assert result.returncode == 1
     assert finding in result.stderr
 
@@ -83,7 +53,7 @@ def test_the_settings_of_make_run_are_rejected_without_debug(tmp_path: Path) -> 
 
 
 def test_sqlite_gives_a_warning(tmp_path: Path) -> None:
-    result = check(get_production_environment(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}"))
+    result = check(production(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}"))
     assert result.returncode == 1
     assert "finishd.W001" in result.stderr
 
@@ -101,7 +71,8 @@ def test_trusted_proxies_must_not_contain_all_addresses(
 
 
 @pytest.mark.parametrize(
-    "key", ["short", "a" * 80, "change-me-" + SECRET, "development-" + SECRET, "Secret " + SECRET]
+    "key",
+    ["short", "a" * 80, "change-me-" + SIGNING_KEY, "development-" + SIGNING_KEY, "Secret " + SIGNING_KEY],
 )
 def test_a_guessable_secret_key_is_rejected(key: str, settings: Any) -> None:
     settings.SECRET_KEY = key
@@ -133,6 +104,6 @@ def _is_own(identity: str | None) -> bool:
 
 @pytest.mark.parametrize("shards", ["0", "65"])
 def test_an_invalid_number_of_shards_is_rejected(tmp_path: Path, shards: str) -> None:
-    result = check(get_production_environment(tmp_path, ANALYTICS_SHARDS=shards))
+    result = check(production(tmp_path, ANALYTICS_SHARDS=shards))
     assert result.returncode != 0
-    assert "ANALYTICS_SHARDS must be a number from 1 to 64." in result.stderr
+    assert f"ANALYTICS_SHARDS is '{shards}'; it must be a whole number from 1 to 64." in result.stderr
