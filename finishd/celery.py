@@ -5,6 +5,7 @@ for is already stored as a job or a row, so an unavailable broker delays the wor
 and commands use Celery's own connections, which wait longer and retry.
 """
 
+import logging
 import math
 import os
 import sys
@@ -12,7 +13,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import worker_init, worker_process_init
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from kombu import pools
@@ -22,8 +23,11 @@ from redis.exceptions import RedisError
 from core import deadlines
 from core.circuit import CircuitBreaker, CircuitOpen, register_circuit_breaker
 from core.memory import freeze_loaded_objects
+from core.redis.version import OldRedis, check_server
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
+
+logger = logging.getLogger(__name__)
 
 _POOL_WAIT_SECONDS: Final = 0.1  # for a connection that another thread uses
 
@@ -69,6 +73,19 @@ def _check_settings(**_: Any) -> None:
         settings.INSTALLED_APPS  # noqa: B018  (any setting loads all)
     except ImproperlyConfigured as error:
         sys.exit(f"finishd: {error}")
+
+
+@worker_init.connect
+def _check_redis_versions(**_: Any) -> None:
+    """End a worker with one sentence if a Redis server is too old. A server that does not reply may come back."""
+    names = ("REDIS_URL", "CACHE_URL", "CELERY_BROKER_URL")
+    for url, name in {getattr(settings, name): name for name in reversed(names)}.items():
+        try:
+            check_server(name, url)
+        except OldRedis as error:
+            sys.exit(f"finishd: {error}")
+        except RedisError as error:
+            logger.warning("the version of %s is unknown: %s", name, error)
 
 
 @worker_process_init.connect

@@ -1,7 +1,7 @@
 """System checks of a production configuration: `manage.py check --deploy --fail-level ERROR`.
 
 They run with `--deploy` only. The production image runs them before it serves. Development and tests use settings
-that they refuse.
+that they refuse. Values that no process can use are refused earlier, by `core/environment/`.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,10 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from core.environment import urls
+
 MIN_SECRET = 50  # characters, as Django's own W009 asks for
+REDIS_SETTINGS = ("REDIS_URL", "CACHE_URL", "CELERY_BROKER_URL")
 WEAK_PREFIXES = ("django-insecure-", "dev", "change", "insecure", "secret", "example", "test")
 
 
@@ -126,3 +129,55 @@ def check_sqlite(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Chec
             id="finishd.W001",
         )
     ]
+
+
+@register(Tags.security, deploy=True)
+def check_certificates(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Refuse a Redis URL that turns off the verification of certificates: anyone on the way could read and write."""
+    weak = {("ssl_cert_reqs", "none"), ("ssl_check_hostname", "false")}
+    return [
+        Error(
+            f"{name} turns off the verification of certificates.",
+            hint="Remove ssl_cert_reqs and ssl_check_hostname from the URL. Name a private CA in ssl_ca_certs.",
+            id="finishd.E008",
+        )
+        for name in REDIS_SETTINGS
+        if weak & set(urls.get_parameters(getattr(settings, name)).items())
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_redis_encryption(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Warn about Redis on another machine without TLS."""
+    return [
+        checks.Warning(
+            f"{name} uses redis:// to another host, so passwords and people's data are not encrypted.",
+            hint="Use rediss:// (docs/OPERATIONS.md, TLS). Ignore this within the private network of one machine.",
+            id="finishd.W003",
+        )
+        for name in REDIS_SETTINGS
+        if _is_plain_and_remote(getattr(settings, name))
+    ]
+
+
+@register(Tags.database, deploy=True)
+def check_database_encryption(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Warn about PostgreSQL on another machine whose certificate is not verified."""
+    database = settings.DATABASES["default"]
+    if not database.get("HOST") or urls.is_local(database["HOST"]):
+        return []
+    if database.get("OPTIONS", {}).get("sslmode") == "verify-full":
+        return []
+    return [
+        checks.Warning(
+            "DATABASE_URL names another host without sslmode=verify-full, so the server may be any server.",
+            hint="Add ?sslmode=verify-full&sslrootcert=… (docs/OPERATIONS.md, TLS). Ignore this within the private "
+            "network of one machine.",
+            id="finishd.W004",
+        )
+    ]
+
+
+def _is_plain_and_remote(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "redis" and not urls.is_local(parts.hostname or "")

@@ -21,7 +21,8 @@ from activity.services import lag
 from analytics.services import lag as event_lag
 from core import api_json, deadlines
 from core.circuit import get_circuit_breakers
-from core.redis.client import cache_redis, state_redis
+from core.redis.client import GuardedRedis, cache_redis, state_redis
+from core.redis.version import is_old
 from feed.services import index_status
 from finishd.celery import app
 
@@ -119,13 +120,14 @@ def _check_sql() -> Details:
     return {}
 
 
-def _check_state_redis() -> Details:
-    state_redis().ping()
-    return {}
-
-
-def _check_cache_redis() -> Details:
-    cache_redis().ping()
+def _check_redis(client: GuardedRedis) -> Details:
+    """Require a reply and a supported version. Cost: 1 round trip."""
+    pipe = client.pipeline()
+    pipe.ping()  # INFO also works while the server loads its data
+    pipe.info("server")
+    _, info = pipe.execute()
+    if is_old(info):
+        raise NotReady("too_old", {"version": info["redis_version"]})
     return {}
 
 
@@ -177,8 +179,8 @@ def _check_events() -> Details:
 
 HEALTH_CHECKS = {
     "sql": HealthCheck(_check_sql),
-    "redis": HealthCheck(_check_state_redis),
-    "cache": HealthCheck(_check_cache_redis),
+    "redis": HealthCheck(lambda: _check_redis(state_redis())),
+    "cache": HealthCheck(lambda: _check_redis(cache_redis())),
     "broker": HealthCheck(_check_broker),
     "indexes": HealthCheck(_check_indexes),
     "deliveries": HealthCheck(_check_deliveries),

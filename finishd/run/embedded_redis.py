@@ -14,11 +14,11 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from core.redis.version import MIN_VERSION
 from finishd.run.errors import StartupError
 from finishd.run.guard import Guard, signal_process
 from finishd.run.ports import free_port
 
-MIN_VERSION = (7, 0)  # Finishd uses no command of newer versions
 START_SECONDS = 15.0
 PORT_TRIES = 5
 

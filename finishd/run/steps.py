@@ -9,9 +9,12 @@ import urllib.request
 from pathlib import Path
 from typing import IO
 
-import redis as redis_client
+from django.core.exceptions import ImproperlyConfigured
+from redis import RedisError
 
 from core.auth import devkeys
+from core.environment.urls import check_redis_url
+from core.redis.version import OldRedis, check_server
 from finishd.run import programs
 from finishd.run.config import DATA, ROOT, Config, check_port, settings_for, write_run_env
 from finishd.run.embedded_redis import START_SECONDS, is_ready
@@ -90,13 +93,13 @@ def start_redis(config: Config, supervisor: Supervisor, output: Output) -> str |
 
 
 def check_redis(url: str) -> None:
-    """Raise StartupError if no Redis server responds at the URL."""
+    """Raise StartupError if the URL is malformed, or if no Redis server of a supported version responds there."""
     try:
-        with redis_client.Redis.from_url(
-            url, socket_timeout=3, socket_connect_timeout=3, retry=None
-        ) as client:
-            client.ping()
-    except (redis_client.RedisError, ValueError) as error:
+        check_redis_url("REDIS_URL", url)
+        check_server("REDIS_URL", url)
+    except (ImproperlyConfigured, OldRedis) as error:
+        raise StartupError(str(error)) from error
+    except RedisError as error:
         raise StartupError(f"The Redis server at REDIS_URL does not respond: {error}") from error
 
 

@@ -4,6 +4,10 @@ from finishd.settings.environment import read
 from finishd.settings.servers import REDIS_URL
 
 CELERY_BROKER_URL = read.redis_url("CELERY_BROKER_URL", default=REDIS_URL)
+if CELERY_BROKER_URL.startswith("rediss://"):
+    # Without options kombu does not verify certificates. Options in the URL replace these; redis-py then requires a
+    # valid certificate, unless the URL says otherwise.
+    CELERY_BROKER_USE_SSL = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # A message that a killed worker held is restored after this time. The next two settings check every few seconds.

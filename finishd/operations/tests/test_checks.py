@@ -84,6 +84,47 @@ def test_keys_from_an_address_without_https_are_rejected(settings: Any) -> None:
     assert "finishd.E005" in _get_finding_ids()
 
 
+@pytest.mark.parametrize("name", ["REDIS_URL", "CACHE_URL", "CELERY_BROKER_URL"])
+@pytest.mark.parametrize(
+    ("url", "findings"),
+    [
+        ("redis://127.0.0.1:6379/0", set()),
+        ("redis://[::1]:6379/0", set()),
+        ("redis://localhost/0", set()),
+        ("redis://10.0.0.5/0", {"finishd.W003"}),
+        ("redis://redis.internal/0", {"finishd.W003"}),
+        ("rediss://redis.internal/0", set()),
+        ("rediss://redis.internal/0?ssl_ca_certs=/srv/ca.pem", set()),
+        ("rediss://redis.internal/0?ssl_cert_reqs=none", {"finishd.E008"}),
+        ("rediss://127.0.0.1/0?ssl_check_hostname=false", {"finishd.E008"}),
+    ],
+)
+def test_redis_on_another_machine_needs_verified_tls(
+    name: str, url: str, findings: set[str], settings: Any
+) -> None:
+    setattr(settings, name, url)
+    assert _findings() & {"finishd.W003", "finishd.E008"} == findings
+
+
+@pytest.mark.parametrize(
+    ("host", "options", "findings"),
+    [
+        ("", {}, set()),
+        ("127.0.0.1", {}, set()),
+        ("/var/run/postgresql", {}, set()),
+        ("db.internal", {}, {"finishd.W004"}),
+        ("db.internal", {"sslmode": "require"}, {"finishd.W004"}),
+        ("db.internal", {"sslmode": "verify-full"}, set()),
+    ],
+)
+def test_postgresql_on_another_machine_needs_verified_tls(
+    host: str, options: dict[str, str], findings: set[str], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "HOST", host)
+    monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", options)
+    assert _findings() & {"finishd.W004"} == findings
+
+
 def test_every_finding_has_a_hint() -> None:
     own_findings = [message for message in run_checks(include_deployment_checks=True) if _is_own(message.id)]
     assert own_findings, "the settings of the tests have findings for production"
