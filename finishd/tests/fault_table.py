@@ -112,7 +112,7 @@ def read_only(stack: Stack) -> Iterator[None]:
 
 def _set_read_only(stack: Stack, change: str) -> None:
     """Change the database's default, and end the sessions that have the old one."""
-    with stack.connection() as connection:
+    with stack.connect_to_sql() as connection:
         connection.read_only = False
         (name,) = connection.execute("SELECT current_database()").fetchone() or ("",)
         connection.execute(f'ALTER DATABASE "{name}" {change}')
@@ -126,7 +126,7 @@ def _set_read_only(stack: Stack, change: str) -> None:
 @contextmanager
 def replica(stack: Stack) -> Iterator[None]:
     """Make Redis a replica of a primary that does not exist."""
-    with stack.client() as client:
+    with stack.redis_client() as client:
         client.replicaof("127.0.0.1", "1")
         try:
             yield

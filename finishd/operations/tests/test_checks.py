@@ -103,7 +103,7 @@ def test_redis_on_another_machine_needs_verified_tls(
     name: str, url: str, findings: set[str], settings: Any
 ) -> None:
     setattr(settings, name, url)
-    assert _findings() & {"finishd.W003", "finishd.E008"} == findings
+    assert _get_finding_ids() & {"finishd.W003", "finishd.E008"} == findings
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_postgresql_on_another_machine_needs_verified_tls(
 ) -> None:
     monkeypatch.setitem(settings.DATABASES["default"], "HOST", host)
     monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", options)
-    assert _findings() & {"finishd.W004"} == findings
+    assert _get_finding_ids() & {"finishd.W004"} == findings
 
 
 def test_every_finding_has_a_hint() -> None:

@@ -19,7 +19,7 @@ from core.redis.client import cache_redis, state_redis
 from finishd.privacy import erasures
 from finishd.privacy import services as privacy
 from finishd.privacy.models import Erasure
-from finishd.privacy.tests.people import LIKED, deliver_everything, look, make_busy
+from finishd.privacy.tests.people import LIKED, deliver_everything, make_busy, open_feeds
 from finishd.testing.persistent_redis import PersistentRedis
 
 pytestmark = [
@@ -70,7 +70,7 @@ def run_both_passes(uid: str) -> tuple[Erasure, datetime]:
 @pytest.mark.usefixtures("catalogue")
 def test_the_uid_is_not_in_the_append_only_file_after_the_second_pass(aof: Path) -> None:
     make_busy(UID)
-    look(UID, "kofi")
+    open_feeds(UID, "kofi")
     deliver_everything()
     name = f"{UID[:20]}'s name"  # as `make_busy` gives it
     assert is_in_aof(aof, UID)

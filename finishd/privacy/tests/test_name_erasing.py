@@ -11,7 +11,7 @@ from activity.services import people
 from core.redis.client import state_redis
 from feed.services import privacy as feed_privacy
 from finishd.privacy import services as privacy
-from finishd.privacy.tests.people import erase, look, make_busy
+from finishd.privacy.tests.people import erase, make_busy, open_feeds
 from finishd.testing.api import get_feed
 
 pytestmark = [
@@ -53,7 +53,7 @@ class TestPlansOfOthers:
 
     def test_plans_that_do_not_contain_the_name_stay(self) -> None:
         make_busy("ama")
-        look("esi")
+        open_feeds("esi")
         before = state_redis().keys("plan:{esi}:*")
         assert before
         erase("yaw")
@@ -72,7 +72,7 @@ class TestPlansOfOthers:
 
     def test_a_person_without_a_name_is_erased_too(self) -> None:
         people.sync_name_from_token("ama", None, None)
-        look("ama")
+        open_feeds("ama")
         erase("ama")
         assert privacy.find_references("ama") == {}
 
