@@ -148,6 +148,7 @@ def test_every_key_that_a_busy_run_leaves_is_declared_and_bounded(settings: Any)
         activity_keys.TIMELINE_LOAD,
         activity_keys.TIMELINE_REBUILD,
         activity_keys.ERASURE_CONTACTS,
+        activity_keys.ERASURE_NAME,
         activity_keys.DELIVERY_LAGS,
         activity_keys.PULL_ACTIVITIES,
         activity_keys.STORE_CALLS,
