@@ -23,6 +23,7 @@ from activity.types import Relation, TimelineRow
 from core.redis.client import state_redis
 from core.redis.reads import Read
 from core.redis.script import Script
+from core.units import LATEST_TIME
 
 MAX_ROWS: Final = 400
 MAX_DURABLE_ROWS: Final = 400  # of the durable timeline; deliveries and rebuilds trim older ones
@@ -193,17 +194,22 @@ def _score(row: TimelineRow) -> int:
 def _decode(raw: Sequence[tuple[bytes, float]]) -> list[TimelineRow] | None:
     if not raw:
         return None
-    return [_row(member, score) for member, score in raw if member]
+    rows = (decode_row(member, score) for member, score in raw if member)
+    return [row for row in rows if row is not None]
 
 
-def _row(member: bytes, score: float) -> TimelineRow:
-    author, _, title = member.decode().partition("\0")
+def decode_row(member: bytes, score: float) -> TimelineRow | None:
+    """Return the row of a member and its score, None if it is unreadable."""
+    author, _, title = member.decode(errors="replace").partition("\0")
+    if not title or "\0" in title or not 0 <= score < 64 * LATEST_TIME:
+        return None
     at, relation_bits = divmod(int(score), 64)
+    rating = relation_bits & 7
     return TimelineRow(
         author=author,
         title=title,
         at=at,
         status=_STATUSES_BY_CODE[relation_bits >> 4],
         favorite=bool(relation_bits >> 3 & 1),
-        rating=relation_bits & 7 or None,
+        rating=rating if 1 <= rating <= 5 else None,
     )

@@ -34,17 +34,22 @@ ENTRIES_PER_CALL: Final = 500  # a longer script call would block other clients 
 # (key, owner, rank) of each entry.
 # Returns for each entry: -1 if the key is new, -2 if it is a duplicate, else the rank that this entry replaced.
 # The value of a key is the list of all its owners with their ranks: `<owner>:<rank>,<owner>:<rank>`.
+# An unreadable number in the ring counts as absent, and so does a window that this version does not have.
 _REGISTER = Script("""
+local function whole(text)
+  return text and string.match(text, '^%d+$') and #text < 16 and tonumber(text) or nil
+end
 local ring, now, count = KEYS[1], tonumber(ARGV[1]), #KEYS - 1
 local state = redis.call('HMGET', ring, 'newest', 'since')
-local newest, since = tonumber(state[1]), tonumber(state[2])
-if not newest or now - since >= tonumber(ARGV[2]) or
+local newest, since = whole(state[1]), whole(state[2])
+if not newest or newest >= count or not since or now - since >= tonumber(ARGV[2]) or
    redis.call('HLEN', KEYS[newest + 2]) >= tonumber(ARGV[3]) then
   local following = newest and (newest + 1) % count or 0
   local dropped = redis.call('HLEN', KEYS[following + 2])
-  local ended = tonumber(redis.call('HGET', ring, 'ended' .. following) or now)
+  local ended = whole(redis.call('HGET', ring, 'ended' .. following)) or now
   if dropped > 0 and now - ended < tonumber(ARGV[4]) then
-    redis.call('HINCRBY', ring, 'evicted', dropped)
+    local evicted = whole(redis.call('HGET', ring, 'evicted')) or 0
+    redis.call('HSET', ring, 'evicted', string.format('%.0f', evicted + dropped))
   end
   redis.call('UNLINK', KEYS[following + 2])
   if newest then redis.call('HSET', ring, 'ended' .. newest, now) end
@@ -169,7 +174,11 @@ def _read_partition_health(partition: int) -> Read[DedupHealth]:
         for name in windows:
             pipe.hlen(name)
 
-    return Read(queue, lambda evicted, *lengths: DedupHealth(sum(lengths), int(evicted or 0)))
+    return Read(queue, lambda evicted, *lengths: DedupHealth(sum(lengths), _parse_number(evicted)))
+
+
+def _parse_number(raw: bytes | None) -> int:
+    return int(raw) if raw and raw.isdigit() else 0
 
 
 def _script_limits(now: float) -> list[Any]:

@@ -7,12 +7,14 @@ from typing import Final
 
 import orjson
 
-from analytics.types import EVENT_KINDS, Event
+from analytics.types import EVENT_KINDS, MAX_WATCHED_SECONDS, Event
+from core.units import LATEST_TIME
 
 # The name of an entry's only field is the version of its format. Another format needs another name.
 FORMAT_VERSION: Final = b"1"
 DEDUP_KEY_BYTES: Final = 12  # 96 bits: two of 100 million keys are equal with a probability below 10^-13
 _KINDS: Final = frozenset(EVENT_KINDS)
+_MAX_NAME_LENGTH: Final = 128  # of a uid; an item id is shorter
 
 
 def make_dedup_key(*parts: str | int) -> bytes:
@@ -40,14 +42,23 @@ def get_payload(fields: Sequence[bytes]) -> bytes:
 
 
 def unpack(entry_id: str, payload: bytes) -> Event:
-    """Decode an event. Raises ValueError if `pack` did not write the payload."""
+    """Decode an event; surplus values are ignored. Raises ValueError if `pack` did not write the payload."""
     try:
-        viewer, item, kind, occurred_at, watched_seconds, dedup_key = orjson.loads(payload)
+        viewer, item, kind, occurred_at, watched_seconds, dedup_key, *_ = orjson.loads(payload)
         event = Event(entry_id, viewer, item, kind, occurred_at, watched_seconds, b64decode(dedup_key))
-        is_event = isinstance(viewer, str) and isinstance(item, str) and isinstance(occurred_at, int)
-        is_event = is_event and isinstance(watched_seconds, int | None) and kind in _KINDS
+        is_event = kind in _KINDS and len(event.dedup_key) == DEDUP_KEY_BYTES
     except (TypeError, ValueError) as error:
         raise ValueError("the payload cannot be decoded") from error
-    if not is_event:
+    if not (is_event and _is_name(viewer) and _is_name(item) and _is_number(occurred_at, LATEST_TIME)):
         raise ValueError("the payload is not an event")
+    if watched_seconds is not None and not _is_number(watched_seconds, MAX_WATCHED_SECONDS):
+        raise ValueError("the payload has no valid duration")
     return event
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and "\0" not in value and len(value) <= _MAX_NAME_LENGTH
+
+
+def _is_number(value: object, highest: int) -> bool:
+    return isinstance(value, int) and 0 <= value <= highest

@@ -1,5 +1,6 @@
 """Plain values that analytics shares with other apps."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
@@ -71,6 +72,11 @@ class HourlyVotes(NamedTuple):
     hour: int
     kind: EventKind
     votes: int
+
+
+def is_entry_id(text: str) -> bool:
+    """Return whether `parse_entry_id` can parse a text."""
+    return re.fullmatch(r"\d{1,20}-\d{1,20}", text, re.ASCII) is not None
 
 
 def parse_entry_id(entry_id: str) -> tuple[int, int]:

@@ -12,8 +12,10 @@ import orjson
 
 from content.models import Item
 from content.types import Facts
+from core.codecs import convert_items, load_json
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+_CARD_PREFIX: Final = b'{"id":"'
 TOMBSTONE: Final = b""  # the payload of an item that is not published
 
 # The columns of Item that `make_facts_from_row` needs.
@@ -94,6 +96,24 @@ def pack_facts(facts: Facts) -> bytes:
     return orjson.dumps(facts[1:])
 
 
-def unpack_facts(item_id: str, payload: bytes) -> Facts:
-    title, genres, *rest = orjson.loads(payload)
-    return Facts(item_id, title, tuple(genres), *rest)
+def unpack_facts(item_id: str, payload: bytes) -> Facts | None:
+    """Return an item's facts, None if they are unreadable."""
+    return convert_items(Facts, load_json(payload), item_id)
+
+
+def unpack_card(_item_id: str, payload: bytes) -> bytes | None:
+    """Return a card unchanged, None if it is unreadable.
+
+    Pages splice cards into their JSON, so a card must be an object. One that looks as `render_card` makes it is not
+    parsed, because every page reads cards.
+    """
+    if not payload.startswith(b"{") or not payload.endswith(b"}"):
+        return None
+    return payload if payload.startswith(_CARD_PREFIX) or get_title(payload) is not None else None
+
+
+def get_title(card: bytes) -> str | None:
+    """Return the title of a card, None if it has none."""
+    body = load_json(card)
+    title = body.get("title") if type(body) is dict else None
+    return title if type(title) is str else None

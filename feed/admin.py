@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-import orjson
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.forms import CharField, ChoiceField, Form
@@ -230,8 +229,7 @@ def _format_counts(counts: Mapping[str, int]) -> str:
 
 
 def _get_titles(ids: list[str]) -> dict[str, str | None]:
-    found = cards.get_cards(ids)
-    return {i: orjson.loads(card)["title"] if card else None for i, card in zip(ids, found, strict=True)}
+    return dict(zip(ids, cards.get_titles(ids), strict=True))
 
 
 def _link_item(item_id: str, title: str | None) -> str:

@@ -1,10 +1,12 @@
 """The cursor: opaque to the client, signed for its viewer and feed type."""
 
+import zlib
 from dataclasses import dataclass
 from typing import Final
 
 from django.core.signing import BadSignature, Signer
 
+from core.codecs import convert_items
 from core.errors import ApiError
 from core.units import DAY
 
@@ -51,14 +53,16 @@ def verify(text: str, *, viewer: str, feed: str, now: float) -> Cursor:
     try:
         if len(text) > MAX_CURSOR_LENGTH:
             raise BadSignature("too long")
-        signed_feed, session, position, page, started, issued, items = _signer(viewer).unsign_object(text)
-    except (BadSignature, ValueError, TypeError) as reason:
+        cursor = convert_items(Cursor, _signer(viewer).unsign_object(text))
+        if cursor is None:
+            raise BadSignature("unreadable")
+    except (BadSignature, ValueError, TypeError, zlib.error) as reason:
         raise ApiError("invalid_cursor", "This cursor is not valid for you, or it is damaged.") from reason
-    if signed_feed != feed:
-        raise ApiError("invalid_cursor", f"This cursor belongs to feed_type={signed_feed}, not to {feed}.")
-    if now > issued + CURSOR_TTL:
+    if cursor.feed != feed:
+        raise ApiError("invalid_cursor", f"This cursor belongs to feed_type={cursor.feed}, not to {feed}.")
+    if now > cursor.issued_at + CURSOR_TTL:
         raise ApiError("cursor_expired", "This cursor is more than a day old. Start again without one.")
-    return Cursor(signed_feed, session, position, page, started, issued, tuple(items))
+    return cursor
 
 
 def _signer(viewer: str) -> Signer:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 from redis.client import Pipeline
 
+from core.codecs import decode
 from core.redis.client import state_redis
 from core.redis.reads import Read
 from core.units import HOUR
@@ -45,10 +46,8 @@ class IndexPointer:
 
     @classmethod
     def unpacked(cls, raw: bytes | None) -> "IndexPointer | None":
-        if raw is None:
-            return None
-        body = orjson.loads(raw)
-        return cls(**{**body, "older_generations": tuple(body["older_generations"])})
+        """Return a stored pointer, None if it is unreadable or absent."""
+        return decode(cls, raw)
 
 
 def key(generation: int, name: str) -> str:
@@ -56,7 +55,7 @@ def key(generation: int, name: str) -> str:
 
 
 def read_pointer() -> Read[IndexPointer | None]:
-    """Return a read of the index pointer; None if no index was built, or Redis lost it."""
+    """Return a read of the index pointer; None if no index was built, Redis lost the pointer, or it is unreadable."""
     return Read(lambda pipe: pipe.get(keys.INDEX_POINTER.name()), IndexPointer.unpacked)
 
 
@@ -150,4 +149,4 @@ def delete_generation(generation: int, names: Iterable[str]) -> None:
 
 
 def _decode_entries(raw: Sequence[tuple[bytes, float]]) -> Entries:
-    return [(item.decode(), score) for item, score in raw]
+    return [(item.decode(errors="replace"), score) for item, score in raw]

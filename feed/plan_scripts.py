@@ -2,31 +2,40 @@
 
 from core.redis.script import Script
 
-# Records slots as served up to a position. The served list is newest first. Shared by the scripts below.
+# Records slots as served up to a position. The served list is newest first. Shared by the scripts below. `whole`
+# returns a stored number, nil if it is unreadable.
 _MARK_SERVED = """
+local function whole(text)
+  return text and string.match(text, '^%d+$') and #text < 10 and tonumber(text) or nil
+end
 local function trim_served(served)
   redis.call('LTRIM', served, 0, tonumber(ARGV[2]) - 1)
   redis.call('EXPIRE', served, ARGV[3])
 end
 local function mark_served(plan, slots, served, base, position, session)
-  local served_to = tonumber(redis.call('HGET', plan, 'served_to'))
+  local served_to = math.max(whole(redis.call('HGET', plan, 'served_to')) or base, base)
   if position <= served_to then return end
   for _, slot in ipairs(redis.call('LRANGE', slots, served_to - base, position - base - 1)) do
-    redis.call('LPUSH', served, session .. ' ' .. string.match(slot, '^%S+'))
+    local item = string.match(slot, '^%S+')
+    if item then redis.call('LPUSH', served, session .. ' ' .. item) end
   end
   trim_served(served)
   redis.call('HSET', plan, 'served_to', position)
 end
 """
 
-# ARGV: session, max served items, served ttl, start, count, served to, plan ttl (0: unchanged).
+# ARGV: session, max served items, served ttl, start, count, served to, plan ttl (0: unchanged). What is
+# left of an unreadable plan is deleted, so that another can replace it.
 _SLICE = (
     _MARK_SERVED
     + """
 local function slice()
   local plan = redis.call('HMGET', KEYS[1], 'header', 'exhausted', 'base', 'short_lived')
-  if not plan[1] then return false end
-  local base = tonumber(plan[3])
+  local exhausted, base = whole(plan[2]), whole(plan[3])
+  if not (plan[1] and exhausted and base) then
+    redis.call('UNLINK', KEYS[1], KEYS[2])
+    return false
+  end
   local stop = base + redis.call('LLEN', KEYS[2])
   local start = math.max(tonumber(ARGV[4]), base)
   local slots = redis.call('LRANGE', KEYS[2], start - base, start - base + tonumber(ARGV[5]) - 1)
@@ -35,7 +44,7 @@ local function slice()
     redis.call('EXPIRE', KEYS[1], ARGV[7])
     redis.call('EXPIRE', KEYS[2], ARGV[7])
   end
-  return {plan[1], tonumber(plan[2]), start, stop, slots}
+  return {plan[1], exhausted, start, stop, slots}
 end
 """
 )

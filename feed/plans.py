@@ -15,7 +15,14 @@ from core.redis.client import state_redis
 from core.redis.reads import Read
 from core.units import HOUR, MINUTE
 from feed import keys, plan_scripts
-from feed.plan_format import PlanHeader, SessionPointer, pack_slots, split_slot, unpack_slot
+from feed.plan_format import (
+    PlanHeader,
+    SessionPointer,
+    get_item_id,
+    pack_slots,
+    pack_tail,
+    unpack_tail,
+)
 from feed.types import Slot, TitleAndGenre
 
 SESSION_POINTER_TTL: Final = 10 * MINUTE  # of a session pointer, from the start of its session
@@ -27,13 +34,13 @@ MAX_SERVED_ITEMS: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class PlanSlice:
-    """Slots of a plan from position `start` on, as (item id, JSON). `end` is where the next chunk starts."""
+    """Slots of a plan from position `start` on, as they are stored. `end` is where the next chunk starts."""
 
     header: PlanHeader
     exhausted: bool
     start: int
     end: int
-    slots: list[tuple[str, bytes]]
+    slots: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +69,21 @@ class PlanState(NamedTuple):
     item_ids: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPlan:
-    """A plan as staff see it: its first slots, and its receipts in the order of chunks."""
-
-    header: PlanHeader
-    base: int
-    length: int
-    slots: list[Slot]
-    receipts: list[dict[str, Any]]
-
-
 def read_pointer(viewer: str, feed: str) -> Read[SessionPointer | None]:
-    """Return a read of the viewer's session pointer; None if there is no current session."""
+    """Return a read of the viewer's session pointer; None if there is no current session, or it is unreadable."""
     name = keys.SESSION.name(viewer=viewer, feed=feed)
     return Read(lambda pipe: pipe.get(name), SessionPointer.unpacked)
 
 
 def read_state(viewer: str, session: str) -> Read[PlanState | None]:
-    """Return a read of a plan's state; None if the plan is lost."""
+    """Return a read of a plan's state; None if the plan is lost. Decoding deletes an unreadable plan: 1 round trip."""
     plan, slots = _plan_keys(viewer, session)
 
     def queue(pipe: Pipeline) -> None:
         pipe.hmget(plan, "header", "base", "tail")
         pipe.lrange(slots, 0, -1)
 
-    return Read(queue, _decode_state)
+    return Read(queue, lambda *replies: _decode_state(viewer, session, *replies))
 
 
 def serve_slots(
@@ -95,11 +91,12 @@ def serve_slots(
 ) -> PlanSlice | None:
     """Return slots from `start` on, record those below `served_to` as served, and set the plan's TTL to `ttl` seconds.
 
-    With a `ttl` of 0 the TTL stays. Returns None if the plan is lost. If it was replaced from a later position, the
-    slice starts at its first slot.
+    With a `ttl` of 0 the TTL stays. Returns None if the plan is lost; an unreadable one is deleted first, which is 1
+    more round trip. If the plan was replaced from a later position, the slice starts at its first slot.
     """
     args = [session, MAX_SERVED_ITEMS, keys.SERVED.ttl, start, count, served_to, ttl]
-    return _decode_slice(plan_scripts.SERVE.run(state_redis(), keys=_serve_keys(viewer, session), args=args))
+    reply = plan_scripts.SERVE.run(state_redis(), keys=_serve_keys(viewer, session), args=args)
+    return _decode_slice(viewer, session, reply)
 
 
 def create_plan(
@@ -112,16 +109,19 @@ def create_plan(
 ) -> SessionPointer | None:
     """Start a session with this plan, if the viewer's pointer is still the `expected` one.
 
-    Returns None on success, otherwise the pointer of the session that another request started.
+    Returns None on success, otherwise the pointer of the session that another request started. If another version of
+    the application wrote the expected pointer, this is 1 more round trip.
     """
-    current = _store_plan(
-        viewer,
-        draft,
-        mode="create",
-        condition=expected.packed() if expected else "",
-        pointer=pointer,
-        served_to=served_to,
-    )
+
+    def store(condition: str | bytes) -> bytes:
+        return _store_plan(
+            viewer, draft, mode="create", condition=condition, pointer=pointer, served_to=served_to
+        )
+
+    current = store(expected.packed() if expected else "")
+    if current and SessionPointer.unpacked(current) in {None, expected}:
+        # It is unreadable or has surplus fields, so only its own bytes equal it.
+        current = store(current)
     return SessionPointer.unpacked(current)
 
 
@@ -149,38 +149,13 @@ def append_chunk(
     args: list[Any] = [session, MAX_SERVED_ITEMS, keys.SERVED.ttl, start, count, served_to, 0]
     args += [length, DEGRADED_TTL if degraded else PLAN_MAX_TTL, len(slots), *slots]
     args += [*_hash_fields(draft), "short_lived", int(degraded)]
-    return _decode_slice(
-        plan_scripts.APPEND_AND_SERVE.run(state_redis(), keys=_serve_keys(viewer, session), args=args)
-    )
-
-
-def get_plan(viewer: str, session: str, *, count: int) -> StoredPlan | None:
-    """Return a plan with its first `count` slots, without serving them or extending its TTL. Cost: 1 round trip."""
-    plan, slots = _plan_keys(viewer, session)
-    pipe = state_redis().pipeline()
-    pipe.hgetall(plan)
-    pipe.llen(slots)
-    pipe.lrange(slots, 0, count - 1)
-    fields, length, raw = pipe.execute()
-    if not fields:
-        return None
-    receipts = {
-        int(name.removeprefix(b"receipt:")): orjson.loads(value)
-        for name, value in fields.items()
-        if name.startswith(b"receipt:")
-    }
-    return StoredPlan(
-        header=PlanHeader.unpacked(fields[b"header"]),
-        base=int(fields[b"base"]),
-        length=length,
-        slots=[unpack_slot(slot) for slot in raw],
-        receipts=[receipts[start] for start in sorted(receipts)],
-    )
+    reply = plan_scripts.APPEND_AND_SERVE.run(state_redis(), keys=_serve_keys(viewer, session), args=args)
+    return _decode_slice(viewer, session, reply)
 
 
 def slice_draft(draft: ChunkDraft, *, count: int) -> PlanSlice:
     """Return the slice that `serve_slots` would return for the draft's first slots, without a round trip."""
-    slots = [split_slot(slot) for slot in pack_slots(draft.slots[:count])]
+    slots = pack_slots(draft.slots[:count])
     return PlanSlice(draft.header, draft.exhausted, draft.start, draft.start + len(draft.slots), slots)
 
 
@@ -210,22 +185,34 @@ def _store_plan(
     return current
 
 
-def _decode_state(fields: Sequence[bytes | None], slots: Sequence[bytes]) -> PlanState | None:
-    header, base, tail = fields
-    if header is None or base is None or tail is None:
+def _decode_state(
+    viewer: str, session: str, fields: Sequence[bytes | None], slots: Sequence[bytes]
+) -> PlanState | None:
+    raw, base, tail = fields
+    if raw is None:
         return None
-    ids = [split_slot(slot)[0] for slot in slots]
-    titles_and_genres = tuple((title, genre) for title, genre in orjson.loads(tail))
-    return PlanState(PlanHeader.unpacked(header), int(base) + len(ids), titles_and_genres, ids)
+    header = PlanHeader.unpacked(raw)
+    if header is None or base is None or not base.isdigit():
+        _delete_unreadable(viewer, session)
+        return None
+    ids = [get_item_id(slot) for slot in slots]
+    return PlanState(header, int(base) + len(ids), unpack_tail(tail), ids)
 
 
-def _decode_slice(reply: Any) -> PlanSlice | None:
+def _decode_slice(viewer: str, session: str, reply: Any) -> PlanSlice | None:
     if not reply:
         return None
-    header, exhausted, start, end, slots = reply
-    return PlanSlice(
-        PlanHeader.unpacked(header), bool(exhausted), start, end, [split_slot(slot) for slot in slots]
-    )
+    raw, exhausted, start, end, slots = reply
+    header = PlanHeader.unpacked(raw)
+    if header is None:
+        _delete_unreadable(viewer, session)
+        return None
+    return PlanSlice(header, bool(exhausted), start, end, slots)
+
+
+def _delete_unreadable(viewer: str, session: str) -> None:
+    """Delete a plan that is of no use to this version, so that `replace_lost_plan` stores another."""
+    state_redis().unlink(*_plan_keys(viewer, session))
 
 
 def _plan_keys(viewer: str, session: str) -> list[str]:
@@ -240,7 +227,7 @@ def _hash_fields(draft: ChunkDraft) -> list[Any]:
     fields = {
         "header": draft.header.packed(),
         "exhausted": int(draft.exhausted),
-        "tail": orjson.dumps(list(draft.tail)),
+        "tail": pack_tail(draft.tail),
         f"receipt:{draft.start}": orjson.dumps(draft.receipt),
     }
     return [part for field_and_value in fields.items() for part in field_and_value]

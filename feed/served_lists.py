@@ -26,8 +26,14 @@ def read(viewer: str, session: str) -> Read[ServedList]:
     return Read(lambda pipe: pipe.lrange(name, 0, -1), lambda raw: _split(raw, session))
 
 
+def split_entry(raw: bytes) -> tuple[str, str]:
+    """Return (session, item id) of an entry. The item id is empty if the entry is unreadable."""
+    session, _, rest = raw.decode(errors="replace").partition(" ")
+    return session, rest.partition(" ")[0]
+
+
 def _split(raw: Sequence[bytes], session: str) -> ServedList:
-    entries = [tuple(entry.decode().split(" ", 1)) for entry in raw]
+    entries = [(owner, item) for owner, item in map(split_entry, raw) if item]
     own = [item for owner, item in entries if owner == session]
     others = frozenset(item for owner, item in entries if owner != session)
     return ServedList(frozenset(own), others, len(own))

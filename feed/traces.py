@@ -1,12 +1,15 @@
 """A full trace of a chunk: its inputs, facts and result, so that it can be replayed."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from content.types import Facts
+from core.codecs import decode
 from feed import pipeline, recipe
-from feed.types import Candidate, Chunk, ChunkInputs, FactsById, Pool, Slot
+from feed.feed_types import FEED_TYPES
+from feed.types import Candidate, Chunk, ChunkInputs, FactsById, Slot
 
 
 def pack_trace(inputs: ChunkInputs, facts: FactsById, chunk: Chunk) -> bytes:
@@ -20,15 +23,32 @@ def pack_trace(inputs: ChunkInputs, facts: FactsById, chunk: Chunk) -> bytes:
     return orjson.dumps(body, default=_to_object, option=orjson.OPT_NON_STR_KEYS)
 
 
-def replay_trace(raw: bytes) -> tuple[Chunk, dict[str, Any]]:
-    """Return the chunk computed again from a trace, and the parsed trace.
+@dataclass(frozen=True, slots=True)
+class StoredTrace:
+    """The part of a trace from which its chunk is computed again."""
+
+    inputs: ChunkInputs
+    facts: tuple[Facts, ...]
+
+
+def replay_trace(raw: bytes) -> tuple[Chunk, dict[str, Any]] | None:
+    """Return the chunk computed again from a trace, and the parsed trace; None if the trace is unreadable.
 
     The chunk equals the one in the trace as long as the recipe is the one that made it.
     """
-    trace: dict[str, Any] = orjson.loads(raw)
-    inputs = _parse_inputs(trace["inputs"])
-    facts = {f["id"]: Facts(**{**f, "genres": tuple(f["genres"])}) for f in trace["facts"]}
-    return pipeline.rank_and_mix(inputs, pipeline.make_shortlist(inputs), facts), trace
+    stored = unpack_trace(raw)
+    if stored is None:
+        return None
+    facts = {facts.id: facts for facts in stored.facts}
+    inputs = stored.inputs
+    chunk = pipeline.rank_and_mix(inputs, pipeline.make_shortlist(inputs), facts)
+    return chunk, orjson.loads(raw)
+
+
+def unpack_trace(raw: bytes) -> StoredTrace | None:
+    """Return what a trace is replayed from, None if the trace is unreadable."""
+    stored = decode(StoredTrace, raw)
+    return stored if stored is not None and stored.inputs.feed in FEED_TYPES else None
 
 
 def _to_object(value: Any) -> dict[str, Any]:
@@ -40,14 +60,3 @@ def _to_object(value: Any) -> dict[str, Any]:
 
 def _to_jsonable(value: Any) -> Any:
     return sorted(value) if isinstance(value, frozenset) else value
-
-
-def _parse_inputs(body: dict[str, Any]) -> ChunkInputs:
-    pools = tuple(
-        Pool(**{**pool, "candidates": tuple(Candidate(**c) for c in pool["candidates"])})
-        for pool in body["pools"]
-    )
-    set_fields = ("finished", "skipped", "seen", "session_items", "recently_served")
-    sets = {name: frozenset(body[name]) for name in set_fields}
-    preceding = tuple((title, genre) for title, genre in body["preceding"])
-    return ChunkInputs(**{**body, **sets, "pools": pools, "preceding": preceding})

@@ -45,8 +45,17 @@ def _flush_viewer(uid: str, *, now: float) -> bool:
     rows = pending_history.lease_rows(uid, now=now)
     if not rows:
         return False
-    profile = get_store().apply_history(uid, [pending_history.to_delta(row) for row in rows])
+    found = [(row, delta) for row in rows if (delta := pending_history.to_delta(row)) is not None]
+    if len(found) < len(rows):
+        logger.warning(
+            "%d rows of pending history unreadable, kept for a version that can read them; retry in %d s",
+            len(rows) - len(found),
+            settings.HISTORY_FLUSH_SECONDS,
+        )
+    if not found:
+        return False
+    profile = get_store().apply_history(uid, [delta for _, delta in found])
     profiles.cache_profile(profile)
     history.invalidate(uid)
-    pending_history.delete(rows)
+    pending_history.delete([row for row, _ in found])
     return True

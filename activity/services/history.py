@@ -115,4 +115,4 @@ def _queue_newest(pipe: Any, key: Key, uid: str, times: Mapping[str, int], max_m
 
 
 def _texts(raw: frozenset[bytes]) -> frozenset[str]:
-    return frozenset(member.decode() for member in raw)
+    return frozenset(member.decode(errors="replace") for member in raw)

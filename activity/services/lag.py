@@ -50,7 +50,7 @@ def record_delivery(activity: Activity, *, now: float) -> None:
 def measure(*, now: float) -> Lag:
     """Return the current lag. Cost: 1 round trip, 1 store call (100 documents at most). Raises StoreUnavailable."""
     raw = cast("list[bytes]", state_redis().lrange(keys.DELIVERY_LAGS.name(), 0, -1))
-    entries = [tuple(map(float, entry.split())) for entry in raw]
+    entries = [entry for entry in map(parse_duration, raw) if entry is not None]
     durations = sorted(seconds for at, seconds in entries if at > now - HOUR)
     jobs = get_store().get_oldest_jobs(limit=MAX_JOBS_READ)
     started = [job.first_due - JOB_DUE_SECONDS for job in jobs if job.kind == "deliver"]
@@ -61,6 +61,15 @@ def measure(*, now: float) -> Lag:
         oldest_seconds=max(now - min(started, default=now), 0.0),
         backlog=dict(sorted(Counter(job.kind for job in jobs).items())),
     )
+
+
+def parse_duration(raw: bytes) -> tuple[float, float] | None:
+    """Return when a delivery finished and how many seconds it took, None if the entry is unreadable."""
+    try:
+        at, seconds = map(float, raw.split()[:2])
+    except ValueError:
+        return None
+    return (at, seconds) if math.isfinite(at) and math.isfinite(seconds) else None
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float | None:

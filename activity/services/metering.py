@@ -78,8 +78,9 @@ def get_totals() -> dict[str, dict[str, int]]:
     raw = cast("dict[bytes, bytes]", state_redis().hgetall(keys.STORE_CALLS.name()))
     found: dict[str, dict[str, int]] = {CALLS: {}, READ: {}, WRITTEN: {}}
     for name, number in sorted(raw.items()):
-        kind, _, label = name.decode().partition(" ")
-        found[kind][label] = int(number)
+        kind, _, label = name.decode(errors="replace").partition(" ")
+        if kind in found and number.isdigit():
+            found[kind][label] = int(number)
     return found
 
 

@@ -7,6 +7,7 @@ import orjson
 from activity import keys
 from activity.store import get_store
 from activity.types import FALLBACK_NAME, TimelineRow
+from core.codecs import decode
 from core.redis.client import cache_redis
 from core.redis.reads import Read
 
@@ -37,7 +38,7 @@ def cache_names(names: Mapping[str, Name]) -> None:
     """Write names through to the cache. Cost: 1 round trip."""
     pipe = cache_redis().pipeline()
     for uid, name in names.items():
-        pipe.set(keys.NAME.name(viewer=uid), orjson.dumps(name), ex=keys.NAME.ttl)
+        pipe.set(keys.NAME.name(viewer=uid), pack(name), ex=keys.NAME.ttl)
     pipe.execute()
 
 
@@ -49,9 +50,18 @@ def cache_names_from_rows(rows: Sequence[TimelineRow]) -> None:
     pipe = cache_redis().pipeline()
     for row in rows:
         if row.author_name:
-            name = orjson.dumps((row.author_name, row.author_picture))
+            name = pack((row.author_name, row.author_picture))
             pipe.set(keys.NAME.name(viewer=row.author), name, ex=keys.NAME.ttl, nx=True)
     pipe.execute()
+
+
+def pack(name: Name) -> bytes:
+    return orjson.dumps(name)
+
+
+def unpack(raw: bytes | None) -> Name | None:
+    """Return a cached name and picture, None if there are none or they are unreadable."""
+    return decode(tuple[str | None, str | None], raw)
 
 
 def _read(uids: Iterable[str]) -> Read[dict[str, Name]]:
@@ -63,9 +73,8 @@ def _read(uids: Iterable[str]) -> Read[dict[str, Name]]:
 
 
 def _decode(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name]:
-    names: dict[str, Name] = {
-        uid: tuple(orjson.loads(raw)) for uid, raw in zip(uids, found, strict=True) if raw is not None
-    }
+    decoded = zip(uids, map(unpack, found), strict=True)
+    names: dict[str, Name] = {uid: name for uid, name in decoded if name is not None}
     missing = [uid for uid in uids if uid not in names]
     if missing:
         profiles = get_store().get_profiles(missing)

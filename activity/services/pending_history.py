@@ -13,7 +13,10 @@ from django.forms.models import model_to_dict
 
 from activity.models import PendingHistory
 from activity.types import HistoryDelta, StoredDocument, StoreUnavailable
+from analytics.types import is_entry_id
+from core.codecs import convert
 from core.outages import SqlUnavailable
+from core.units import LATEST_TIME
 
 MAX_ROWS_PER_VIEWER: Final = 1_000  # in one read; a viewer has some hundreds in ten minutes at most
 _ROWS_PER_INSERT: Final = 500
@@ -25,7 +28,7 @@ def insert(deltas: Mapping[str, HistoryDelta], *, now: float) -> None:
     due = now + settings.HISTORY_FLUSH_SECONDS
     rows = [
         PendingHistory(
-            uid=uid, stream=d.stream, end_id=d.end_id, delta=_to_document(d), created_at=now, due=due
+            uid=uid, stream=d.stream, end_id=d.end_id, delta=to_document(d), created_at=now, due=due
         )
         for uid, d in deltas.items()
     ]
@@ -33,12 +36,13 @@ def insert(deltas: Mapping[str, HistoryDelta], *, now: float) -> None:
 
 
 def get_for(uid: str) -> list[HistoryDelta]:
-    """Return a viewer's pending deltas, the newest 1,000. Cost: 1 SQL query.
+    """Return a viewer's pending deltas, the newest 1,000, without unreadable ones. Cost: 1 SQL query.
 
     Raises StoreUnavailable if the database is unavailable.
     """
     try:
-        return [to_delta(row) for row in _rows(uid).order_by("-pk")[:MAX_ROWS_PER_VIEWER]]
+        rows = _rows(uid).order_by("-pk")[:MAX_ROWS_PER_VIEWER]
+        return [delta for row in rows if (delta := to_delta(row)) is not None]
     except SqlUnavailable as reason:
         raise StoreUnavailable(str(reason), retry_after=reason.retry_after) from reason
 
@@ -86,11 +90,15 @@ def export(uid: str) -> Iterator[StoredDocument]:
         yield model_to_dict(row)
 
 
-def to_delta(row: PendingHistory) -> HistoryDelta:
-    return HistoryDelta(row.stream, row.end_id, **row.delta)
+def to_delta(row: PendingHistory) -> HistoryDelta | None:
+    """Return the delta of a row, None if it is unreadable."""
+    delta = convert(HistoryDelta, row.delta, stream=row.stream, end_id=row.end_id)
+    is_readable = delta is not None and is_entry_id(delta.end_id) and 0 <= delta.affinity_at < LATEST_TIME
+    return delta if is_readable else None
 
 
-def _to_document(delta: HistoryDelta) -> StoredDocument:
+def to_document(delta: HistoryDelta) -> StoredDocument:
+    """Return what the column `delta` holds."""
     return {name: value for name, value in asdict(delta).items() if name not in _COLUMNS}
 
 

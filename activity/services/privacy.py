@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
+import orjson
+
 from activity import keys, timeline_cache
 from activity.services import pending_history, profiles
 from activity.store import get_store
@@ -139,6 +141,8 @@ def _add_contacts(uid: str, people: Sequence[str]) -> None:
 
 def _profile_contains(uid: str, raw: Any) -> bool:
     profile = profiles.unpack("", raw)
+    if profile is None:
+        return orjson.dumps(uid) in raw
     return uid in profile.blocked_uids or uid in profile.pull_list
 
 

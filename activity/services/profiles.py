@@ -1,7 +1,7 @@
 """Profiles in the state Redis: read in one round trip, written through on every change, never over a newer version."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from redis import Redis
@@ -9,9 +9,18 @@ from redis import Redis
 from activity import keys
 from activity.store import get_store
 from activity.types import Profile
+from core.codecs import convert, decode
 from core.redis.client import state_redis
 from core.redis.reads import Read
 from core.redis.versioned import unpack_versioned, write_if_newer
+
+# What every version writes. Fields that were added later may be absent, and have defaults.
+_FIRST_FIELDS: Final = frozenset(
+    {
+        *("name", "picture", "genres", "affinities", "finished", "blocked_uids", "pull_list"),
+        *("following_count", "reach", "active_at", "choice_version", "version"),
+    }
+)
 
 
 def key(uid: str) -> str:
@@ -23,14 +32,21 @@ def read(uid: str) -> Read[Profile]:
     """Return a read of a person's profile from the state Redis.
 
     Accessing the value costs nothing when the profile is cached. Otherwise it loads the profile from the store and
-    caches it: 1 store call (1 document) and 1 round trip. Raises StoreUnavailable.
+    caches it: 1 store call (1 document) and 1 round trip, 2 if the cached one is unreadable. Raises StoreUnavailable.
     """
-    return Read(lambda pipe: pipe.get(key(uid)), lambda raw: _load(uid) if raw is None else unpack(uid, raw))
+    return Read(lambda pipe: pipe.get(key(uid)), lambda raw: _decode(uid, raw))
 
 
 def get(uid: str) -> Profile:
     """Return a person's profile. Cost: 1 round trip, and for one that is not cached as `read`."""
     return read(uid).fetch(state_redis())
+
+
+def _decode(uid: str, raw: bytes | None) -> Profile:
+    profile = None if raw is None else unpack(uid, raw)
+    if raw is not None and profile is None:
+        state_redis().unlink(key(uid))  # a write would not replace an unreadable profile of a newer version
+    return profile or _load(uid)
 
 
 def _load(uid: str) -> Profile:
@@ -46,7 +62,7 @@ def cache_profile(profile: Profile) -> None:
 
 def _queue(client: Redis, profile: Profile) -> None:
     write_if_newer(
-        client, {key(profile.uid): _pack(profile)}, version=profile.version, ttl=keys.PROFILE.ttl or 0
+        client, {key(profile.uid): pack(profile)}, version=profile.version, ttl=keys.PROFILE.ttl or 0
     )
 
 
@@ -58,7 +74,8 @@ def cache_profiles(uids: Sequence[str]) -> None:
     pipe.execute()
 
 
-def _pack(profile: Profile) -> bytes:
+def pack(profile: Profile) -> bytes:
+    """Return a profile as the payload of its cached value."""
     return orjson.dumps(
         {
             "name": profile.name,
@@ -78,22 +95,7 @@ def _pack(profile: Profile) -> bytes:
     )
 
 
-def unpack(uid: str, raw: bytes) -> Profile:
-    """Decode a cached profile."""
-    body: dict[str, Any] = orjson.loads(unpack_versioned(raw))
-    return Profile(
-        uid=uid,
-        name=body["name"],
-        picture=body["picture"],
-        genres=tuple(body["genres"]),
-        affinities=body["affinities"],
-        finished=frozenset(body["finished"]),
-        skipped=body.get("skipped", {}),  # not in what an older version wrote
-        blocked_uids=frozenset(body["blocked_uids"]),
-        pull_list=tuple(body["pull_list"]),
-        following_count=body["following_count"],
-        reach=body["reach"],
-        active_at=body["active_at"],
-        choice_version=body["choice_version"],
-        version=body["version"],
-    )
+def unpack(uid: str, raw: bytes) -> Profile | None:
+    """Return the profile of a cached value, None if it is unreadable."""
+    body = decode(dict[str, Any], unpack_versioned(raw))
+    return convert(Profile, body, uid=uid) if body and body.keys() >= _FIRST_FIELDS else None

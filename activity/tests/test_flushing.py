@@ -144,6 +144,36 @@ def test_a_flush_that_is_killed_after_the_stores_write_adds_nothing_twice(
     assert count_rows() == 0
 
 
+@pytest.mark.parametrize(
+    "body", [[], {"seen": "all"}, {"affinity_sums": {"drama": "much"}}, {"affinity_at": 2**60}]
+)
+def test_an_unreadable_row_is_kept_and_does_not_delay_the_others(
+    clock: Clock, caplog: pytest.LogCaptureFixture, body: Any
+) -> None:
+    for uid in ("ama", "ama", "kofi", "mei"):
+        view(clock, uid, f"film-{uid}")
+    unreadable = PendingHistory.objects.filter(uid="ama").order_by("pk")[:1].get()
+    PendingHistory.objects.filter(uid="kofi").update(delta=body)
+    PendingHistory.objects.filter(pk=unreadable.pk).update(delta=body)
+    state_redis().flushall()
+    assert get_history("ama") == History(frozenset({"film-ama"}), frozenset())
+    assert get_history("kofi") == History(frozenset(), frozenset())
+    assert flush(NOW + EVERY) == 2
+    assert [count_rows(uid) for uid in ("ama", "kofi", "mei")] == [1, 1, 0]
+    assert get_store().get_seen("ama") == {"film-ama": NOW}
+    assert caplog.text.count("1 rows of pending history unreadable") == 2
+    assert flush(NOW + EVERY + 60) == 0  # they are due again with the next flush of their viewer
+
+
+def test_a_row_with_a_field_of_a_newer_version_is_flushed(clock: Clock) -> None:
+    view(clock, "ama", "film")
+    row = PendingHistory.objects.get()
+    row.delta["a_newer_field"] = {"a": 1}
+    row.save()
+    assert flush(NOW + EVERY) == 1
+    assert get_store().get_seen("ama") == {"film": NOW}
+
+
 def test_concurrent_flushes_write_each_viewer_once(clock: Clock) -> None:
     for number in range(6):
         view(clock, f"p{number}", "film")

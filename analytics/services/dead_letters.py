@@ -145,7 +145,7 @@ def parse_event(letter: DeadLetter) -> Event | None:
     try:
         fields = orjson.loads(letter.payload)
         return event_format.unpack(letter.entry_id, fields[event_format.FORMAT_VERSION.decode()].encode())
-    except (KeyError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 

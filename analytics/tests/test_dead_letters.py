@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
+from activity.tasks import read_shard_history
 from analytics import keys, stream
 from analytics.models import Checkpoint, DeadLetter
 from analytics.services import dead_letters
@@ -85,6 +87,45 @@ def test_an_unreadable_entry_becomes_a_dead_letter_and_other_events_are_counted(
     assert (letter.reason, letter.viewer, letter.item) == ("unreadable", "", "")
     assert "a future format" in letter.payload
     assert dead_letters.replay(get_pks(), now=now()) == ReplayResult(counted=0, remaining=1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {5: ""},  # no dedup key
+        {5: 7},
+        {1: "he\0at"},
+        {0: ["ama"]},
+        {2: {}},
+        {3: 2**60},
+        {3: -1},
+        {4: -5},
+        {4: 2**60},
+    ],
+)
+def test_an_entry_with_an_impossible_value_does_not_stop_the_readers(change: dict[int, Any]) -> None:
+    ItemFactory.create(id="heat")
+    values: list[Any] = ["ama", "heat", "view", int(now().timestamp()), 5, "AAAAAAAAAAAAAAAA"]
+    shard = stream.get_shard("ama")
+    for number, each in enumerate((change, {6: "surplus"})):
+        body = [*values, ""]
+        for index, value in each.items():
+            body[index] = value
+        body[5] = body[5] if 5 in each else f"AAAAAAAAAAAAAAA{number}"
+        state_redis().xadd(keys.EVENTS.name(shard=shard), {"1": orjson.dumps(body)})
+    send_events("ama", make_body("heat"))
+    count_all()
+    read_shard_history.apply(args=(shard,), throw=True)
+    assert get_counts()["heat", "view"][0] == 2
+    assert [letter.reason for letter in DeadLetter.objects.all()] == ["unreadable"]
+
+
+@pytest.mark.parametrize("payload", ["", "[]", "5", '{"1": 5}', '{"1": "[]"}', '{"1": null}'])
+def test_an_unreadable_dead_letter_stays(payload: str) -> None:
+    letter = DeadLetter.objects.create(
+        shard=0, entry_id="1-0", reason="unknown_item", payload=payload, created_at=now()
+    )
+    assert dead_letters.replay([letter.pk], now=now()) == ReplayResult(counted=0, remaining=1)
 
 
 def test_invented_items_fill_neither_the_counts_nor_the_table(monkeypatch: Any) -> None:

@@ -3,7 +3,9 @@
 import random
 from typing import Any, cast
 
-from analytics import dedup
+import pytest
+
+from analytics import dedup, keys
 from analytics.dedup import DUPLICATE, NEW, DedupEntry
 from analytics.event_format import make_dedup_key
 from core.redis.client import state_redis
@@ -88,3 +90,26 @@ def test_every_redis_key_of_dedup_keys_expires() -> None:
     names = client.keys("dedup:*")
     assert len(names) == 2 * dedup.PARTITIONS  # A ring and a window for each partition.
     assert all(0 < client.ttl(name) <= 3 * DAY for name in names)
+
+
+@pytest.mark.parametrize("garbage", [b"garbage", b"", b"99", b"-1", b"1.5", b"1" * 30])
+@pytest.mark.parametrize("field", ["newest", "since", "ended0", "ended1", "evicted"])
+def test_an_unreadable_field_of_a_ring_counts_as_absent(field: str, garbage: bytes) -> None:
+    partition = A[0] % dedup.PARTITIONS
+    ring = keys.DEDUP_RING.name(partition=partition)
+    assert dedup.register([DedupEntry(A, "0/1-0")], now=NOW) == [NEW]
+    for hours in (0, 13, 26, 39, 52, 65):  # each begins a window; the last one drops the first
+        state_redis().hset(ring, field, garbage)
+        assert dedup.register([DedupEntry(A, "0/2-0")], now=NOW + hours * HOUR) in ([NEW], [DUPLICATE])
+    assert dedup.get_health().stored >= 0
+
+
+@pytest.mark.parametrize("garbage", [b"garbage", b"", b":,:", b"0/1-0:high", b"\xff:99,"])
+def test_an_unreadable_owner_does_not_keep_a_key(garbage: bytes) -> None:
+    register_one = [DedupEntry(A, "0/2-0", 10)]
+    assert dedup.register([DedupEntry(A, "0/1-0", 20)], now=NOW) == [NEW]
+    window = keys.DEDUP_KEYS.name(partition=A[0] % dedup.PARTITIONS, window=0)
+    state_redis().hset(window, A, garbage)
+    first = dedup.register(register_one, now=NOW)
+    assert first in ([NEW], [DUPLICATE])
+    assert dedup.register(register_one, now=NOW) == first

@@ -8,7 +8,7 @@ from content.services import cards
 from core.redis.client import state_redis
 from feed import cursor as cursors
 from feed import keys as feed_keys
-from feed import plan_scripts, plans, recipe
+from feed import plan_scripts, plans, recipe, stored_plans
 from feed.cursor import Cursor
 from feed.services.pages import get_page
 from feed.services.sessions import PageRequest
@@ -56,8 +56,8 @@ def get_page_commands(viewer: str, session: str, start: int, limit: int) -> list
     return [serve, ["MGET", *(content_keys.CARD.name(item=slot.id) for slot in stored.slots)]]
 
 
-def _get_plan(viewer: str, session: str, *, slots: int) -> plans.StoredPlan:
-    plan = plans.get_plan(viewer, session, count=slots)
+def _get_plan(viewer: str, session: str, *, slots: int) -> stored_plans.StoredPlan:
+    plan = stored_plans.get_plan(viewer, session, count=slots)
     if plan is None:
         raise RuntimeError(f"session {session} has no plan")
     return plan

@@ -7,6 +7,7 @@ from django.db.models import Case, IntegerField, Value, When
 
 from content import keys
 from content.models import Item
+from core.codecs import decode
 from core.redis.client import cache_redis
 from core.redis.reads import Read
 
@@ -35,20 +36,26 @@ def read(title_keys: Iterable[str]) -> Read[dict[str, list[str]]]:
 
 
 def _decode(title_keys: Sequence[str], cached: Sequence[bytes | None]) -> dict[str, list[str]]:
-    items = {
-        title_key: orjson.loads(raw)
-        for title_key, raw in zip(title_keys, cached, strict=True)
-        if raw is not None
-    }
+    decoded = zip(title_keys, map(unpack, cached), strict=True)
+    items = {title_key: ids for title_key, ids in decoded if ids is not None}
     missing = [title_key for title_key in title_keys if title_key not in items]
     if missing:
         loaded = _load(missing)
         pipe = cache_redis().pipeline()
         for title_key, ids in loaded.items():
-            pipe.set(_key(title_key), orjson.dumps(ids), ex=keys.TITLE_ITEMS.ttl)
+            pipe.set(_key(title_key), pack(ids), ex=keys.TITLE_ITEMS.ttl)
         pipe.execute()
         items.update(loaded)
     return items
+
+
+def pack(ids: Sequence[str]) -> bytes:
+    return orjson.dumps(ids)
+
+
+def unpack(raw: bytes | None) -> list[str] | None:
+    """Return a cached list, None if there is none or it is unreadable."""
+    return decode(list[str], raw)
 
 
 def invalidate(title_keys: Iterable[str]) -> None:

@@ -36,6 +36,7 @@ def pack_versioned(version: int, payload: bytes) -> bytes:
     return b"%d|%b" % (version, payload)
 
 
-def unpack_versioned(value: bytes) -> bytes:
-    """Return the payload of a stored value."""
-    return value.partition(b"|")[2]
+def unpack_versioned(value: bytes) -> bytes | None:
+    """Return the payload of a stored value, None if the value has no version."""
+    version, separator, payload = value.partition(b"|")
+    return payload if separator and version.isdigit() else None

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from content.services import cards
 from core.deadlines import optional_budget
 from core.redis.client import state_redis
 from core.redis.reads import Reads
-from feed import building, plans
+from feed import building, plans, stored_plans
 from feed.building import ChunkRequest
 from feed.feed_types import FEED_TYPES
 from feed.types import Slot
@@ -51,7 +49,7 @@ def get_live_plan(uid: str, feed: str) -> PlanView | None:
     pointer = plans.read_pointer(uid, feed).fetch(state_redis())
     if pointer is None:
         return None
-    plan = plans.get_plan(uid, pointer.session, count=MAX_SHOWN_SLOTS)
+    plan = stored_plans.get_plan(uid, pointer.session, count=MAX_SHOWN_SLOTS)
     if plan is None:
         return None
     return PlanView(
@@ -91,15 +89,15 @@ def preview_plan(uid: str, feed: str, *, now: int) -> PlanView:
 
 
 def _make_slot_views(base: int, slots: Sequence[Slot]) -> list[SlotView]:
-    found = cards.get_cards([slot.id for slot in slots])
+    titles = cards.get_titles([slot.id for slot in slots])
     return [
         SlotView(
             position=base + index,
             item=slot.id,
-            title=orjson.loads(card)["title"] if card else None,
+            title=title,
             source=slot.source,
             reason=slot.reason,
             score=slot.score,
         )
-        for index, (slot, card) in enumerate(zip(slots, found, strict=True))
+        for index, (slot, title) in enumerate(zip(slots, titles, strict=True))
     ]

@@ -14,7 +14,7 @@ from content.services import cards
 from core.telemetry import labelled
 from feed import metrics, plans
 from feed.cursor import Cursor
-from feed.plan_format import get_source
+from feed.plan_format import read_slot
 from feed.plans import PlanSlice
 from feed.services.sessions import (
     SPARE_SLOTS,
@@ -32,10 +32,11 @@ MAX_UNRECORDED_CHARS: Final = 1_000
 
 
 class LiveSlot(NamedTuple):
-    """A slot whose item is published: its position, item id, card (JSON) and the slot's own JSON."""
+    """A slot whose item is published: its position, item id, source, card (JSON) and the slot's own JSON."""
 
     position: int
     item: str
+    source: str
     card: bytes
     slot: bytes
 
@@ -66,7 +67,7 @@ def get_page(request: PageRequest) -> Page:
         first, replaced = resume_session(request, request.cursor)
     page = _fill_page(request, first)
     page.plan_rebuilt = page.plan_rebuilt or replaced
-    for source, number in Counter(get_source(slot.slot) for slot in page.slots).items():
+    for source, number in Counter(slot.source for slot in page.slots).items():
         labelled(metrics.SLOTS_SERVED, request.feed, source).inc(number)
     return page
 
@@ -114,17 +115,21 @@ def _is_at_end(current: PlanSlice, position: int) -> bool:
     return current.exhausted and position >= current.end
 
 
-def _get_live_slots(slots: Sequence[tuple[str, bytes]], start: int, wanted: int) -> list[LiveSlot]:
-    """Return up to `wanted` slots with their cards. The cards of spare slots are read only if items are unpublished."""
+def _get_live_slots(slots: Sequence[bytes], start: int, wanted: int) -> list[LiveSlot]:
+    """Return up to `wanted` slots with their cards. The cards of spare slots are read only if items are unpublished.
+
+    An unreadable slot is left out like an unpublished item.
+    """
     live: list[LiveSlot] = []
     for begin, end in ((0, wanted), (wanted, len(slots))):
-        part = slots[begin:end]
-        if len(live) >= wanted or not part:
+        positions = enumerate(slots[begin:end], start + begin)
+        part = [(position, slot) for position, raw in positions if (slot := read_slot(raw)) is not None]
+        if len(live) >= wanted:
             break
-        found = cards.get_cards([item for item, _ in part])
+        found = cards.get_cards([slot.item for _, slot in part])
         live += [
-            LiveSlot(start + begin + index, item, card, slot)
-            for index, ((item, slot), card) in enumerate(zip(part, found, strict=True))
+            LiveSlot(position, slot.item, slot.source, card, slot.fragment)
+            for (position, slot), card in zip(part, found, strict=True)
             if card is not None
         ]
     return live[:wanted]

@@ -17,7 +17,7 @@ import orjson
 from core.redis.client import state_redis, unlink_keys
 from core.redis.reads import Reads
 from core.redis.references import ReferenceReader
-from feed import keys, plans
+from feed import keys, plans, served_lists
 from feed.feed_types import FEED_TYPES
 from feed.sources.supporters import make_reason_starts
 
@@ -56,10 +56,9 @@ def end_sessions(people: Sequence[str]) -> None:
     reads = Reads(state_redis())
     pointers = [reads.add(plans.read_pointer(uid, feed)) for uid, feed in sessions]
     reads.execute()
-    names: list[str] = []
-    for (uid, feed), pointer in zip(sessions, pointers, strict=True):
+    names = [keys.SESSION.name(viewer=uid, feed=feed) for uid, feed in sessions]  # also unreadable pointers
+    for (uid, _), pointer in zip(sessions, pointers, strict=True):
         if pointer.value is not None:
-            names.append(keys.SESSION.name(viewer=uid, feed=feed))
             names += [key.name(viewer=uid, session=pointer.value.session) for key in (keys.PLAN, keys.SLOTS)]
     unlink_keys(state_redis(), names)
 
@@ -72,7 +71,7 @@ def count_references(uid: str) -> dict[str, int]:
 def export(uid: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the person's served list, newest first. Cost: 1 round trip."""
     for entry in cast("list[bytes]", state_redis().lrange(keys.SERVED.name(viewer=uid), 0, -1)):
-        session, _, item = entry.decode().partition(" ")
+        session, item = served_lists.split_entry(entry)
         yield "served", {"session": session, "item": item}
 
 

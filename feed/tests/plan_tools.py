@@ -4,7 +4,7 @@ from typing import Any
 
 from core.redis.client import state_redis
 from feed import keys as feed_keys
-from feed import plans
+from feed import stored_plans
 
 
 def plan_keys(session: str, uid: str = "ama") -> list[str]:
@@ -28,7 +28,7 @@ def set_plan_ttl(session: str, left: int) -> None:
 
 
 def get_planned_items(uid: str, session: str) -> list[str]:
-    stored = plans.get_plan(uid, session, count=1_000)
+    stored = stored_plans.get_plan(uid, session, count=1_000)
     assert stored is not None
     return [slot.id for slot in stored.slots]
 

@@ -6,8 +6,8 @@ import pytest
 
 from core.redis.client import state_redis
 from feed import keys as feed_keys
-from feed import plans, recipe
-from feed.plan_format import PlanHeader, SessionPointer
+from feed import plans, recipe, stored_plans
+from feed.plan_format import PlanHeader, SessionPointer, get_item_id
 from feed.plans import PLAN_IDLE_TTL, SESSION_POINTER_TTL, ChunkDraft
 from feed.tests.plan_tools import get_plan_ttl, set_plan_ttl
 from feed.types import Slot
@@ -48,7 +48,7 @@ class TestStoringPlans:
         assert not plans.replace_lost_plan("ama", draft("one", "b"), unrecorded=(), served_to=1)
         view = plans.serve_slots("ama", "one", start=0, count=10, served_to=0, ttl=0)
         assert view is not None
-        assert [item for item, _ in view.slots] == ["a"]
+        assert [get_item_id(slot) for slot in view.slots] == ["a"]
 
     def test_a_chunk_is_appended_only_to_the_plan_that_was_read(self) -> None:
         plans.replace_lost_plan("ama", draft("one", "a", "b"), unrecorded=(), served_to=0)
@@ -58,7 +58,7 @@ class TestStoringPlans:
         for _ in range(2):
             view = plans.append_chunk("ama", more, length=2, start=0, count=10, served_to=0)
             assert view is not None
-            assert ([item for item, _ in view.slots], view.end) == (["a", "b", "c"], 3)
+            assert ([get_item_id(slot) for slot in view.slots], view.end) == (["a", "b", "c"], 3)
 
     def test_sessions_of_two_viewers_are_separate(self) -> None:
         plans.create_plan("ama", draft("one", "a"), expected=None, pointer=pointer("one"), served_to=1)
@@ -68,17 +68,17 @@ class TestStoringPlans:
         )
         view = plans.serve_slots("ama", "one", start=0, count=10, served_to=0, ttl=0)
         assert view is not None
-        assert [item for item, _ in view.slots] == ["a"]
+        assert [get_item_id(slot) for slot in view.slots] == ["a"]
 
     def test_get_plan_neither_serves_slots_nor_extends_the_plan(self) -> None:
         plans.create_plan("ama", draft("one", "a", "b"), expected=None, pointer=pointer("one"), served_to=0)
         set_plan_ttl("one", 100)
-        stored = plans.get_plan("ama", "one", count=1)
+        stored = stored_plans.get_plan("ama", "one", count=1)
         assert stored is not None
         assert (stored.length, [slot.id for slot in stored.slots]) == (2, ["a"])
         assert get_plan_ttl("one") <= 100
         assert not state_redis().exists(feed_keys.SERVED.name(viewer="ama"))
-        assert plans.get_plan("ama", "another", count=1) is None
+        assert stored_plans.get_plan("ama", "another", count=1) is None
 
 
 def test_declared_ttls_and_bounds_equal_those_of_the_code() -> None:

@@ -13,14 +13,21 @@ from feed.services import inspect
 from feed.tests import world
 from feed.tests.chunks import Case, cases
 from feed.tests.plan_tools import plan_keys
+from feed.types import Chunk
 from finishd.testing.api import get_feed, get_item_ids, walk_feed
+
+
+def replay(raw: bytes) -> tuple[Chunk, dict[str, Any]]:
+    replayed = traces.replay_trace(raw)
+    assert replayed is not None
+    return replayed
 
 
 @settings(deadline=None)
 @given(cases())
 def test_every_chunk_can_be_replayed_from_its_trace(case: Case) -> None:
     chunk = case.plan_chunk()
-    replayed, trace = traces.replay_trace(traces.pack_trace(case.inputs, case.facts, chunk))
+    replayed, trace = replay(traces.pack_trace(case.inputs, case.facts, chunk))
     assert replayed == chunk
     assert trace["recipe"] == recipe.VERSION
     assert trace["chunk"]["drops"] == chunk.drops
@@ -62,7 +69,7 @@ def test_traces_replay_every_slot_that_was_served(feed: str, settings: Any) -> N
     ]
     planned = []
     for raw in get_traces("ama", pages[0]["meta"]["session"]):
-        chunk, trace = traces.replay_trace(raw)
+        chunk, trace = replay(raw)
         assert [slot._asdict() for slot in chunk.slots] == trace["chunk"].pop("slots")
         assert orjson.loads(orjson.dumps(replace(chunk, slots=()))) == {**trace["chunk"], "slots": []}
         planned += [(slot.id, slot.source, slot.reason, slot.score) for slot in chunk.slots]
@@ -101,7 +108,7 @@ def test_a_preview_always_saves_its_trace_and_changes_no_session(settings: Any) 
     before = get_feed("ama", limit=10)
     view = inspect.preview_plan("ama", "for_you", now=int(world.NOW.timestamp()))
     (raw,) = get_traces("ama", view.session)
-    chunk, _ = traces.replay_trace(raw)
+    chunk, _ = replay(raw)
     assert [slot.id for slot in chunk.slots] == [slot.item for slot in view.slots]
     assert len(chunk.slots) == recipe.CHUNK_SIZE
     assert get_feed("ama", limit=10)["feed"] == before["feed"]

@@ -14,7 +14,7 @@ from content.models import Item
 from content.services import items
 from core.redis.client import state_redis
 from core.redis.keys import get_declared_keys
-from feed import indexes, plans
+from feed import indexes, stored_plans
 from feed import keys as feed_keys
 from feed.tests import world
 from feed.tests.plan_tools import get_planned_items, plan_keys
@@ -117,7 +117,7 @@ def test_all_pages_together_have_no_repeat_and_no_gap_whatever_happens_between_t
 
 def withdraw(uid: str, session: str, *, ahead: int, number: int) -> set[str]:
     """Unpublish some of the next slots' items and return them."""
-    stored = plans.get_plan(uid, session, count=1_000)
+    stored = stored_plans.get_plan(uid, session, count=1_000)
     if stored is None:
         return set()
     coming = [slot.id for slot in stored.slots][max(ahead - stored.base, 0) :][:number]

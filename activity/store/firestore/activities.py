@@ -14,6 +14,7 @@ from activity.store.firestore.jobs import save_jobs
 from activity.store.firestore.layout import Snapshot
 from activity.store.meter import count_documents
 from activity.types import Activity, Ledger, RecordResult, Relation, StoredDocument
+from core.codecs import convert, convert_readable
 
 
 class Activities:
@@ -38,7 +39,7 @@ class Activities:
             new = relations.make_unrecorded(uid, title, now=now)
             recorded = relations.record_relation(
                 before,
-                _from_snapshot(snapshot) if snapshot.exists else new,
+                _from_snapshot(snapshot) or new,
                 relation,
                 now=now,
                 due=due,
@@ -46,7 +47,7 @@ class Activities:
                 affinity_gain=affinity_gain or {},
             )
             if recorded.changed:
-                change.put(ref, _to_document(recorded.activity))
+                change.put(ref, to_document(recorded.activity))
                 person.save_person(change, before, recorded.person)
                 save_jobs(change, recorded.jobs)
             return recorded.result
@@ -57,15 +58,16 @@ class Activities:
     def get_activity(self, uid: str, title: str) -> Activity | None:
         count_documents(1)
         (snapshot,) = calls.read([layout.activity(uid, title)])
-        return _from_snapshot(snapshot) if snapshot.exists else None
+        return _from_snapshot(snapshot)
 
     @store_call
     def get_activities(self, uid: str, *, limit: int = 100) -> list[Activity]:
         # `feed_order_at` of an undone activity is null, which no number matches.
         recorded = layout.activities(uid).where(filter=FieldFilter("feed_order_at", ">=", 0))
         newest = recorded.order_by("feed_order_at", direction=Query.DESCENDING).limit(limit)
-        activities = [_from_snapshot(snapshot) for snapshot in calls.run_query(newest)]
-        count_documents(len(activities))
+        snapshots = calls.run_query(newest)
+        count_documents(len(snapshots))
+        activities = [found for snapshot in snapshots if (found := _from_snapshot(snapshot)) is not None]
         return sorted(activities, key=lambda activity: (-activity.at, activity.title))
 
     @store_call
@@ -83,7 +85,7 @@ class Activities:
         return commit_with_retry(decide)
 
 
-def _to_document(activity: Activity) -> StoredDocument:
+def to_document(activity: Activity) -> StoredDocument:
     return {
         "uid": activity.uid,
         "title": activity.title,
@@ -98,22 +100,15 @@ def _to_document(activity: Activity) -> StoredDocument:
     }
 
 
-def _from_snapshot(snapshot: Snapshot) -> Activity:
-    document = snapshot.to_dict() or {}
-    return Activity(
-        uid=document["uid"],
-        title=document["title"],
-        relation=Relation(document["status"], document["favorite"], document["rating"]),
-        at=document["at"],
-        version=document["version"],
-        recorded_at=document["recorded_at"],
-        origin=document["origin"],
-        affinity_gain=layout.unpack_map(document["affinity_gain"]),
-        ledger=Ledger(
-            document["follower_count"],
-            document["delivered_count"],
-            document["cursor"],
-            document["started_at"],
-            document["updated_at"],
-        ),
+def _from_snapshot(snapshot: Snapshot) -> Activity | None:
+    return from_document(snapshot.to_dict() or {})
+
+
+def from_document(document: StoredDocument) -> Activity | None:
+    """Return the activity in a document, None if it is unreadable. Unknown fields are ignored."""
+    return convert(
+        Activity,
+        {**document, "affinity_gain": layout.unpack_map(document.get("affinity_gain"))},
+        relation=Relation(**convert_readable(Relation, document)),
+        ledger=Ledger(**convert_readable(Ledger, document)),
     )

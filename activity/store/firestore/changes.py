@@ -5,7 +5,7 @@ resolve contended ones. Preconditions need no locks; every one that fails means 
 a commit whose response was lost is recognised when it is repeated.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TypeVar
 
 from google.cloud.firestore_v1 import DocumentReference
@@ -31,14 +31,21 @@ class OptimisticChange:
         self._read.update({snapshot.reference.path: snapshot for snapshot in snapshots})
         return snapshots
 
-    def put(self, ref: DocumentReference, data: StoredDocument) -> None:
-        """Let a document that was read hold `data`, which names all fields. Only fields that differ are written."""
+    def put(self, ref: DocumentReference, data: StoredDocument, *, keep: Container[str] = ()) -> None:
+        """Let a document that was read hold `data`, which names all fields. Only fields that differ are written.
+
+        In a document that exists, the fields in `keep` stay as they are: this version may not be able to read them.
+        """
         snapshot = self._read[ref.path]
         if not snapshot.exists:
             self._batch.create(ref, data)
             return
         before = snapshot.to_dict() or {}
-        differing = {key: value for key, value in data.items() if key not in before or before[key] != value}
+        differing = {
+            key: value
+            for key, value in data.items()
+            if key not in keep and (key not in before or before[key] != value)
+        }
         if differing:
             option = get_client().write_option(last_update_time=snapshot.update_time)
             self._batch.update(ref, differing, option=option)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from google.cloud.firestore_v1 import Query
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from activity.store.firestore import calls, layout
@@ -11,6 +12,7 @@ from activity.store.firestore.changes import OptimisticChange, commit_with_retry
 from activity.store.firestore.layout import Snapshot
 from activity.store.meter import count_documents
 from activity.types import Job, StoredDocument
+from core.codecs import convert
 
 # Kinds whose target is a person. The subject always is one.
 _KINDS_WITH_TARGET_PERSON: Final = frozenset({"backfill", "purge"})
@@ -22,27 +24,23 @@ class Jobs:
     def get_due_jobs(self, *, now: float, limit: int = 100) -> list[Job]:
         is_due = FieldFilter("due", "<=", now)
         query = layout.jobs().where(filter=_ALL_SHARDS).where(filter=is_due).order_by("due").limit(limit)
-        jobs = [_from_snapshot(snapshot) for snapshot in calls.run_query(query)]
-        count_documents(len(jobs))
-        return jobs
+        return _run_query(query)
 
     @store_call
     def get_oldest_jobs(self, *, limit: int = 100) -> list[Job]:
         query = layout.jobs().where(filter=_ALL_SHARDS).order_by("first_due").limit(limit)
-        jobs = [_from_snapshot(snapshot) for snapshot in calls.run_query(query)]
-        count_documents(len(jobs))
-        return jobs
+        return _run_query(query)
 
     @store_call
     def get_job(self, kind: str, subject: str, target: str = "") -> Job | None:
         count_documents(1)
         (snapshot,) = calls.read([layout.job(kind, subject, target)])
-        return _from_snapshot(snapshot) if snapshot.exists else None
+        return from_document(snapshot.to_dict() or {})
 
     @store_call
     def put_job(self, job: Job) -> None:
         count_documents(1)
-        calls.write_bulk([Write("set", layout.job(job.kind, job.subject, job.target), _to_document(job))])
+        calls.write_bulk([Write("set", layout.job(job.kind, job.subject, job.target), to_document(job))])
 
     @store_call
     def postpone_job(self, job: Job, *, due: float) -> None:
@@ -70,7 +68,7 @@ class Jobs:
 def save_jobs(change: OptimisticChange, jobs: Iterable[Job]) -> None:
     """Write the jobs that a change leaves together with it. A job replaces an older one."""
     for job in jobs:
-        change.overwrite(layout.job(job.kind, job.subject, job.target), _to_document(job))
+        change.overwrite(layout.job(job.kind, job.subject, job.target), to_document(job))
 
 
 def _read_same_version(change: OptimisticChange, job: Job) -> Snapshot | None:
@@ -79,7 +77,7 @@ def _read_same_version(change: OptimisticChange, job: Job) -> Snapshot | None:
     return snapshot if snapshot.exists and snapshot.get("version") == job.version else None
 
 
-def _to_document(job: Job) -> StoredDocument:
+def to_document(job: Job) -> StoredDocument:
     return {
         "kind": job.kind,
         "subject": job.subject,
@@ -92,13 +90,14 @@ def _to_document(job: Job) -> StoredDocument:
     }
 
 
-def _from_snapshot(snapshot: Snapshot) -> Job:
-    document = snapshot.to_dict() or {}
-    return Job(
-        document["kind"],
-        document["subject"],
-        document["target"],
-        document["version"],
-        document["due"],
-        document["first_due"],
-    )
+def from_document(document: StoredDocument) -> Job | None:
+    """Return the job in a document, None if it is unreadable. Unknown fields are ignored."""
+    return convert(Job, document)
+
+
+def _run_query(query: Query) -> list[Job]:
+    """Return the jobs that match, without unreadable ones."""
+    snapshots = calls.run_query(query)
+    count_documents(len(snapshots))
+    found = (from_document(snapshot.to_dict() or {}) for snapshot in snapshots)
+    return [job for job in found if job is not None]

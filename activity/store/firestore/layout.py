@@ -21,6 +21,7 @@ import orjson
 from google.cloud.firestore_v1 import CollectionReference, DocumentReference, DocumentSnapshot, Query
 
 from activity.store.firestore.client import get_client
+from core.codecs import decode
 
 Snapshot: TypeAlias = DocumentSnapshot[DocumentReference]
 
@@ -121,5 +122,5 @@ def pack_map(value: Mapping[str, Any]) -> bytes:
 
 
 def unpack_map(value: bytes | None) -> dict[str, Any]:
-    unpacked: dict[str, Any] = orjson.loads(value) if value else {}
-    return unpacked
+    """Return a packed map, an empty one if it is absent or unreadable."""
+    return decode(dict[str, Any], value or None) or {}

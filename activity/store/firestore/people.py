@@ -15,6 +15,7 @@ from activity.store.firestore.changes import OptimisticChange, commit_with_retry
 from activity.store.firestore.jobs import save_jobs
 from activity.store.meter import count_documents
 from activity.types import HistoryDelta, Preferences, Profile, Reach
+from core.codecs import decode
 
 MAX_SEEN_BYTES: Final = 900_000  # a document may have 1 MiB
 
@@ -123,7 +124,7 @@ class People:
     def get_seen(self, uid: str) -> Mapping[str, int]:
         count_documents(1)
         (snapshot,) = calls.read([layout.seen(uid)])
-        return _unpack_seen((snapshot.to_dict() or {}).get("items"))
+        return unpack_seen((snapshot.to_dict() or {}).get("items"))
 
     @store_call
     def apply_history(self, uid: str, deltas: Sequence[HistoryDelta]) -> Profile:
@@ -136,20 +137,21 @@ class People:
             unapplied = history.select_unapplied(deltas, before.stream_positions)
             if not unapplied:
                 return before.profile
-            seen = _unpack_seen((seen_snapshot.to_dict() or {}).get("items"))
+            seen = unpack_seen((seen_snapshot.to_dict() or {}).get("items"))
             after, newest = history.apply_history(before, seen, unapplied)
-            change.put(ref, {"uid": uid, "items": _pack_newest_that_fit(list(newest.items()))})
+            change.put(ref, {"uid": uid, "items": pack_seen(list(newest.items()))})
             person.save_person(change, before, after)
             return after.profile
 
         return commit_with_retry(decide)
 
 
-def _unpack_seen(packed: bytes | None) -> dict[str, int]:
-    return dict(orjson.loads(packed)) if packed else {}
+def unpack_seen(packed: bytes | None) -> dict[str, int]:
+    """Return item → when it was seen, none if the value is absent or unreadable."""
+    return dict(decode(tuple[tuple[str, int], ...], packed or None) or ())
 
 
-def _pack_newest_that_fit(newest: list[tuple[str, int]]) -> bytes:
+def pack_seen(newest: list[tuple[str, int]]) -> bytes:
     """Pack as many of the newest items as a document holds: all 5,000, unless their ids are very long."""
     while len(packed := orjson.dumps(newest)) > MAX_SEEN_BYTES:
         newest = newest[: len(newest) * 9 // 10]

@@ -12,6 +12,7 @@ from activity.store.firestore import layout
 from activity.store.firestore.changes import OptimisticChange
 from activity.store.firestore.layout import Snapshot
 from activity.types import StoredDocument
+from core.codecs import convert_readable
 
 # Fields of a person that have another name in the document.
 _DOCUMENT_NAMES: Final = {
@@ -35,18 +36,26 @@ def from_snapshot(uid: str, snapshot: Snapshot) -> Person:
     """Return the person in a document, or a new person if there is no document."""
     if not snapshot.exists:
         return Person(uid)
-    document = snapshot.to_dict() or {}
-    names = ((field, document_name(field)) for field in _FIELDS)
-    return Person(**{field: _decode(field, document[name]) for field, name in names if name in document})
+    return from_document(uid, snapshot.to_dict() or {})
+
+
+def from_document(uid: str, document: StoredDocument) -> Person:
+    """Return the person in a document. Unknown fields are ignored; an unreadable field has its default."""
+    named = {field: document.get(document_name(field)) for field in _FIELDS}
+    unpacked = {
+        field: layout.unpack_map(value) if field in _PACKED else value for field, value in named.items()
+    }
+    return Person(uid, **convert_readable(Person, unpacked, without="uid"))
 
 
 def save_person(change: OptimisticChange, before: Person, after: Person) -> None:
     """Write what differs, if a rule raised the version."""
     if after.version != before.version:
-        change.put(layout.person(after.uid), _to_document(after))
+        unchanged = {document_name(f) for f in _FIELDS if getattr(after, f) == getattr(before, f)}
+        change.put(layout.person(after.uid), to_document(after), keep=unchanged)
 
 
-def _to_document(person: Person) -> StoredDocument:
+def to_document(person: Person) -> StoredDocument:
     return {document_name(field): _encode(getattr(person, field)) for field in _FIELDS}
 
 
@@ -54,9 +63,3 @@ def _encode(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return layout.pack_map(value) if isinstance(value, Mapping) else value
-
-
-def _decode(field: str, value: Any) -> Any:
-    if field in _PACKED:
-        return layout.unpack_map(value)
-    return tuple(value) if isinstance(value, list) else value

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-import orjson
 from google.cloud import firestore
 from google.cloud.firestore_v1 import DocumentReference, Query
 from google.cloud.firestore_v1.base_query import FieldFilter
@@ -16,6 +15,7 @@ from activity.store.firestore.follows import query_followers, query_following
 from activity.store.firestore.layout import Snapshot
 from activity.store.meter import count_documents
 from activity.types import StoredDocument
+from core.codecs import load_json
 
 _PAGE_SIZE: Final = 500
 _EDGES_PER_CHANGE: Final = 100
@@ -149,8 +149,6 @@ def _delete_own_documents(uid: str) -> int:
 
 
 def _to_readable(snapshot: Snapshot) -> StoredDocument:
-    """Return a document that JSON can represent: packed maps are unpacked."""
+    """Return a document that JSON can represent: packed maps are unpacked, unreadable ones are None."""
     document = snapshot.to_dict() or {}
-    return {
-        key: orjson.loads(value) if isinstance(value, bytes) else value for key, value in document.items()
-    }
+    return {key: load_json(value) if isinstance(value, bytes) else value for key, value in document.items()}

@@ -12,9 +12,9 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from activity.store.firestore import calls, layout
 from activity.store.firestore.calls import Write, bulk_store_call, store_call
-from activity.store.firestore.layout import Snapshot
 from activity.store.meter import count_documents
 from activity.types import StoredDocument, TimelineRow
+from core.codecs import convert
 
 # Fields of a row that have another name in the document.
 _DOCUMENT_NAMES: Final = {
@@ -29,15 +29,17 @@ class Timelines:
     @store_call
     def get_timeline(self, uid: str, *, limit: int = 100) -> list[TimelineRow]:
         newest = layout.rows(uid).order_by("at", direction=Query.DESCENDING).limit(limit)
-        rows = [_from_snapshot(snapshot) for snapshot in calls.run_query(newest)]
-        count_documents(len(rows))
+        snapshots = calls.run_query(newest)
+        count_documents(len(snapshots))
+        found = (from_document(snapshot.to_dict() or {}) for snapshot in snapshots)
+        rows = [row for row in found if row is not None]
         return sorted(rows, key=lambda row: (-row.at, row.author, row.title))
 
     @bulk_store_call
     def put_timeline_rows(self, rows: Sequence[tuple[str, TimelineRow]]) -> None:
         count_documents(len(rows))
         calls.write_bulk(
-            Write("set", layout.row(viewer, row.author, row.title), _to_document(viewer, row))
+            Write("set", layout.row(viewer, row.author, row.title), to_document(viewer, row))
             for viewer, row in rows
         )
 
@@ -68,12 +70,11 @@ class Timelines:
         return len(oldest)
 
 
-def _to_document(viewer: str, row: TimelineRow) -> StoredDocument:
+def to_document(viewer: str, row: TimelineRow) -> StoredDocument:
     fields = {_DOCUMENT_NAMES.get(field, field): value for field, value in asdict(row).items()}
     return {"viewer": viewer, **fields}
 
 
-def _from_snapshot(snapshot: Snapshot) -> TimelineRow:
-    document = snapshot.to_dict() or {}
-    del document["viewer"]
-    return TimelineRow(**{_FIELDS.get(name, name): value for name, value in document.items()})
+def from_document(document: StoredDocument) -> TimelineRow | None:
+    """Return the row in a document, None if it is unreadable. Unknown fields are ignored."""
+    return convert(TimelineRow, {_FIELDS.get(name, name): value for name, value in document.items()})

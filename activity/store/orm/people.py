@@ -15,6 +15,7 @@ from activity.store.orm.follows import delete_edge
 from activity.store.orm.jobs import save_jobs
 from activity.store.orm.person import from_row, lock_person, save_person
 from activity.types import HistoryDelta, Preferences, Profile, Reach
+from core.codecs import convert
 
 
 class People:
@@ -97,7 +98,7 @@ class People:
     def get_seen(self, uid: str) -> Mapping[str, int]:
         row = SeenHistory.objects.filter(uid=uid).first()
         count_documents(1)
-        return dict(row.items) if row else {}
+        return _get_seen(row) if row else {}
 
     @store_call
     def apply_history(self, uid: str, deltas: Sequence[HistoryDelta]) -> Profile:
@@ -109,8 +110,13 @@ class People:
             if unapplied:
                 # The person's lock protects their seen history too.
                 seen_row = SeenHistory.objects.filter(uid=uid).first() or SeenHistory(uid=uid)
-                person, seen = history.apply_history(person, dict(seen_row.items), unapplied)
+                person, seen = history.apply_history(person, _get_seen(seen_row), unapplied)
                 seen_row.items = [list(pair) for pair in seen.items()]
                 seen_row.save()
                 save_person(row, person)
         return person.profile
+
+
+def _get_seen(row: SeenHistory) -> dict[str, int]:
+    """Return item → when it was seen, none if the row is unreadable."""
+    return dict(convert(tuple[tuple[str, int], ...], row.items) or ())
