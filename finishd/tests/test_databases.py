@@ -38,6 +38,7 @@ SAME_ON_BOTH: Final = frozenset(
         "finishd/run/tests/test_startup.py",
         "finishd/tests/test_events_gauntlet.py",
         "finishd/tests/test_events_journey.py",
+        "finishd/tests/test_formats.py",
         "finishd/tests/test_friends_gauntlet.py",
         "finishd/tests/test_friends_journey.py",
         "finishd/tests/test_full_redis.py",
