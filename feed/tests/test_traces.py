@@ -86,7 +86,7 @@ def test_a_plan_that_replaces_a_lost_one_has_a_trace_too(settings: Any) -> None:
     state_redis().delete(*plan_keys(session))
     second = get_feed("ama", limit=30, cursor=first["meta"]["cursor"])
     assert second["meta"]["planRebuilt"]
-    chunks = [traces.replay_trace(raw)[0] for raw in get_traces("ama", session)]
+    chunks = [replay(raw)[0] for raw in get_traces("ama", session)]
     assert [[slot.id for slot in chunk.slots[:30]] for chunk in chunks] == [
         get_item_ids(first),
         get_item_ids(second),
