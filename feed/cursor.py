@@ -1,8 +1,7 @@
 """The cursor: opaque to the client, signed for its viewer and feed type."""
 
 import zlib
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.core.signing import BadSignature, Signer
 
@@ -14,8 +13,7 @@ CURSOR_TTL: Final = 1 * DAY
 MAX_CURSOR_LENGTH: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(NamedTuple):
     """The position at which a session's next page begins.
 
     `page` is the number of the page that the cursor was issued with. `session_started` and `issued_at` are epoch
@@ -32,16 +30,7 @@ class Cursor:
 
 
 def sign(cursor: Cursor, *, viewer: str) -> str:
-    body = [
-        cursor.feed,
-        cursor.session,
-        cursor.position,
-        cursor.page,
-        cursor.session_started,
-        cursor.issued_at,
-        list(cursor.unrecorded_items),
-    ]
-    return _signer(viewer).sign_object(body)
+    return _signer(viewer).sign_object(cursor)
 
 
 def verify(text: str, *, viewer: str, feed: str, now: float) -> Cursor:

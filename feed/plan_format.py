@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from content.types import ITEM_ID_PATTERN
-from core.codecs import convert, decode, load_json
+from core.codecs import convert_items, decode, load_json
 from feed.types import Slot, TitleAndGenre
 
 _SOURCE_PREFIX: Final = b'{"source":"'
@@ -97,7 +97,8 @@ def unpack_slot(raw: bytes) -> Slot | None:
     if stored is None or body is None:
         return None
     social_fields = {name: value for name, value in body.items() if name not in Slot._fields}
-    return convert(Slot, body, id=stored.item, social_fields=social_fields or None)
+    fields = [body.get(name) for name in ("source", "reason", "score")]
+    return convert_items(Slot, [*fields, social_fields or None], stored.item)
 
 
 def get_item_id(raw: bytes) -> str:

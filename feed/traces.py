@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from content.types import Facts
-from core.codecs import decode
+from core.codecs import convert, decode
 from feed import pipeline, recipe
 from feed.feed_types import FEED_TYPES
 from feed.types import Candidate, Chunk, ChunkInputs, FactsById, Slot
@@ -31,6 +31,14 @@ class StoredTrace:
     facts: tuple[Facts, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _TraceObjects:
+    """A trace before its named tuples are made: they are JSON objects in it."""
+
+    inputs: dict[str, Any]
+    facts: list[dict[str, Any]]
+
+
 def replay_trace(raw: bytes) -> tuple[Chunk, dict[str, Any]] | None:
     """Return the chunk computed again from a trace, and the parsed trace; None if the trace is unreadable.
 
@@ -47,7 +55,13 @@ def replay_trace(raw: bytes) -> tuple[Chunk, dict[str, Any]] | None:
 
 def unpack_trace(raw: bytes) -> StoredTrace | None:
     """Return what a trace is replayed from, None if the trace is unreadable."""
-    stored = decode(StoredTrace, raw)
+    body = decode(_TraceObjects, raw)
+    pools = convert(list[dict[str, Any]], body.inputs.get("pools")) if body else None
+    if body is None or pools is None:
+        return None
+    listed = [{**pool, "candidates": _to_lists(Candidate, pool.get("candidates", []))} for pool in pools]
+    inputs = {**body.inputs, "pools": listed}
+    stored = convert(StoredTrace, {"inputs": inputs, "facts": _to_lists(Facts, body.facts)})
     return stored if stored is not None and stored.inputs.feed in FEED_TYPES else None
 
 
@@ -56,6 +70,15 @@ def _to_object(value: Any) -> dict[str, Any]:
     if isinstance(value, Candidate | Facts | Slot):
         return value._asdict()
     raise TypeError(f"{type(value).__name__} is not supported in a trace")
+
+
+def _to_lists(kind: type[Candidate | Facts], objects: Any) -> Any:
+    """Return objects as lists in the order of a named tuple's fields, None if they are not a list of objects."""
+    found = convert(list[dict[str, Any]], objects)
+    if found is None:
+        return None
+    defaults = kind._field_defaults
+    return [[each.get(name, defaults.get(name)) for name in kind._fields] for each in found]
 
 
 def _to_jsonable(value: Any) -> Any:

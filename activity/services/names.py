@@ -1,17 +1,23 @@
 """Names and pictures of people in the cache Redis, written through from their tokens and read many at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import orjson
 
 from activity import keys
 from activity.store import get_store
 from activity.types import FALLBACK_NAME, TimelineRow
-from core.codecs import decode
+from core.codecs import convert_items, load_json
 from core.redis.client import cache_redis
 from core.redis.reads import Read
 
 Name = tuple[str | None, str | None]  # name, picture
+
+
+class _CachedName(NamedTuple):
+    name: str | None
+    picture: str | None
 
 
 def read(uids: Iterable[str]) -> Read[dict[str, Name]]:
@@ -61,7 +67,8 @@ def pack(name: Name) -> bytes:
 
 def unpack(raw: bytes | None) -> Name | None:
     """Return a cached name and picture, None if there are none or they are unreadable."""
-    return decode(tuple[str | None, str | None], raw)
+    found = convert_items(_CachedName, load_json(raw))
+    return (found.name, found.picture) if found else None
 
 
 def _read(uids: Iterable[str]) -> Read[dict[str, Name]]:

@@ -109,6 +109,6 @@ def from_document(document: StoredDocument) -> Activity | None:
     return convert(
         Activity,
         {**document, "affinity_gain": layout.unpack_map(document.get("affinity_gain"))},
-        relation=Relation(**convert_readable(Relation, document)),
-        ledger=Ledger(**convert_readable(Ledger, document)),
+        relation=convert_readable(Relation, document),
+        ledger=convert_readable(Ledger, document),
     )

@@ -41,11 +41,11 @@ def from_snapshot(uid: str, snapshot: Snapshot) -> Person:
 
 def from_document(uid: str, document: StoredDocument) -> Person:
     """Return the person in a document. Unknown fields are ignored; an unreadable field has its default."""
-    named = {field: document.get(document_name(field)) for field in _FIELDS}
+    named = {field: document[name] for field in _FIELDS if (name := document_name(field)) in document}
     unpacked = {
         field: layout.unpack_map(value) if field in _PACKED else value for field, value in named.items()
     }
-    return Person(uid, **convert_readable(Person, unpacked, without="uid"))
+    return convert_readable(Person, unpacked, uid=uid)
 
 
 def save_person(change: OptimisticChange, before: Person, after: Person) -> None:
