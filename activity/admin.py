@@ -25,7 +25,7 @@ from activity.services.storage import is_orm_store
 from activity.types import Job as JobValue
 from activity.types import JobKind, StoreUnavailable
 from core.admin import ReadOnlyAdmin
-from core.redis.client import REDIS_UNAVAILABLE
+from core.outages import REDIS_UNAVAILABLE
 from core.times import format_utc
 
 MAX_QUEUED = 500  # jobs that one action queues

@@ -14,7 +14,7 @@ from activity.types import Job, StoreUnavailable
 from analytics.services import reader
 from analytics.types import HISTORY_READER
 from core.observability.tasks import QUIET
-from core.redis.client import REDIS_UNAVAILABLE
+from core.outages import REDIS_UNAVAILABLE
 
 # The time limit is below backfill.SECOND_PURGE_DELAY_SECONDS and delivery.RECHECK_DELAY_SECONDS: when a second purge
 # or a recheck begins, no batch that started before it is still running.

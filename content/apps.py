@@ -17,7 +17,7 @@ class ContentConfig(AppConfig):
         post_delete.connect(_queue_card_removal, sender="content.Item", dispatch_uid="content.card_removal")
 
 
-# Models can be imported only after Django has loaded all apps, hence the local imports.
+# Models can be imported only after Django has loaded all apps, so the imports are local.
 
 
 def _ensure_search_tables(*, using: str, **_: Any) -> None:

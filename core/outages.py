@@ -21,7 +21,7 @@ from core.circuit import OPEN_SECONDS, CircuitOpen
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """What follows from an error. Clients may retry after `retry_after` seconds.
+    """The meaning of an error that makes a dependency unavailable. Clients may retry after `retry_after` seconds.
 
     `is_failure`: it counts for the circuit breaker, because the next call would most likely fail too.
     """

@@ -23,7 +23,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from content.services import cards
 from core.admin import ReadOnlyAdmin
-from core.redis.client import REDIS_UNAVAILABLE
+from core.outages import REDIS_UNAVAILABLE
 from feed import tasks
 from feed.feed_types import FEED_TYPES
 from feed.models import IndexBuild

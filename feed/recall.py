@@ -12,8 +12,8 @@ from activity.services.history import History
 from activity.types import StoreUnavailable
 from core.deadlines import DeadlinePassed, optional_part
 from core.errors import first_line
-from core.outages import SqlUnavailable
-from core.redis.client import REDIS_UNAVAILABLE, state_redis
+from core.outages import REDIS_UNAVAILABLE, SqlUnavailable
+from core.redis.client import state_redis
 from core.redis.reads import Deferred, Reads
 from core.telemetry import labelled, timed
 from feed import metrics, served_lists

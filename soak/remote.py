@@ -20,8 +20,8 @@ from analytics.models import Checkpoint, DeadLetter
 from analytics.services import lag
 from content.models import Item
 from content.services import cards, items
-from core.outages import SqlUnavailable
-from core.redis.client import REDIS_UNAVAILABLE, state_redis
+from core.outages import REDIS_UNAVAILABLE, SqlUnavailable
+from core.redis.client import state_redis
 from feed.services import builds, index_status
 from feed.tests import world
 from finishd.operations import keys

@@ -23,7 +23,7 @@ def block(
 
     `is_follower` says that the blocker follows the other person, `is_followed` that the other person follows the
     blocker. Purge jobs are left also without follows, because a timeline may still hold rows of an ended one. Blocking
-    again changes nobody. Raises LimitReached beyond MAX_BLOCKS.
+    again changes nothing. Raises LimitReached beyond MAX_BLOCKS.
     """
     blocker_after = replace(blocker, blocked=add_block(blocker.blocked, blocked.uid))
     blocked_after = replace(blocked, blocked_by=add_blocked_by(blocked.blocked_by, blocker.uid))

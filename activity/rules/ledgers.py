@@ -1,7 +1,7 @@
-"""How a delivery's ledger changes.
+"""Changes of a delivery's ledger.
 
 The cursor names a follower, so it is kept only while batches remain. An erasure clears the cursors that name the erased
-person. Such a delivery starts again with the first follower: rows are idempotent, and nobody is left out. Without a
+person. Such a delivery starts again with the first follower: rows are idempotent, so no follower is left out. Without a
 cursor a ledger therefore does not tell whether its delivery has finished. Its job does.
 """
 
@@ -12,7 +12,7 @@ from activity.types import Ledger
 
 
 def add_batch(ledger: Ledger, followers: Sequence[str], *, is_last: bool, now: float) -> Ledger:
-    """Return the ledger after a batch of followers, in the order of uids. After the last batch it names nobody."""
+    """Return the ledger after a batch of followers, in the order of uids. After the last batch its cursor is empty."""
     delivered_before = ledger.delivered_count if ledger.cursor else 0
     return replace(
         ledger,

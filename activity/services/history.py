@@ -106,7 +106,10 @@ def _load(uid: str, pending: Sequence[HistoryDelta]) -> dict[str, int]:
 
 
 def _queue_newest(pipe: Any, key: Key, uid: str, times: Mapping[str, int], max_members: int) -> None:
-    """Add members (→ epoch seconds) to a sorted set that keeps each one's latest time and the newest members only."""
+    """Add members with their times (epoch seconds) to a sorted set.
+
+    The set keeps the latest time of each member, and the `max_members` newest members.
+    """
     if times:
         name = key.name(viewer=uid)
         pipe.zadd(name, times, gt=True)

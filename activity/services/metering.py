@@ -17,7 +17,8 @@ from typing import Final, cast
 
 from activity import keys
 from activity.store.meter import count_calls
-from core.redis.client import REDIS_UNAVAILABLE, state_redis
+from core.outages import REDIS_UNAVAILABLE
+from core.redis.client import state_redis
 
 FLUSH_INTERVAL_SECONDS: Final = 5.0
 CALLS: Final = "calls"

@@ -36,7 +36,7 @@ def touch_viewer(profile: Profile, *, now: float) -> None:
 
 
 def start_rebuild(profile: Profile, *, now: float) -> bool:
-    """Mark an inactive viewer active and queue a rebuild. Return False if they follow nobody: nothing is rebuilt then.
+    """Mark an inactive viewer active and queue a rebuild. Return False without one if they follow no one.
 
     The job is stored before the viewer is marked, so every marked viewer has a rebuild. The viewer is marked before
     the rebuild runs, so a delivery that still skipped them wrote its activity before the rebuild reads it.

@@ -27,7 +27,7 @@ pytestmark = [
 
 @pytest.fixture
 def request_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time that views read. It stands still until the test sets it."""
+    """The time that views read. It changes only when the test sets it."""
     clock = Clock(time.time())
     monkeypatch.setattr("activity.views.time", clock)
     return clock

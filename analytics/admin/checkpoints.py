@@ -13,7 +13,7 @@ from unfold.decorators import display
 from analytics.models import Checkpoint
 from analytics.services import dead_letters, lag
 from core.admin import ReadOnlyAdmin
-from core.redis.client import REDIS_UNAVAILABLE
+from core.outages import REDIS_UNAVAILABLE
 from core.times import format_utc
 
 

@@ -17,7 +17,7 @@ from analytics.admin.payloads import format_payload
 from analytics.models import DeadLetter
 from analytics.services import dead_letters
 from core.admin import ReadOnlyAdmin
-from core.redis.client import REDIS_UNAVAILABLE
+from core.outages import REDIS_UNAVAILABLE
 from core.times import format_utc
 
 Reason = DeadLetter.Reason

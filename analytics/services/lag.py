@@ -71,7 +71,7 @@ class Lag:
 
 
 def measure(*, now: float) -> Lag:
-    """Measure the current lag. Cost: 2 SQL, 1 round trip. Raises core.redis.client.REDIS_UNAVAILABLE."""
+    """Measure the current lag. Cost: 2 SQL, 1 round trip. Raises core.outages.REDIS_UNAVAILABLE."""
     checkpoints = _get_checkpoints()
     states = stream.get_states({(row.shard, row.reader): row.position for row in checkpoints})
     letters = dict(DeadLetter.objects.values_list("reason").annotate(CountRows("pk")).order_by())

@@ -1,6 +1,6 @@
 """Export and erase one person's events.
 
-Counts name nobody, and dedup keys are digests. A dead letter names its viewer, and so does an entry of a stream until
+Counts contain no uid, and dedup keys are digests. A dead letter names its viewer. So does an entry of a stream until
 all readers have read it, which takes seconds. Erasure does not delete unread entries; `count_unread_events` counts
 them.
 """

@@ -23,8 +23,7 @@ from django.db.models import F
 from analytics import dedup, event_format, stream
 from analytics.models import Checkpoint
 from analytics.types import READERS, Event, parse_entry_id
-from core.outages import SqlUnavailable
-from core.redis.client import REDIS_UNAVAILABLE
+from core.outages import REDIS_UNAVAILABLE, SqlUnavailable
 from core.times import to_datetime
 
 BATCH_SIZE: Final = 5_000

@@ -11,7 +11,7 @@ from django.db.models.functions import Least
 
 from content.models import Genre, GenreAlias, GenreTmdbId, Item, ItemGenre
 from content.services import cards
-from core.redis.client import REDIS_UNAVAILABLE
+from core.outages import REDIS_UNAVAILABLE
 from core.sql.after_commit import run_after_commit
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from content.models import Item
 from content.services import cards, titles
 from content.types import Counts
-from core.redis.client import REDIS_UNAVAILABLE
+from core.outages import REDIS_UNAVAILABLE
 from core.sql.after_commit import run_after_commit
 from core.sql.json_rows import in_values
 

@@ -11,8 +11,9 @@ from content.models import Item
 from content.services import cards, items
 from content.tests.factories import ItemFactory
 from content.tests.stale import change_without_card, get_stale_ids, get_titles_on_cards
+from core.outages import REDIS_UNAVAILABLE
 from core.redis import client as redis_module
-from core.redis.client import REDIS_UNAVAILABLE, cache_redis, count_round_trips
+from core.redis.client import cache_redis, count_round_trips
 from finishd.run.embedded_redis import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -22,9 +22,6 @@ from redis.utils import SENTINEL
 from core import deadlines, outages
 from core.circuit import CircuitBreaker, declare_dependency, register_circuit_breaker
 
-# What calls raise while Redis is unavailable. Other errors of redis-py are mistakes in our commands.
-REDIS_UNAVAILABLE = outages.REDIS_UNAVAILABLE
-
 _round_trips: ContextVar[list[str] | None] = ContextVar("redis_round_trips", default=None)
 _circuit_breakers: dict[tuple[Any, ...], CircuitBreaker] = {}
 declare_dependency("redis")
@@ -131,7 +128,7 @@ def cache_redis() -> GuardedRedis:
 def raise_outage(replies: Sequence[Any]) -> None:
     """Raise the first of a pipeline's replies that means that Redis is unavailable."""
     for reply in replies:
-        if isinstance(reply, REDIS_UNAVAILABLE):
+        if isinstance(reply, outages.REDIS_UNAVAILABLE):
             raise reply
 
 

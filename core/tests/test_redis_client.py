@@ -10,7 +10,8 @@ from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from core.circuit import CircuitOpen
-from core.redis.client import REDIS_UNAVAILABLE, count_round_trips, state_redis
+from core.outages import REDIS_UNAVAILABLE
+from core.redis.client import count_round_trips, state_redis
 from finishd.run.embedded_redis import RedisServer
 
 

@@ -59,7 +59,7 @@ class Explanation:
 def explain_rank(item: str, *, now: int) -> Explanation:
     """Return an item's terms as of `now` and its rank in the trending index.
 
-    Cost: 3 round trips, 1 SQL query. Raises core.redis.client.REDIS_UNAVAILABLE errors.
+    Cost: 3 round trips, 1 SQL query. Raises core.outages.REDIS_UNAVAILABLE errors.
     """
     facts = cards.get_facts([item]).get(item)
     if facts is None:

@@ -28,7 +28,7 @@ class RankedItem:
 
 
 def get_status(*, now: float) -> Status:
-    """Return the state of the indexes. Cost: 1 round trip. Raises core.redis.client.REDIS_UNAVAILABLE errors."""
+    """Return the state of the indexes. Cost: 1 round trip. Raises core.outages.REDIS_UNAVAILABLE errors."""
     pointer = indexes.get_pointer()
     if pointer is None:
         return Status(None, None, {})

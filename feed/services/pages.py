@@ -59,7 +59,7 @@ class Page:
 def get_page(request: PageRequest) -> Page:
     """Return the requested page; open or resume the session and extend its plan as needed.
 
-    Raises core.redis.client.REDIS_UNAVAILABLE errors, and DeadlinePassed when the request deadline is exceeded.
+    Raises core.outages.REDIS_UNAVAILABLE errors, and DeadlinePassed when the request deadline is exceeded.
     """
     if request.cursor is None:
         first, replaced = open_session(request), False

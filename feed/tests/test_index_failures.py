@@ -10,7 +10,8 @@ from django.db import OperationalError
 
 from content.models import Item
 from content.services import items
-from core.redis.client import REDIS_UNAVAILABLE, state_redis
+from core.outages import REDIS_UNAVAILABLE
+from core.redis.client import state_redis
 from feed import indexes, keys, tasks
 from feed.models import IndexBuild
 from feed.services import builds

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from activity.types import StoreUnavailable
 from core.observability.tasks import QUIET
-from core.redis.client import REDIS_UNAVAILABLE
+from core.outages import REDIS_UNAVAILABLE
 from finishd.privacy import erasures
 
 ERASE_SLICE_SECONDS = 60.0  # after this time a task queues its continuation, so that other tasks can run

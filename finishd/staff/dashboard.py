@@ -19,7 +19,7 @@ from analytics.services import dead_letters
 from analytics.services import lag as event_lag
 from content.services import curation
 from core.circuit import get_circuit_breakers
-from core.redis.client import REDIS_UNAVAILABLE
+from core.outages import REDIS_UNAVAILABLE
 from feed.services import index_status
 
 

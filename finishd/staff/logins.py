@@ -19,7 +19,8 @@ from django.views.decorators.cache import never_cache
 
 from core import log_context, telemetry
 from core.errors import format_retry_after
-from core.redis.client import REDIS_UNAVAILABLE, state_redis
+from core.outages import REDIS_UNAVAILABLE
+from core.redis.client import state_redis
 from core.throttling import keys, limiter
 from core.throttling.limiter import LimitResult
 from core.throttling.rates import MICROSECONDS, Limits, Rate

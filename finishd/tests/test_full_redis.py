@@ -17,8 +17,9 @@ from analytics.services import reader
 from content.services import cards
 from content.tests.factories import ItemFactory
 from content.tests.stale import get_stale_ids, get_titles_on_cards
+from core.outages import REDIS_UNAVAILABLE
 from core.redis import client as redis_client
-from core.redis.client import REDIS_UNAVAILABLE, state_redis
+from core.redis.client import state_redis
 from core.tests.redis_faults import REDIS_FAULTS, connect
 from finishd.run.embedded_redis import RedisServer
 from finishd.staff.models import LoginBucket

@@ -177,6 +177,7 @@ class TestGuard:
         subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=tmp_path, check=False)
         child = int((tmp_path / "pid").read_text())
         wait_for(lambda: not is_running(child))
+        assert not is_running(child)
 
     def test_a_removed_process_is_not_stopped(self) -> None:
         guard = Guard()

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from activity.types import StoreUnavailable
 from core.auth.tokens import is_valid_uid
-from core.redis.client import REDIS_UNAVAILABLE
+from core.outages import REDIS_UNAVAILABLE
 from finishd.privacy import erasures, services
 from finishd.privacy.models import Erasure
 
