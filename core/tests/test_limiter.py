@@ -8,7 +8,7 @@ import pytest
 
 from core.redis.client import count_round_trips, state_redis
 from core.throttling import keys, limiter
-from core.throttling.rates import Limits, Rate
+from core.throttling.rates import MICROSECONDS, Limits, Rate
 
 HOUR = 3600
 
@@ -58,6 +58,43 @@ def test_a_bucket_expires_when_it_is_full() -> None:
     count(Limits("feed", user=Rate(60, HOUR), address=Rate(3600, HOUR)))
     left = [state_redis().pttl(name) for name in sorted(state_redis().keys("throttle*"))]
     assert left == pytest.approx([1_000, 60_000], rel=0.2)  # of the address, of the user
+
+
+class TestAfterTheClockWentBack:
+    """A replica whose clock is 10 s behind was promoted: buckets are full later than they can be."""
+
+    LIMITS = Limits("feed", user=Rate(4, 2), address=Rate(60, HOUR))
+
+    def set_full_at(self, seconds: float) -> None:
+        """Store that both buckets are full in `seconds`, by the server's clock."""
+        now, microseconds = state_redis().time()
+        count(self.LIMITS)
+        for name in state_redis().keys("throttle*"):
+            state_redis().set(name, (now + int(seconds)) * MICROSECONDS + microseconds, ex=int(seconds))
+
+    def test_a_request_waits_for_the_time_of_one_request(self) -> None:
+        self.set_full_at(HOUR + 10)
+        assert 59 < count(self.LIMITS).retry_after <= 60
+        users_only = Limits("feed", user=self.LIMITS.user)
+        assert 0 < count(users_only).retry_after <= 0.5
+
+    def test_the_next_request_is_allowed_after_that_time(self) -> None:
+        self.set_full_at(HOUR + 10)
+        users_only = Limits("feed", user=self.LIMITS.user)
+        wait = count(users_only).retry_after
+        deadline = time.monotonic() + wait
+        while count(users_only).retry_after:
+            assert time.monotonic() < deadline + 1, "the bucket was clamped again"
+
+    def test_the_bucket_expires_when_it_is_full(self) -> None:
+        self.set_full_at(HOUR + 10)
+        count(self.LIMITS)
+        left = [state_redis().pttl(name) for name in sorted(state_redis().keys("throttle*"))]
+        assert left == [pytest.approx(HOUR * 1000, rel=0.1), pytest.approx(2000, rel=0.5)]
+
+    def test_a_time_within_the_burst_is_kept(self) -> None:
+        self.set_full_at(1)
+        assert count(self.LIMITS).retry_after == 0
 
 
 def test_user_and_address_cost_one_round_trip_together() -> None:

@@ -56,3 +56,10 @@ def test_a_rate_counts_requests_as_the_limiter_does() -> None:
     _, over = rate.add_request(full_at, now)
     assert over == rate.interval
     assert rate.add_request(full_at, now + over)[1] == 0
+
+
+def test_a_time_from_a_clock_that_was_ahead_is_clamped() -> None:
+    rate, now = Rate(7, HOUR), 1_700_000_000_000_000
+    clamped, over = rate.add_request(now + 600 * rate.burst, now)
+    assert (clamped, over) == (now + rate.burst, rate.interval)
+    assert rate.add_request(clamped, now + over) == (now + over + rate.burst, 0)

@@ -3,6 +3,9 @@
 The algorithm is GCRA (generic cell rate algorithm, ITU-T I.371): a bucket of `limit` requests that refills evenly
 within its period. Redis stores one number per bucket, the time at which it will be full, and expires it at that time.
 A script reads, decides and writes, so concurrent requests never exceed a limit.
+
+No bucket can be full later than `now + burst`. A later time was stored before the server's clock went back, for example
+because a replica was promoted. It is clamped and stored again, so a client waits for the time of one request.
 """
 
 import math
@@ -19,9 +22,14 @@ from core.throttling.rates import MICROSECONDS, Limits, Rate
 _COUNT_REQUEST: Final = Script("""
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + ARGV[1]
-local over = full - now - ARGV[2]
+local stored = tonumber(redis.call('GET', KEYS[1]) or 0)
+local latest = now + ARGV[2]
+local full = math.max(math.min(stored, latest), now) + ARGV[1]
+local over = full - latest
 if over > 0 then
+    if stored > latest then
+        redis.call('SET', KEYS[1], string.format('%.0f', latest), 'PX', math.ceil(ARGV[2] / 1000))
+    end
     return -over
 end
 redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))

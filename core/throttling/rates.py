@@ -34,10 +34,13 @@ class Rate:
     def add_request(self, full_at: int, now: int) -> tuple[int, int]:
         """Return when the bucket is full after one more request, and how long that request must wait (0: not at all).
 
-        All in microseconds. The same arithmetic as the limiter's script, for counts that are stored elsewhere.
+        All in microseconds. A request that must wait is not counted. The same arithmetic as the limiter's script, for
+        counts that are stored elsewhere: a time after `now + burst` is from a clock that was ahead, and is clamped.
         """
-        after = max(full_at, now) + self.interval
-        return after, max(after - now - self.burst, 0)
+        latest = now + self.burst
+        before = min(full_at, latest)
+        after = max(before, now) + self.interval
+        return (before, after - latest) if after > latest else (after, 0)
 
     def halved(self) -> "Rate":
         """Return the rate with half of the limit, 1 at least."""

@@ -90,8 +90,9 @@ def _add_attempt(subject: str, rate: Rate, now: int) -> float:
     if bucket is None and LoginBucket.objects.count() > MAX_SQL_BUCKETS:
         logger.error("state Redis unavailable: login rejected, the table of login buckets is full")
         return FULL_TABLE_RETRY_SECONDS
-    after, over = rate.add_request(bucket.full_at if bucket else 0, now)
-    if not over:
+    before = bucket.full_at if bucket else 0
+    after, over = rate.add_request(before, now)
+    if after != before:
         LoginBucket.objects.update_or_create(pk=subject, defaults={"full_at": after})
     return over / MICROSECONDS
 

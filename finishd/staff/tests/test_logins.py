@@ -169,6 +169,14 @@ class TestCountingInSql:
         logins.count_attempt(limits, "other", "192.0.2.1")
         assert LoginBucket.objects.count() == 1
 
+    def test_an_attempt_counted_by_a_clock_that_was_ahead_locks_nobody_out(self) -> None:
+        limits = Limits("login", user=Rate(2, HOUR))  # halved: one attempt an hour
+        ahead = self.NOW + 24 * HOUR * 1_000_000
+        logins.count_attempt_in_sql(limits, "staff", "192.0.2.1", now=ahead)
+        assert logins.count_attempt_in_sql(limits, "staff", "192.0.2.1", now=self.NOW).retry_after == HOUR
+        later = self.NOW + HOUR * 1_000_000
+        assert logins.count_attempt_in_sql(limits, "staff", "192.0.2.1", now=later).retry_after == 0
+
     def test_a_full_table_rejects_new_names_and_counts_existing_ones(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
