@@ -1,0 +1,48 @@
+"""The metrics and labels that expressions of PromQL use."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from promql_parser import AggModifierType, AggregateExpr, Expr, MatrixSelector, VectorSelector, parse, walk
+
+# Prometheus adds these to every sample that it scrapes.
+TARGET_LABELS: Final = frozenset({"job", "instance"})
+RECORDED_LABELS: Final = frozenset({"slo"})
+
+
+def get_used_labels(expression: str) -> dict[str, set[str]]:
+    """Return the metrics of an expression, each with the labels that it is matched or grouped by."""
+    used: defaultdict[str, set[str]] = defaultdict(set)
+    expr = parse(expression)
+    for selector in _get_selectors(expr):
+        used[str(selector.name)] |= {matcher.name for matcher in selector.matchers.matchers}
+    for node in _get_nodes(expr):
+        if isinstance(node, AggregateExpr) and node.modifier and node.modifier.type == AggModifierType.By:
+            for selector in _get_selectors(node.expr):
+                used[str(selector.name)] |= set(node.modifier.labels)
+    return dict(used)
+
+
+def check_metrics_exist(expression: str, exported: Mapping[str, set[str]]) -> None:
+    """Assert that an expression uses metrics, and only exported ones with labels that they have."""
+    used = get_used_labels(expression)
+    assert used, f"no metric: {expression}"
+    for name, labels in used.items():
+        assert name in exported, f"{name} is not exported: {expression}"
+        missing = labels - exported[name] - TARGET_LABELS
+        assert not missing, f"{name} has no label {missing}: {expression}"
+
+
+def _get_nodes(expr: Expr) -> list[Expr]:
+    nodes: list[Expr] = []
+    walk(expr, nodes.append)
+    return nodes
+
+
+def _get_selectors(expr: Expr) -> Iterator[VectorSelector]:
+    for node in _get_nodes(expr):
+        if isinstance(node, VectorSelector):
+            yield node
+        elif isinstance(node, MatrixSelector):
+            yield node.vector_selector
