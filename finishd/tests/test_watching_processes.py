@@ -11,10 +11,12 @@ from urllib.request import Request, urlopen
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from activity.services import follows
 from core.tests.probe_tasks import hold, ignore_soft_limit
 from feed.tests import world
+from finishd.operations.tests.exported import get_declared
 from finishd.run.ports import free_port
 from finishd.testing.processes import Processes, processes
 
@@ -24,18 +26,22 @@ TOKEN = "a-token-for-prometheus"
 Samples = dict[tuple[str, str], float]
 
 
-def scrape(address: str) -> Samples:
-    """Scrape metrics: (name, label values in order of their names) → value. Return {} if there is no response."""
+def get_samples(address: str) -> list[Sample]:
+    """Scrape metrics. Return no samples if there is no response."""
     request = Request(address, headers={"Authorization": f"Bearer {TOKEN}"})
     try:
         with urlopen(request, timeout=10) as response:
             text = response.read().decode()
     except URLError:
-        return {}
+        return []
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
+def scrape(address: str) -> Samples:
+    """Scrape metrics: (name, label values in order of their names) → value. Return {} if there is no response."""
     return {
         (sample.name, " ".join(value for _, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
+        for sample in get_samples(address)
     }
 
 
@@ -90,6 +96,13 @@ def test_a_like_and_its_delivery_are_logged_with_one_request_id_and_counted_by_a
                 sum(value for (name, _), value in samples.items() if name == "finishd_slots_served_total")
                 == 200
             )
+        # Alerts and the dashboard are compared with the declared metrics. A server exports them with these labels.
+        declared = get_declared()
+        exported = {
+            s.name: set(s.labels) for s in get_samples(f"{web.address}/metrics") if s.name in declared
+        }
+        assert len(exported) > 15
+        assert exported == {name: declared[name] for name in exported}
 
 
 def test_a_worker_serves_the_metrics_of_its_processes(tmp_path: Path) -> None:

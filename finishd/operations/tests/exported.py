@@ -1,22 +1,25 @@
 """The metrics that the application exports, with their labels."""
 
 import time
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from django.conf import settings
 from prometheus_client.metrics import MetricWrapperBase
 
-from activity.services import delivery, follows, relations
+from activity.services import delivery, relations
 from activity.types import Relation
 from analytics.tests.events import count_all, make_body, send_events
 from core import telemetry
 from feed.tests import world
 from finishd.operations.tests.promql import RECORDED_LABELS
 from finishd.operations.tests.scraping import scrape
+from finishd.testing.api import get_client
 
 RULES = settings.BASE_DIR / "docs" / "operations" / "alerts.yaml"
 Labels = dict[str, set[str]]
+# Prometheus has these itself: targets, and its alerts.
+PROMETHEUS: Final[Labels] = {"up": set(), "ALERTS": {"alertname", "alertstate", "severity"}}
 
 
 def get_rules() -> list[dict[str, Any]]:
@@ -29,7 +32,7 @@ def get_alerts() -> list[dict[str, Any]]:
 
 
 def get_metrics() -> Labels:
-    """Return all metrics by the names of their samples: declared, collected, recorded, and Prometheus's own `up`.
+    """Return all metrics by the names of their samples: declared, collected, recorded, and Prometheus's own.
 
     It fills the database and Redis, so that each collector has something to measure. A failure counter has no sample
     before the first failure, so the metrics of processes are taken from their declarations.
@@ -37,10 +40,11 @@ def get_metrics() -> Labels:
     _create_data()
     collected = {name: {label for label, _ in labels} for name, labels in scrape()}
     recorded = {rule["record"]: set(RECORDED_LABELS) for rule in get_rules() if "record" in rule}
-    return {**collected, **_get_declared(), **recorded, "up": set()}
+    return {**collected, **get_declared(), **recorded, **PROMETHEUS}
 
 
-def _get_declared() -> Labels:
+def get_declared() -> Labels:
+    """Return the metrics that processes count, by the names of their samples."""
     declared: Labels = {}
     for metric in telemetry.REGISTRY._collector_to_names:
         assert isinstance(metric, MetricWrapperBase)
@@ -54,11 +58,11 @@ def _get_declared() -> Labels:
 
 
 def _create_data() -> None:
-    """Create indexes, a finished and an unfinished delivery, a counted event and a dead letter."""
+    """Create indexes, store calls, a finished and an unfinished delivery, a counted event and a dead letter."""
     now = time.time()
     items = world.catalogue(30)
     world.build()
-    follows.follow("ama", "kofi", now=now)
+    get_client("ama").post("/api/v1/social/follow", {"target_uid": "kofi", "action": "follow"})
     liked = relations.set_relation("kofi", "movie:1", Relation(favorite=True), source=None, now=now)
     delivery.deliver_batch("kofi", "movie:1", liked.activity.version, now=now)
     relations.set_relation("kofi", "movie:2", Relation(favorite=True), source=None, now=now)
