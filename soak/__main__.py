@@ -12,7 +12,9 @@ from bench.servers import ROOT, running_servers
 from soak import report
 from soak.run import run_soak
 
-FOLDER: Final = ROOT / ".data" / "soak"  # The last report and, after a failure, the log of the servers.
+FOLDER: Final = (
+    ROOT / ".data" / "soak"
+)  # The last report and history and, after a failure, the log of the servers.
 
 
 def main() -> int:
@@ -24,7 +26,13 @@ def main() -> int:
         with running_servers() as servers:
             log.unlink(missing_ok=True)
             try:
-                outcome = run_soak(servers, seed=options.seed, seconds=options.minutes * 60, log=_log)
+                outcome = run_soak(
+                    servers,
+                    seed=options.seed,
+                    seconds=options.minutes * 60,
+                    history_file=FOLDER / "history.jsonl",
+                    log=_log,
+                )
             except RunFailed:
                 log.write_bytes(servers.log.read_bytes())
                 raise
@@ -40,7 +48,7 @@ def main() -> int:
     for line in report.format_lines(result):
         _log(line)
     if not outcome.is_successful:
-        _log(f"servers' log: {log}; repeat with SEED={options.seed}")
+        _log(f"servers' log: {log}; history: {FOLDER / 'history.jsonl'}; repeat with SEED={options.seed}")
     return 0 if outcome.is_successful else 1
 
 

@@ -10,14 +10,17 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
+from soak.checks.answers import WEB_KILLED
 from soak.deployment import SoakDeployment, kill_process
-from soak.record import WEB_KILLED, Fault, RunRecord
+from soak.history import Fault
+from soak.record import RunRecord
 
 FIRST_SECONDS: Final = 6.0  # After the start of the run.
-INTERVAL_SECONDS: Final = (
-    9.0,
-    12.0,
-)  # Minimum and maximum. The system recovers from a fault before the next one.
+# Minimum and maximum. The system recovers from a fault before the next one.
+INTERVAL_SECONDS: Final = (9.0, 12.0)
+# After every fifth fault, so long that promises about the time after a fault are checked during the load too.
+CALM_SECONDS: Final = (20.0, 24.0)
+FAULTS_BEFORE_CALM: Final = 5
 LAST_SECONDS: Final = 6.0  # Before the end of the load.
 PAUSE_SECONDS: Final = 1.0
 LOCK_SECONDS: Final = 2.0
@@ -44,7 +47,7 @@ def make_schedule(seed: int, seconds: float) -> list[PlannedFault]:
     planned, at = [], FIRST_SECONDS
     while at < seconds - LAST_SECONDS:
         planned.append(PlannedFault(round(at, 1), next(names), rng.random()))
-        at += rng.uniform(*INTERVAL_SECONDS)
+        at += rng.uniform(*(INTERVAL_SECONDS if len(planned) % FAULTS_BEFORE_CALM else CALM_SECONDS))
     return planned
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from finishd.testing.expected import ExpectedTimelines
-from finishd.testing.expected_history import GetGenres, expected_counts, find_mismatches
+from finishd.testing.expected_history import GetGenres, find_mismatches
 from soak.monitoring import MAX_REDIS_CONNECTIONS, MAX_SQL_CONNECTIONS, MemoryGrowth
-from soak.reporting import ReportingViewer, get_accepted_events
+from soak.reporting import ReportingViewer
 
 MAX_REPORTED: Final = 10  # Differences of one kind that are described.
 
@@ -19,15 +19,11 @@ Row = tuple[Any, ...]  # at, status, favorite, rating
 RowsByPair = Mapping[tuple[str, str], Row]  # By author and title.
 
 
-def find_count_errors(
+def find_event_errors(
     viewers: Sequence[ReportingViewer], stored: Stored, catalogue: Iterable[str]
 ) -> Iterator[str]:
-    """Every accepted event is counted once, or is a dead letter if its item is not in the catalogue."""
+    """Every accepted event is read once, and is a dead letter if its item is not in the catalogue."""
     items = set(catalogue)
-    counts = expected_counts(get_accepted_events(viewers))
-    expected = {cell: sums for cell, sums in counts.items() if cell[0] in items}
-    found = {(item, hour, kind): (events, seconds) for item, hour, kind, events, seconds in stored["counts"]}
-    yield from _find_differences("count", expected, found)
     dead_letters = Counter(
         (letter["viewer"], letter["item"], letter["reason"]) for letter in stored["dead_letters"]
     )

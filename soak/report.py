@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.statistics import median, percentile, round_floats
+from soak.checks.results import Result
 from soak.faults import PlannedFault
+from soak.history import Operation
 from soak.monitoring import MAX_REDIS_CONNECTIONS, MAX_SQL_CONNECTIONS, ResourceMonitor
-from soak.record import Response, RunRecord, get_recovery_seconds
+from soak.record import RunRecord, get_recovery_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class Outcome:
     """A complete run.
 
     `seconds` is the duration of the load, `idle_after` the time until no work was left, `total_seconds` the time of
-    everything.
+    everything. `results` has a result for each promise, `tables` the lines that explain violations.
     """
 
     seed: int
@@ -26,19 +28,34 @@ class Outcome:
     monitor: ResourceMonitor
     idle_after: float
     total_seconds: float
+    results: Sequence[Result]
+    tables: Sequence[str]
 
     @property
     def is_successful(self) -> bool:
-        return not self.record.violations
+        return not self.violations
+
+    @property
+    def violations(self) -> list[str]:
+        """All violations. A promise that was never compared is one too: the run did not check it."""
+        return [
+            *self.record.violations,
+            *(f"no {result.what} were compared" for result in self.results if not result.compared),
+            *(
+                f"{result.promise}: at {violation.at - self.record.start:.1f} s: {violation.description}"
+                for result in self.results
+                for violation in result.violations
+            ),
+        ]
 
 
 def to_json(outcome: Outcome) -> dict[str, Any]:
     record, monitor = outcome.record, outcome.monitor
     by_endpoint: dict[str, Counter[str]] = defaultdict(Counter)
-    for response in record.responses:
+    for response in record.requests:
         by_endpoint[response.endpoint][str(response.status or "none")] += 1
-    normal = [response for response in record.responses if not record.is_affected(response)]
-    affected = [response for response in record.responses if record.is_affected(response)]
+    normal = [response for response in record.requests if not record.is_affected(response)]
+    affected = [response for response in record.requests if record.is_affected(response)]
     result: dict[str, Any] = round_floats(
         {
             "seed": outcome.seed,
@@ -47,6 +64,12 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
             "responses": {endpoint: dict(statuses) for endpoint, statuses in sorted(by_endpoint.items())},
             "milliseconds": {"without faults": _summarize(normal), "during faults": _summarize(affected)},
             "actions": dict(record.actions),
+            "operations": len(record.history.operations),
+            "promises": {
+                result.promise: {"what": result.what, "compared": result.compared, "violated": result.found}
+                for result in outcome.results
+            },
+            "stalls": sum(stall.seconds for stall in record.history.stalls),
             "faults": list(_describe_faults(record)),
             "idle_after": outcome.idle_after,
             "connections": {
@@ -56,7 +79,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
             "memory": [asdict(growth) for growth in monitor.get_growths()],
         }
     )
-    return {**result, "violations": record.violations}
+    return {**result, "violations": outcome.violations, "tables": list(outcome.tables)}
 
 
 def format_lines(result: dict[str, Any]) -> Iterator[str]:
@@ -84,8 +107,13 @@ def format_lines(result: dict[str, Any]) -> Iterator[str]:
             f"{growth['role']}: {growth['start_mb']:.0f} MB, {growth['slope']:+.2f} MB a minute "
             f"over {growth['seconds']:.0f} s"
         )
+    yield f"the servers waited {result['stalls']:.0f} s for processors, and had that much longer"
+    yield f"{result['operations']} operations in the history"
+    for promise, figures in result["promises"].items():
+        yield f"  {promise}: {figures['compared']} {figures['what']}, {figures['violated']} violations"
     yield f"{len(result['violations'])} violations"
     yield from (f"  {violation}" for violation in result["violations"])
+    yield from result["tables"]
 
 
 def _describe_faults(record: RunRecord) -> Iterator[dict[str, Any]]:
@@ -100,6 +128,6 @@ def _describe_faults(record: RunRecord) -> Iterator[dict[str, Any]]:
         }
 
 
-def _summarize(responses: Sequence[Response]) -> dict[str, float]:
+def _summarize(responses: Sequence[Operation]) -> dict[str, float]:
     values = [response.milliseconds for response in responses]
     return {"responses": len(values), "p50": median(values), "p99": percentile(values)} if values else {}

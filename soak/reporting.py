@@ -1,6 +1,6 @@
 """Phones that report their viewers' events, and repeat each batch until it is accepted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,11 +45,6 @@ def send_batch(phone: Phone, uid: str, batch: Sequence[Json]) -> None:
     _, response = phone.post("/analytics/event", uid, {"events": list(batch)})
     if response["rejected"] or response["accepted"] != len(batch):
         phone.record.add_violation(f"events of {uid} were not accepted: {response}")
-
-
-def get_accepted_events(viewers: Sequence[ReportingViewer]) -> Mapping[str, list[Json]]:
-    """Return the accepted events by uid."""
-    return {viewer.uid: viewer.accepted for viewer in viewers}
 
 
 def _make_event(phone: Phone, viewer: ReportingViewer, since: float) -> Json:

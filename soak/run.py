@@ -1,52 +1,80 @@
 """A run: start the servers, apply load and faults, wait until no work is left, and check the invariants."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Final
 
-from bench.errors import RunFailed
 from bench.servers import Servers
-from soak import faults, invariants, monitoring
+from soak import checks, faults, invariants, monitoring
 from soak.actors import Actors
+from soak.checks.results import Result
+from soak.checks.visibility import VISIBLE_WITHIN, get_bound
 from soak.deployment import WEB_THREADS, SoakDeployment
+from soak.draining import wait_until_idle
 from soak.faults import PlannedFault
+from soak.history import Count, Operation, group_items, write
+from soak.minimising import format_table, minimise
 from soak.monitoring import ResourceMonitor
 from soak.record import RunRecord
 from soak.report import Outcome
 from soak.scrolling import scroll_session
+from soak.starvation import StarvationMonitor
 
 ITEMS: Final = 600
 # Seconds before the end of the load at which social actors stop. A recheck comes 25 s after a change.
 SOCIAL_STOP_SECONDS: Final = 20.0
-IDLE_TIMEOUT: Final = 150.0
-QUEUE_TIMEOUT: Final = 30.0
-# The visibility_timeout of CELERY_BROKER_TRANSPORT_OPTIONS, and the interval at which Celery restores messages.
-REDELIVERY_SECONDS: Final = 660.0
+READING_THREADS: Final = 4
+EXPLAINED: Final = 2  # Violations of one promise whose history is minimised.
+MAX_VISIBLE_SECONDS: Final = (
+    120.0  # On a machine that is busier, the promise cannot be checked, which is a violation.
+)
 
 Log = Callable[[str], None]
 
 
-def run_soak(servers: Servers, *, seed: int, seconds: float, log: Log) -> Outcome:
-    """Do a complete run. Raise `RunFailed` if servers do not start or a request is never accepted."""
+def run_soak(servers: Servers, *, seed: int, seconds: float, history_file: Path, log: Log) -> Outcome:
+    """Do a complete run and write its history.
+
+    Raise `RunFailed` if servers do not start or a request is never accepted.
+    """
     start = time.monotonic()
     deployment = SoakDeployment(servers, items=ITEMS)
     actors = Actors(deployment, RunRecord(), seed)
     record = actors.record
+    record.history.seed, record.history.items = seed, group_items(deployment.catalogue["titles"])
     log(f"servers started after {time.monotonic() - start:.0f} s")
     _open_feeds(actors)
     record.restart()
     schedule = faults.make_schedule(seed, seconds)
     monitor = ResourceMonitor(deployment)
+    starvation = StarvationMonitor(deployment.get_roles, record.history.stalls)
     try:
         _apply_load(actors, schedule, seconds)
-        log(f"{len(record.responses)} responses, {len(record.faults)} faults; waiting until no work is left")
-        idle_after = _wait_until_idle(actors)
+        log(f"{len(record.requests)} requests, {len(record.faults)} faults; reading all feeds")
+        _read_feeds(actors)
+        log("waiting until no work is left")
+        idle_after = wait_until_idle(actors)
+        for violation in _find_violations(actors, monitor):
+            record.add_violation(violation)
     finally:
         monitor.close()
-    for violation in _find_violations(actors, monitor):
-        record.add_violation(violation)
-    return Outcome(seed, seconds, schedule, record, monitor, idle_after, time.monotonic() - start)
+        starvation.close()
+        write(record.history, history_file)
+    log(f"checking {len(record.history.operations)} operations")
+    results = checks.check(record.history)
+    return Outcome(
+        seed,
+        seconds,
+        schedule,
+        record,
+        monitor,
+        idle_after,
+        time.monotonic() - start,
+        results,
+        _explain(record, results),
+    )
 
 
 def _open_feeds(actors: Actors) -> None:
@@ -82,59 +110,17 @@ def _wait_for_time(threads: list["Future[None]"], seconds: float, record: RunRec
         thread.result()
 
 
-def _wait_until_idle(actors: Actors) -> float:
-    """Wait until no work is left, then stop beat and wait until the queues are empty. Return the seconds.
-
-    Work that is left after IDLE_TIMEOUT, and messages that are left after QUEUE_TIMEOUT, are violations.
-    """
-    start = time.monotonic()
-    django, record = actors.deployment.django, actors.record
-    backlog: dict[str, int] = {}
-    while time.monotonic() < start + IDLE_TIMEOUT:
-        try:
-            backlog = django.call("soak.remote.get_backlog")
-        except RunFailed:  # A server is still starting, or a circuit breaker is still open.
-            backlog = {"unknown": 1}
-        if not any(backlog.values()):
-            break
-        for task in ("activity.tasks.flush_histories", "content.tasks.sweep_cards"):
-            django.call("soak.remote.send_task", task=task)
-        time.sleep(1.0)
-    else:
-        record.add_violation(f"timeout: {IDLE_TIMEOUT:.0f} s after the load there is a backlog: {backlog}")
-    idle_after = time.monotonic() - start
-    for name in actors.deployment.find_ended():
-        record.add_violation(f"{name} ended without being killed")
-    actors.deployment.stop("beat")
-    deadline = time.monotonic() + QUEUE_TIMEOUT
-    while violations := list(_find_messages(actors)):
-        if time.monotonic() > deadline:
-            record.add_violation("; ".join(violations))
-            break
-        time.sleep(0.2)
-    return idle_after
-
-
-def _find_messages(actors: Actors) -> Iterator[str]:
-    stored = actors.deployment.django.call("soak.remote.get_messages")
-    yield from invariants.find_lost_messages(
-        stored,
-        last_recovery=actors.record.get_last_recovery(),
-        now=time.time(),
-        redelivery_seconds=REDELIVERY_SECONDS,
-    )
-
-
 def _find_violations(actors: Actors, monitor: ResourceMonitor) -> list[str]:
     """Check all invariants that hold when no work is left."""
     deployment, social = actors.deployment, actors.social
     call = deployment.django.call
     event_results = call("soak.remote.get_event_results")
+    _add_stored_counts(actors, event_results)
     people_results = call("soak.remote.get_people_results", uids=social.uids)
     catalogue_results = call("soak.remote.get_catalogue_results")
     genres: dict[str, list[str]] = deployment.catalogue["genres"]
     return [
-        *invariants.find_count_errors(actors.viewers, event_results, genres),
+        *invariants.find_event_errors(actors.viewers, event_results, genres),
         *invariants.find_history_errors(actors.viewers, event_results, lambda item: genres.get(item, ())),
         *invariants.find_timeline_errors(social.model, people_results),
         *invariants.find_catalogue_errors(actors.staff.unpublished, genres, catalogue_results),
@@ -142,28 +128,37 @@ def _find_violations(actors: Actors, monitor: ResourceMonitor) -> list[str]:
             monitoring.count_redis_connections(deployment), monitoring.get_sql_connection_states(deployment)
         ),
         *invariants.find_memory_leaks(monitor.get_growths()),
-        *_find_feed_errors(actors),
-        *_find_unexplained_failures(actors.record),
     ]
 
 
-def _find_feed_errors(actors: Actors) -> Iterator[str]:
-    """Compare each person's `following` feed with the titles of their followees that have a published item."""
-    unpublished, title_by_item = actors.staff.unpublished, actors.deployment.catalogue["titles"]
-    published_titles = {title for item, title in title_by_item.items() if item not in unpublished}
-    with actors.create_phone("final check") as phone:
-        for uid in actors.social.uids:
-            session = scroll_session(phone, uid, "following", limit=100, to_the_end=True)
-            found = {title_by_item[item] for item in session.served}
-            timeline = actors.social.model.timeline(uid)
-            expected = {title for _, title in timeline} & published_titles
-            if found != expected:
-                yield f"feed `following` of {uid} has {sorted(found)} instead of {sorted(expected)}"
+def _read_feeds(actors: Actors) -> None:
+    """Let every person read the whole `following` feed, as soon as it must show everything that was liked."""
+    history, last_change = actors.record.history, actors.record.get_last_change()
+    while time.monotonic() - last_change < min(
+        get_bound(history, time.monotonic(), VISIBLE_WITHIN), MAX_VISIBLE_SECONDS
+    ):
+        time.sleep(0.2)
+    with ThreadPoolExecutor(READING_THREADS) as pool:
+        list(pool.map(lambda uid: _read_feed(actors, uid), actors.social.uids))
 
 
-def _find_unexplained_failures(record: RunRecord) -> Iterator[str]:
-    """Find failed responses that no fault explains."""
-    failures = [each for each in record.responses if not each.is_successful and not record.is_affected(each)]
-    for failure in failures[:10]:
-        at = failure.start - record.start
-        yield f"{failure.endpoint} failed ({failure.status}) at {at:.1f} s without a fault"
+def _read_feed(actors: Actors, uid: str) -> None:
+    with actors.create_phone(f"final read {uid}") as phone:
+        scroll_session(phone, uid, "following", limit=100, to_the_end=True)
+
+
+def _add_stored_counts(actors: Actors, stored: invariants.Stored) -> None:
+    """Add the stored counts to the history, as the last read."""
+    now = time.monotonic()
+    counts = tuple(Count(*row) for row in stored["counts"])
+    actors.record.add([Operation("final check", "count", "", now, now, counts=counts)])
+
+
+def _explain(record: RunRecord, results: list[Result]) -> list[str]:
+    """Return a table of operations for the first violations of each promise."""
+    return [
+        line
+        for result in results
+        for violation in result.violations[:EXPLAINED]
+        for line in format_table(record.history, violation, minimise(record.history, violation))
+    ]

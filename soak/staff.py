@@ -1,10 +1,12 @@
 """Staff who publish, unpublish and boost items, and who start tasks in addition to beat."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from soak.deployment import SoakDeployment
+from soak.history import Kind, Operation
 from soak.phone import Phone
 
 TASKS: Final = (
@@ -45,14 +47,29 @@ class Staff:
         to_unpublish = [item for item in items if item not in self.unpublished]
         to_publish = [item for item in items if item in self.unpublished]
         status = self.phone.rng.choice(("draft", "archived"))
-        for ids, new_status in ((to_unpublish, status), (to_publish, "published")):
+        changes: list[tuple[Kind, list[str], str]] = [
+            ("unpublish", to_unpublish, status),
+            ("publish", to_publish, "published"),
+        ]
+        for kind, ids, new_status in changes:
             if ids:
-                self._call_until_done("set_status", ids=ids, status=new_status)
+                self._call_until_done("set_status", kind, ids=ids, status=new_status)
         self.unpublished ^= set(items)
 
-    def _call_until_done(self, function: str, **arguments: Any) -> None:
+    def _call_until_done(self, function: str, kind: Kind | None = None, **arguments: Any) -> None:
+        """Call a function until it is done. `kind` is what the history calls it, for each of the ids."""
         self.phone.record.count_action(f"staff: {function}")
-        while not self.deployment.django.call(f"soak.remote.{function}", **arguments):
+        is_done = False
+        while not is_done:
+            start = time.monotonic()
+            is_done = self.deployment.django.call(f"soak.remote.{function}", **arguments)
+            if kind is not None:
+                end, status = time.monotonic(), 200 if is_done else 503
+                self.phone.record.add(
+                    Operation("staff", kind, item, start, end, status) for item in arguments["ids"]
+                )
+            if is_done:
+                return
             self.phone.pause(PAUSE_SECONDS)
             if self.phone.stopped.is_set() and function == "send_task":
                 return

@@ -11,14 +11,15 @@ from activity.types import Relation
 from bench.servers import ROOT
 from finishd.testing.expected import ExpectedTimelines
 from soak import invariants
+from soak.checks.answers import RECOVERY_SECONDS
 from soak.faults import FAULTS, FIRST_SECONDS, LAST_SECONDS, make_schedule
+from soak.history import Fault, History, Operation
 from soak.monitoring import MAX_REDIS_CONNECTIONS, MAX_SQL_CONNECTIONS, measure_growth
 from soak.phone import find_undocumented
-from soak.record import RECOVERY_SECONDS, Fault, Response, RunRecord, get_recovery_seconds
+from soak.record import RunRecord, get_recovery_seconds
 from soak.reporting import ReportingViewer
-from soak.scrolling import ScrolledSession
+from soak.scrolling import find_page_errors
 
-HOUR = 1_795_000_000 // 3_600 * 3_600
 EVENT = {
     "eventType": "complete",
     "itemId": "film-1",
@@ -29,17 +30,14 @@ UNKNOWN_EVENT = {**EVENT, "itemId": "unknown-1"}
 ITEMS = {"film-1": ["drama"]}
 
 
-def make_page(
-    *ids: str, rebuilt: bool = False, degraded: tuple[str, ...] = (), **changes: Any
-) -> dict[str, Any]:
+def make_page(*ids: str, **changes: Any) -> dict[str, Any]:
     meta = {
         "session": "s1",
+        "page": 1,
         "limit": 10,
         "itemCount": len(ids),
         "hasMore": True,
         "cursor": "next",
-        "planRebuilt": rebuilt,
-        "degraded": list(degraded),
     }
     return {"feed": [{"id": item} for item in ids], "meta": {**meta, **changes}}
 
@@ -59,23 +57,10 @@ class TestSchedule:
         assert max(times) <= 300 - LAST_SECONDS
 
 
-class TestScrolledSession:
-    def test_an_item_that_is_served_twice_is_found(self) -> None:
-        session = ScrolledSession("for_you")
-        assert session.add_page(make_page("a", "b")) == []
-        (error,) = session.add_page(make_page("c", "a"))
-        assert "a of page 1 was served again on page 2" in error
-
-    def test_repeats_are_allowed_after_a_page_without_the_served_history(self) -> None:
-        session = ScrolledSession("for_you")
-        session.add_page(make_page("a"))
-        assert session.add_page(make_page("a", rebuilt=True, degraded=("served_history",))) == []
-        assert session.add_page(make_page("a")) == []
-
-    @pytest.mark.parametrize("changes", [{"itemCount": 2}, {"cursor": None}, {"session": "s2"}, {"limit": 0}])
-    def test_an_inconsistent_page_is_found(self, changes: dict[str, Any]) -> None:
-        session = ScrolledSession("for_you", name="s1")
-        assert len(session.add_page(make_page("a", **changes))) == 1
+@pytest.mark.parametrize("changes", [{"itemCount": 2}, {"cursor": None}, {"session": "s2"}, {"limit": 0}])
+def test_an_inconsistent_page_is_found(changes: dict[str, Any]) -> None:
+    assert find_page_errors(make_page("a"), "s1") == []
+    assert len(find_page_errors(make_page("a", **changes), "s1")) == 1
 
 
 class TestEvents:
@@ -85,7 +70,6 @@ class TestEvents:
             for name in ("counts", "history")
         ]
         stored: dict[str, Any] = {
-            "counts": [["film-1", HOUR, "complete", 1, 12]],
             "dead_letters": [{"viewer": "ama", "item": "unknown-1", "reason": "unknown_item"}],
             "checkpoints": checkpoints,
             "histories": {"ama": [["film-1", "unknown-1"], {"drama": 0.1429}]},
@@ -94,22 +78,21 @@ class TestEvents:
 
     def find_errors(self, stored: dict[str, Any]) -> list[str]:
         viewer = ReportingViewer("ama", [], reports_unknown_items=True, accepted=[EVENT, UNKNOWN_EVENT])
-        return list(invariants.find_count_errors([viewer], stored, ITEMS))
+        return list(invariants.find_event_errors([viewer], stored, ITEMS))
 
-    def test_accepted_events_are_counted_once(self) -> None:
+    def test_accepted_events_are_read_once(self) -> None:
         assert self.find_errors(self.make_stored()) == []
 
     @pytest.mark.parametrize(
         "changes",
         [
-            {"counts": []},
-            {"counts": [["film-1", HOUR, "complete", 2, 24]]},
+            {"checkpoints": [{"reader": "counts", "events": 1, "dead_letters_lost": 0, "stream_resets": 0}]},
             {"dead_letters": []},
             {"checkpoints": [{"reader": "counts", "events": 2, "dead_letters_lost": 0, "stream_resets": 1}]},
         ],
-        ids=["a lost event", "an event counted twice", "a lost dead letter", "a reset stream"],
+        ids=["an unread event", "a lost dead letter", "a reset stream"],
     )
-    def test_wrong_counts_are_found(self, changes: dict[str, Any]) -> None:
+    def test_unread_events_are_found(self, changes: dict[str, Any]) -> None:
         assert self.find_errors(self.make_stored(**changes)) != []
 
     def test_a_wrong_history_is_found(self) -> None:
@@ -201,15 +184,16 @@ def test_a_memory_leak_is_distinguished_from_a_warm_up() -> None:
     assert measure_growth("web", [(float(second), 90.0) for second in range(40)]) is None
 
 
-def test_a_fault_affects_responses_until_the_recovery_time_has_passed() -> None:
-    record = RunRecord(start=0.0)
+def test_a_fault_affects_requests_until_the_recovery_time_has_passed() -> None:
+    record = RunRecord(History([]))
     fault = Fault("Redis paused", start=10.0, end=11.0)
     record.faults.append(fault)
     times = (10.5, 12.0, 11.1 + RECOVERY_SECONDS)
-    during, after, late = (Response("GET /feed", 503, at, 500.0) for at in times)
-    for response in (during, after, late):
-        record.add_response(response)
-    assert [record.is_affected(response) for response in (during, after, late)] == [True, True, False]
+    during, after, late = (
+        Operation("ama", "page", "for_you", at, at + 0.5, 503, "GET /feed") for at in times
+    )
+    record.add([during, after, late])
+    assert [record.is_affected(request) for request in (during, after, late)] == [True, True, False]
     assert get_recovery_seconds(fault, [during, after]) == 2.5
     assert get_recovery_seconds(fault, []) == 0.0
 
