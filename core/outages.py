@@ -103,6 +103,14 @@ REDIS_UNAVAILABLE: Final = (
     redis_errors.NoPermissionError,
 )
 
+# Redis answers reads and rejects writes: it is a replica, its memory or its disk is full, or replicas are missing.
+WRITE_REJECTIONS: Final = (
+    redis_errors.ReadOnlyError,
+    redis_errors.OutOfMemoryError,
+    SnapshotError,
+    ReplicasMissing,
+)
+
 # SQLSTATEs and prefixes of them. The longest that matches decides. Codes that none matches are bugs.
 SQLSTATES: Final[Mapping[str, Outage]] = {
     "08": SQL_GONE,  # connection

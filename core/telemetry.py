@@ -62,6 +62,9 @@ REQUEST_TIME: Final = histogram(
     buckets=REQUEST_BUCKETS,
 )
 THROTTLED: Final = counter("throttled_total", "Requests rejected with 429, by throttle scope.", "scope")
+WRITES_SKIPPED: Final = counter(
+    "writes_skipped_total", "Writes that Redis rejected and reading requests skipped.", "what"
+)
 CIRCUIT_CHANGES: Final = counter(
     "circuit_breaker_changes_total", "Circuit breaker state changes, by new state.", "dependency", "state"
 )

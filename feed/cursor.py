@@ -10,14 +10,17 @@ from core.errors import ApiError
 from core.units import DAY
 
 CURSOR_TTL: Final = 1 * DAY
-MAX_CURSOR_LENGTH: Final = 2_000
+MAX_CURSOR_LENGTH: Final = 6_000  # many proxies accept request lines of 8 KiB
+# More unrecorded items than this are compressed, to about two thirds.
+MAX_UNCOMPRESSED_ITEMS: Final = 10
 
 
 class Cursor(NamedTuple):
     """The position at which a session's next page begins.
 
     `page` is the number of the page that the cursor was issued with. `session_started` and `issued_at` are epoch
-    seconds. `unrecorded_items` are items of that page that replaced unpublished ones and are not recorded as served.
+    seconds. `unrecorded_items` were served and are not recorded: items of that page that replaced unpublished ones, and
+    all items since Redis rejects writes.
     """
 
     feed: str
@@ -30,7 +33,8 @@ class Cursor(NamedTuple):
 
 
 def sign(cursor: Cursor, *, viewer: str) -> str:
-    return _signer(viewer).sign_object(cursor)
+    compress = len(cursor.unrecorded_items) > MAX_UNCOMPRESSED_ITEMS
+    return _signer(viewer).sign_object(cursor, compress=compress)
 
 
 def verify(text: str, *, viewer: str, feed: str, now: float) -> Cursor:

@@ -3,10 +3,15 @@
 from core.redis.script import Script
 
 # Records slots as served up to a position. The served list is newest first. Shared by the scripts below. `whole`
-# returns a stored number, nil if it is unreadable.
+# returns a stored number, nil if it is unreadable. `write` returns an error reply instead of raising it. A server that
+# rejects writes rejects the first one of a script, so the writes after it are made or not made with it.
 _MARK_SERVED = """
 local function whole(text)
   return text and string.match(text, '^%d+$') and #text < 10 and tonumber(text) or nil
+end
+local function write(...)
+  local reply = redis.pcall(...)
+  return type(reply) == 'table' and reply.err and reply or nil
 end
 local function trim_served(served)
   redis.call('LTRIM', served, 0, tonumber(ARGV[2]) - 1)
@@ -14,18 +19,20 @@ local function trim_served(served)
 end
 local function mark_served(plan, slots, served, base, position, session)
   local served_to = math.max(whole(redis.call('HGET', plan, 'served_to')) or base, base)
-  if position <= served_to then return end
+  if position <= served_to then return nil end
+  local rejection = write('HSET', plan, 'served_to', position)
+  if rejection then return rejection end
   for _, slot in ipairs(redis.call('LRANGE', slots, served_to - base, position - base - 1)) do
     local item = string.match(slot, '^%S+')
     if item then redis.call('LPUSH', served, session .. ' ' .. item) end
   end
   trim_served(served)
-  redis.call('HSET', plan, 'served_to', position)
 end
 """
 
 # ARGV: session, max served items, served ttl, start, count, served to, plan ttl (0: unchanged). What is
-# left of an unreadable plan is deleted, so that another can replace it.
+# left of an unreadable plan is deleted, so that another can replace it. Returns header, exhausted, start, stop, slots,
+# and what Redis rejected: the error replies of the marks and of the TTL, or empty strings.
 _SLICE = (
     _MARK_SERVED
     + """
@@ -39,12 +46,13 @@ local function slice()
   local stop = base + redis.call('LLEN', KEYS[2])
   local start = math.max(tonumber(ARGV[4]), base)
   local slots = redis.call('LRANGE', KEYS[2], start - base, start - base + tonumber(ARGV[5]) - 1)
-  mark_served(KEYS[1], KEYS[2], KEYS[3], base, math.min(math.max(tonumber(ARGV[6]), start), stop), ARGV[1])
+  local position = math.min(math.max(tonumber(ARGV[6]), start), stop)
+  local unmarked = mark_served(KEYS[1], KEYS[2], KEYS[3], base, position, ARGV[1])
+  local unextended
   if plan[4] == '0' and tonumber(ARGV[7]) > 0 then
-    redis.call('EXPIRE', KEYS[1], ARGV[7])
-    redis.call('EXPIRE', KEYS[2], ARGV[7])
+    unextended = write('EXPIRE', KEYS[1], ARGV[7]) or write('EXPIRE', KEYS[2], ARGV[7])
   end
-  return {plan[1], exhausted, start, stop, slots}
+  return {plan[1], exhausted, start, stop, slots, unmarked or '', unextended or ''}
 end
 """
 )

@@ -11,8 +11,11 @@ from typing import Any, Final, NamedTuple
 import orjson
 from redis.client import Pipeline
 
+from core.outages import WRITE_REJECTIONS
+from core.redis import rejections
 from core.redis.client import state_redis
 from core.redis.reads import Read
+from core.redis.rejections import Skippable
 from core.units import HOUR, MINUTE
 from feed import keys, plan_scripts
 from feed.plan_format import (
@@ -34,13 +37,17 @@ MAX_SERVED_ITEMS: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class PlanSlice:
-    """Slots of a plan from position `start` on, as they are stored. `end` is where the next chunk starts."""
+    """Slots of a plan from position `start` on, as they are stored. `end` is where the next chunk starts.
+
+    `recorded` is False if Redis rejected the marks of served slots, of this read and perhaps of earlier ones.
+    """
 
     header: PlanHeader
     exhausted: bool
     start: int
     end: int
     slots: list[bytes]
+    recorded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,8 @@ def serve_slots(
     """Return slots from `start` on, record those below `served_to` as served, and set the plan's TTL to `ttl` seconds.
 
     With a `ttl` of 0 the TTL stays. Returns None if the plan is lost; an unreadable one is deleted first, which is 1
-    more round trip. If the plan was replaced from a later position, the slice starts at its first slot.
+    more round trip. If the plan was replaced from a later position, the slice starts at its first slot. If Redis
+    rejects writes, marks and TTL are skipped. The first read after that records what is missing.
     """
     args = [session, MAX_SERVED_ITEMS, keys.SERVED.ttl, start, count, served_to, ttl]
     reply = plan_scripts.SERVE.run(state_redis(), keys=_serve_keys(viewer, session), args=args)
@@ -202,12 +210,23 @@ def _decode_state(
 def _decode_slice(viewer: str, session: str, reply: Any) -> PlanSlice | None:
     if not reply:
         return None
-    raw, exhausted, start, end, slots = reply
+    raw, exhausted, start, end, slots, unmarked, unextended = reply
     header = PlanHeader.unpacked(raw)
     if header is None:
         _delete_unreadable(viewer, session)
         return None
-    return PlanSlice(header, bool(exhausted), start, end, slots)
+    _skip("plan_ttl", unextended)
+    return PlanSlice(header, bool(exhausted), start, end, slots, recorded=not _skip("served", unmarked))
+
+
+def _skip(what: Skippable, reply: Any) -> bool:
+    """Skip a write if its reply is a rejection, and return whether it is. Raises another error reply."""
+    if not isinstance(reply, Exception):
+        return False
+    if not isinstance(reply, WRITE_REJECTIONS):
+        raise reply
+    rejections.skip(what, reply)
+    return True
 
 
 def _delete_unreadable(viewer: str, session: str) -> None:

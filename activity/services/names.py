@@ -9,6 +9,7 @@ from activity import keys
 from activity.store import get_store
 from activity.types import FALLBACK_NAME, TimelineRow
 from core.codecs import convert_items, load_json
+from core.redis import rejections
 from core.redis.client import cache_redis
 from core.redis.reads import Read
 
@@ -89,6 +90,7 @@ def _decode(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Nam
             uid: (profiles[uid].name, profiles[uid].picture) if uid in profiles else (None, None)
             for uid in missing
         }
-        cache_names(loaded)
+        with rejections.skipping("cache"):
+            cache_names(loaded)
         names |= loaded
     return names

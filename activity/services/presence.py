@@ -41,13 +41,17 @@ def touch_active(uid: str) -> bool:
 
 
 def read_and_touch(uid: str) -> Read[Presence]:
-    """Return a read of a person's presence from the state Redis; it also extends an active person's TTL."""
+    """Return a read of a person's presence from the state Redis; it also extends an active person's TTL.
+
+    If Redis rejects writes, the TTL stays.
+    """
 
     def queue(pipe: Pipeline) -> None:
-        pipe.getex(key(uid), ex=keys.ACTIVE.ttl)
+        pipe.exists(key(uid))
         pipe.exists(rebuilding_key(uid))
+        pipe.expire(key(uid), keys.ACTIVE.ttl or 0)
 
-    return Read(queue, lambda active, rebuilding: Presence(active is not None, bool(rebuilding)))
+    return Read(queue, lambda active, rebuilding, _: Presence(bool(active), bool(rebuilding)), "presence")
 
 
 def get_active(uids: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from activity import keys
 from activity.store import get_store
 from activity.types import Profile
 from core.codecs import convert, decode
+from core.redis import rejections
 from core.redis.client import state_redis
 from core.redis.reads import Read
 from core.redis.versioned import unpack_versioned, write_if_newer
@@ -31,8 +32,9 @@ def key(uid: str) -> str:
 def read(uid: str) -> Read[Profile]:
     """Return a read of a person's profile from the state Redis.
 
-    Accessing the value costs nothing when the profile is cached. Otherwise it loads the profile from the store and
-    caches it: 1 store call (1 document) and 1 round trip, 2 if the cached one is unreadable. Raises StoreUnavailable.
+    Accessing the value costs nothing when the profile is cached. Otherwise it loads the profile from the store, and
+    caches it unless Redis rejects writes: 1 store call (1 document) and 1 round trip, 2 if the cached one is
+    unreadable. Raises StoreUnavailable.
     """
     return Read(lambda pipe: pipe.get(key(uid)), lambda raw: _decode(uid, raw))
 
@@ -45,13 +47,17 @@ def get(uid: str) -> Profile:
 def _decode(uid: str, raw: bytes | None) -> Profile:
     profile = None if raw is None else unpack(uid, raw)
     if raw is not None and profile is None:
-        state_redis().unlink(key(uid))  # a write would not replace an unreadable profile of a newer version
+        with rejections.skipping("cache"):
+            state_redis().unlink(
+                key(uid)
+            )  # a write would not replace an unreadable profile of a newer version
     return profile or _load(uid)
 
 
 def _load(uid: str) -> Profile:
     profile = get_store().get_profile(uid) or Profile(uid)
-    cache_profile(profile)
+    with rejections.skipping("cache"):
+        cache_profile(profile)
     return profile
 
 

@@ -1,9 +1,10 @@
 """Cards and facts in Redis.
 
-Readers load missing ones from SQL. Writers never replace a newer version (see `core.redis.versioned`).
+Readers load missing ones from SQL, and cache them unless Redis rejects writes. Writers never replace a newer version
+(see `core.redis.versioned`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from django.db import connection, transaction
@@ -13,6 +14,7 @@ from content import card_format, keys
 from content.models import Item, ItemGenre
 from content.services import titles
 from content.types import Facts
+from core.redis import rejections
 from core.redis.client import cache_redis
 from core.redis.keys import Key
 from core.redis.versioned import unpack_versioned, write_if_newer
@@ -132,7 +134,8 @@ def _read(
     ]
     if missing:
         # A write would not replace an unreadable value of a newer version.
-        delete_cards(ids[index] for index in missing if values[index] is not None)
+        with rejections.skipping("cache"):
+            delete_cards(ids[index] for index in missing if values[index] is not None)
         loaded = _load([ids[index] for index in missing])
         for index in missing:
             payload = get_payload(loaded[ids[index]])
@@ -143,32 +146,36 @@ def _read(
 def _load(ids: Sequence[str]) -> dict[str, RenderedItem]:
     loaded: dict[str, RenderedItem] = {}
     for start in range(0, len(ids), BATCH_SIZE):
-        loaded.update(_render_and_cache(ids[start : start + BATCH_SIZE]))
+        rendered = _render_items(ids[start : start + BATCH_SIZE])
+        with rejections.skipping("cache"):
+            _cache(rendered)
+        loaded.update(rendered)
     return loaded
 
 
 def _write_batch(ids: Sequence[str]) -> int:
-    versions = [
-        (r.version, item_id) for item_id, r in _render_and_cache(ids).items() if r is not MISSING_ITEM
-    ]
+    rendered = _render_items(ids)
+    _cache(rendered)
+    versions = [(r.version, item_id) for item_id, r in rendered.items() if r is not MISSING_ITEM]
     # The rendered version, not the current one: a card that changed meanwhile stays stale.
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(_SET_CARD_VERSION, [(version, item_id, version) for version, item_id in versions])
     return len(versions)
 
 
-def _render_and_cache(ids: Sequence[str]) -> dict[str, RenderedItem]:
-    """Render these items from SQL and write them to Redis, except where Redis has a newer version.
-
-    Ids that are not in the catalogue are cached as missing.
-    """
+def _render_items(ids: Sequence[str]) -> dict[str, RenderedItem]:
+    """Render these items from SQL. Ids that are not in the catalogue are missing items."""
     rendered = dict.fromkeys(ids, MISSING_ITEM)
     rendered.update((item.id, _render(item)) for item in _renderable(Item.objects.filter(id__in=ids)))
+    return rendered
+
+
+def _cache(rendered: Mapping[str, RenderedItem]) -> None:
+    """Write rendered items to Redis, except where Redis has a newer version."""
     pipe = cache_redis().pipeline()
     for item_id, value in rendered.items():
         _queue(pipe, item_id, value, ttl=MISSING_ITEM_TTL if value is MISSING_ITEM else keys.CARD.ttl or 0)
     pipe.execute()
-    return rendered
 
 
 def _render(item: Item) -> RenderedItem:

@@ -8,6 +8,7 @@ from django.db.models import Case, IntegerField, Value, When
 from content import keys
 from content.models import Item
 from core.codecs import decode
+from core.redis import rejections
 from core.redis.client import cache_redis
 from core.redis.reads import Read
 
@@ -44,7 +45,8 @@ def _decode(title_keys: Sequence[str], cached: Sequence[bytes | None]) -> dict[s
         pipe = cache_redis().pipeline()
         for title_key, ids in loaded.items():
             pipe.set(_key(title_key), pack(ids), ex=keys.TITLE_ITEMS.ttl)
-        pipe.execute()
+        with rejections.skipping("cache"):
+            pipe.execute()
         items.update(loaded)
     return items
 

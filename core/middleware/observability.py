@@ -8,6 +8,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 
 from core import log_context, telemetry
+from core.redis import rejections
 from core.routes import get_route
 
 access_logger = logging.getLogger("core.access")
@@ -25,6 +26,7 @@ class ObservabilityMiddleware:
         began = time.perf_counter()
         request_id = log_context.normalize_request_id(request.META.get("HTTP_X_REQUEST_ID"))
         log_context.clear()
+        rejections.forget()
         log_context.bind(request_id=request_id)
         response = self._get_response(request)
         response.headers[log_context.REQUEST_ID_HEADER] = request_id

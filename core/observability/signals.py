@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Mapping
 from contextvars import Token
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Task
@@ -20,6 +20,7 @@ from django.core.signals import request_finished
 from prometheus_client import CollectorRegistry, start_http_server
 
 from core import circuit, log_context, telemetry
+from core.redis.rejections import Skippable
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,10 @@ def connect_signals() -> None:
     worker_ready.connect(_start_metrics_server, dispatch_uid="observability", weak=False)
     circuit.add_state_listener(_count_circuit_change)
     for name in circuit.get_dependencies():
-        # Prometheus computes an increase only from an existing value, so each counter starts at 0.
+        # Prometheus computes an increase only from an existing value, so these counters start at 0.
         telemetry.labelled(telemetry.CIRCUIT_CHANGES, name, "open")
+    for what in get_args(Skippable):
+        telemetry.labelled(telemetry.WRITES_SKIPPED, what)
 
 
 def _count_circuit_change(breaker: circuit.CircuitBreaker, state: circuit.CircuitState) -> None:

@@ -18,7 +18,10 @@ from typing import Any, Final, Generic, TypeVar
 
 from redis.client import Pipeline
 
+from core.outages import WRITE_REJECTIONS
+from core.redis import rejections
 from core.redis.client import GuardedRedis
+from core.redis.rejections import Skippable
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,10 +35,13 @@ class Read(Generic[T]):
 
     `decode` may do more than decode: on a cache miss it may load the value from the store. Its docstring or that
     of the function that returns the read then states the cost.
+
+    If Redis rejects a write among the commands, the read fails, unless it `skips` its writes: then the reply is None.
     """
 
     queue: Callable[[Pipeline], object]
     decode: Callable[..., T]
+    skips: Skippable | None = None
 
     def fetch(self, client: GuardedRedis) -> T:
         """Send this read alone and return its value. Cost: 1 round trip, and what `decode` costs."""
@@ -46,16 +52,16 @@ class Read(Generic[T]):
 
     def map(self, change: Callable[[T], R]) -> "Read[R]":
         """Return a read of the same commands whose value is changed by `change`."""
-        return Read(self.queue, lambda *replies: change(self.decode(*replies)))
+        return Read(self.queue, lambda *replies: change(self.decode(*replies)), self.skips)
 
 
 class Deferred(Generic[T]):
     """The value of a queued read. Accessing `value` before `Reads.execute` raises RuntimeError."""
 
-    __slots__ = ("_decode", "_replies", "_value")
+    __slots__ = ("_read", "_replies", "_value")
 
-    def __init__(self, decode: Callable[..., T]) -> None:
-        self._decode = decode
+    def __init__(self, read: Read[T]) -> None:
+        self._read = read
         self._replies: Sequence[Any] | None = None
         self._value: Any = _UNSET
 
@@ -72,12 +78,18 @@ class Deferred(Generic[T]):
         if self._value is _UNSET:
             if self._replies is None:
                 raise RuntimeError("the read was not executed")
-            for reply in self._replies:
-                if isinstance(reply, Exception):
-                    raise reply
-            self._value = self._decode(*self._replies)
+            self._value = self._read.decode(*map(self._check, self._replies))
         value: T = self._value
         return value
+
+    def _check(self, reply: Any) -> Any:
+        """Return a reply, or None for a rejected write that the read skips. Raises another error reply."""
+        if not isinstance(reply, Exception):
+            return reply
+        if self._read.skips is None or not isinstance(reply, WRITE_REJECTIONS):
+            raise reply
+        rejections.skip(self._read.skips, reply)
+        return None
 
 
 class Reads:
@@ -91,7 +103,7 @@ class Reads:
         """Queue a read. Its value is available after `execute`."""
         before = len(self._pipe.command_stack)
         read.queue(self._pipe)
-        deferred = Deferred(read.decode)
+        deferred = Deferred(read)
         self._queued.append((deferred, len(self._pipe.command_stack) - before))
         return deferred
 

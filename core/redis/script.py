@@ -28,11 +28,17 @@ class Script(RedisScript):
         except NoScriptError:
             return client.eval(self._source, len(keys), *keys, *args)
 
-    def run_many(self, client: Redis, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
+    def run_many(
+        self,
+        client: Redis,
+        calls: Sequence[tuple[Sequence[str], Sequence[Any]]],
+        *,
+        raise_on_error: bool = True,
+    ) -> list[Any]:
         """Run the script once for each (keys, args). The calls need not share a hash slot.
 
         Cost: 1 round trip, and 1 more for each call if the server does not have the script yet. Raises the first
-        error.
+        error, or with `raise_on_error` False returns errors among the replies, as a pipeline does.
         """
         pipe = client.pipeline(transaction=False)
         for keys, args in calls:
@@ -41,6 +47,6 @@ class Script(RedisScript):
         for index, (keys, args) in enumerate(calls):
             if isinstance(replies[index], NoScriptError):
                 replies[index] = client.eval(self._source, len(keys), *keys, *args)
-            elif isinstance(replies[index], Exception):
+            elif raise_on_error and isinstance(replies[index], Exception):
                 raise replies[index]
         return replies

@@ -46,7 +46,8 @@ def count_request(limits: Limits, *, user: str | None, address: str | None) -> L
     """Count a request in the buckets with these keys. None: the request has no such bucket.
 
     A request that one bucket rejects counts in the other all the same, because the buckets may be on different
-    servers. Cost: 1 round trip, none without limits. Raises Redis's errors.
+    servers. Cost: 1 round trip, none without limits. Raises Redis's errors, unless a bucket rejects the request: that
+    needs no write.
     """
     buckets = []
     if limits.user is not None and user is not None:
@@ -54,15 +55,23 @@ def count_request(limits: Limits, *, user: str | None, address: str | None) -> L
     if limits.address is not None and address is not None:
         buckets.append(("address", limits.address, address))
     calls = [((key,), (rate.interval, rate.burst)) for _, rate, key in buckets]
-    replies = _COUNT_REQUEST.run_many(client.state_redis(), calls)
-    return _combine([(side, rate) for side, rate, _ in buckets], replies)
+    replies = _COUNT_REQUEST.run_many(client.state_redis(), calls, raise_on_error=False)
+    errors = [reply for reply in replies if isinstance(reply, Exception)]
+    answered = [
+        (side, rate, reply)
+        for (side, rate, _), reply in zip(buckets, replies, strict=True)
+        if not isinstance(reply, Exception)
+    ]
+    if errors and all(reply >= 0 for _, _, reply in answered):
+        raise errors[0]
+    return _combine(answered)
 
 
-def _combine(buckets: Sequence[tuple[str, Rate]], replies: Sequence[int]) -> LimitResult:
+def _combine(buckets: Sequence[tuple[str, Rate, int]]) -> LimitResult:
     """Return the result of several buckets: if one rejects the request, it is rejected."""
     longest = 0
     states = []
-    for (side, rate), reply in zip(buckets, replies, strict=True):
+    for side, rate, reply in buckets:
         if reply < 0:
             longest = max(longest, -reply)
             # A full bucket but for one request, and the time that is missing for that one.

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from content.services import cards
+from core.redis import rejections
 from core.telemetry import labelled
 from feed import metrics, plans
 from feed.cursor import Cursor
-from feed.plan_format import read_slot
+from feed.plan_format import get_item_id, read_slot
 from feed.plans import PlanSlice
 from feed.services.sessions import (
     SPARE_SLOTS,
@@ -29,6 +30,8 @@ from feed.services.sessions import (
 MAX_FILL_ROUNDS: Final = 4
 # Characters of unrecorded item ids in a cursor. More ids, after many items were unpublished, cost a round trip instead.
 MAX_UNRECORDED_CHARS: Final = 1_000
+# The same while Redis rejects writes: the slots of a chunk, usually. Beyond that the response is a 503.
+MAX_REJECTED_CHARS: Final = 5_500
 
 
 class LiveSlot(NamedTuple):
@@ -76,6 +79,7 @@ def _fill_page(request: PageRequest, first: PlanSlice) -> Page:
     """Read slots and cards until the page is full and it is certain whether another one follows."""
     session, start, served_to = first.header.session, first.start, first.start + request.limit
     live: list[LiveSlot] = []
+    passed: list[bytes] = []
     replaced = False
     current = first
     for attempt in range(MAX_FILL_ROUNDS):
@@ -90,10 +94,11 @@ def _fill_page(request: PageRequest, first: PlanSlice) -> Page:
         if found is not None and len(found.slots) < wanted and not found.exhausted:
             found = extend_plan(request, session, start=start, count=count, served_to=served_to)
         if found is None:  # the plan expired in the meantime
-            unrecorded = _get_unrecorded(live, served_to)
+            unrecorded = _get_unrecorded(request, current, live, served_to, passed)
             found, replaced = replace_plan(request, session, start=start, unrecorded=unrecorded), True
         current = found
         live += _get_live_slots(current.slots, start, wanted)
+        passed += current.slots
         start += len(current.slots)
         if len(live) > request.limit or _is_at_end(current, start):
             break
@@ -104,10 +109,11 @@ def _fill_page(request: PageRequest, first: PlanSlice) -> Page:
         plan_rebuilt=replaced,
         degraded=current.header.degraded,
     )
-    if len(live) > request.limit:
-        page.cursor = _make_cursor(request, current, page, live[request.limit].position, served_to)
-    elif not _is_at_end(current, start):
-        page.cursor = _make_cursor(request, current, page, start, served_to)
+    if len(live) > request.limit or not _is_at_end(current, start):
+        position = live[request.limit].position if len(live) > request.limit else start
+        passed = passed[: position - first.start]
+        unrecorded = _get_unrecorded(request, current, page.slots, served_to, passed)
+        page.cursor = _make_cursor(request, current, page, position, unrecorded)
     return page
 
 
@@ -135,18 +141,35 @@ def _get_live_slots(slots: Sequence[bytes], start: int, wanted: int) -> list[Liv
     return live[:wanted]
 
 
-def _get_unrecorded(live: Sequence[LiveSlot], served_to: int) -> tuple[str, ...]:
-    """Return the items beyond the position to which slots are recorded as served: they replaced unpublished ones."""
-    return tuple(slot.item for slot in live if slot.position >= served_to)
+def _get_unrecorded(
+    request: PageRequest,
+    current: PlanSlice,
+    live: Sequence[LiveSlot],
+    served_to: int,
+    passed: Sequence[bytes],
+) -> tuple[str, ...]:
+    """Return the items that were served and are not recorded as served.
+
+    Slots are recorded up to the position `served_to`. Items beyond it replaced unpublished ones. If Redis rejected
+    the record, all slots that the page passed are missing, and those that the request's cursor carries.
+    """
+    if current.recorded:
+        return tuple(slot.item for slot in live if slot.position >= served_to)
+    earlier = request.cursor.unrecorded_items if request.cursor else ()
+    return (*earlier, *filter(None, map(get_item_id, passed)))
 
 
 def _make_cursor(
-    request: PageRequest, current: PlanSlice, page: Page, position: int, served_to: int
+    request: PageRequest, current: PlanSlice, page: Page, position: int, unrecorded: tuple[str, ...]
 ) -> Cursor:
     header = current.header
-    unrecorded = _get_unrecorded(page.slots, served_to)
-    if len(json.dumps(unrecorded)) > MAX_UNRECORDED_CHARS:
-        plans.serve_slots(request.viewer, header.session, start=position, count=1, served_to=position, ttl=0)
+    max_chars = MAX_UNRECORDED_CHARS if current.recorded else MAX_REJECTED_CHARS
+    if len(json.dumps(unrecorded)) > max_chars:
+        found = plans.serve_slots(
+            request.viewer, header.session, start=position, count=1, served_to=position, ttl=0
+        )
+        if found is not None and not found.recorded:
+            rejections.check()  # without a record, the session could repeat the items
         unrecorded = ()
     return Cursor(
         feed=header.feed,

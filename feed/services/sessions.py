@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from core.redis import rejections
 from core.redis.client import state_redis
 from core.redis.reads import Reads
 from core.telemetry import labelled, timed
@@ -183,9 +184,10 @@ def _serve(request: PageRequest, session: str, *, start: int, ttl: int = 0) -> P
 
 
 def _build(request: PageRequest, context: BuildContext, chunk_request: ChunkRequest) -> BuiltChunk:
-    if context.index_pointer is None:
-        queue_index_rebuild()
     try:
+        rejections.check()  # Redis would reject the plan
+        if context.index_pointer is None:
+            queue_index_rebuild()
         with timed(labelled(metrics.BUILD_TIME, request.feed)):
             return building.build_chunk(context, chunk_request)
     except Exception:

@@ -1,5 +1,8 @@
 """A cursor is valid for its viewer and feed type, unchanged and for a day."""
 
+import json
+import random
+import string
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from core.errors import ApiError
 from feed import cursor as cursors
 from feed.cursor import CURSOR_TTL, Cursor
+from feed.services import pages
 from feed.tests import world
 from finishd.testing.api import get_client, get_feed
 
@@ -86,8 +90,22 @@ def test_a_cursor_expires_after_a_day() -> None:
 
 
 def test_a_cursor_that_is_too_long_is_refused() -> None:
-    long = Cursor("for_you", "s", 0, 1, NOW, NOW, tuple(f"item-{n}" for n in range(1_000)))
-    assert get_refusal_code(cursors.sign(long, viewer="ama")) == "invalid_cursor"
+    assert get_refusal_code(cursors.sign(cursor_with_items(10_000), viewer="ama")) == "invalid_cursor"
+
+
+@pytest.mark.parametrize("max_chars", [pages.MAX_UNRECORDED_CHARS, pages.MAX_REJECTED_CHARS])
+def test_a_cursor_with_all_items_that_a_page_may_add_is_accepted(max_chars: int) -> None:
+    issued = cursor_with_items(max_chars)
+    assert verify(cursors.sign(issued, viewer="ama")) == issued
+
+
+def cursor_with_items(max_chars: int) -> Cursor:
+    """Return a cursor with as many unrecorded items of random letters as `max_chars` of JSON allow."""
+    rng = random.Random(7)
+    ids: list[str] = []
+    while len(json.dumps(ids)) <= max_chars:
+        ids.append("".join(rng.choices(string.ascii_letters + string.digits + "-_", k=rng.randint(8, 30))))
+    return Cursor("for_you", "s" * 16, 1_999, 200, NOW, NOW, tuple(ids[:-1]))
 
 
 def test_a_cursor_is_valid_after_the_secret_key_was_rotated(settings: Any) -> None:

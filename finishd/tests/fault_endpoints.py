@@ -68,11 +68,12 @@ def _preferences(number: int) -> Json:
 
 PAGE: Final = 1.0  # deadlines in seconds
 REQUEST: Final = 1.5
-FEEDS: Final = ("first page", "next page", "following", "trending", "cold viewer")
+FEEDS: Final = ("first page", "repeated page", "next page", "following", "trending", "cold viewer")
 ENDPOINTS: Final = {
     endpoint.name: endpoint
     for endpoint in (
         Endpoint("first page", _feed(refresh="true"), PAGE),
+        Endpoint("repeated page", _feed(), PAGE),
         Endpoint("next page", _next_page, PAGE),
         Endpoint("following", _feed(feed_type="following"), PAGE),
         Endpoint("trending", _feed(feed_type="trending", refresh="true"), PAGE),

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from core.tests.redis_faults import REDIS_FAULTS, connect
 from finishd.run.guard import signal_group
 from finishd.testing.processes import Web
 from finishd.testing.proxy import Mode, Proxy
@@ -47,13 +48,10 @@ def redis_paused(stack: Stack) -> Iterator[None]:
 
 
 @contextmanager
-def redis_full(stack: Stack) -> Iterator[None]:
-    with stack.redis_client() as client:
-        client.config_set("maxmemory", 1)
-        try:
-            yield
-        finally:
-            client.config_set("maxmemory", 0)
+def redis_rejecting(stack: Stack, reply: str) -> Iterator[None]:
+    """Let Redis answer reads, and reject writes with this error reply."""
+    with connect(f"redis://127.0.0.1:{stack.redis.port}/0") as client, REDIS_FAULTS[reply](client):
+        yield
 
 
 @contextmanager
@@ -123,20 +121,20 @@ def _set_read_only(stack: Stack, change: str) -> None:
         )
 
 
-@contextmanager
-def replica(stack: Stack) -> Iterator[None]:
-    """Make Redis a replica of a primary that does not exist."""
-    with stack.redis_client() as client:
-        client.replicaof("127.0.0.1", "1")
-        try:
-            yield
-        finally:
-            client.replicaof("NO", "ONE")
-
-
 PEOPLE_ENDPOINTS: Final = ("titles", "preferences", "follow", "followers", "stats", "mutuals")
 # All of these need Redis, which counts their requests.
 API_ENDPOINTS: Final = (*FEEDS, *PEOPLE_ENDPOINTS, "events", "search")
+# These need a new plan or another write. The others skip theirs while Redis rejects writes.
+CHANGES: Final = (
+    "first page",
+    "following",
+    "trending",
+    "cold viewer",
+    "titles",
+    "preferences",
+    "follow",
+    "events",
+)
 DEGRADED_COLD_VIEWER: Final = {"cold viewer": {"profile", "history", "friends"}}
 ALL_FEEDS_DEGRADED: Final = {feed: {"profile", "history", "friends", "following"} for feed in FEEDS}
 PARTS_IN_REDIS: Final = {"indexes", "timeline_rebuilding", "served_history"}
@@ -170,6 +168,17 @@ def in_firestore(name: str, begin: Begin, **effects: Any) -> Fault:
     )
 
 
+def rejecting(name: str, reply: str, *, quick: bool = False) -> Fault:
+    """Return a fault in which Redis answers reads and rejects writes with this error reply."""
+    return Fault(
+        name,
+        lambda stack: redis_rejecting(stack, reply),
+        unavailable=CHANGES,
+        sometimes_unavailable=("ready",),
+        quick=quick,
+    )
+
+
 FAULTS: Final = [
     Fault("redis stopped", lambda s: stopped(s.redis), unavailable=(*API_ENDPOINTS, "ready"), quick=True),
     Fault("redis paused", redis_paused, unavailable=(*API_ENDPOINTS, "ready"), quick=True),
@@ -191,8 +200,9 @@ FAULTS: Final = [
         lambda s: proxy_mode(s.redis_proxy, "trickle", 0.02),
         sometimes_unavailable=(*API_ENDPOINTS, "ready"),
     ),
-    Fault("redis full", redis_full, unavailable=API_ENDPOINTS, quick=True),
-    Fault("redis read-only", replica, unavailable=API_ENDPOINTS),
+    rejecting("redis full", "OOM", quick=True),
+    rejecting("redis read-only", "READONLY"),
+    rejecting("redis without disk", "MISCONF"),
     Fault("redis emptied", redis_emptied, sometimes_unavailable=("ready",), degraded=DEGRADED_AFTER_LOSS),
     Fault(
         "sql stopped",

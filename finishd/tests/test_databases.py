@@ -44,6 +44,7 @@ SAME_ON_BOTH: Final = frozenset(
         "finishd/tests/test_friends_journey.py",
         "finishd/tests/test_full_redis.py",
         "finishd/tests/test_processes.py",
+        "finishd/tests/test_rejected_writes.py",
         "finishd/tests/test_schemathesis.py",
         "finishd/tests/test_services.py",
         "finishd/tests/test_watching_processes.py",

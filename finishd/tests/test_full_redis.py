@@ -1,7 +1,8 @@
-"""Services, tasks, commands and staff pages while Redis answers and rejects writes: like without Redis."""
+"""Services, tasks, commands and staff pages while Redis answers and rejects writes: like without Redis.
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+`test_rejected_writes.py` has the API.
+"""
+
 from typing import Any
 
 import pytest
@@ -18,31 +19,13 @@ from content.services import cards
 from content.tests.factories import ItemFactory
 from content.tests.stale import get_stale_ids, get_titles_on_cards
 from core.outages import REDIS_UNAVAILABLE
-from core.redis import client as redis_client
 from core.redis.client import state_redis
-from core.tests.redis_faults import REDIS_FAULTS, connect
-from finishd.run.embedded_redis import RedisServer
+from core.tests.redis_faults import REDIS_FAULTS
 from finishd.staff.models import LoginBucket
 from finishd.testing.api import get_client
+from finishd.tests.conftest import Fault
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-
-Fault = Callable[[], AbstractContextManager[None]]
-
-
-@pytest.fixture
-def server(redis_server: RedisServer) -> Iterator[Redis]:
-    client = connect(redis_server.url)
-    yield client
-    client.close()
-    redis_client._circuit_breakers.clear()
-    state_redis().connection_pool.disconnect()
-
-
-@pytest.fixture(params=["OOM", "READONLY", "MISCONF", "NOREPLICAS"])
-def rejecting(request: pytest.FixtureRequest, server: Redis) -> Fault:
-    """Return a fault of the server that lasts for its block, in which it rejects writes."""
-    return lambda: REDIS_FAULTS[request.param](server)
 
 
 def test_items_are_saved_and_the_sweep_writes_their_cards_later(rejecting: Fault) -> None:
@@ -94,13 +77,6 @@ def test_a_reader_of_events_stops_and_continues_later(rejecting: Fault) -> None:
 def test_tasks_of_jobs_are_retried(rejecting: Fault) -> None:
     with rejecting(), pytest.raises(activity_tasks.JOB_TASK_OPTIONS["autoretry_for"]):
         state_redis().set("key", "value")
-
-
-def test_the_api_answers_503(rejecting: Fault) -> None:
-    with rejecting():
-        answer = get_client("ama").get("/api/v1/feed")
-        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert get_client("ama").get("/api/v1/feed").status_code == 200
 
 
 def test_the_dashboard_says_that_a_busy_redis_is_unavailable(server: Redis, client: Client) -> None:
