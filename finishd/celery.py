@@ -21,6 +21,7 @@ from kombu.exceptions import LimitExceeded, OperationalError
 from redis.exceptions import RedisError
 
 from core import deadlines
+from core.broker import transport
 from core.circuit import CircuitBreaker, CircuitOpen, register_circuit_breaker
 from core.memory import freeze_loaded_objects
 from core.redis.version import OldRedis, check_server
@@ -60,6 +61,8 @@ class App(Celery):
         options = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "max_retries": 0}
         return pools.producers[self.connection_for_write(transport_options=options)]
 
+
+transport.register()
 
 app = App("finishd", task_cls="core.observability.tasks:ObservedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -1,0 +1,1 @@
+"""Celery's broker: workers that survive what Redis replies, and the state of queues."""
