@@ -13,7 +13,7 @@ SETTINGS = env DEBUG=false FINISHD_DATA=/nonexistent ALLOWED_HOSTS=finishd.examp
 # Tests whose result depends on the database. They run on SQLite and on PostgreSQL. finishd/tests/test_databases.py checks
 # that every file of tests is either here or known to give the same result on both.
 SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) \
-	$(addprefix activity/tests/test_,cold_loads.py delivery.py backfill.py rebuilds.py tasks.py) \
+	$(addprefix activity/tests/test_,cold_loads.py delivery.py backfill.py rebuilds.py sweep.py tasks.py) \
 	$(addprefix activity/tests/test_,flushing.py history_deltas.py history_reader.py admin.py) \
 	$(addprefix feed/tests/test_,journeys.py changes_between_pages.py other_versions.py paging.py sessions.py walks.py budgets.py) \
 	$(addprefix feed/tests/test_,indexes.py index_commands.py index_failures.py engagement.py engagement_signal.py) \

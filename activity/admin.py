@@ -173,7 +173,7 @@ class JobAdmin(OrmStoreAdmin):
     def queue_again(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         chosen = list(queryset[:MAX_QUEUED])
         try:
-            dispatch.get_backlog()  # raises if the broker is unavailable
+            dispatch.get_states()  # raises if the broker is unavailable
             for job in chosen:
                 kind = cast("JobKind", job.kind)
                 sweep.queue_again(JobValue(kind, job.subject, job.target, job.version, job.due))

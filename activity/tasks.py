@@ -9,10 +9,12 @@ from typing import Any
 
 from celery import shared_task
 
+from activity import dispatch
 from activity.services import delivery, flushing, follows, history_reader, reach, rebuilds, sweep
 from activity.types import Job, StoreUnavailable
 from analytics.services import reader
 from analytics.types import HISTORY_READER
+from core.broker.queues import try_to_queue
 from core.observability.tasks import QUIET
 from core.outages import REDIS_UNAVAILABLE
 
@@ -34,7 +36,7 @@ FLUSH_SECONDS = 45.0
 def deliver(uid: str, title: str, version: int, **_: Any) -> None:
     """Deliver an activity for a slice of time; queue the rest, so that other deliveries get their turn."""
     if delivery.deliver_slice(uid, title, version, now=time.time()):
-        deliver.delay(uid, title, version)
+        dispatch.queue_job("deliver", uid, title, version)
 
 
 @shared_task(name="activity.tasks.recheck", **JOB_TASK_OPTIONS)
@@ -42,7 +44,7 @@ def recheck(uid: str, title: str, version: int, cursor: str = "", **_: Any) -> N
     """Recheck one batch of an activity's followers."""
     next_cursor = delivery.recheck_batch(uid, title, version, cursor=cursor, now=time.time())
     if next_cursor is not None:
-        recheck.delay(uid, title, version, cursor=next_cursor)
+        dispatch.queue_job("recheck", uid, title, version, cursor=next_cursor)
 
 
 @shared_task(name="activity.tasks.backfill", **JOB_TASK_OPTIONS)
@@ -68,7 +70,7 @@ def change_reach(uid: str, direction: str = "", _version: int = 0, cursor: str =
     """Change the delivery of an account for one batch of its followers."""
     following = reach.change_reach_batch(uid, direction=direction, cursor=cursor, now=time.time())
     if following is not None:
-        change_reach.delay(uid, following[0], cursor=following[1])
+        dispatch.queue_job("change_reach", uid, following[0], cursor=following[1])
 
 
 @shared_task(name="activity.tasks.sweep_jobs", soft_time_limit=20, time_limit=30, expires=10, **QUIET)
@@ -81,7 +83,7 @@ def sweep_jobs(**_: Any) -> int:
 def read_events(**_: Any) -> None:
     """Queue one task for each shard that has events which this reader has not read. Beat runs this."""
     for shard in reader.get_shards_with_backlog(HISTORY_READER):
-        read_shard_history.delay(shard)
+        try_to_queue(read_shard_history, shard)
 
 
 @shared_task(name="activity.tasks.read_shard_history", soft_time_limit=60, time_limit=90, expires=10, **QUIET)
@@ -94,7 +96,7 @@ def read_shard_history(shard: int, **_: Any) -> None:
         lambda: history_reader.read_batch(shard, now=time.time()), seconds=reader.TASK_SLICE_SECONDS
     )
     if has_more:
-        read_shard_history.delay(shard)
+        try_to_queue(read_shard_history, shard)
 
 
 @shared_task(name="activity.tasks.flush_histories", soft_time_limit=90, time_limit=100, expires=60, **QUIET)

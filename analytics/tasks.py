@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from analytics.services import counter, dead_letters, reader, retention
 from analytics.types import COUNTS_READER
+from core.broker.queues import try_to_queue
 from core.observability.tasks import QUIET
 
 
@@ -20,7 +21,7 @@ def count_events(**_: Any) -> int:
     """Queue a `count_shard` task for each shard with a backlog, and return their number."""
     shards = reader.get_shards_with_backlog(COUNTS_READER)
     for shard in shards:
-        count_shard.delay(shard)
+        try_to_queue(count_shard, shard)
     return len(shards)
 
 
@@ -31,7 +32,7 @@ def count_shard(shard: int, **_: Any) -> None:
         lambda: counter.count_batch(shard, now=time.time()), seconds=reader.TASK_SLICE_SECONDS
     )
     if has_more:
-        count_shard.delay(shard)
+        try_to_queue(count_shard, shard)
 
 
 @shared_task(

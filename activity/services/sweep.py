@@ -1,7 +1,11 @@
 """Sweep of unfinished jobs.
 
 A job stays in the store until it is done. If its message, its worker or the broker is lost, the job becomes due
-again, and the sweep queues its task once more.
+again, and the sweep queues its task once more. So does a job whose second run was put off.
+
+A job whose message still waits in a queue is not queued again. Queues are in order: if the oldest message that waits
+was sent at ten o'clock, so were all that wait, or later. A job is due MESSAGE_SECONDS or more after its message was
+sent. So the sweep only takes jobs that were due soon after ten.
 """
 
 import time
@@ -10,24 +14,33 @@ from typing import Final
 from activity import dispatch
 from activity.store import get_store
 from activity.types import Job
+from core.broker.queues import QueueState
 
 JOBS_PER_BATCH: Final = 200
 SWEEP_SECONDS: Final = 4.0  # a sweep starts no further batch after this time
 SWEEP_DUE_SECONDS: Final = 30.0  # a job that the sweep queued is not due again before this
-MAX_BACKLOG: Final = 1_000  # messages in the queue; above it, due jobs wait in the store for a later sweep
+MAX_REPEATS: Final = 1_000  # messages in the queue; above it, due jobs wait in the store for a later sweep
+MESSAGE_SECONDS: Final = (
+    20.0  # the shortest time after its message at which any job is due; a test compares them
+)
+# A batch sends its message after the time from which it computes `due`, and the clocks of two processes differ.
+MARGIN_SECONDS: Final = 10.0
 
 
 def sweep_jobs(*, now: float) -> int:
     """Queue the tasks of due jobs, oldest first, and return their number. Each is due again after SWEEP_DUE_SECONDS.
 
-    Cost: 1 store call for a batch of 200 jobs, and for each job 1 store call and 1 message. Raises StoreUnavailable,
-    and the transport's errors when the broker is unavailable.
+    Cost: 1 round trip and 1 store call for a batch of 200 jobs, and for each job 1 store call and 1 message. Raises
+    StoreUnavailable, and the transport's errors when the broker is unavailable.
     """
     started = time.monotonic()
     queued = 0
-    while dispatch.get_backlog() < MAX_BACKLOG:
+    while True:
+        delivery, repeats = dispatch.get_states()
+        if repeats.length >= MAX_REPEATS:
+            break
         current = now + time.monotonic() - started
-        jobs = get_store().get_due_jobs(now=current, limit=JOBS_PER_BATCH)
+        jobs = get_store().get_due_jobs(now=_get_latest_due(current, delivery, repeats), limit=JOBS_PER_BATCH)
         for job in jobs:
             get_store().postpone_job(job, due=current + SWEEP_DUE_SECONDS)
             queue_again(job)
@@ -40,4 +53,10 @@ def sweep_jobs(*, now: float) -> int:
 def queue_again(job: Job) -> None:
     """Queue the task of a job that was queued before. A purge that is queued again is its second run."""
     options = {"is_second_run": True} if job.kind == "purge" else {}
-    dispatch.queue_job(job.kind, job.subject, job.target, job.version, **options)
+    dispatch.queue_job(job.kind, job.subject, job.target, job.version, queue=dispatch.REPEATS, **options)
+
+
+def _get_latest_due(now: float, *queues: QueueState) -> float:
+    """Return the time before which the message of a due job cannot still wait in one of the queues."""
+    sent = [queue.oldest_sent_at for queue in queues if queue.oldest_sent_at is not None]
+    return min([now, *(oldest + MESSAGE_SECONDS - MARGIN_SECONDS for oldest in sent)])

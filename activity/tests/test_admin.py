@@ -43,7 +43,7 @@ def busy() -> None:
     for title in ("movie:1", "movie:2"):
         recorded = relations.set_relation("kofi", title, Relation(favorite=True), source=None, now=now - 10)
     delivery.deliver_batch("kofi", "movie:2", recorded.activity.version, now=now)
-    state_redis().delete("delivery")
+    state_redis().delete("repeats")
 
 
 @pytest.mark.usefixtures("busy")
@@ -118,7 +118,7 @@ class TestPages:
         assert client.get(ACTIVITIES).status_code == 403
         again = {"action": "queue_again", "_selected_action": [Job.objects.earliest("pk").pk]}
         assert client.post(JOBS, again).status_code == 200
-        assert state_redis().llen("delivery") == 0
+        assert state_redis().llen("repeats") == 0
 
     def test_pages_are_hidden_with_another_store(self, staff: Client, settings: Any) -> None:
         settings.ACTIVITY_STORE = "firestore"
@@ -171,7 +171,7 @@ class TestQueueAgain:
         again = {"action": "queue_again", "_selected_action": [job.pk for job in Job.objects.all()]}
         page = staff.post(JOBS, again, follow=True)
         assert b"2 jobs queued again." in page.content
-        assert state_redis().llen("delivery") == 2
+        assert state_redis().llen("repeats") == 2
 
     def test_an_unavailable_broker_is_reported(self, staff: Client, redis_server: RedisServer) -> None:
         again = {"action": "queue_again", "_selected_action": [job.pk for job in Job.objects.all()]}

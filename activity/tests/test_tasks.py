@@ -68,10 +68,10 @@ class TestTasks:
         set_relation("kofi")
         messages.waiting.clear()
         clock.now += 60
-        state_redis().rpush("delivery", *range(sweep_service.MAX_BACKLOG))
+        state_redis().rpush("repeats", *range(sweep_service.MAX_REPEATS))
         run_sweep(messages)
         assert messages.waiting == []
-        state_redis().delete("delivery")
+        state_redis().delete("repeats")
         run_sweep(messages)
         assert len(messages.waiting) == 1
 

@@ -148,7 +148,7 @@ def _measure_backlog(context: BenchContext, deployment: Deployment, result: Resu
 def _measure_delay_and_burst(context: BenchContext, main: Deployment, result: Result) -> None:
     """Measure with a worker and beat, as in production."""
     main.call("bench.remote.events.reset")
-    worker = start_worker(main.servers, main.settings, "events")
+    worker = start_worker(main.servers, main.settings, "sweeps", "events")
     beat = start_beat(main.servers, main.settings)
     try:
         # The first event includes the start of the worker.

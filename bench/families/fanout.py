@@ -15,7 +15,9 @@ PROCESSES = 2  # Processes of the worker, as in `make run`. It delivers that man
 def run(context: BenchContext) -> Result:
     """Measure each number of followers. The goals are for the largest."""
     result, deployment = Result(), context.create_empty("fanout")
-    worker = start_worker(context.servers, deployment.settings, "delivery", processes=PROCESSES)
+    worker = start_worker(
+        context.servers, deployment.settings, "sweeps", "delivery", "repeats", processes=PROCESSES
+    )
     try:
         deployment.call("bench.remote.delivery.add_followers", followers=1)
         # This call returns when the worker has started.

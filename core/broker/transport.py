@@ -43,7 +43,7 @@ class QoS(redis.QoS):
         try:
             with self.pipe_or_acquire() as pipe:
                 for tag in list(_finished):
-                    self._remove_from_indices(tag, pipe)
+                    self._remove_from_indices(tag, pipe)  # type: ignore[attr-defined]
                 pipe.execute()
             _finished.clear()
         except ResponseError as error:

@@ -20,6 +20,7 @@ from django.core.signals import request_finished
 from prometheus_client import CollectorRegistry, start_http_server
 
 from core import circuit, log_context, telemetry
+from core.broker.queues import SENT_AT
 from core.redis.rejections import Skippable
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def connect_signals() -> None:
     """Connect all listeners, and send Python's warnings to the log. Call it once, when all apps are ready."""
     logging.captureWarnings(True)
     request_finished.connect(_clear_log_context, dispatch_uid="observability")
-    before_task_publish.connect(_add_request_id, dispatch_uid="observability", weak=False)
+    before_task_publish.connect(_add_headers, dispatch_uid="observability", weak=False)
     task_prerun.connect(_start_task, dispatch_uid="observability", weak=False)
     task_postrun.connect(_finish_task, dispatch_uid="observability", weak=False)
     task_revoked.connect(_count_revoked, dispatch_uid="observability", weak=False)
@@ -57,8 +58,9 @@ def _clear_log_context(**_: Any) -> None:
     log_context.clear()
 
 
-def _add_request_id(headers: dict[str, Any], **_: Any) -> None:
-    """Give a message the id of the request or task that sends it."""
+def _add_headers(headers: dict[str, Any], **_: Any) -> None:
+    """Give a message its time, and the id of the request or task that sends it."""
+    headers[SENT_AT] = time.time()
     if request_id := log_context.get_request_id():
         headers[_REQUEST_ID_FIELD] = request_id
 

@@ -5,7 +5,7 @@ from core.units import MINUTE
 
 BROKER_QUEUES = tuple(
     Key(queue, "list", "celery", "task messages")
-    for queue in ("delivery", "default", "content", "indexes", "events")
+    for queue in ("sweeps", "delivery", "repeats", "default", "content", "indexes", "events")
 )
 BROKER_BINDINGS = Key("_kombu.binding.<queue>", "set", "celery", "one per queue")
 BROKER_BINDINGS_KEPT = Key("_kombu.binding_permanent.<queue>", "set", "celery", "one per queue")

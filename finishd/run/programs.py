@@ -9,10 +9,11 @@ from finishd.run.config import Config
 from finishd.run.process import Program
 
 WEB_THREADS = 4  # of each web process (docs/decisions/0022)
-# Workers by name: queues and number of processes. Events have their own worker, so they do not delay deliveries.
+# Workers by name: queues and number of processes. Events have their own worker, so they do not delay deliveries. Both
+# serve `sweeps`, so a sweep starts as soon as any process is free.
 WORKERS = {
-    "worker": (("delivery", "default", "content", "indexes"), 2),
-    "events": (("events",), 1),
+    "worker": (("sweeps", "delivery", "repeats", "default", "content", "indexes"), 2),
+    "events": (("sweeps", "events"), 1),
 }
 
 # The format of granian's own log lines. core.middleware.observability logs the requests.

@@ -37,10 +37,14 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {
 }
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
+    # A task that fills a queue does not wait in it. Each takes a moment, and every worker serves this queue.
+    "activity.tasks.sweep_jobs": {"queue": "sweeps"},
+    "activity.tasks.read_events": {"queue": "sweeps"},
+    "analytics.tasks.count_events": {"queue": "sweeps"},
+    "finishd.privacy.tasks.sweep_erasures": {"queue": "sweeps"},
     # Imports and index rebuilds do not delay deliveries.
     "activity.tasks.*": {"queue": "delivery"},
     # Tasks that read events wait only for each other, and do not delay other tasks.
-    "activity.tasks.read_events": {"queue": "events"},
     "activity.tasks.read_shard_history": {"queue": "events"},
     "activity.tasks.flush_histories": {"queue": "events"},
     "analytics.tasks.*": {"queue": "events"},

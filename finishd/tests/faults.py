@@ -29,7 +29,7 @@ from finishd.testing.proxy import Proxy
 from finishd.tests.fault_endpoints import ENDPOINTS, PAGE, REQUEST, VIEWER, EndpointResponse
 
 WAIT_SECONDS: Final = 30.0
-QUEUES: Final = "delivery,default,content,indexes,events"
+QUEUES: Final = "sweeps,delivery,repeats,default,content,indexes,events"
 
 
 class Stack:

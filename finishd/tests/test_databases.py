@@ -47,6 +47,7 @@ SAME_ON_BOTH: Final = frozenset(
         "finishd/tests/test_rejected_writes.py",
         "finishd/tests/test_schemathesis.py",
         "finishd/tests/test_services.py",
+        "finishd/tests/test_sweeping_workers.py",
         "finishd/tests/test_watching_processes.py",
     }
 )

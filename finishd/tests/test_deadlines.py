@@ -136,7 +136,7 @@ class TestBroker:
     def test_a_message_is_sent_before_the_deadline(self, redis_server: RedisServer) -> None:
         with deadlines.request_deadline(5):
             celery.app.send_task("activity.tasks.sweep_jobs")
-        assert state_redis().llen("delivery") == 1
+        assert state_redis().llen("sweeps") == 1
 
     @pytest.mark.parametrize("fault", ["stop", "pause"])
     def test_an_unavailable_broker_costs_one_timeout_and_then_nothing(

@@ -126,7 +126,7 @@ class Workers:
         self.kills += 1
 
     def _start_worker(self) -> "subprocess.Popen[bytes]":
-        return self._started.worker("events", **self._environment)
+        return self._started.worker("sweeps,events", **self._environment)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def started(tmp_path: Path) -> Iterator[Processes]:
     ItemFactory.create(id=OBSCURE, popularity=0.0, vote_count=0, release_date="1961-01-01", genres=("drama",))
     world.build()
     with processes(tmp_path) as running:
-        running.worker("events")
+        running.worker("sweeps,events")
         running.beat()
         yield running
 

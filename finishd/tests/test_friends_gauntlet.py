@@ -48,7 +48,7 @@ class Workers:
         self.workers[index] = self._start_worker()
 
     def _start_worker(self) -> "subprocess.Popen[bytes]":
-        return self._running.worker("delivery", **self._environment)
+        return self._running.worker("sweeps,delivery,repeats", **self._environment)
 
 
 class Crowd:

@@ -58,7 +58,7 @@ def test_likes_appear_in_a_followers_plan_until_they_are_undone_or_the_follow_en
     started: Processes,
 ) -> None:
     web = started.web()
-    started.worker("delivery")
+    started.worker("sweeps,delivery,repeats")
     follow(web, "ama", "kofi")
     sync(web, "kofi", 40, is_favorite=True)
     wait_for_reasons(started, web, {"film-0040": "Kofi liked this"}, seconds=60)
@@ -90,7 +90,7 @@ def test_without_a_broker_a_like_is_accepted_and_delivered_when_the_broker_is_ba
     try:
         environment = {"CELERY_BROKER_URL": broker.url}
         web = started.web(**environment)
-        started.worker("delivery", **environment)
+        started.worker("sweeps,delivery,repeats", **environment)
         started.beat(**environment)
         follow(web, "ama", "kofi")
         sync(web, "kofi", 40, is_favorite=True)

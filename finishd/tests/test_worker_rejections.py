@@ -53,7 +53,8 @@ def test_a_worker_survives_every_error_reply_and_runs_all_messages(
             with fault(server):
                 finish_first(started, name, paths[0])
                 assert worker.poll() is None, name
-            started.wait_for(lambda paths=paths: all(Path(f"{path}.done").exists() for path in paths))
+            for path in paths:
+                started.wait_for(Path(f"{path}.done").exists)
         assert worker.poll() is None
     server.close()
 
