@@ -55,6 +55,16 @@ class TestSql:
         assert circuit_breaker._breaker.state == "closed"
         Person.objects.create(uid="mei")  # without a deadline there is no limit
 
+    @pytest.mark.django_db(transaction=True)
+    def test_a_statement_of_a_request_waits_250_ms_for_a_lock(self) -> None:
+        connection.close()  # SQLite is told when it connects
+        name = "SHOW lock_timeout" if connection.vendor == "postgresql" else "PRAGMA busy_timeout"
+        with deadlines.request_deadline(1.5), connection.cursor() as cursor:
+            cursor.execute(name)
+            (timeout,) = cursor.fetchone()  # 249 or 249ms
+        connection.close()
+        assert 0 < int(str(timeout).removesuffix("ms")) <= 250
+
     @pytest.mark.django_db
     def test_no_statement_is_sent_after_the_deadline(self) -> None:
         with deadlines.request_deadline(-1), pytest.raises(SqlUnavailable) as error:

@@ -16,11 +16,9 @@ from psycopg_pool import ConnectionPool
 
 from core import deadlines
 from core.sql.circuit_breaker import CircuitBreakerMixin
+from core.sql.locks import get_lock_timeout
 
-# Shares of the request's remaining time. A lock's share is small: requests that wait for one locked table must not
-# occupy all threads of a web process.
-_LOCK_TIMEOUT_SHARE: Final = 1 / 6
-_STATEMENT_TIMEOUT_SHARE: Final = 0.9
+_STATEMENT_TIMEOUT_SHARE: Final = 0.9  # of the request's remaining time
 _POOL_WAIT_SECONDS: Final = 0.5
 _SET_TIMEOUTS: Final = "SET lock_timeout = {}; SET statement_timeout = {}"
 
@@ -47,9 +45,8 @@ class Connection(psycopg.Connection[Any]):
         """
         left = deadlines.remaining_optional()
         if left < math.inf:
-            lock, statement = (
-                max(int(1_000 * left * share), 1) for share in (_LOCK_TIMEOUT_SHARE, _STATEMENT_TIMEOUT_SHARE)
-            )
+            seconds = (get_lock_timeout(), left * _STATEMENT_TIMEOUT_SHARE)
+            lock, statement = (max(int(1_000 * each), 1) for each in seconds)
             self.execute(_SET_TIMEOUTS.format(lock, statement))
             self.has_timeouts = True
         elif self.has_timeouts:
