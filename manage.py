@@ -18,6 +18,11 @@ def main() -> None:
 
     try:
         execute_from_command_line(sys.argv)
+        sys.stdout.flush()  # here, so that a closed pipe is noticed here
+    except BrokenPipeError:
+        # The program that reads the output has ended, as `head` does. Python flushes once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except ImproperlyConfigured as error:
         if settings.configured:  # the error is in a command, not in the settings
             raise
