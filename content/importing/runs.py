@@ -8,8 +8,9 @@ from typing import Final
 
 from content.importing import writing
 from content.importing.errors import RejectedRow
-from content.importing.files import ImportFile
+from content.importing.files import FileRow, ImportFile
 from content.importing.formats import Row
+from content.importing.remakes import FilmYears
 from content.importing.report import Report
 from content.services.genres import GenreResolver
 
@@ -19,13 +20,14 @@ _MAX_ROWS: Final = 10**12  # more than a file can have
 
 @dataclass(slots=True)
 class Summary:
-    """The result of an import: numbers of rows, and the names of the genres that it created."""
+    """The result of an import: numbers of rows, the genres that it created, and the genre ids that no genre has."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
     new_genres: list[str] = field(default_factory=list)
+    unknown_genre_ids: list[int] = field(default_factory=list)
 
 
 def run_import(
@@ -55,6 +57,7 @@ def run_import(
         on_progress(len(rows))
     summary.rejected = report.rejected
     summary.new_genres = resolver.new_names
+    summary.unknown_genre_ids = sorted(resolver.unknown_ids)
     return summary
 
 
@@ -66,17 +69,28 @@ def _iterate_importable_rows(
     If several rows have the same id, also in different files, only the first is imported.
     """
     positions: dict[int, int] = {}  # by the hash of the id; file and row number as one int, to save memory
+    for index, (number, row, given_id) in _separate_remakes(files):
+        if isinstance(row, RejectedRow):
+            report.reject(files[index].path, number, given_id, row)
+            on_progress(1)
+        elif duplicate := _find_duplicate(row, positions, files):
+            report.reject(files[index].path, number, row.id, duplicate)
+            on_progress(1)
+        else:
+            positions[hash(row.id)] = index * _MAX_ROWS + number
+            yield row
+
+
+def _separate_remakes(files: Sequence[ImportFile]) -> Iterator[tuple[int, FileRow]]:
+    """Yield the index of the file and the row for each row. A row that is a remake of another film has its own id."""
+    years = FilmYears()
     for index, file in enumerate(files):
-        for number, row, given_id in file.rows():
-            if isinstance(row, RejectedRow):
-                report.reject(file.path, number, given_id, row)
-                on_progress(1)
-            elif duplicate := _find_duplicate(row, positions, files):
-                report.reject(file.path, number, row.id, duplicate)
-                on_progress(1)
-            else:
-                positions[hash(row.id)] = index * _MAX_ROWS + number
-                yield row
+        rows = file.rows()
+        while batch := list(islice(rows, BATCH_SIZE)):
+            years.load(each.result for each in batch if isinstance(each.result, Row))
+            for each in batch:
+                result = years.separate(each.result) if isinstance(each.result, Row) else each.result
+                yield index, each._replace(result=result)
 
 
 def _find_duplicate(row: Row, positions: dict[int, int], files: Sequence[ImportFile]) -> RejectedRow | None:

@@ -1,7 +1,8 @@
 """Checks of single values. Each returns the value as the database and the phone accept it.
 
-A check takes the raw value and the name of its column, and returns None if there is no value. It raises
-RejectedRow with the reason. Types are strict, because the phone's parser crashes on a number that is text.
+A check takes the raw value and the key that it has in the file, and returns None if there is no value. It raises
+RejectedRow with the reason, which names this key. Types are strict, because the phone's parser crashes on a
+number that is text.
 """
 
 import math
@@ -46,10 +47,10 @@ def item_id(value: Any) -> str:
     return stripped
 
 
-def title(value: Any) -> str:
-    stripped = text(value, "title", limit=300)
+def title(value: Any, name: str = "title") -> str:
+    stripped = text(value, name, limit=300)
     if stripped is None:
-        raise RejectedRow("title: missing")
+        raise RejectedRow(f"{name}: missing")
     return " ".join(stripped.split())
 
 
@@ -101,6 +102,15 @@ def year(value: Any, name: str) -> int | None:
     if parsed is not None and not YEARS[0] <= parsed <= YEARS[1]:
         raise RejectedRow(f"{name}: {parsed} is not a year between {YEARS[0]} and {YEARS[1]}")
     return parsed
+
+
+def check_not_adult(value: Any, name: str) -> None:
+    """Reject a row that its file marks as adult. Cells of a CSV file are text."""
+    is_adult = value.strip().lower() if isinstance(value, str) else value
+    if is_adult in (True, "true", "1", "yes", "t", "y"):
+        raise RejectedRow(f"{name}: adult titles are not imported")
+    if is_adult not in (None, False, "", "false", "0", "no", "f", "n"):
+        raise _wrong_type(value, name, "true or false")
 
 
 def url(value: Any, name: str) -> str | None:

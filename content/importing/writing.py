@@ -75,11 +75,7 @@ def _write(rows: Sequence[Row], resolver: GenreResolver, *, publish: bool, now: 
 
 
 def _get_genre_pks(rows: Iterable[Row], resolver: GenreResolver) -> dict[str, list[int]]:
-    return {
-        row.id: list(dict.fromkeys(resolver.get_pk(mention) for mention in row.genres))
-        for row in rows
-        if row.genres is not None
-    }
+    return {row.id: resolver.get_pks(row.genres) for row in rows if row.genres is not None}
 
 
 def _compare(

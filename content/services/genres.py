@@ -13,6 +13,7 @@ from content.models import Genre, GenreAlias, GenreTmdbId
 from content.services import cards, titles
 
 MAX_NAME_LENGTH: Final = 64
+MAX_UNKNOWN_IDS: Final = 100  # that an import remembers for its summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +41,13 @@ def get_slugs(names: Iterable[str | int]) -> dict[str | int, str]:
 
 
 def ensure_genre(name: str) -> Genre:
-    """Return the genre with this name, alias or TMDB id. If there is none, create it for staff to review.
+    """Return the genre with this name or alias. If there is none, create it for staff to review.
 
     Raises ValueError for a name that `clean_name` does not accept. Cost: 1 SQL query if the alias exists.
     """
     name, key = clean_name(name)
     alias = GenreAlias.objects.select_related("genre").filter(key=key).first()
-    if alias is not None:
-        return alias.genre
-    if _is_number(key):
-        row = GenreTmdbId.objects.select_related("genre").filter(tmdb_id=int(key)).first()
-        if row is not None:
-            return row.genre
-    return _create_genre(name, key)
+    return _create_genre(name, key) if alias is None else alias.genre
 
 
 def clean_name(name: str) -> tuple[str, str]:
@@ -86,12 +81,14 @@ class GenreResolver:
     """All spellings in memory, for the duration of an import. Only new genres need SQL.
 
     With `create=False` nothing is written, and each new genre gets a negative key that no row has.
-    `new_names` contains the names of the new genres.
+    `new_names` contains the names of the new genres, `unknown_ids` the first numbers that are no
+    genre's TMDB id.
     """
 
     def __init__(self, *, create: bool) -> None:
         self._may_create = create
         self.new_names: list[str] = []
+        self.unknown_ids: set[int] = set()
         self.reload()
 
     def reload(self) -> None:
@@ -99,21 +96,31 @@ class GenreResolver:
         self._pks_by_tmdb_id = dict(GenreTmdbId.objects.values_list("tmdb_id", "genre_id"))
         self._pks_by_alias = dict(GenreAlias.objects.values_list("key", "genre_id"))
 
-    def get_pk(self, mention: GenreMention) -> int:
-        """Return the genre's primary key. A known TMDB id takes precedence over the name.
+    def get_pks(self, mentions: Iterable[GenreMention]) -> list[int]:
+        """Return the primary keys of the genres, in their order and without duplicates.
 
-        TMDB translates names, but not ids. Raises ValueError as `ensure_genre` does.
+        A known TMDB id takes precedence over the name, because TMDB translates names, but not ids. An unknown id
+        without a name is left out: nobody could tell which genre it means. Raises ValueError as `ensure_genre` does.
         """
+        return list(dict.fromkeys(pk for mention in mentions if (pk := self._get_pk(mention)) is not None))
+
+    def _get_pk(self, mention: GenreMention) -> int | None:
         if mention.tmdb_id in self._pks_by_tmdb_id:
             return self._pks_by_tmdb_id[mention.tmdb_id]
         name, key = clean_name(str(mention.tmdb_id) if mention.name is None else mention.name)
         if key not in self._pks_by_alias:
-            self._pks_by_alias[key] = self._add(name, key)
+            if key.isdecimal():  # an id, also where a file has ids in the place of names
+                return self._get_pk_of_id(int(key))
+            self._pks_by_alias[key] = self._add(name)
         return self._pks_by_alias[key]
 
-    def _add(self, name: str, key: str) -> int:
-        if _is_number(key) and int(key) in self._pks_by_tmdb_id:
-            return self._pks_by_tmdb_id[int(key)]
+    def _get_pk_of_id(self, tmdb_id: int) -> int | None:
+        pk = self._pks_by_tmdb_id.get(tmdb_id)
+        if pk is None and len(self.unknown_ids) < MAX_UNKNOWN_IDS:
+            self.unknown_ids.add(tmdb_id)
+        return pk
+
+    def _add(self, name: str) -> int:
         self.new_names.append(name)
         return ensure_genre(name).pk if self._may_create else -len(self.new_names)
 

@@ -25,15 +25,14 @@ TMDB = {
 
 
 @pytest.mark.parametrize(
-    "name", ["Sci-Fi", "SCIFI", "sci fi", " science   fiction ", "Science-Fiction", "science-fiction", "878"]
+    "name", ["Sci-Fi", "SCIFI", "sci fi", " science   fiction ", "Science-Fiction", "science-fiction"]
 )
 def test_all_spellings_of_a_name_are_one_genre(name: str) -> None:
     assert genres.ensure_genre(name).slug == "science-fiction"
     assert genres.get_slugs([name]) == {name: "science-fiction"}
-    assert (
-        GenreResolver(create=True).get_pk(GenreMention(name=name))
-        == Genre.objects.get(slug="science-fiction").pk
-    )
+    assert GenreResolver(create=True).get_pks([GenreMention(name=name)]) == [
+        Genre.objects.get(slug="science-fiction").pk
+    ]
 
 
 def test_every_tmdb_id_has_a_reviewed_genre_with_its_name() -> None:
@@ -88,9 +87,15 @@ def test_an_invalid_name_raises_value_error(name: str) -> None:
     assert genres.get_slugs(["", "???"]) == {}
 
 
-def test_an_unknown_number_creates_a_genre_with_that_name() -> None:
+@pytest.mark.parametrize("create", [True, False])
+def test_an_unknown_tmdb_id_is_left_out_and_creates_no_genre(create: bool) -> None:
+    resolver = GenreResolver(create=create)
+    unknown = [GenreMention(tmdb_id=4711), GenreMention(name="4712"), GenreMention(tmdb_id=4711)]
+    drama = Genre.objects.get(slug="drama").pk
+    assert resolver.get_pks([*unknown, GenreMention(tmdb_id=18), GenreMention(name="18")]) == [drama]
+    assert (resolver.unknown_ids, resolver.new_names) == ({4711, 4712}, [])
+    assert not Genre.objects.filter(name__startswith="47").exists()
     assert genres.get_slugs([4711]) == {}
-    assert genres.ensure_genre("4711").name == "4711"
 
 
 def test_a_genre_that_staff_create_is_found_by_its_name_and_slug() -> None:
@@ -121,8 +126,8 @@ def test_two_genres_cannot_have_the_same_alias() -> None:
 def test_the_resolver_prefers_a_known_tmdb_id_to_a_name() -> None:
     resolver = GenreResolver(create=True)
     science_fiction, drama = (Genre.objects.get(slug=slug).pk for slug in ("science-fiction", "drama"))
-    assert resolver.get_pk(GenreMention(tmdb_id=878, name="Ciencia ficción")) == science_fiction
-    assert resolver.get_pk(GenreMention(tmdb_id=999_999, name="Drama")) == drama
+    assert resolver.get_pks([GenreMention(tmdb_id=878, name="Ciencia ficción")]) == [science_fiction]
+    assert resolver.get_pks([GenreMention(tmdb_id=999_999, name="Drama")]) == [drama]
     assert resolver.new_names == []
 
 
@@ -130,15 +135,17 @@ def test_the_resolver_needs_no_query_for_names_and_ids_it_has_seen(
     django_assert_num_queries: Callable[[int], Any],
 ) -> None:
     resolver = GenreResolver(create=True)
-    giallo = resolver.get_pk(GenreMention(name="Giallo"))
+    giallo = resolver.get_pks([GenreMention(name="Giallo")])
     with django_assert_num_queries(0):
-        assert resolver.get_pk(GenreMention(name="GIALLO")) == giallo
-        resolver.get_pk(GenreMention(tmdb_id=18))
+        assert resolver.get_pks([GenreMention(name="GIALLO")]) == giallo
+        resolver.get_pks([GenreMention(tmdb_id=18)])
 
 
 def test_a_resolver_without_create_only_lists_the_new_names() -> None:
     resolver = GenreResolver(create=False)
-    assert resolver.get_pk(GenreMention(name="Giallo")) == resolver.get_pk(GenreMention(name="giallo")) < 0
-    assert resolver.get_pk(GenreMention(name="Spy")) != resolver.get_pk(GenreMention(name="Giallo"))
+    mentions = [GenreMention(name=name) for name in ("Giallo", "giallo", "Spy", "Giallo")]
+    giallo, spy = resolver.get_pks(mentions)
+    assert giallo < 0
+    assert spy < 0
     assert resolver.new_names == ["Giallo", "Spy"]
     assert not Genre.objects.filter(name="Giallo").exists()

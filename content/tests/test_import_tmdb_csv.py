@@ -55,8 +55,8 @@ def test_tables_of_series_are_detected_by_their_columns() -> None:
     ("changes", "reason"),
     [
         ({"id": ""}, "id: missing"),
-        ({"id": "tt0133093"}, "tmdb_id: 'tt0133093' is not a whole number"),
-        ({"id": "nan"}, "tmdb_id"),
+        ({"id": "tt0133093"}, "id: 'tt0133093' is not a whole number"),
+        ({"id": "nan"}, "id: "),
         ({"title": ""}, "title: missing"),
         ({"popularity": "high"}, "popularity: 'high' is not a number"),
         ({"vote_average": "inf"}, "vote_average"),
@@ -68,12 +68,37 @@ def test_tables_of_series_are_detected_by_their_columns() -> None:
         ({"genres": "[" * 20_000}, "genres: contains a NUL character or is too long"),
         ({"genres": "['\\ud800']"}, "genres: contains an unpaired surrogate"),
         ({"overview": "a\0b"}, "overview: contains a NUL character"),
+        ({"adult": "True"}, "adult: adult titles are not imported"),
+        ({"adult": "maybe"}, "adult: 'maybe' is not true or false"),
     ],
 )
 def test_rejections_give_the_reason(changes: dict[str, str], reason: str) -> None:
     with pytest.raises(RejectedRow) as error:
         tmdb_csv.parse_row({"id": "603", "title": "The Matrix", "genres": "[]", **changes})
     assert reason in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"id": "1", "name": "", "genres": ""}, "name: missing"),
+        (
+            {"id": "1", "name": "Dark", "genres": "", "first_air_date": "soon"},
+            "first_air_date: 'soon' is not",
+        ),
+        ({"id": "1", "title": "X", "genre_ids": "[28"}, "genre_ids: neither JSON nor a Python literal"),
+        ({"id": "1", "title": "X", "genre_ids": "[1.5]"}, "genre_ids: 1.5 is not a whole number"),
+    ],
+)
+def test_a_reason_names_the_column_of_the_file(row: dict[str, str], reason: str) -> None:
+    with pytest.raises(RejectedRow) as error:
+        tmdb_csv.parse_row(row)
+    assert str(error.value).startswith(reason)
+
+
+@pytest.mark.parametrize("cell", ["", "False", "false", "0", " FALSE "])
+def test_titles_that_are_not_adult_are_imported(cell: str) -> None:
+    assert tmdb_csv.parse_row({"id": "1", "title": "X", "genres": "", "adult": cell}).id == "tmdb-movie-1"
 
 
 @given(

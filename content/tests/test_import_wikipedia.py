@@ -1,11 +1,17 @@
 """Rows of Wikipedia's lists of films."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from content.importing.errors import RejectedRow
 from content.importing.formats import wikipedia
+from content.models import Item
+from content.tests.imports import import_files, write_json
+
+ImportFilms = Callable[..., list[int | None]]
 
 
 def test_a_film_has_a_year_of_release_and_no_date() -> None:
@@ -61,7 +67,45 @@ def test_rows_with_the_same_page_and_title_are_the_same_film() -> None:
     assert wikipedia.parse_row(first).id == wikipedia.parse_row(again).id
 
 
+def film(year: int, page: str = "The_Italian_Job", title: str = "The Italian Job") -> dict[str, Any]:
+    return {"title": title, "year": year, "href": page, "extract": f"The film of {year}."}
+
+
+@pytest.mark.django_db
+class TestRemakes:
+    @pytest.fixture(params=["one import", "one import each"])
+    def import_films(self, request: pytest.FixtureRequest, tmp_path: Path) -> ImportFilms:
+        """Import films in this order. Return the years that are stored."""
+
+        def run(*films: dict[str, Any]) -> list[int | None]:
+            runs = [list(films)] if request.param == "one import" else [[each] for each in films]
+            for number, rows in enumerate(runs):
+                path = write_json(tmp_path / f"{number}.json", rows)
+                import_files(path, report=tmp_path / "report", format="wikipedia")
+            return list(Item.objects.order_by("release_year").values_list("release_year", flat=True))
+
+        return run
+
+    @pytest.mark.parametrize("years", [(1969, 2003), (2003, 1969), (1969, 1972), (1950, 1969, 2003)])
+    def test_films_of_one_page_three_or_more_years_apart_are_different(
+        self, years: tuple[int, ...], import_films: ImportFilms
+    ) -> None:
+        assert import_films(*map(film, years)) == sorted(years)
+        ids = set(Item.objects.values_list("id", flat=True))
+        import_films(*map(film, years))
+        assert set(Item.objects.values_list("id", flat=True)) == ids
+
+    def test_a_film_in_the_lists_of_two_years_is_one_item(self, import_films: ImportFilms) -> None:
+        assert len(import_films(film(2009), film(2011))) == 1
+
+    def test_the_id_of_a_remake_has_its_year(self, import_films: ImportFilms) -> None:
+        import_films(film(1969), film(2003))
+        ids = dict(Item.objects.values_list("release_year", "id"))
+        assert ids[1969].startswith("the-italian-job-")
+        assert ids[2003].startswith("the-italian-job-2003-")
+
+
 @pytest.mark.parametrize("year", [-1, 3000, "2000", 1999.5, True])
 def test_a_film_with_an_invalid_year_is_rejected(year: Any) -> None:
-    with pytest.raises(RejectedRow, match="release_year"):
+    with pytest.raises(RejectedRow, match=r"^year: "):
         wikipedia.parse_row({"title": "X", "year": year})

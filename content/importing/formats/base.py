@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.utils.text import slugify
 
@@ -19,12 +19,14 @@ class Row:
     """A row that can be imported.
 
     `columns` are columns of Item with their new values. Columns that are missing keep their value,
-    and so do the item's genres if `genres` is None.
+    and so do the item's genres if `genres` is None. `remake_id` is the id of the row if `id` is that of another film
+    with the same name (see `content.importing.remakes`).
     """
 
     id: str
     columns: dict[str, Any]
     genres: tuple[GenreMention, ...] | None
+    remake_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,18 @@ def score_json_keys(keys: Set[str], own_keys: Set[str]) -> int:
     return 2 * len(keys & own_keys - _SHARED_KEYS) + bool(keys & _SHARED_KEYS)
 
 
-def check_columns(title: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+class Cell(NamedTuple):
+    """A raw value, and the key that it has in the file. Reasons for a rejection name the key."""
+
+    value: Any
+    key: str
+
+
+def check_columns(title: Cell, given: Mapping[str, Cell]) -> dict[str, Any]:
     """Return the values as the columns accept them. Raises RejectedRow."""
-    columns: dict[str, Any] = {"title": values.title(title)}
-    for column, value in given.items():
-        checked = COLUMN_CHECKS[column](value, column)
+    columns: dict[str, Any] = {"title": values.title(*title)}
+    for column, cell in given.items():
+        checked = COLUMN_CHECKS[column](*cell)
         columns[column] = _DEFAULTS.get(column) if checked is None else checked
     return columns
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from content.importing import values
 from content.importing.formats.base import (
     COLUMN_CHECKS,
+    Cell,
     Format,
     Row,
     check_columns,
@@ -32,8 +33,9 @@ def parse_row(raw: Mapping[str, Any]) -> Row:
 
     Raises RejectedRow.
     """
-    given = {_COLUMNS_BY_KEY[key]: value for key, value in raw.items() if key in _COLUMNS_BY_KEY}
-    columns = check_columns(raw.get("title"), given)
+    values.check_not_adult(raw.get("adult"), "adult")
+    given = {_COLUMNS_BY_KEY[key]: Cell(value, key) for key, value in raw.items() if key in _COLUMNS_BY_KEY}
+    columns = check_columns(Cell(raw.get("title"), "title"), given)
     if columns.get("content_type") is None:
         columns["content_type"] = "trailer" if columns.get("youtube_key") else "image"
     genre_key = next((key for key in _GENRE_KEYS if key in raw), None)

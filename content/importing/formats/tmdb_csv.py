@@ -12,7 +12,7 @@ import orjson
 
 from content.importing import values
 from content.importing.errors import RejectedRow
-from content.importing.formats.base import Format, Row, check_columns
+from content.importing.formats.base import Cell, Format, Row, check_columns
 from content.importing.layouts import CSV
 
 TEXT_COLUMNS: Final = ("overview", "poster_path", "backdrop_path")
@@ -28,19 +28,27 @@ def score(columns: Set[str]) -> int:
 
 def parse_row(raw: Mapping[str, str]) -> Row:
     """Parse a row. Raises RejectedRow."""
+    values.check_not_adult(raw.get("adult"), "adult")
     is_series = "first_air_date" in raw or "title" not in raw
-    given: dict[str, Any] = {column: raw[column] for column in TEXT_COLUMNS if column in raw}
-    given |= {column: _parse_number(raw[column]) for column in _NUMBER_COLUMNS if column in raw}
+    given = {column: Cell(raw[column], column) for column in TEXT_COLUMNS if column in raw}
+    given |= {column: Cell(_parse_number(raw[column]), column) for column in _NUMBER_COLUMNS if column in raw}
     if "release_date" in raw or is_series:
-        given["release_date"] = raw.get("release_date") or raw.get("first_air_date")
-    given["content_type"] = "image"
-    given["media_type"] = raw.get("media_type", "").strip() or ("tv" if is_series else "movie")
-    given["tmdb_id"] = _parse_number(raw["id"])
-    columns = check_columns(raw.get("title") or raw.get("name"), given)
+        given["release_date"] = _get_first(raw, "release_date", "first_air_date")
+    given["content_type"] = Cell("image", "content_type")
+    media_type = raw.get("media_type", "").strip() or ("tv" if is_series else "movie")
+    given["media_type"] = Cell(media_type, "media_type")
+    given["tmdb_id"] = Cell(_parse_number(raw["id"]), "id")
+    columns = check_columns(_get_first(raw, "title", "name"), given)
     if columns["tmdb_id"] is None:
         raise RejectedRow("id: missing")
-    genres = values.genres(_parse_genres(raw.get("genres") or raw.get("genre_ids") or ""), "genres")
-    return Row(f"tmdb-{columns['media_type']}-{columns['tmdb_id']}", columns, genres)
+    genres = _get_first(raw, "genres", "genre_ids")
+    mentions = values.genres(_parse_genres(genres.value or "", genres.key), genres.key)
+    return Row(f"tmdb-{columns['media_type']}-{columns['tmdb_id']}", columns, mentions)
+
+
+def _get_first(raw: Mapping[str, str], key: str, other: str) -> Cell:
+    """Return the cell of the first key, or that of the other one if only the other one has text."""
+    return Cell(raw[other], other) if not raw.get(key) and (other in raw) else Cell(raw.get(key), key)
 
 
 def _parse_number(cell: str) -> int | float | str | None:
@@ -56,14 +64,14 @@ def _parse_number(cell: str) -> int | float | str | None:
         return cell
 
 
-def _parse_genres(cell: str) -> list[Any]:
+def _parse_genres(cell: str, key: str) -> list[Any]:
     """Parse a JSON list, a list as a Python literal, or names separated by commas or bars.
 
     Raises RejectedRow.
     """
     stripped = cell.strip()
     if "\0" in stripped or len(stripped) > _MAX_GENRE_CELL_LENGTH:
-        raise RejectedRow("genres: contains a NUL character or is too long")
+        raise RejectedRow(f"{key}: contains a NUL character or is too long")
     if not stripped.startswith(("[", "{")):
         return [name for name in re.split(r"[,|]", stripped) if name.strip()]
     try:
@@ -72,9 +80,9 @@ def _parse_genres(cell: str) -> list[Any]:
         try:
             parsed = ast.literal_eval(stripped)
         except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-            raise RejectedRow("genres: neither JSON nor a Python literal") from error
+            raise RejectedRow(f"{key}: neither JSON nor a Python literal") from error
     if not isinstance(parsed, list):
-        raise RejectedRow("genres: not a list")
+        raise RejectedRow(f"{key}: not a list")
     return parsed
 
 

@@ -51,6 +51,8 @@ class Command(BaseCommand):
                 summary = self._import(files, report, now=now, options=options)
         except UnusableFile as error:
             raise CommandError(str(error)) from error
+        except BrokenPipeError:
+            raise  # of the terminal, not of the report: manage.py ends quietly
         except OSError as error:
             raise CommandError(f"cannot write the report: {error}") from error
         except DatabaseError as error:
@@ -84,6 +86,9 @@ class Command(BaseCommand):
             self.stdout.write(f"rejected rows, with reasons: {report.path}")
         if summary.new_genres:
             self.stdout.write(f"new genres, for staff to review: {', '.join(sorted(summary.new_genres))}")
+        if summary.unknown_genre_ids:
+            ids = ", ".join(map(str, summary.unknown_genre_ids))
+            self.stdout.write(f"unknown TMDB genre ids, left out: {ids}")
         if dry_run or not (summary.created or summary.updated):
             return
         if stale := cards.count_stale_cards():
