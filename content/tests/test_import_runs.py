@@ -1,12 +1,13 @@
 """Import runs: batches, failures, concurrent changes, cards and the report."""
 
 import logging
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 
 from content.importing import runs, writing
@@ -57,6 +58,16 @@ class TestBatches:
         assert Item.objects.count() == 4
         monkeypatch.setattr(writing, "write", write)
         assert "created 1, updated 0, unchanged 4" in get_output(path, report=report)
+
+    def test_closed_output_is_not_reported_as_a_broken_report(self, tmp_path: Path, report: Path) -> None:
+        class ClosedPipe(StringIO):
+            def write(self, text: str) -> int:
+                raise BrokenPipeError
+
+        path = write_json(tmp_path / "a.json", [VALID_ROW])
+        with pytest.raises(BrokenPipeError):
+            call_command("import_catalog", str(path), report=report, verbosity=0, stdout=ClosedPipe())
+        assert Item.objects.get().title == "Heat"
 
     def test_an_item_that_another_process_creates_after_the_comparison_is_updated(
         self, tmp_path: Path, report: Path, monkeypatch: pytest.MonkeyPatch
