@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
-from activity.types import MAX_UID_LENGTH, ORIGINS, STATUSES, UID_PATTERN, is_followable_uid
+from activity.types import MAX_LIST_OFFSET, MAX_UID_LENGTH, ORIGINS, STATUSES, UID_PATTERN, is_followable_uid
 from content.types import MEDIA_TYPES
 
 MAX_SELECTED = 100
@@ -158,7 +158,9 @@ class FollowAnswer(serializers.Serializer[None]):
 
 class EdgeQuery(serializers.Serializer[None]):
     limit = serializers.IntegerField(min_value=1, max_value=100, default=50)
-    offset = serializers.IntegerField(min_value=0, max_value=10_000, default=0)
+    offset = serializers.IntegerField(
+        min_value=0, default=0, help_text=f"Nothing is listed beyond {MAX_LIST_OFFSET:,}."
+    )
 
 
 class EdgeAnswer(serializers.Serializer[None]):

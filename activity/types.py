@@ -13,7 +13,6 @@ MAX_NAME_LENGTH: Final = 200
 MAX_PICTURE_LENGTH: Final = 1_000
 STATUSES: Final = ("watching", "watchlist", "finished")
 ORIGINS: Final = ("search", "recommendation", "friend", "community")
-FALLBACK_NAME: Final = "Someone you follow"
 UID_PATTERN: Final = rf"^[!-.0-z|~]{{1,{MAX_UID_LENGTH}}}$"
 
 
@@ -35,6 +34,7 @@ MAX_BLOCKS: Final = 1_000
 # The newest. A block beyond the limit still ends follows, and the blocker's own list still has it.
 MAX_BLOCKED_BY: Final = 10_000
 MAX_FOLLOWS: Final = 100_000
+MAX_LIST_OFFSET: Final = 10_000  # in a list of followers or followees; stores read all entries before it
 MAX_PULLED_AUTHORS: Final = 20  # pull-delivered accounts that one viewer's plans merge
 
 AFFINITY_GAIN_FIELDS: Final = ("movies_affinity_gain", "shows_affinity_gain")

@@ -91,6 +91,8 @@ REASON_VERBS: Final = (
     ("watching", "is watching this", "are watching this"),
     ("watchlist", "wants to watch this", "want to watch this"),
 )
+NAMELESS: Final = "Someone you follow"  # in the place of a name
+MAX_REASON_NAME: Final = 40  # characters; a reason is one line on a phone
 FRIENDS_SHOWN: Final = 20  # supporters that an item of the following feed lists
 MAX_LOW_RATING: Final = 2  # a rating up to this is no recommendation
 

@@ -6,7 +6,7 @@ from typing import Final
 from activity import dispatch, timeline_cache
 from activity.services import backfill, profiles, reach, rebuilds
 from activity.store import get_store
-from activity.types import FollowEdge, Job, Profile, StoreUnavailable
+from activity.types import MAX_LIST_OFFSET, FollowEdge, Job, Profile, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -76,13 +76,19 @@ def run_edge_job(job: Job, *, is_second_run: bool, now: float) -> None:
 
 
 def get_followers(uid: str, *, offset: int, limit: int) -> list[FollowEdge]:
-    """Return a person's followers, newest first. Cost: 1 store call, offset + limit documents."""
-    return get_store().get_followers(uid, offset=offset, limit=limit)
+    """Return a person's followers, newest first; none beyond MAX_LIST_OFFSET.
+
+    Cost: 1 store call, offset + limit documents.
+    """
+    return get_store().get_followers(uid, offset=offset, limit=limit) if offset <= MAX_LIST_OFFSET else []
 
 
 def get_following(uid: str, *, offset: int, limit: int) -> list[FollowEdge]:
-    """Return the people whom a person follows, newest first. Cost: 1 store call, offset + limit documents."""
-    return get_store().get_following(uid, offset=offset, limit=limit)
+    """Return the people whom a person follows, newest first; none beyond MAX_LIST_OFFSET.
+
+    Cost: 1 store call, offset + limit documents.
+    """
+    return get_store().get_following(uid, offset=offset, limit=limit) if offset <= MAX_LIST_OFFSET else []
 
 
 def get_stats(uid: str) -> tuple[int, int]:

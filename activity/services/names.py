@@ -7,7 +7,7 @@ import orjson
 
 from activity import keys
 from activity.store import get_store
-from activity.types import FALLBACK_NAME, TimelineRow
+from activity.types import TimelineRow
 from core.codecs import convert_items, load_json
 from core.redis import rejections
 from core.redis.client import cache_redis
@@ -22,14 +22,16 @@ class _CachedName(NamedTuple):
 
 
 def read(uids: Iterable[str]) -> Read[dict[str, Name]]:
-    """Return a read of people's names and pictures from the cache Redis; "Someone you follow" replaces a missing name.
+    """Return a read of people's names and pictures from the cache Redis, None where the store has none.
 
     Accessing the value costs nothing when all are cached. Otherwise 1 store call (a document per person) and 1 round
     trip. Raises StoreUnavailable.
     """
-    return _read(uids).map(
-        lambda names: {uid: (name or FALLBACK_NAME, picture) for uid, (name, picture) in names.items()}
-    )
+    wanted = list(dict.fromkeys(uids))
+    if not wanted:
+        return Read(lambda pipe: None, dict)
+    names = [keys.NAME.name(viewer=uid) for uid in wanted]
+    return Read(lambda pipe: pipe.mget(names), lambda found: _decode(wanted, found))
 
 
 def get_names(uids: Iterable[str]) -> dict[str, Name]:
@@ -38,7 +40,7 @@ def get_names(uids: Iterable[str]) -> dict[str, Name]:
     Cost: 1 round trip; for people not cached 1 store call (a document each) and 1 more round trip.
     Raises StoreUnavailable.
     """
-    return _read(uids).fetch(cache_redis())
+    return read(uids).fetch(cache_redis())
 
 
 def cache_names(names: Mapping[str, Name]) -> None:
@@ -70,14 +72,6 @@ def unpack(raw: bytes | None) -> Name | None:
     """Return a cached name and picture, None if there are none or they are unreadable."""
     found = convert_items(_CachedName, load_json(raw))
     return (found.name, found.picture) if found else None
-
-
-def _read(uids: Iterable[str]) -> Read[dict[str, Name]]:
-    wanted = list(dict.fromkeys(uids))
-    if not wanted:
-        return Read(lambda pipe: None, dict)
-    names = [keys.NAME.name(viewer=uid) for uid in wanted]
-    return Read(lambda pipe: pipe.mget(names), lambda found: _decode(wanted, found))
 
 
 def _decode(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name]:

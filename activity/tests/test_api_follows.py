@@ -43,6 +43,12 @@ class TestFollows:
         assert ask("kofi", "mutuals/ama") == {"user_id": "ama", "count": 1, "mutual_ids": ["kofi"]}
         assert ask("kofi", "stats/nobody")["followers_count"] == 0
 
+    @pytest.mark.parametrize("offset", [2, 10_000, 10_001, 10**30])
+    def test_a_list_is_empty_beyond_its_end(self, offset: int) -> None:
+        follow("ama", "kofi")
+        assert ask("mei", "followers/kofi", offset=offset)["followers"] == []
+        assert ask("mei", "following/ama", offset=offset)["following"] == []
+
     def test_a_repeated_follow_changes_nothing_and_queues_nothing(self, messages: Messages) -> None:
         follow("ama", "kofi")
         assert follow("ama", "kofi")["message"] == "Nothing changed"

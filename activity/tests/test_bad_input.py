@@ -208,7 +208,7 @@ class TestInvalidUids:
 @pytest.mark.parametrize(
     "query",
     [{"limit": bad} for bad in ("0", "101", "-1", "x", "1.5", "9" * 30, "👻", "1\0")]
-    + [{"offset": bad} for bad in ("-1", "10001", "x", "9" * 30)],
+    + [{"offset": bad} for bad in ("-1", "x", "1.5", "9" * 2_000)],
 )
 def test_lists_reject_invalid_limits_and_offsets(path: str, query: dict[str, str]) -> None:
     assert_rejected(get_client("ama").get(f"/api/v1/social/{path}/kofi", query))

@@ -15,6 +15,10 @@ MAX_TOKEN = 8192  # characters; Firebase limits custom claims to 1,000 bytes
 MAX_KID = 128
 MAX_UID = 128
 MAX_NAME = 200
+# Unicode Standard Annex 9, section 2: marks, embeddings, overrides and isolates.
+_BIDIRECTIONAL_CONTROLS = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 MAX_PICTURE = 2048
 MAX_TIME = 1e11  # epoch seconds; beyond any real date, and exact as a float
 
@@ -138,11 +142,17 @@ def _get_subject(claims: dict[str, Any]) -> str:
 def _clean_name(value: object) -> str | None:
     if not isinstance(value, str):
         return None
-    # Some stores refuse control characters and lone surrogates. Joiners, which names and emoji need, stay.
-    characters = (
-        character for character in value[:MAX_NAME] if unicodedata.category(character) not in ("Cc", "Cs")
-    )
-    return "".join(characters).strip() or None
+    kept = "".join(filter(_may_occur_in_name, value[:MAX_NAME]))
+    return " ".join(kept.split()) or None
+
+
+def _may_occur_in_name(character: str) -> bool:
+    """Return whether names may have this character. Joiners, which names and emoji need, are allowed.
+
+    Some stores refuse control characters and lone surrogates. Bidirectional controls change the direction of the text
+    that follows the name.
+    """
+    return character not in _BIDIRECTIONAL_CONTROLS and unicodedata.category(character) not in ("Cc", "Cs")
 
 
 def _clean_picture(value: object) -> str | None:

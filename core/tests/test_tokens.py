@@ -175,6 +175,9 @@ class TestPerson:
             (None, None),
             ("x" * 300, "x" * 200),
             ("👩‍👧", "👩‍👧"),
+            ("\N{RIGHT-TO-LEFT OVERRIDE}amA \N{LEFT-TO-RIGHT MARK} K.", "amA K."),
+            ("\N{RIGHT-TO-LEFT ISOLATE}\N{POP DIRECTIONAL ISOLATE}", None),
+            ("A\nma\N{NO-BREAK SPACE} B", "Ama B"),
         ],
     )
     def test_a_name_is_cleaned_for_all_stores(self, name: Any, cleaned: str | None) -> None:

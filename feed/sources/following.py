@@ -16,6 +16,7 @@ from feed.sources.supporters import (
     get_named_supporter,
     get_recommending_rows,
     make_reason,
+    shorten_name,
 )
 from feed.types import Candidate, Pool
 
@@ -53,7 +54,7 @@ def _get_reason(entry: TimelineEntry, names_by_uid: Mapping[str, Name]) -> str:
     rows = get_recommending_rows(entry)
     if rows:
         return make_reason(rows, names_by_uid)
-    return f"{names_by_uid[entry.supporters[0].author][0]} rated this"
+    return f"{shorten_name(names_by_uid[entry.supporters[0].author][0])} rated this"
 
 
 def _make_social_fields(entry: TimelineEntry, names_by_uid: Mapping[str, Name]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from django.utils.text import Truncator
+
 from activity.services import names
 from activity.services.names import Name
 from activity.types import TimelineEntry, TimelineRow
@@ -46,7 +48,7 @@ def make_reason(rows: Sequence[TimelineRow], names_by_uid: Mapping[str, Name]) -
     """Return the reason for recommending rows: `Ama and 2 others liked this`."""
     named = get_named_supporter(rows)
     _, singular, plural = recipe.REASON_VERBS[_get_verb_rank(named) or 0]
-    name, others = names_by_uid[named.author][0], len(rows) - 1
+    name, others = shorten_name(names_by_uid[named.author][0]), len(rows) - 1
     if others == 0:
         return f"{name} {singular}"
     return f"{name} and {others} other{'s' if others > 1 else ''} {plural}"
@@ -54,7 +56,13 @@ def make_reason(rows: Sequence[TimelineRow], names_by_uid: Mapping[str, Name]) -
 
 def make_reason_starts(name: str) -> list[str]:
     """Return the texts with which the reasons that name this person begin."""
-    return [f"{name} and ", *(f"{name} {singular}" for _, singular, _ in recipe.REASON_VERBS)]
+    shown = shorten_name(name)
+    return [f"{shown} and ", *(f"{shown} {singular}" for _, singular, _ in recipe.REASON_VERBS)]
+
+
+def shorten_name(name: str | None) -> str:
+    """Return the name as a reason shows it: up to 40 characters, cut off between two of them."""
+    return Truncator(name).chars(recipe.MAX_REASON_NAME) if name else recipe.NAMELESS
 
 
 def _get_verb_rank(row: TimelineRow) -> int | None:

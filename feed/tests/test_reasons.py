@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from activity.types import FALLBACK_NAME, TimelineRow
-from feed.sources.supporters import make_reason
+from activity.types import TimelineRow
+from feed.sources.supporters import make_reason, make_reason_starts
 from feed.tests.source_tools import make_row
 
 
 def get_reason(supporters: list[TimelineRow]) -> str:
-    return make_reason(supporters, {r.author: (r.author_name or FALLBACK_NAME, None) for r in supporters})
+    return make_reason(supporters, {r.author: (r.author_name, None) for r in supporters})
 
 
 class TestReasons:
@@ -66,3 +66,17 @@ class TestReasons:
     )
     def test_the_reason_of_several_friends(self, supporters: list[TimelineRow], reason: str) -> None:
         assert get_reason(supporters) == reason
+
+    @pytest.mark.parametrize(
+        ("name", "shown"),
+        [
+            ("A" * 40, "A" * 40),
+            ("A" * 200, "A" * 39 + "…"),
+            # An accent counts with its letter.
+            ("e\N{COMBINING ACUTE ACCENT}" * 100, "é" * 39 + "…"),
+        ],
+    )
+    def test_a_long_name_is_cut_off(self, name: str, shown: str) -> None:
+        reason = get_reason([make_row("kofi", favorite=True, author_name=name)])
+        assert reason == f"{shown} liked this"
+        assert any(reason.startswith(start) for start in make_reason_starts(name))
