@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Prefetch, QuerySet
+from django.contrib.admin.views.main import ORDER_VAR
+from django.db.models import Case, IntegerField, Prefetch, QuerySet, Value, When
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,9 +13,10 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, 
 from unfold.decorators import display
 
 from content.models import Item, ItemGenre
-from content.services import items
+from content.services import items, search
 
 BOOST_STEP = 5
+MAX_FOUND = 200  # items that a search shows
 Status = Item.Status
 
 
@@ -74,8 +76,8 @@ class ItemAdmin(ModelAdmin):
     list_fullwidth = True
     list_per_page = 50
     show_full_result_count = False  # saves a query that counts all items
-    search_fields = ["title", "video_name", "=id", "=tmdb_id"]
-    search_help_text = "Title, name of the video, id or TMDB id"
+    search_fields = ["title"]  # shows the search box; see get_search_results
+    search_help_text = "Title, name of the video, year, genre, id or TMDB id"
     ordering = ["-updated_at"]
     actions = ["publish", "unpublish", "archive", "boost", "bury", "clear_boost"]
     inlines = [ItemGenreInline]
@@ -101,6 +103,22 @@ class ItemAdmin(ModelAdmin):
         links = ItemGenre.objects.select_related("genre")
         queryset: QuerySet[Item] = super().get_queryset(request)
         return queryset.prefetch_related(Prefetch("item_genres", links))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Item], search_term: str
+    ) -> tuple[QuerySet[Item], bool]:
+        """Find items as the API does, drafts included, best match first unless staff chose a column.
+
+        Cost: up to 3 SQL queries more than a list without a search.
+        """
+        if not search_term.strip():
+            return queryset, False
+        ids = search.find_for_staff(search_term, limit=MAX_FOUND)
+        found = queryset.filter(id__in=ids)
+        if ORDER_VAR not in request.GET:
+            places = [When(id=item_id, then=Value(place)) for place, item_id in enumerate(ids)]
+            found = found.order_by(Case(*places, default=Value(len(ids)), output_field=IntegerField()))
+        return found, False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Item | None = None) -> list[str]:
         return [*self.readonly_fields, *(["id"] if obj else [])]

@@ -6,11 +6,20 @@ SQLite by copying it, and the triggers are dropped with the old table.
 
 # ruff: noqa: S608  (the SQL contains only text of this module; user input is passed as arguments)
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from content.search.query import Query
+from content.search.statements import (
+    get_key_column,
+    get_result_column,
+    make_arguments,
+    make_condition,
+    make_statement,
+)
 from content.search.words import split_words
 
 MIN_SIMILARITY: Final = 0.5  # the part of the query's trigrams that a title must contain
@@ -26,21 +35,26 @@ _TABLES: Final = (
 )
 
 
-def _without_apostrophes_sql(text: str) -> str:
-    """Return SQL for the text without apostrophes, or for '' if it has none.
+# Removed from a title to join its words: the characters that occur within words. Each is a nested call in SQL, and
+# SQLite's parser has a limit. The last four are apostrophes.
+_SEPARATORS: Final = (*"-./:*&+!\u00b7\u2022", "''", "\u2018", "\u2019", "\u02bc")
 
-    Thus "schindlers" finds "Schindler's". The apostrophe still separates words in the title itself.
+
+def _joined_words_sql(text: str) -> str:
+    """Return SQL for the text without punctuation, or for '' if it has none.
+
+    Thus "walle" finds "WALL·E", and "schindlers" finds "Schindler's". The title itself has the words apart.
     """
     joined = text
-    for apostrophe in ("''", "\u2018", "\u2019", "\u02bc"):
-        joined = f"replace({joined}, '{apostrophe}', '')"
+    for separator in _SEPARATORS:
+        joined = f"replace({joined}, '{separator}', '')"
     return f"iif({text} = {joined}, '', {joined})"
 
 
 def _indexed_text_sql(row: str) -> str:
     year = f"coalesce(substr({row}.release_date, 1, 4), {row}.release_year, '')"
     names = f"coalesce({row}.video_name, '') || ' ' || {row}.content_type || ' ' || {year}"
-    return f"{row}.title, {names} || ' ' || {_without_apostrophes_sql(f'{row}.title')}, {row}.overview"
+    return f"{row}.title || ' ' || {_joined_words_sql(f'{row}.title')}, {names}, {row}.overview"
 
 
 _DOC_OF: Final = "(SELECT doc FROM search_doc WHERE item = {row}.id)"
@@ -58,10 +72,11 @@ _REMOVE: Final = f"""
 _COLUMNS: Final = ("id", "title", "video_name", "content_type", "release_date", "release_year", "overview")
 _CHANGED: Final = " OR ".join(f"old.{c} IS NOT new.{c}" for c in _COLUMNS)
 _TRIGGERS: Final = {
-    "search_item_added": f"AFTER INSERT ON content_item BEGIN {_ADD} END",
-    "search_item_removed": f"AFTER DELETE ON content_item BEGIN {_REMOVE} END",
+    "search_item_added": f"CREATE TRIGGER search_item_added AFTER INSERT ON content_item BEGIN {_ADD} END",
+    "search_item_removed": f"CREATE TRIGGER search_item_removed AFTER DELETE ON content_item BEGIN {_REMOVE} END",
     "search_item_changed": (
-        f"AFTER UPDATE OF {', '.join(_COLUMNS)} ON content_item WHEN {_CHANGED} BEGIN {_REMOVE} {_ADD} END"
+        f"CREATE TRIGGER search_item_changed AFTER UPDATE OF {', '.join(_COLUMNS)} ON content_item "
+        f"WHEN {_CHANGED} BEGIN {_REMOVE} {_ADD} END"
     ),
 }
 _FILL: Final = (
@@ -75,72 +90,95 @@ _FILL: Final = (
         SELECT doc, i.title FROM search_doc JOIN content_item i ON i.id = item""",
 )
 
-_SCOPE: Final = "i.status = 'published' AND (%(media_type)s IS NULL OR i.media_type = %(media_type)s)"
 # bm25 takes the weights of title, names and overview. A better match has a lower value.
-_WORDS: Final = f"""
-    SELECT i.id
+_WORDS: Final = """
+    SELECT i.id, i.title_key,
+           -bm25(search_words, 10.0, 2.5, 0.5) * (1 + 0.25 * ln(1 + i.popularity))
+           * CASE WHEN lower(i.title) = lower(%(text)s) THEN 8
+                  WHEN search_words.rowid IN (SELECT rowid FROM search_words WHERE search_words MATCH %(whole)s) THEN 4
+                  ELSE 1 END
+           AS score
     FROM search_words JOIN search_doc ON doc = search_words.rowid JOIN content_item i ON i.id = item
-    WHERE search_words MATCH %(query)s AND {_SCOPE}
-    ORDER BY bm25(search_words, 10.0, 2.5, 0.5)
-             * (1 + 0.25 * ln(1 + i.popularity))
-             * CASE WHEN lower(i.title) = lower(%(text)s) THEN 2 ELSE 1 END,
-             i.id
-    LIMIT %(limit)s
+    WHERE search_words MATCH %(query)s AND {condition}
 """
-_SIMILAR: Final = f"""
-    SELECT i.id, i.title
-    FROM search_trigrams JOIN search_doc ON doc = search_trigrams.rowid JOIN content_item i ON i.id = item
-    WHERE search_trigrams MATCH %(query)s AND {_SCOPE}
-    ORDER BY bm25(search_trigrams), i.popularity DESC, i.id
-    LIMIT {_SIMILAR_CANDIDATES}
+_SIMILAR: Final = """
+    SELECT title, found, {result} FROM (
+        SELECT i.title, i.{key} AS found, bm25(search_trigrams) AS distance, i.popularity, i.id
+        FROM search_trigrams JOIN search_doc ON doc = search_trigrams.rowid JOIN content_item i ON i.id = item
+        WHERE search_trigrams MATCH %(query)s AND {condition}
+        ORDER BY distance, i.popularity DESC, i.id
+        LIMIT {candidates}
+    ) ORDER BY distance, popularity DESC, id
 """
 
 
 def ensure_search_tables(database: BaseDatabaseWrapper) -> bool:
-    """Create the tables and triggers and fill the tables, unless all triggers exist. Return whether it did.
+    """Create the tables and triggers and fill the tables, unless all triggers exist as they are here.
 
-    It does nothing on other databases, or before the items' table exists. Cost: 1 SQL query if all exist.
+    Return whether it did. It does nothing on other databases, or before the items' table exists.
+    Cost: 1 SQL query if all exist.
     """
     if database.vendor != "sqlite":
         return False
     with database.cursor() as cursor:
-        cursor.execute("SELECT name FROM sqlite_master WHERE name = 'content_item' OR type = 'trigger'")
-        existing = {row[0] for row in cursor.fetchall()}
-        if "content_item" not in existing or set(_TRIGGERS) <= existing:
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE name = 'content_item' OR type = 'trigger'")
+        existing = dict(cursor.fetchall())
+        if "content_item" not in existing or _TRIGGERS.items() <= existing.items():
             return False
         for name in _TRIGGERS:
             cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
-        for statement in (*_TABLES, *(f"CREATE TRIGGER {n} {body}" for n, body in _TRIGGERS.items()), *_FILL):
+        for statement in (*_TABLES, *_TRIGGERS.values(), *_FILL):
             cursor.execute(statement)
     return True
 
 
-def match_words(words: list[str], *, media_type: str | None, limit: int) -> list[str]:
-    query = " ".join(f'"{word}"' for word in words) + "*"
-    rows = _fetch_rows(
-        _WORDS, {"query": query, "text": " ".join(words), "media_type": media_type, "limit": limit}
-    )
-    return [row[0] for row in rows]
+def find_matches(query: Query, *, limit: int) -> list[str]:
+    arguments = {
+        **make_arguments(query, limit),
+        "query": _make_match(query.chunks, is_prefix=True),
+        "whole": _make_match(query.chunks, is_prefix=False),
+        "text": " ".join(query.words),
+    }
+    return [row[0] for row in _fetch_rows(make_statement(_WORDS, query), arguments)]
 
 
-def match_similar_titles(text: str, *, media_type: str | None, limit: int) -> list[str]:
-    trigrams = _get_trigrams(text)
+def find_similar_titles(query: Query, *, limit: int) -> list[str]:
+    trigrams = _get_trigrams(query.words)
     # The index has no trigrams with spaces.
     inner = sorted(trigram for trigram in trigrams if " " not in trigram)
     if not inner:
         return []
-    query = " OR ".join(f'"{trigram}"' for trigram in inner)
-    rows = _fetch_rows(_SIMILAR, {"query": query, "media_type": media_type})
-    similarities = [
-        (len(trigrams & _get_trigrams(title)) / len(trigrams), item_id) for item_id, title in rows
-    ]
-    similar = sorted((pair for pair in similarities if pair[0] >= MIN_SIMILARITY), key=lambda pair: -pair[0])
-    return [item_id for _, item_id in similar[:limit]]
+    sql = _SIMILAR.format(
+        condition=make_condition(query),
+        key=get_key_column(query),
+        result=get_result_column(query),
+        candidates=_SIMILAR_CANDIDATES,
+    )
+    match = " OR ".join(f'"{trigram}"' for trigram in inner)
+    rows = _fetch_rows(sql, {"query": match, "media_type": query.media_type})
+    results: dict[str, tuple[float, str]] = {}
+    for title, found, item_id in rows:
+        similarity = len(trigrams & _get_trigrams(split_words(title))) / len(trigrams)
+        if similarity >= max(MIN_SIMILARITY, results.get(found, (0.0, ""))[0]):
+            results[found] = (similarity, item_id)
+    ranked = sorted(results.values(), key=lambda result: -result[0])
+    return [item_id for _, item_id in ranked[:limit]]
 
 
-def _get_trigrams(text: str) -> set[str]:
+def _make_match(chunks: Sequence[Sequence[str]], *, is_prefix: bool) -> str:
+    """Return the FTS5 query for all chunks. The words of a chunk may also be written as one word."""
+    marks = [""] * (len(chunks) - 1) + ["*" if is_prefix else ""]
+    return " AND ".join(_make_chunk(words, mark) for words, mark in zip(chunks, marks, strict=True))
+
+
+def _make_chunk(words: Sequence[str], mark: str) -> str:
+    separate = " AND ".join(f'"{word}"' for word in words) + mark
+    return separate if len(words) == 1 else f'(({separate}) OR "{"".join(words)}"{mark})'
+
+
+def _get_trigrams(words: Iterable[str]) -> set[str]:
     """Return trigrams like pg_trgm: each word is padded with two spaces before it and one after it."""
-    padded = (f"  {word} " for word in split_words(text.casefold()))
+    padded = (f"  {word.casefold()} " for word in words)
     return {word[i : i + 3] for word in padded for i in range(len(word) - 2)}
 
 

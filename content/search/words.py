@@ -11,3 +11,11 @@ def split_words(text: str) -> list[str]:
     composed = unicodedata.normalize("NFC", text)
     separated = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in composed)
     return [word for word in separated.split() if any(c.isalnum() for c in word)]
+
+
+def split_chunks(text: str) -> list[list[str]]:
+    """Return the words of each part of the text that whitespace separates: `spider-man 2` has the parts
+    ["spider", "man"] and ["2"].
+    """
+    chunks = (split_words(chunk) for chunk in text.split())
+    return [words for words in chunks if words]

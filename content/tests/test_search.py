@@ -8,7 +8,8 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from content.models import Item
-from content.search import split_words, sqlite
+from content.search import sqlite
+from content.search.words import split_words
 from content.services import items, search
 from content.tests.factories import ItemFactory
 from core.auth.tokens import Viewer
@@ -125,7 +126,8 @@ class TestChangedItems:
 
     def test_items_that_were_created_in_bulk_are_found(self) -> None:
         rows = [
-            Item(id=f"b{n}", title=f"Batch {n}", title_key=f"item:b{n}", status="draft") for n in range(3)
+            Item(id=f"b{n}", title=f"Batch {n}", tmdb_id=n + 1, title_key=f"item:b{n}", status="draft")
+            for n in range(3)
         ]
         Item.objects.bulk_create(rows)
         items.set_status(["b1"], Item.Status.PUBLISHED, now=Item.objects.get(id="b1").updated_at)
