@@ -4,9 +4,13 @@ A member is `<author>NUL<title>`. Its score is `at * 64 + relation bits` (status
 The low bits hold the relation, so setting a row is one ZADD that needs no read. Times stay exact, because 2^31 * 64 is
 far below 2^53.
 
-A timeline is loaded when its key exists. The empty member exists in every loaded timeline, so that an empty one has a
-key too. Its score is the timeline's floor: rows below it are not cached, because older ones were trimmed (the newest
-rows are loaded from the store, and MAX_ROWS are kept). So a timeline has every row of its viewer from its floor on.
+Two members are not rows. The empty member exists in every loaded timeline, so that an empty one has a key too. Its
+score is the timeline's floor: rows below it are not cached, because older ones were trimmed (the newest rows are loaded
+from the store, and MAX_ROWS are kept). So a timeline has every row of its viewer from its floor on.
+
+The member with the highest score is the stamp of the Redis server that the timeline was loaded on. A timeline with
+another stamp is not loaded: it may lack the last rows, because Redis was restarted or replaced (`core.redis.run_ids`).
+Writes still reach it, and the next reader replaces it.
 
 Writes skip a timeline that is not loaded. But every write cancels a load in progress, which may have read the store
 before the write, and the loader then reads again.
@@ -22,6 +26,7 @@ from activity import keys
 from activity.types import Relation, TimelineRow
 from core.redis.client import state_redis
 from core.redis.reads import Read
+from core.redis.run_ids import get_stamp
 from core.redis.script import Script
 from core.units import LATEST_TIME
 
@@ -31,6 +36,7 @@ MAX_LOAD_ATTEMPTS: Final = 3
 # Redis stores these numbers in the scores of cached timelines, so never renumber a status.
 _STATUS_CODES: Final[Mapping[str | None, int]] = {None: 0, "watching": 1, "watchlist": 2, "finished": 3}
 _STATUSES_BY_CODE: Final = {code: status for status, code in _STATUS_CODES.items()}
+STAMP_SCORE: Final = 64 * LATEST_TIME  # above that of every row
 
 # `set` sets a row of a loaded timeline, unless it lies below the floor. `trim` removes the oldest surplus rows and
 # raises the floor.
@@ -43,7 +49,7 @@ local function set(timeline, score, member)
   end
 end
 local function trim(timeline, max_rows)
-  local surplus = redis.call('ZCARD', timeline) - 1 - tonumber(max_rows)
+  local surplus = redis.call('ZCARD', timeline) - 2 - tonumber(max_rows)
   if surplus > 0 then
     local last = redis.call('ZRANGE', timeline, surplus, surplus, 'WITHSCORES')
     redis.call('ZREMRANGEBYRANK', timeline, 1, surplus)
@@ -166,13 +172,18 @@ def load(viewer: str, read: Callable[[], list[TimelineRow]], *, limit: int) -> l
     return rows
 
 
+def make_stamp() -> str:
+    """Return the member that marks a timeline as loaded on the current server."""
+    return f"\0{get_stamp(state_redis())}"
+
+
 def encode_row(row: TimelineRow) -> tuple[str, int]:
     """Return (member, score) of a row, for the list of a pull-delivered account, which has the same format."""
     return _member(row.author, row.title), _score(row)
 
 
 def _store_loaded(viewer: str, token: str, rows: Sequence[TimelineRow], *, floor: int) -> bool:
-    args: list[Any] = [token, keys.TIMELINE.ttl, "", floor]
+    args: list[Any] = [token, keys.TIMELINE.ttl, "", floor, make_stamp(), STAMP_SCORE]
     for row in rows:
         args += [_member(row.author, row.title), _score(row)]
     return bool(_STORE_IF_UNCHANGED.run(state_redis(), keys=[key(viewer), _load_key(viewer)], args=args))
@@ -192,9 +203,9 @@ def _score(row: TimelineRow) -> int:
 
 
 def _decode(raw: Sequence[tuple[bytes, float]]) -> list[TimelineRow] | None:
-    if not raw:
+    if not raw or raw[0][0] != make_stamp().encode():
         return None
-    rows = (decode_row(member, score) for member, score in raw if member)
+    rows = (decode_row(member, score) for member, score in raw[1:] if member)
     return [row for row in rows if row is not None]
 
 

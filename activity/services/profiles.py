@@ -1,4 +1,8 @@
-"""Profiles in the state Redis: read in one round trip, written through on every change, never over a newer version."""
+"""Profiles in the state Redis: read in one round trip, written through on every change, never over a newer version.
+
+A profile that was written to another Redis server, or to this one before it was restarted, is absent: it may lack a
+block (`core.redis.run_ids`).
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -13,6 +17,7 @@ from core.codecs import convert, decode
 from core.redis import rejections
 from core.redis.client import state_redis
 from core.redis.reads import Read
+from core.redis.run_ids import get_stamp
 from core.redis.versioned import unpack_versioned, write_if_newer
 
 # What every version writes. Fields that were added later may be absent, and have defaults.
@@ -34,7 +39,7 @@ def read(uid: str) -> Read[Profile]:
 
     Accessing the value costs nothing when the profile is cached. Otherwise it loads the profile from the store, and
     caches it unless Redis rejects writes: 1 store call (1 document) and 1 round trip, 2 if the cached one is
-    unreadable. Raises StoreUnavailable.
+    unreadable or was written before Redis was restarted. Raises StoreUnavailable.
     """
     return Read(lambda pipe: pipe.get(key(uid)), lambda raw: _decode(uid, raw))
 
@@ -45,12 +50,14 @@ def get(uid: str) -> Profile:
 
 
 def _decode(uid: str, raw: bytes | None) -> Profile:
-    profile = None if raw is None else unpack(uid, raw)
-    if raw is not None and profile is None:
-        with rejections.skipping("cache"):
-            state_redis().unlink(
-                key(uid)
-            )  # a write would not replace an unreadable profile of a newer version
+    profile = None
+    if raw is not None:
+        body = _parse(raw)
+        profile = _convert(uid, body) if body.get("server") == get_stamp(state_redis()) else None
+        if profile is None:
+            with rejections.skipping("cache"):
+                # A write would not replace an unreadable profile of a newer version.
+                state_redis().unlink(key(uid))
     return profile or _load(uid)
 
 
@@ -68,7 +75,10 @@ def cache_profile(profile: Profile) -> None:
 
 def _queue(client: Redis, profile: Profile) -> None:
     write_if_newer(
-        client, {key(profile.uid): pack(profile)}, version=profile.version, ttl=keys.PROFILE.ttl or 0
+        client,
+        {key(profile.uid): pack(profile, server=get_stamp(client))},
+        version=profile.version,
+        ttl=keys.PROFILE.ttl or 0,
     )
 
 
@@ -80,8 +90,8 @@ def cache_profiles(uids: Sequence[str]) -> None:
     pipe.execute()
 
 
-def pack(profile: Profile) -> bytes:
-    """Return a profile as the payload of its cached value."""
+def pack(profile: Profile, *, server: str) -> bytes:
+    """Return a profile as the payload of its cached value. `server` is the stamp of the Redis server."""
     return orjson.dumps(
         {
             "name": profile.name,
@@ -97,11 +107,19 @@ def pack(profile: Profile) -> bytes:
             "active_at": profile.active_at,
             "choice_version": profile.choice_version,
             "version": profile.version,
+            "server": server,
         }
     )
 
 
 def unpack(uid: str, raw: bytes) -> Profile | None:
     """Return the profile of a cached value, None if it is unreadable."""
-    body = decode(dict[str, Any], unpack_versioned(raw))
-    return convert(Profile, body, uid=uid) if body and body.keys() >= _FIRST_FIELDS else None
+    return _convert(uid, _parse(raw))
+
+
+def _parse(raw: bytes) -> dict[str, Any]:
+    return decode(dict[str, Any], unpack_versioned(raw)) or {}
+
+
+def _convert(uid: str, body: dict[str, Any]) -> Profile | None:
+    return convert(Profile, body, uid=uid) if body.keys() >= _FIRST_FIELDS else None

@@ -16,9 +16,9 @@ LOAD_LIMIT: Final = 100  # rows read from the store for a timeline that is not c
 MAX_PULL_ACTIVITIES: Final = 100  # rows of a pull-delivered account that plans merge
 MAX_REFRESH_ATTEMPTS: Final = 5
 
-# KEYS: pull activities. ARGV: 1 to keep an existing list, TTL, member, score …
+# KEYS: pull activities. ARGV: 1 to keep a list with the same stamp, TTL, stamp, its score, member, score …
 _SET_PULL_ACTIVITIES = Script("""
-if ARGV[1] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then return end
+if ARGV[1] == '1' and redis.call('ZSCORE', KEYS[1], ARGV[3]) then return end
 redis.call('DEL', KEYS[1])
 for i = 3, #ARGV, 2 do redis.call('ZADD', KEYS[1], ARGV[i + 1], ARGV[i]) end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
@@ -114,7 +114,8 @@ def _get_pull_rows(author: str) -> list[TimelineRow]:
 
 
 def _set_pull_activities(author: str, rows: Sequence[TimelineRow], *, only_if_missing: bool) -> None:
-    args: list[Any] = [int(only_if_missing), keys.PULL_ACTIVITIES.ttl, "", 0]
+    stamp = (timeline_cache.make_stamp(), timeline_cache.STAMP_SCORE)
+    args: list[Any] = [int(only_if_missing), keys.PULL_ACTIVITIES.ttl, *stamp, "", 0]
     for row in rows:
         args += timeline_cache.encode_row(row)
     _SET_PULL_ACTIVITIES.run(state_redis(), keys=[keys.PULL_ACTIVITIES.name(viewer=author)], args=args)

@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from core.redis.run_ids import remember_run_id
 from core.sql.postgresql.base import Connection
 from finishd.settings.environment import FINISHD_DATA, read
 
@@ -65,6 +66,8 @@ def _redis(url: str) -> dict[str, Any]:
                 "retry": Retry(NoBackoff(), 0),
                 # Under protocol 3, redis-py 8 formats each score of a sorted set as text and parses it again.
                 "protocol": 2,
+                # A restart or a failover of Redis is noticed before the first command (docs/decisions/0032).
+                "redis_connect_func": remember_run_id,
             },
         },
     }

@@ -29,8 +29,7 @@ class Proxy:
     """
 
     def __init__(self, target: str) -> None:
-        address, _, port = target.rpartition(":")
-        self._target = (address, int(port))
+        self.forward_to(target)
         self.port = free_port()
         self.connection_count = 0
         self._mode: Mode = "refuse"
@@ -43,6 +42,11 @@ class Proxy:
     @property
     def host(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    def forward_to(self, target: str) -> None:
+        """Connect new connections to another server, as after a failover."""
+        address, _, port = target.rpartition(":")
+        self._target = (address, int(port))
 
     def switch(self, mode: Mode, seconds: float = 0.0) -> None:
         with self._mode_changed:

@@ -192,7 +192,7 @@ FORMATS: Final = (
     ),
     StoredFormat(
         "profile",
-        lambda: pack_versioned(7, profiles.pack(samples.PROFILE)),
+        lambda: pack_versioned(7, profiles.pack(samples.PROFILE, server="5681b6e9")),
         lambda raw: profiles.unpack("ama", raw),
     ),
     StoredFormat("name", lambda: names.pack(("Ama", None)), names.unpack, surplus="item"),
