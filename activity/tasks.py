@@ -79,7 +79,7 @@ def sweep_jobs(**_: Any) -> int:
     return sweep.sweep_jobs(now=time.time())
 
 
-@shared_task(name="activity.tasks.read_events", soft_time_limit=10, time_limit=20, expires=2, **QUIET)
+@shared_task(name="activity.tasks.read_events", soft_time_limit=10, time_limit=20, expires=10, **QUIET)
 def read_events(**_: Any) -> None:
     """Queue one task for each shard that has events which this reader has not read. Beat runs this."""
     for shard in reader.get_shards_with_backlog(HISTORY_READER):

@@ -16,7 +16,7 @@ from core.broker.queues import try_to_queue
 from core.observability.tasks import QUIET
 
 
-@shared_task(name="analytics.tasks.count_events", soft_time_limit=10, time_limit=15, expires=2, **QUIET)
+@shared_task(name="analytics.tasks.count_events", soft_time_limit=10, time_limit=15, expires=10, **QUIET)
 def count_events(**_: Any) -> int:
     """Queue a `count_shard` task for each shard with a backlog, and return their number."""
     shards = reader.get_shards_with_backlog(COUNTS_READER)

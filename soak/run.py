@@ -23,7 +23,7 @@ from soak.scrolling import scroll_session
 from soak.starvation import StarvationMonitor
 
 ITEMS: Final = 600
-# Seconds before the end of the load at which social actors stop. A recheck comes 25 s after a change.
+# Seconds before the end of the load at which social actors stop. A recheck comes 30 s after a change.
 SOCIAL_STOP_SECONDS: Final = 20.0
 READING_THREADS: Final = 4
 EXPLAINED: Final = 2  # Violations of one promise whose history is minimised.

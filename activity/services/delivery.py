@@ -24,8 +24,8 @@ from activity.types import Activity, Job, Ledger, Relation
 FOLLOWERS_PER_BATCH: Final = 500
 DELIVERY_SLICE_SECONDS: Final = 0.25  # of one delivery, before others get their turn
 JOB_DUE_SECONDS: Final = 20.0  # the sweep queues a job that made no progress for this long
-# Longer than the time limit of a task: every batch that began before a change has ended by then.
-RECHECK_DELAY_SECONDS: Final = 25.0
+# Longer than the time limit of a task and the difference of clocks: batches that began before a change have ended.
+RECHECK_DELAY_SECONDS: Final = 30.0
 MAX_WRITE_ATTEMPTS: Final = 5
 TRIM_ONE_IN: Final = 512  # one in so many deliveries, chosen by hash, trims the durable timeline
 

@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from core import circuit, log_context, telemetry
 from core.broker.queues import SENT_AT
+from core.observability.clocks import ClockCollector
 from core.redis.rejections import Skippable
 
 logger = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ def _start_metrics_server(**_: Any) -> None:
         return
     registry = CollectorRegistry(auto_describe=False)
     registry.register(telemetry.ProcessMetricsCollector())
+    registry.register(ClockCollector())
     try:
         start_http_server(settings.METRICS_PORT, addr=settings.METRICS_HOST, registry=registry)
     except OSError as error:  # the worker goes on without; Prometheus reports that the target is down

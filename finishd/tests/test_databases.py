@@ -45,6 +45,7 @@ SAME_ON_BOTH: Final = frozenset(
         "finishd/tests/test_full_redis.py",
         "finishd/tests/test_processes.py",
         "finishd/tests/test_rejected_writes.py",
+        "finishd/tests/test_schedule.py",
         "finishd/tests/test_schemathesis.py",
         "finishd/tests/test_services.py",
         "finishd/tests/test_sweeping_workers.py",
