@@ -12,7 +12,7 @@ from bench.errors import RunFailed
 from soak import invariants
 from soak.actors import Actors
 
-# Seconds without progress. A job whose message was lost is queued again after 35 s at most, and a recheck is due 25 s
+# Seconds without progress. A job whose message was lost is queued again after 35 s at most, and a recheck is due 30 s
 # after its change.
 STUCK_SECONDS: Final = 100.0
 QUEUE_STUCK_SECONDS: Final = 30.0

@@ -60,6 +60,7 @@ def test_a_key_matches_its_own_family_only(uid: str) -> None:
         "queue": "indexes",
         "worker": "celery@host",
         "shard": 3,
+        "part": "broker",
         "partition": 7,
         "window": 41,
         "scope": "feed",

@@ -160,6 +160,20 @@ def check_redis_encryption(app_configs: Sequence[AppConfig] | None, **_: Any) ->
     ]
 
 
+@register(Tags.caches, deploy=True)
+def check_persistence(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Warn if readiness accepts a Redis without an append-only file: its restart loses accepted events."""
+    if settings.REDIS_REQUIRE_AOF:
+        return []
+    return [
+        checks.Warning(
+            "REDIS_REQUIRE_AOF is off, so a Redis that keeps no data is ready.",
+            hint="Unset it, unless REDIS_URL is a managed server that keeps its data without an append-only file.",
+            id="finishd.W005",
+        )
+    ]
+
+
 @register(Tags.database, deploy=True)
 def check_database_encryption(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Warn about PostgreSQL on another machine whose certificate is not verified."""

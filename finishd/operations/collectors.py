@@ -11,7 +11,9 @@ from analytics.services import lag as event_lag
 from analytics.types import READERS
 from core import telemetry
 from core.circuit import STATES, get_circuit_breakers
+from core.observability import clocks
 from feed.services import index_status
+from finishd.health.report import get_report
 
 
 def _collect_processes() -> Iterator[Metric]:
@@ -30,6 +32,18 @@ def _collect_circuit_breakers() -> Iterator[Metric]:
         for state in STATES:
             states.add_metric([name, state], float(state == current))
     yield states
+
+
+def _collect_readiness() -> Iterator[Metric]:
+    """Report the readiness of the process that answers, and its clock."""
+    report = get_report()
+    parts = GaugeMetricFamily(
+        "finishd_part_ready", "1 if the part is ready, for the process that answers.", labels=["part"]
+    )
+    for name in report.parts:
+        parts.add_metric([name], float(name not in report.problems))
+    yield parts
+    yield clocks.make_metric(report.parts["clock"].get("offsetSeconds", {}))
 
 
 def _collect_deliveries() -> Iterator[Metric]:
@@ -143,6 +157,7 @@ def _reader_metrics(current: event_lag.Lag) -> Iterator[Metric]:
 COLLECTORS: Final[dict[str, Callable[[], Iterator[Metric]]]] = {
     "processes": _collect_processes,
     "circuit_breakers": _collect_circuit_breakers,
+    "readiness": _collect_readiness,
     "deliveries": _collect_deliveries,
     "events": _collect_events,
     "pending_history": _collect_pending_history,

@@ -1,11 +1,9 @@
 """`/metrics`, in Prometheus' text format: counters of all processes on this machine, and values measured per scrape."""
 
-import hmac
 import logging
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -14,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from finishd.operations import access
 from finishd.operations.collectors import COLLECTORS
 
 logger = logging.getLogger(__name__)
@@ -26,7 +25,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
     Others get 401, or 404 if METRICS_TOKEN is not set.
     """
-    if not _is_staff(request.user) and not _has_metrics_token(request):
+    if not access.is_allowed(request):
         if not settings.METRICS_TOKEN:
             raise Http404
         return HttpResponse("A token is needed.\n", status=401, headers={"WWW-Authenticate": "Bearer"})
@@ -53,14 +52,3 @@ class LiveMetricsCollector(Collector):
                 up.add_metric([name], 1)
                 yield from families
         yield up
-
-
-def _is_staff(user: AbstractBaseUser | AnonymousUser) -> bool:
-    return user.is_active and bool(getattr(user, "is_staff", False))
-
-
-def _has_metrics_token(request: HttpRequest) -> bool:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    expected: str = settings.METRICS_TOKEN
-    same = hmac.compare_digest(token.strip().encode(), expected.encode())
-    return bool(expected) and scheme.lower() == "bearer" and same

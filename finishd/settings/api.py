@@ -46,7 +46,10 @@ THROTTLES = rates.load_limits(DEFAULT_LIMITS, read.rate)
 TRUSTED_PROXIES = TrustedProxies.parse(read.names("TRUSTED_PROXIES"))
 
 # Monitoring
-METRICS_TOKEN = read.secret("METRICS_TOKEN", minimum=16)  # without a token, only staff may read /metrics
+# For /metrics and the details of readiness. Without a token, only staff may read them.
+METRICS_TOKEN = read.secret("METRICS_TOKEN", minimum=16)
+# On each disk that a process writes to. With less, not ready; 0 means no check.
+MIN_FREE_DISK_MB = read.count("MIN_FREE_DISK_MB", default=100, minimum=0, maximum=1_000_000)
 # Where a worker serves the metrics of its processes, without authentication. 0 means nowhere.
 METRICS_PORT = read.port("METRICS_PORT")
 METRICS_HOST = read.host("METRICS_HOST", default="127.0.0.1")

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_celery_beat",
     "finishd.operations",
+    "finishd.health",
     "finishd.staff",
     "finishd.privacy",
     "finishd.demo",

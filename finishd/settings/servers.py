@@ -48,6 +48,7 @@ if not REDIS_URL:
 CACHE_URL = read.redis_url("CACHE_URL", default=REDIS_URL)
 REDIS_TIMEOUT = read.seconds("REDIS_TIMEOUT", default=0.15, maximum=60)  # that a request waits for one reply
 REDIS_POOL = read.count("REDIS_POOL", default=64, maximum=10_000)
+REDIS_REQUIRE_AOF = read.flag("REDIS_REQUIRE_AOF", default=True)  # without an append-only file, not ready
 FINISHD_EMBEDDED_REDIS = read.flag("FINISHD_EMBEDDED_REDIS", default=False)
 
 

@@ -21,6 +21,7 @@ from content.services import curation
 from core.circuit import get_circuit_breakers
 from core.outages import REDIS_UNAVAILABLE
 from feed.services import index_status
+from finishd.health.report import get_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Tile:
 
 
 def add_tiles(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the tiles that the user may see. Cost: 6 SQL, 3 round trips and 1 store call."""
+    """Add the tiles that the user may see. Cost: 6 SQL, 3 round trips, 1 store call, and a report of readiness."""
     tiles: list[Tile] = []
     if request.user.has_perm("content.view_item"):
         tiles += _catalogue(curation.get_overview())
@@ -47,7 +48,7 @@ def add_tiles(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         tiles.append(_events())
     if request.user.has_perm("analytics.view_deadletter"):
         tiles.append(_dead_letters())
-    tiles.append(_dependencies())
+    tiles += [_readiness(), _dependencies()]
     return {**context, "title": "Dashboard", "tiles": tiles}
 
 
@@ -137,6 +138,19 @@ def _dead_letters() -> Tile:
         note,
         f"{link}?state=staff",
         needs_attention=totals.needs_review > 0,
+    )
+
+
+def _readiness() -> Tile:
+    """Show what `/health/ready` reports, and why."""
+    report = get_report()
+    note = " ".join(f"{name}: {reason}" for name, reason in report.problems.items())
+    return Tile(
+        "Readiness",
+        "ready" if report.is_ready else f"not ready: {', '.join(report.problems)}",
+        note or "all parts that the service needs work",
+        reverse("health-ready"),
+        needs_attention=not report.is_ready,
     )
 
 

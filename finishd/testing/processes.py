@@ -42,6 +42,10 @@ class Web:
         all_headers = [("Authorization", f"Bearer {get_token(uid)}"), *headers]
         return self._client.get(path, params=query, headers=all_headers)
 
+    def get_as(self, path: str, token: str) -> httpx.Response:
+        """Send a GET with a bearer token that is no user's."""
+        return self._client.get(path, headers={"Authorization": f"Bearer {token}"})
+
     def post(self, path: str, uid: str, **body: Any) -> httpx.Response:
         return self._client.post(path, json=body, headers={"Authorization": f"Bearer {get_token(uid)}"})
 

@@ -76,14 +76,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def _empty_redis(request: pytest.FixtureRequest) -> None:
-    """Start each test with an empty, running Redis server and closed circuit breakers."""
+    """Start each test with an empty, running Redis server, closed circuit breakers and no report of readiness."""
     from core.redis import client
+    from finishd.health import report
 
     server = request.config.stash[_redis_key]
     server.resume()
     server.start()
     server.flush()
     client._circuit_breakers.clear()
+    report.clear()
 
 
 @pytest.fixture
@@ -149,6 +151,7 @@ def _environment(data: Path, redis_url: str) -> dict[str, str]:
         "REDIS_URL": redis_url,
         "CACHE_URL": redis_url,
         "CELERY_BROKER_URL": redis_url,
+        "REDIS_REQUIRE_AOF": "false",  # the servers of tests write nothing to disk
         "FINISHD_EMBEDDED_REDIS": "false",
         "FIREBASE_PROJECT_ID": "finishd-test",
         "FIREBASE_KEYS_FILE": str(keys / "jwks.json"),

@@ -173,8 +173,7 @@ def rejecting(name: str, reply: str, *, quick: bool = False) -> Fault:
     return Fault(
         name,
         lambda stack: redis_rejecting(stack, reply),
-        unavailable=CHANGES,
-        sometimes_unavailable=("ready",),
+        unavailable=(*CHANGES, "ready"),
         quick=quick,
     )
 
@@ -227,14 +226,13 @@ FAULTS: Final = [
     Fault(
         "sql read-only",
         read_only,
-        unavailable=("titles", "preferences", "follow"),
-        sometimes_unavailable=("ready",),
+        unavailable=("titles", "preferences", "follow", "ready"),
         quick=True,
     ),
     Fault(
         "sql slow",
         lambda s: proxy_mode(s.sql_proxy, "delay", 0.1),
-        sometimes_unavailable=(*PEOPLE_ENDPOINTS, "search"),
+        sometimes_unavailable=(*PEOPLE_ENDPOINTS, "search", "ready"),
         degraded=DEGRADED_COLD_VIEWER,
     ),
     Fault("broker stopped", lambda s: stopped(s.broker), unavailable=("ready",)),

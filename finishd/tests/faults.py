@@ -164,6 +164,7 @@ class Stack:
             "CACHE_URL": self.redis_url(0),
             "CELERY_BROKER_URL": f"redis://{self.broker_proxy.host}/0",
             "REDIS_TIMEOUT": "0.15",
+            "REDIS_REQUIRE_AOF": "true",
             "PAGE_BUDGET": "0.3",
             "PAGE_DEADLINE": str(PAGE),
             "REQUEST_DEADLINE": str(REQUEST),

@@ -15,6 +15,7 @@ import pytest
 from django.conf import settings
 
 from core.auth import keys
+from finishd.health.report import REPORT_SECONDS
 from finishd.testing.postgres import NoPostgres
 from finishd.testing.processes import Web
 from finishd.testing.proxy import Mode
@@ -79,6 +80,7 @@ def run_fault(stack: Stack, fault: Fault, *, rounds: int) -> FaultEffects:
     stack.store_cursor(web)
     since = len(stack.output)
     with fault.begin(stack):
+        time.sleep(REPORT_SECONDS)  # until readiness does not report the time before the fault
         responses = [stack.send(web, name) for _ in range(rounds) for name in ENDPOINTS]
         log = stack.get_log_lines(since)
     ended = time.monotonic()

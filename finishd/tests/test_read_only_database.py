@@ -9,11 +9,13 @@ from typing import Any, Final
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.backends.signals import connection_created
 from django.test import Client
 
 from activity.tests.api_steps import BLOCK, FOLLOW, SYNC
 from core.sql import circuit_breaker
 from feed.tests import world
+from finishd.health import report
 from finishd.testing.api import get_client
 from finishd.testing.people import Messages
 
@@ -36,13 +38,21 @@ READS: Final = (
 
 @contextmanager
 def read_only() -> Iterator[None]:
-    """Make the database reject writes, in the way of each server."""
+    """Make the database reject writes, in the way of each server. Connections of other threads are read-only too."""
     begin, end = _statements()
     _execute(*begin)
+    connection_created.connect(_make_read_only)
     try:
         yield
     finally:
+        connection_created.disconnect(_make_read_only)
         _execute(*end)
+
+
+def _make_read_only(connection: Any, **_: Any) -> None:
+    if connection.vendor == "sqlite":  # PostgreSQL's setting is one of the database
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA query_only = ON")
 
 
 def _statements() -> tuple[list[str], list[str]]:
@@ -100,6 +110,19 @@ class TestApi:
                 assert answer.status_code == 200, answer.content
             answer = get_client("ama").post("/api/v1/analytics/event", {"events": [event]})
             assert answer.status_code == 200, answer.content
+
+
+class TestReadiness:
+    def test_the_service_is_not_ready_and_says_why(self) -> None:
+        assert report.get_report().parts["sql"]["status"] == "ok"
+        with read_only():
+            report.clear()
+            part = report.get_report().parts["sql"]
+        name = "SQLITE_READONLY" if connection.vendor == "sqlite" else "ReadOnlySqlTransaction"
+        assert part == {"status": "rejects_writes", "reason": f"SQL rejects writes: {name}."}
+        assert circuit_breaker._breaker.state == "closed"
+        report.clear()
+        assert report.get_report().parts["sql"]["status"] == "ok"
 
 
 class TestStaff:

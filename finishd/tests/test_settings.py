@@ -39,6 +39,8 @@ WRONG = [
     ("LOG_LEVEL", "LOUD", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     ("LOG_FORMAT", "yaml", "must be json or text"),
     ("METRICS_TOKEN", "x", "it must have 16 or more visible ASCII characters"),
+    ("MIN_FREE_DISK_MB", "-1", "must be a whole number from 0"),
+    ("REDIS_REQUIRE_AOF", "maybe", "must be true or false"),
     ("METRICS_PORT", "70000", "must be a whole number from 0 to 65535"),
     ("METRICS_HOST", "http://worker", "must be an IP address or a host name"),
     ("DEBUG", "ture", "must be true or false"),

@@ -125,6 +125,12 @@ def test_postgresql_on_another_machine_needs_verified_tls(
     assert _get_finding_ids() & {"finishd.W004"} == findings
 
 
+def test_readiness_without_persistence_is_a_finding(settings: Any) -> None:
+    assert "finishd.W005" in _get_finding_ids()  # the servers of tests keep no data
+    settings.REDIS_REQUIRE_AOF = True
+    assert "finishd.W005" not in _get_finding_ids()
+
+
 def test_every_finding_has_a_hint() -> None:
     own_findings = [message for message in run_checks(include_deployment_checks=True) if _is_own(message.id)]
     assert own_findings, "the settings of the tests have findings for production"

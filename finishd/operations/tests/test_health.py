@@ -1,10 +1,12 @@
-"""Liveness and readiness, over HTTP and with real dependencies."""
+"""Liveness and readiness, over HTTP and with real dependencies. finishd/health/tests/ has the tests of each check."""
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -13,15 +15,32 @@ from analytics.tests.events import make_body, send_events
 from content.models import Item
 from content.tests.factories import ItemFactory
 from core.redis.client import count_round_trips
+from core.sql import circuit_breaker
 from feed.services import builds
+from finishd.health import report
+from finishd.operations.tests.scraping import TOKEN
 from finishd.run.embedded_redis import RedisServer
 
-PARTS = ["sql", "redis", "cache", "broker", "indexes", "deliveries", "events"]
+PARTS = ["sql", "redis", "cache", "broker", "indexes", "deliveries", "events", "clock", "disk"]
+AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(autouse=True)
+def _set_token(settings: Any) -> None:
+    settings.METRICS_TOKEN = TOKEN
+
+
+def get_parts() -> dict[str, Any]:
+    """Return the parts of a new report."""
+    report.clear()
+    parts: dict[str, Any] = Client().get("/health/ready", headers=AUTHORIZED).json()["parts"]
+    return parts
 
 
 def get_readiness() -> tuple[int, dict[str, Any]]:
-    """Return the status code of `/health/ready` and the status of each part."""
-    response = Client().get("/health/ready")
+    """Return the status code of a new report and the status of each part."""
+    report.clear()
+    response = Client().get("/health/ready", headers=AUTHORIZED)
     assert response.headers["Cache-Control"].startswith("max-age=0")
     body: dict[str, Any] = response.json()
     assert set(body["breakers"].values()) <= {"closed", "open", "half-open"}
@@ -69,7 +88,7 @@ class TestReady:
     @pytest.mark.usefixtures("built")
     def test_ready_when_all_parts_respond(self) -> None:
         assert get_readiness() == (200, dict.fromkeys(PARTS, "ok"))
-        indexes = Client().get("/health/ready").json()["parts"]["indexes"]
+        indexes = get_parts()["indexes"]
         assert indexes["generation"] >= 1
         assert 0 <= indexes["ageSeconds"] < 60
 
@@ -79,9 +98,8 @@ class TestReady:
     ) -> None:
         send_events("ama", make_body(), make_body())
         monkeypatch.setattr("analytics.services.lag.LATE_AFTER_SECONDS", -1.0)
-        response = Client().get("/health/ready")
-        assert response.status_code == 200
-        events = response.json()["parts"]["events"]
+        assert get_readiness()[0] == 200
+        events = get_parts()["events"]
         assert (events["waiting"], events["late"], events["deadLetters"]) == (2, True, 0)
         assert 0 <= events["oldestSeconds"] < 60
 
@@ -106,7 +124,7 @@ class TestReady:
         redis_server.stop()
         status, parts = get_readiness()
         assert status == 503
-        assert parts == {**dict.fromkeys(PARTS, "unreachable"), "sql": "ok"}
+        assert parts == {**dict.fromkeys(PARTS, "unreachable"), "sql": "ok", "disk": "ok"}
 
     @pytest.mark.usefixtures("built")
     def test_not_ready_within_the_timeout_when_redis_hangs(self, redis_server: RedisServer) -> None:
@@ -115,7 +133,10 @@ class TestReady:
         status, parts = get_readiness()
         assert time.monotonic() - started < 2
         assert (status, parts["sql"]) == (503, "ok")
-        assert {parts[name] for name in ("redis", "cache", "broker", "indexes")} <= {"unreachable", "timeout"}
+        assert {parts[name] for name in ("redis", "cache", "broker", "indexes", "events")} <= {
+            "unreachable",
+            "timeout",
+        }
 
     @pytest.mark.usefixtures("built")
     def test_ready_again_when_redis_is_back(self, redis_server: RedisServer) -> None:
@@ -129,6 +150,67 @@ class TestReady:
     @pytest.mark.usefixtures("built")
     def test_the_response_contains_no_addresses(self, redis_server: RedisServer) -> None:
         redis_server.stop()
-        page = Client().get("/health/ready").content.decode()
+        page = Client().get("/health/ready", headers=AUTHORIZED).content.decode()
+        assert "A call failed" in page
         assert "127.0.0.1" not in page
         assert str(connection.settings_dict["NAME"]) not in page
+
+
+@pytest.mark.usefixtures("built")
+class TestDetails:
+    @pytest.mark.parametrize("authorization", ["", "Bearer ", "Bearer wrong", f"Basic {TOKEN}"])
+    def test_others_get_only_the_status(self, authorization: str, redis_server: RedisServer) -> None:
+        response = Client().get("/health/ready", HTTP_AUTHORIZATION=authorization)
+        assert (response.status_code, response.json()) == (200, {"status": "ready"})
+        redis_server.stop()
+        report.clear()
+        response = Client().get("/health/ready", HTTP_AUTHORIZATION=authorization)
+        assert (response.status_code, response.json()) == (503, {"status": "not_ready"})
+
+    def test_without_a_configured_token_no_token_is_accepted(self, settings: Any) -> None:
+        settings.METRICS_TOKEN = ""
+        assert "parts" not in Client().get("/health/ready", HTTP_AUTHORIZATION="Bearer ").json()
+
+    def test_staff_get_them_with_their_session_and_other_users_do_not(self, client: Client) -> None:
+        client.force_login(User.objects.create_user("visitor"))
+        assert "parts" not in client.get("/health/ready").json()
+        client.force_login(User.objects.create_user("staff", is_staff=True))
+        assert list(client.get("/health/ready").json()["parts"]) == PARTS
+
+    def test_an_unreadable_session_does_not_prevent_the_answer(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client.force_login(User.objects.create_user("staff", is_staff=True))
+        monkeypatch.setattr(circuit_breaker._breaker, "_open_until", time.monotonic() + 60)
+        response = client.get("/health/ready")
+        assert (response.status_code, response.json()) == (503, {"status": "not_ready"})
+
+    def test_a_request_without_a_session_reads_none(self, django_assert_num_queries: Any) -> None:
+        with django_assert_num_queries(0):
+            Client().get("/health/ready")
+
+
+class TestCaching:
+    @pytest.fixture(autouse=True)
+    def _count_reports(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made: list[str] = []
+
+        def make_slowly() -> report.Report:
+            self.made.append("report")
+            time.sleep(0.05)
+            return report.Report({}, {})
+
+        monkeypatch.setattr(report, "_make_report", make_slowly)
+
+    def test_concurrent_requests_share_one_report(self) -> None:
+        with ThreadPoolExecutor(16) as pool:
+            statuses = list(pool.map(lambda _: Client().get("/health/ready").status_code, range(64)))
+        assert (set(statuses), self.made) == ({200}, ["report"])
+
+    def test_a_report_is_used_for_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        numbers = []
+        for now in (100.0, 100.9, 101.0, 101.5, 102.1):
+            monkeypatch.setattr(report, "_get_time", lambda now=now: now)
+            Client().get("/health/ready")
+            numbers.append(len(self.made))
+        assert numbers == [1, 1, 2, 2, 3]

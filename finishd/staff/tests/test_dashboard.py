@@ -10,7 +10,10 @@ from django.urls import reverse
 from content.services import genres
 from core import circuit as breakers
 from core.circuit import CircuitBreaker
+from core.redis.client import state_redis
 from feed.models import IndexBuild
+from finishd.health import report
+from finishd.staff.dashboard import Tile
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,3 +54,21 @@ class TestDashboard:
             "store unavailable",
             True,
         )
+
+    def test_it_says_why_the_service_is_not_ready(self, staff: Client, built: IndexBuild) -> None:
+        tile = get_tile(staff, "Readiness")
+        assert (tile.value, tile.needs_attention) == ("ready", False)
+        state_redis().config_set("maxmemory-policy", "allkeys-lru")
+        report.clear()
+        try:
+            tile = get_tile(staff, "Readiness")
+        finally:
+            state_redis().config_set("maxmemory-policy", "noeviction")
+        assert (tile.value, tile.needs_attention) == ("not ready: redis", True)
+        assert "redis: maxmemory-policy is allkeys-lru" in tile.note
+
+
+def get_tile(staff: Client, title: str) -> Tile:
+    (tile,) = (t for t in staff.get(reverse("admin:index")).context["tiles"] if t.title == title)
+    assert isinstance(tile, Tile)
+    return tile

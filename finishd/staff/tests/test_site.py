@@ -106,7 +106,7 @@ class TestAccess:
 
     def test_staff_see_only_what_their_permissions_allow(self, index_viewer: Client) -> None:
         dashboard = index_viewer.get(reverse("admin:index"))
-        assert [tile.title for tile in dashboard.context["tiles"]] == ["Indexes", "Dependencies"]
+        assert [tile.title for tile in dashboard.context["tiles"]] == ["Indexes", "Readiness", "Dependencies"]
         assert index_viewer.get(INDEXES).status_code == 200
         assert b"Rebuild now" not in index_viewer.get(INDEXES).content
         assert index_viewer.post(reverse("admin:feed_rebuild")).status_code == 403
