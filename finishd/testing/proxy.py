@@ -1,13 +1,15 @@
-"""A TCP proxy on loopback that can be slow, hang or reset, between a process and its dependency."""
+"""A TCP proxy on loopback that can be slow, hang, reset or interrupt replies, between a process and its dependency."""
 
 import contextlib
 import socket
 import struct
 import threading
 import time
-from typing import Literal
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
 
 from finishd.run.ports import free_port
+from finishd.testing.interruptions import Action, Interruption
 
 Mode = Literal["pass", "delay", "trickle", "hang", "reset", "refuse"]
 
@@ -25,7 +27,8 @@ class Proxy:
     - `reset`: reset existing connections, and new ones when they are accepted
     - `refuse`: reset existing connections and refuse new ones
 
-    `connection_count` is the number of accepted connections. The mode can change at any time.
+    In all modes, `interrupt` ends replies in the middle. `connection_count` is the number of accepted connections. The
+    mode can change at any time.
     """
 
     def __init__(self, target: str) -> None:
@@ -34,6 +37,7 @@ class Proxy:
         self.connection_count = 0
         self._mode: Mode = "refuse"
         self._seconds = 0.0
+        self._interruption: Interruption | None = None
         self._mode_changed = threading.Condition()
         self._listener: socket.socket | None = None
         self._connections: set[socket.socket] = set()
@@ -60,8 +64,26 @@ class Proxy:
             self._listener = socket.create_server(("127.0.0.1", self.port))
             self._start_thread(self._accept, self._listener)
 
+    @contextlib.contextmanager
+    def interrupt(
+        self, action: Action, after: int | Callable[[], int], *, marker: bytes = b"", times: int | None = None
+    ) -> Iterator[Interruption]:
+        """Interrupt the replies of each connection within the block, as the `Interruption` says."""
+        interruption = self._set_interruption(Interruption(action, after, marker=marker, times=times))
+        try:
+            yield interruption
+        finally:
+            self._set_interruption(None)
+
     def close(self) -> None:
+        self._set_interruption(None)
         self.switch("refuse")
+
+    def _set_interruption(self, interruption: Interruption | None) -> Any:
+        with self._mode_changed:
+            self._interruption = interruption
+            self._mode_changed.notify_all()
+        return interruption
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -84,27 +106,62 @@ class Proxy:
         for connection in (client, server):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._add_if_open(server):
-            self._start_thread(self._forward, client, server)
-            self._forward(server, client, is_reply=True)
+            self._start_thread(self._forward_requests, client, server)
+            self._forward_replies(server, client)
 
-    def _forward(self, source: socket.socket, sink: socket.socket, is_reply: bool = False) -> None:
+    def _forward_requests(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while chunk := source.recv(_CHUNK_BYTES):
-                self._wait_while_hanging(source)
-                self._send(sink, chunk, is_reply=is_reply)
-        self._close_connection(source)
-        self._close_connection(sink)
+            while chunk := client.recv(_CHUNK_BYTES):
+                self._wait_while_hanging(client)
+                if self._interruption is not None:
+                    self._interruption.notice_request(client, chunk)
+                server.sendall(chunk)
+        self._close_connection(client)
+        self._close_connection(server)
 
-    def _send(self, sink: socket.socket, chunk: bytes, *, is_reply: bool) -> None:
+    def _forward_replies(self, server: socket.socket, client: socket.socket) -> None:
+        is_open = True  # towards the client
+        with contextlib.suppress(OSError):
+            while chunk := server.recv(_CHUNK_BYTES):
+                self._wait_while_hanging(server)
+                if is_open:
+                    is_open = self._reply(server, client, chunk)
+        self._close_connection(server)
+        self._close_connection(client)
+
+    def _reply(self, server: socket.socket, client: socket.socket, chunk: bytes) -> bool:
+        """Forward a chunk of a reply. Return whether the client can still receive."""
+        interruption = self._interruption
+        taken = interruption.take(client, len(chunk)) if interruption else None
+        if interruption is None or taken is None:
+            self._send(client, chunk)
+            return True
+        client.sendall(chunk[:taken])
+        match interruption.action:
+            case "half-close":
+                client.shutdown(socket.SHUT_WR)
+                return False
+            case "half-close-server":
+                server.shutdown(socket.SHUT_WR)
+            case "stall":
+                with self._mode_changed:
+                    self._mode_changed.wait_for(lambda: self._interruption is not interruption)
+            case action:
+                self._close_connection(client, reset=action == "reset")
+                raise ConnectionResetError
+        client.sendall(chunk[taken:])
+        return True
+
+    def _send(self, client: socket.socket, chunk: bytes) -> None:
         mode, seconds = self._mode, self._seconds
-        if not is_reply or mode not in {"delay", "trickle"}:
-            sink.sendall(chunk)
+        if mode not in {"delay", "trickle"}:
+            client.sendall(chunk)
         elif mode == "delay":
             time.sleep(seconds)
-            sink.sendall(chunk)
+            client.sendall(chunk)
         else:
             for index in range(len(chunk)):
-                sink.sendall(chunk[index : index + 1])
+                client.sendall(chunk[index : index + 1])
                 if self._mode == "trickle":
                     time.sleep(seconds)
 
@@ -128,12 +185,16 @@ class Proxy:
         for connection in list(self._connections):
             self._close_connection(connection)
 
-    def _close_connection(self, connection: socket.socket) -> None:
+    def _close_connection(self, connection: socket.socket, *, reset: bool = False) -> None:
+        if connection not in self._connections:
+            return  # the other thread closes it, and knows whether to reset it
         self._connections.discard(connection)
         with contextlib.suppress(OSError):
-            if self._mode in {"reset", "refuse"}:
+            if reset or self._mode in {"reset", "refuse"}:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
-            connection.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
+                connection.shutdown(socket.SHUT_RD)  # wakes the thread that reads, and sends nothing
+            else:
+                connection.shutdown(socket.SHUT_RDWR)
         connection.close()
 
     def _close_listener(self) -> None:

@@ -83,3 +83,65 @@ def test_the_proxy_refuses_connections_and_accepts_them_again_on_its_port(
         client.get("name")
     proxy.switch("pass")
     assert client.get("name") == b"Ama"
+
+
+class TestInterruptions:
+    """After three bytes of the reply `$3\\r\\nAma\\r\\n`."""
+
+    @pytest.fixture
+    def phone(self, proxy: Proxy, client: Redis) -> Iterator[socket.socket]:
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=2) as phone:
+            yield phone
+
+    def test_a_cut_reply_ends_the_connection(self, proxy: Proxy, phone: socket.socket) -> None:
+        with proxy.interrupt("cut", 3) as interruption:
+            phone.sendall(b"GET name\r\n")
+            assert receive_all(phone) == b"$3\r"
+        assert interruption.count == 1
+
+    def test_a_reset_reply_is_an_error(self, proxy: Proxy, phone: socket.socket) -> None:
+        with proxy.interrupt("reset", 3):
+            phone.sendall(b"GET name\r\n")
+            with pytest.raises(ConnectionResetError):
+                receive_all(phone)
+
+    def test_after_a_half_close_the_server_still_receives_requests(
+        self, proxy: Proxy, phone: socket.socket, client: Redis
+    ) -> None:
+        with proxy.interrupt("half-close", 3, times=1):
+            phone.sendall(b"GET name\r\n")
+            assert receive_all(phone) == b"$3\r"
+            phone.sendall(b"SET name Kofi\r\n")
+            deadline = time.monotonic() + 5
+            while client.get("name") != b"Kofi":
+                assert time.monotonic() < deadline
+
+    def test_after_a_half_close_towards_the_server_the_reply_is_complete(
+        self, proxy: Proxy, phone: socket.socket
+    ) -> None:
+        with proxy.interrupt("half-close-server", 3):
+            phone.sendall(b"GET name\r\n")
+            assert receive_all(phone) == b"$3\r\nAma\r\n"
+
+    def test_a_stalled_reply_continues_when_the_interruption_ends(
+        self, proxy: Proxy, phone: socket.socket
+    ) -> None:
+        with proxy.interrupt("stall", 3):
+            phone.sendall(b"GET name\r\n")
+            assert phone.recv(100) == b"$3\r"
+            phone.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                phone.recv(100)
+        phone.settimeout(2)
+        assert phone.recv(100) == b"\nAma\r\n"
+
+    def test_a_marker_chooses_the_request_and_times_how_often(self, proxy: Proxy, client: Redis) -> None:
+        with proxy.interrupt("cut", 3, marker=b"GET", times=1):
+            client.set("other", "Mei")
+            with pytest.raises(RedisConnectionError):
+                client.get("name")
+            assert client.get("name") == b"Ama"
+
+
+def receive_all(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(100), b""))
