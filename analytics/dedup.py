@@ -35,7 +35,9 @@ ENTRIES_PER_CALL: Final = 500  # a longer script call would block other clients 
 # Returns for each entry: -1 if the key is new, -2 if it is a duplicate, else the rank that this entry replaced.
 # The value of a key is the list of all its owners with their ranks: `<owner>:<rank>,<owner>:<rank>`.
 # An unreadable number in the ring counts as absent, and so does a window that this version does not have.
-_REGISTER = Script("""
+# It may write to a full Redis: the entries that it registers are deleted from their stream next, and the number of keys
+# is limited.
+_REGISTER = Script("""#!lua flags=allow-oom
 local function whole(text)
   return text and string.match(text, '^%d+$') and #text < 16 and tonumber(text) or nil
 end

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from redis.client import Pipeline
+from redis.exceptions import OutOfMemoryError
 
 from activity import keys
 from activity.rules import history as history_rules
@@ -19,8 +20,15 @@ from core.redis.client import state_redis
 from core.redis.keys import Key
 from core.redis.reads import Read
 from core.redis.run_ids import get_stamp
+from core.redis.script import Script
 
 _VIEWERS_PER_PIPELINE: Final = 1_000
+# As `_queue_newest`, for a full Redis. KEYS: sorted set. ARGV: members to keep, TTL, then (time, member) pairs.
+_ADD_NEWEST_WHEN_FULL = Script("""#!lua flags=allow-oom
+for index = 3, #ARGV, 2 do redis.call('ZADD', KEYS[1], 'GT', ARGV[index], ARGV[index + 1]) end
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -tonumber(ARGV[1]) - 1)
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
+""")
 
 
 class History(NamedTuple):
@@ -82,10 +90,28 @@ def cache_recently_seen(deltas: Mapping[str, HistoryDelta]) -> None:
     """
     for start in range(0, len(deltas), _VIEWERS_PER_PIPELINE):
         pipe = state_redis().pipeline()
-        for uid in list(deltas)[start : start + _VIEWERS_PER_PIPELINE]:
+        viewers = list(deltas)[start : start + _VIEWERS_PER_PIPELINE]
+        for uid in viewers:
             _queue_newest(pipe, keys.RECENTLY_SEEN, uid, deltas[uid].seen, MAX_SEEN_ITEMS)
             _queue_newest(pipe, keys.SKIPPED_TITLES, uid, deltas[uid].skipped, MAX_SKIPPED_TITLES)
-        pipe.execute()
+        try:
+            pipe.execute()
+        except OutOfMemoryError:
+            _cache_when_full({uid: deltas[uid] for uid in viewers})
+
+
+def _cache_when_full(deltas: Mapping[str, HistoryDelta]) -> None:
+    """Do the same on a full Redis, so that the reader can continue and free the memory of the events."""
+    calls: list[tuple[Sequence[str], Sequence[Any]]] = []
+    for uid, delta in deltas.items():
+        for key, times, limit in (
+            (keys.RECENTLY_SEEN, delta.seen, MAX_SEEN_ITEMS),
+            (keys.SKIPPED_TITLES, delta.skipped, MAX_SKIPPED_TITLES),
+        ):
+            if times:
+                pairs = [text for member, at in times.items() for text in (at, member)]
+                calls.append(([key.name(viewer=uid)], [limit, key.ttl, *pairs]))
+    _ADD_NEWEST_WHEN_FULL.run_many(state_redis(), calls)
 
 
 def invalidate(uid: str) -> None:

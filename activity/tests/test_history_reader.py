@@ -143,13 +143,14 @@ class TestTasks:
         messages.run_all()  # one message per batch
         assert sum(len(s.seen) for s in pending_history.get_for("ama")) == 5
 
-    def test_the_tasks_are_scheduled_and_use_the_events_queue(self) -> None:
+    def test_the_tasks_are_scheduled_and_wait_only_for_tasks_about_events(self) -> None:
         every = {
             entry.task: entry.interval.every for entry in PeriodicTask.objects.select_related("interval")
         }
         assert (every["activity.tasks.read_events"], every["activity.tasks.flush_histories"]) == (2, 60)
-        for name in ("read_events", "read_shard_history", "flush_histories"):
-            assert app.amqp.router.route({}, f"activity.tasks.{name}")["queue"].name == "events"
+        queues = {"read_events": "sweeps", "read_shard_history": "events", "flush_histories": "events"}
+        for name, queue in queues.items():
+            assert app.amqp.router.route({}, f"activity.tasks.{name}")["queue"].name == queue
 
 
 def _run(messages: Messages, task: str, *args: Any) -> list[Any]:

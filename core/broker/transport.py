@@ -1,21 +1,43 @@
 """kombu's Redis transport, for a Redis server that may reject commands.
 
+While Redis is full, the transport still writes what workers need to run tasks, a bounded amount: the tasks that read
+events free memory.
+
 kombu reconnects after a *connection error*. It does not count an error reply such as OOM or READONLY as one, so a
 worker that gets one ends. Here every error reply is a connection error. So workers reconnect until Redis accepts
 their commands, and a message that cannot be sent is kombu's OperationalError, whatever the reason.
 """
 
 import logging
+import time
 from collections import deque
 from typing import Any, Final
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
-from redis.exceptions import ResponseError
+from kombu.utils.json import dumps
+from redis.exceptions import OutOfMemoryError, ResponseError
+
+from core.redis.script import Script
 
 logger = logging.getLogger(__name__)
 
 SCHEMES: Final = ("redis", "rediss")
 MAX_UNACKNOWLEDGED: Final = 1_000
+MAX_MESSAGES_WHEN_FULL: Final = 1_000  # in each queue; about a megabyte
+
+# Scripts with `allow-oom` may write to a full Redis.
+# KEYS: queue. ARGV: message, maximum number of messages.
+_PUT_WHEN_FULL = Script("""#!lua flags=allow-oom
+if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[2]) then
+  return redis.error_reply('OOM Redis is full, and the queue has ' .. ARGV[2] .. ' messages')
+end
+return redis.call('LPUSH', KEYS[1], ARGV[1])
+""")
+# KEYS: index of the messages that workers hold, these messages. ARGV: now, delivery tag, message.
+_HOLD_WHEN_FULL = Script("""#!lua flags=allow-oom
+redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+""")
 
 # The finished messages of this process that Redis still has. Those that do not fit are delivered again after the
 # visibility timeout; tasks are idempotent.
@@ -28,14 +50,25 @@ class QoS(redis.QoS):
     def append(self, message: Any, delivery_tag: str) -> None:
         """Record in Redis that this worker holds a message, so that it is delivered again if the worker dies.
 
-        A full Redis lets a worker take a message and rejects the record. The worker runs the task all the same. The
+        A Redis that lets a worker take a message may reject the record. The worker runs the task all the same. The
         message is lost if the worker ends before that.
         """
         try:
-            super().append(message, delivery_tag)
+            try:
+                super().append(message, delivery_tag)
+            except OutOfMemoryError:
+                self._append_when_full(message, delivery_tag)
         except ResponseError as error:
             logger.warning("broker: a message is held in memory only: %s", error)
             virtual.QoS.append(self, message, delivery_tag)
+
+    def _append_when_full(self, message: Any, delivery_tag: str) -> None:
+        sent = message.delivery_info
+        record = dumps([message._raw, sent["exchange"], sent["routing_key"]])
+        with self.channel.conn_or_acquire() as client:  # type: ignore[attr-defined]
+            names = [self.unacked_index_key, self.unacked_key]
+            _HOLD_WHEN_FULL.run(client, keys=names, args=[time.time(), delivery_tag, record])
+        virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
         """Remove a finished message from Redis. If Redis rejects this, a later call removes it."""
@@ -58,9 +91,32 @@ class QoS(redis.QoS):
             logger.warning("broker: a message is not returned before its visibility timeout: %s", error)
             virtual.QoS.ack(self, delivery_tag)
 
+    def restore_visible(self, *args: Any, **kwargs: Any) -> None:
+        """Return the messages of dead workers to their queues. While Redis rejects this, they wait."""
+        try:
+            super().restore_visible(*args, **kwargs)
+        except ResponseError as error:
+            logger.warning("broker: messages of dead workers are not returned: %s", error)
+
 
 class Channel(redis.Channel):
     QoS = QoS
+
+    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
+        try:
+            super()._put(queue, message, **kwargs)
+        except OutOfMemoryError:
+            priority = self._get_message_priority(message, reverse=False)
+            name = self._q_for_pri(queue, priority)  # type: ignore[attr-defined]
+            with self.conn_or_acquire() as client:
+                _PUT_WHEN_FULL.run(client, keys=[name], args=[dumps(message), MAX_MESSAGES_WHEN_FULL])
+
+    def _queue_bind(self, *args: Any) -> None:
+        """Bind a queue. A full Redis rejects this also for a queue that is bound, which nearly all are."""
+        try:
+            super()._queue_bind(*args)  # type: ignore[misc]
+        except OutOfMemoryError as error:
+            logger.warning("broker: queue not bound: %s", error)
 
 
 class Transport(redis.Transport):

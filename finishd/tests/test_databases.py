@@ -43,6 +43,7 @@ SAME_ON_BOTH: Final = frozenset(
         "finishd/tests/test_friends_gauntlet.py",
         "finishd/tests/test_friends_journey.py",
         "finishd/tests/test_full_redis.py",
+        "finishd/tests/test_full_redis_relief.py",
         "finishd/tests/test_processes.py",
         "finishd/tests/test_rejected_writes.py",
         "finishd/tests/test_schedule.py",

@@ -63,7 +63,7 @@ def test_a_worker_starts_while_redis_rejects_writes(redis_server: RedisServer, t
     server = connect(redis_server.url)
     hold.delay(str(tmp_path / "task"), 0.0)
     with processes(tmp_path) as started:
-        with REDIS_FAULTS["OOM"](server):
+        with REDIS_FAULTS["NOREPLICAS"](server):
             worker = started.start(
                 *("-m", "celery", "-A", "finishd", "worker", "--include", "core.tests.probe_tasks"),
                 *("--concurrency", "1", "--loglevel", "info"),
