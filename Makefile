@@ -19,7 +19,8 @@ SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) \
 	$(addprefix feed/tests/test_,indexes.py index_commands.py index_failures.py engagement.py engagement_signal.py) \
 	finishd/privacy finishd/staff finishd/health finishd/operations/tests/test_health.py \
 	$(addprefix finishd/tests/test_,returning_viewers.py pull_delivery.py friends_model.py watched_feed.py) \
-	$(addprefix finishd/tests/test_,deadlines.py sql_deadlines.py interrupted_sql.py read_only_database.py) core/tests/test_sql_outages.py
+	$(addprefix finishd/tests/test_,deadlines.py sql_deadlines.py interrupted_sql.py read_only_database.py) \
+	$(addprefix core/tests/test_,sql_outages.py clocks.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check lint types slow gauntlet bench soak requirements \

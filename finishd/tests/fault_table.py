@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from core.tests.redis_faults import REDIS_FAULTS, connect
+from core.tests.redis_faults import REDIS_FAULTS, configured
 from finishd.run.guard import signal_group
 from finishd.testing.processes import Web
 from finishd.testing.proxy import Mode, Proxy
@@ -45,13 +45,6 @@ def redis_paused(stack: Stack) -> Iterator[None]:
         yield
     finally:
         stack.redis.resume()
-
-
-@contextmanager
-def redis_rejecting(stack: Stack, reply: str) -> Iterator[None]:
-    """Let Redis answer reads, and reject writes with this error reply."""
-    with connect(f"redis://127.0.0.1:{stack.redis.port}/0") as client, REDIS_FAULTS[reply](client):
-        yield
 
 
 @contextmanager
@@ -172,10 +165,15 @@ def rejecting(name: str, reply: str, *, quick: bool = False) -> Fault:
     """Return a fault in which Redis answers reads and rejects writes with this error reply."""
     return Fault(
         name,
-        lambda stack: redis_rejecting(stack, reply),
+        lambda stack: stack.redis_fault(REDIS_FAULTS[reply]),
         unavailable=(*CHANGES, "ready"),
         quick=quick,
     )
+
+
+def misconfigured(name: str, **values: str) -> Fault:
+    """Return a fault that only readiness reports: Redis would lose data."""
+    return Fault(name, lambda s: s.redis_fault(lambda r: configured(r, **values)), unavailable=("ready",))
 
 
 FAULTS: Final = [
@@ -202,6 +200,8 @@ FAULTS: Final = [
     rejecting("redis full", "OOM", quick=True),
     rejecting("redis read-only", "READONLY"),
     rejecting("redis without disk", "MISCONF"),
+    misconfigured("redis evicting", maxmemory_policy="allkeys-lru"),
+    misconfigured("redis without a file", appendonly="no"),
     Fault("redis emptied", redis_emptied, sometimes_unavailable=("ready",), degraded=DEGRADED_AFTER_LOSS),
     Fault(
         "sql stopped",

@@ -20,6 +20,7 @@ import psycopg
 from django.conf import settings
 from redis import Redis
 
+from core.tests.redis_faults import Fault, connect
 from finishd.run.guard import Guard
 from finishd.run.ports import free_port
 from finishd.testing.persistent_redis import PersistentRedis
@@ -153,6 +154,11 @@ class Stack:
 
     def redis_client(self) -> "Redis":
         return Redis(port=self.redis.port)
+
+    @contextmanager
+    def redis_fault(self, fault: Fault) -> Iterator[None]:
+        with connect(f"redis://127.0.0.1:{self.redis.port}/0") as client, fault(client):
+            yield
 
     # --- construction ---
 

@@ -42,6 +42,10 @@ class TestRunning:
         )
         assert len(json.loads(result.stdout)["feed"]) == 10
 
+    def test_the_service_is_ready(self, terminal: RunSession) -> None:
+        response = terminal.get("/health/ready", token="")
+        assert (response.status_code, response.json()) == (200, {"status": "ready"})
+
     def test_pages_of_a_hundred_items_repeat_no_item(self, terminal: RunSession) -> None:
         seen: list[str] = []
         parameters: dict[str, str] = {}
