@@ -22,6 +22,7 @@ from finishd.testing.proxy import Mode
 from finishd.testing.services import service_missing
 from finishd.tests import faults
 from finishd.tests.fault_endpoints import ENDPOINTS, EndpointResponse
+from finishd.tests.fault_interruptions import INTERRUPTIONS
 from finishd.tests.fault_table import (
     FAULTS,
     GRACE_SECONDS,
@@ -33,6 +34,7 @@ from finishd.tests.fault_table import (
 )
 from finishd.tests.faults import Stack
 
+ALL_FAULTS: Final = [*FAULTS, *INTERRUPTIONS]
 RECOVERY_SECONDS: Final = 30.0  # until all endpoints work again; afterwards the test fails
 CI_RESPONSE_SECONDS: Final = 2.0  # for a response on a busy machine
 CI_RECOVERY_SECONDS: Final = 10.0  # for the recovery on a busy machine
@@ -119,7 +121,7 @@ def is_documented(response: EndpointResponse, code: str = "unavailable") -> bool
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", [f for f in FAULTS if f.quick], ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", [f for f in ALL_FAULTS if f.quick], ids=lambda fault: fault.name)
 def test_a_fault_has_the_effects_in_the_table(stack: Stack, fault: Fault) -> None:
     effects = run_fault(stack, fault, rounds=3)
     assert [response for response in effects.responses if not is_documented(response)] == []
@@ -132,7 +134,7 @@ def test_a_fault_has_the_effects_in_the_table(stack: Stack, fault: Fault) -> Non
 
 
 @pytest.mark.gauntlet
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", ALL_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_has_the_effects_in_the_table_within_the_deadlines(stack: Stack, fault: Fault) -> None:
     assert stack.worker_and_beat
     effects = run_fault(stack, fault, rounds=8)
