@@ -5,31 +5,48 @@ would accumulate, and two containers that share a volume could use the same id.
 """
 
 import fcntl
+import logging
 import os
+import time
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import IO, Final
 
+NO_SLOT: Final = -1
+RETRY_SECONDS: Final = 10.0
+
+logger = logging.getLogger(__name__)
+
 # Slot files stay open in a fork too: closing one would release all locks of this process on that file.
 _open_files: Final[list[IO[str]]] = []
+_next_attempts: Final[dict[str, float]] = {}  # by directory, after a failure; monotonic seconds
 
 
 def get_process_slot(directory: str) -> int:
     """Return this process's slot in the directory: the lowest number that no living process has.
 
+    NO_SLOT if the directory cannot be written to, for example on a full disk; then it tries again every ten seconds.
     Not thread-safe; prometheus_client calls it under a lock.
     """
-    return _acquire_slot(directory, os.getpid())
+    if _next_attempts and time.monotonic() < _next_attempts.get(directory, 0.0):
+        return NO_SLOT
+    try:
+        return _acquire_slot(directory, os.getpid())
+    except OSError as error:
+        _next_attempts[directory] = time.monotonic() + RETRY_SECONDS
+        logger.warning("metrics: no slot in %s, so this process counts for itself: %s", directory, error)
+        return NO_SLOT
 
 
 @lru_cache(maxsize=1)
 def _acquire_slot(name: str, _process_id: int) -> int:
     """Lock a slot's file until the process ends. The first process in a directory deletes the old metrics.
 
-    A fork has another process id, so it acquires a slot of its own.
+    A fork has another process id, so it acquires a slot of its own. Raises OSError.
     """
     directory = Path(name)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (directory / "slots.lock").open("a") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)
         if all(_is_slot_free(path) for path in directory.glob("*.slot")):

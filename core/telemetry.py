@@ -13,20 +13,20 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, values
 from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from core.metric_files import MetricFile
 from core.process_slots import get_process_slot
 
 METRICS_DIRECTORY: Final = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
 NAMESPACE: Final = "finishd"
 
 if METRICS_DIRECTORY:
-    Path(METRICS_DIRECTORY).mkdir(mode=0o700, parents=True, exist_ok=True)
+    values.MmapedDict = MetricFile  # type: ignore[assignment,attr-defined]
     values.ValueClass = values.MultiProcessValue(lambda: get_process_slot(METRICS_DIRECTORY))
 else:
     values.ValueClass = values.MutexValue  # the client would take an empty name for the current directory
@@ -92,7 +92,10 @@ class ProcessMetricsCollector:
     """A prometheus_client collector for all processes of the directory, or for this process without one."""
 
     def collect(self) -> Iterable[Metric]:
-        """Return the current values. Reads two files per process. Raises OSError, RuntimeError for a broken file."""
+        """Return the current values. Reads two files per process.
+
+        Raises OSError, ValueError without the directory, and RuntimeError for a broken file.
+        """
         if METRICS_DIRECTORY:
             return MultiProcessCollector(None, METRICS_DIRECTORY).collect()  # type: ignore[no-any-return]
         return REGISTRY.collect()
