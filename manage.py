@@ -28,6 +28,12 @@ def main() -> None:
             raise
         data = os.environ.get("FINISHD_DATA") or ".data"
         sys.exit(f"{error} (FINISHD_DATA is the data directory of a run: {data})")
+    except Exception as error:
+        from core.outages import get_outage  # noqa: PLC0415
+
+        if get_outage(error) is None:
+            raise
+        sys.exit(f"finishd: {type(error).__name__}: {' '.join(str(error).split())}")
 
 
 if __name__ == "__main__":

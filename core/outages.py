@@ -7,6 +7,7 @@ is an *outage* with a row in the tables below, or a bug of ours without one. The
 A dependency that has no rights for us, or rejects our password, is unavailable too: its operator must act, not we.
 """
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -153,6 +154,9 @@ SQLITE_CODES: Final[Mapping[int, Outage]] = {
     26: SQL_GONE,  # NOTADB
 }
 
+# Errors of a file of ours, for example of an upload: no space, or a quota is used up.
+FULL_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 # SQLITE_ERROR is a mistake in a statement, unless its message contains one of these: a missing table or column.
 SQLITE_ERROR: Final = 1
 SQLITE_MISSING: Final = ("no such table", "no such column", "has no column named")
@@ -182,7 +186,14 @@ def get_outage(error: BaseException) -> Outage | None:
         return get_sql_outage(error)
     if isinstance(error, BrokerError):
         return BROKER_GONE
+    if is_disk_full(error):
+        return REJECTED
     return get_redis_outage(error)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Return whether an error of a file means that its disk is full."""
+    return isinstance(error, OSError) and error.errno in FULL_DISK
 
 
 def get_redis_outage(error: BaseException) -> Outage | None:

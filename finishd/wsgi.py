@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 from core.memory import freeze_loaded_objects
+from core.sql.sqlite3.kept_files import keep_log_files
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "finishd.settings")
 
@@ -20,4 +21,5 @@ except ImproperlyConfigured as error:
     sys.exit(f"finishd: {error}")
 # Import the views now. Otherwise the first request would import them, which takes 300 ms.
 import_module(settings.ROOT_URLCONF)
+keep_log_files()
 freeze_loaded_objects()

@@ -21,6 +21,7 @@ def get_config(log_format: str, level: str, *, readiness_path: str) -> dict[str,
                 "readiness_path": readiness_path,
             },
             "message_bodies": {"()": "core.logs.filters.MessageBodyFilter"},
+            "unsent_messages": {"()": "core.logs.filters.UnsentMessageFilter"},
         },
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["repeats"]}
@@ -33,6 +34,7 @@ def get_config(log_format: str, level: str, *, readiness_path: str) -> dict[str,
             "celery.worker.request": {"filters": ["noisy_tasks"]},
             "celery.app.trace": {"filters": ["noisy_tasks"]},
             "celery.worker.consumer.consumer": {"filters": ["message_bodies"]},
+            "celery.beat": {"filters": ["unsent_messages"]},
             # Both would otherwise add a handler with another format.
             "_granian": {"handlers": ["stderr"], "propagate": False},
             "multiprocessing": {"handlers": ["stderr"], "propagate": False, "level": "ERROR"},

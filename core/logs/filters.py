@@ -67,6 +67,16 @@ class MessageBodyFilter(logging.Filter):
         return True
 
 
+class UnsentMessageFilter(logging.Filter):
+    """Drop the stack and the traceback from beat's error about a message that it cannot send. It names the reason."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        first_line, _, rest = str(record.msg).partition("\n")
+        if rest and isinstance(record.args, tuple):
+            record.msg, record.args, record.exc_info = first_line, record.args[: first_line.count("%")], None
+        return True
+
+
 class RepeatFilter(logging.Filter):
     """Pass a warning or error, then drop similar ones for `seconds`. The next one that passes has their number.
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from finishd.run.ports import is_free
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = (ROOT / ".data").resolve()  # unless FINISHD_DATA names another folder
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MEBIBYTE = 1 << 20
+MIN_FREE = 16 * MEBIBYTE  # a first start needs 5
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (no socket is bound to it)
 
 
@@ -53,6 +56,12 @@ def load_config(environment: MutableMapping[str, str]) -> Config:
         raise StartupError(f"FINISHD_DATA, {data}, cannot be created: {error.strerror}.") from error
     if not os.access(data, os.W_OK):
         raise StartupError(f"FINISHD_DATA, {data}, cannot be written to.")
+    free = shutil.disk_usage(data).free
+    if free < MIN_FREE:
+        raise StartupError(
+            f"The disk of FINISHD_DATA, {data}, is full: {free // MEBIBYTE} MiB are free, and a run needs "
+            f"{MIN_FREE // MEBIBYTE}. Free some space, or use another directory: make run FINISHD_DATA=…"
+        )
     return Config(host=host, port=port, data=data, environment=environment)
 
 

@@ -4,6 +4,8 @@ import os
 import threading
 from typing import IO, TextIO
 
+from core.outages import is_disk_full
+
 COLOURS = {
     "finishd": "1",
     "web": "36",
@@ -31,10 +33,17 @@ class Output:
         self.write(f"{label} {line}")
 
     def write(self, text: str) -> None:
-        """Write text without a label, so that it can be copied."""
+        """Write text without a label, so that it can be copied. Lines are lost while the disk of the output is full.
+
+        Otherwise the threads that read the programs' output would end, and with them the programs.
+        """
         with self._lock:
-            self._stream.write(text + "\n")
-            self._stream.flush()
+            try:
+                self._stream.write(text + "\n")
+                self._stream.flush()
+            except OSError as error:
+                if not is_disk_full(error):
+                    raise
 
     def forward(self, name: str, pipe: IO[str]) -> None:
         """Write each line of `pipe` with a label, until the pipe closes."""

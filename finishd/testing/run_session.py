@@ -15,6 +15,7 @@ import httpx
 from django.conf import settings
 
 from finishd.run.ports import free_port
+from finishd.testing.small_disk import SmallDisk
 
 UP_SECONDS = 120
 DOWN_SECONDS = 30
@@ -38,9 +39,11 @@ TEST_VARIABLES = (
 
 
 class RunSession:
-    """One `python -m finishd.run` with its own data directory and port."""
+    """One `python -m finishd.run` with its own data directory and port, and on its own `disk` if given."""
 
-    def __init__(self, data: Path, *, port: int | None = None, **environment: str) -> None:
+    def __init__(
+        self, data: Path, *, port: int | None = None, disk: SmallDisk | None = None, **environment: str
+    ) -> None:
         self._marker = uuid.uuid4().hex
         self.port = port or free_port()
         self.data = data
@@ -52,8 +55,9 @@ class RunSession:
             **environment,
         }
         self.lines: list[str] = []
+        command = [sys.executable, "-m", "finishd.run"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "finishd.run"],
+            disk.command(*command, cwd=settings.BASE_DIR) if disk else command,
             cwd=settings.BASE_DIR,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -84,12 +88,11 @@ class RunSession:
 
     def get(self, path: str, *, token: str = "", **parameters: Any) -> httpx.Response:
         """Send a GET request to the web server, with the printed token by default."""
-        token_match = re.search(r"Bearer ([^']+)'", self.curl)
-        assert token_match, self.output
-        headers = {"Authorization": f"Bearer {token or token_match[1]}"}
-        return httpx.get(
-            f"http://127.0.0.1:{self.port}{path}", params=parameters, headers=headers, timeout=15
-        )
+        return self._send("GET", path, token, params=parameters)
+
+    def post(self, path: str, *, token: str = "", **body: Any) -> httpx.Response:
+        """Send a POST request with a JSON body, with the printed token by default."""
+        return self._send("POST", path, token, json=body)
 
     def interrupt(self) -> int:
         """Press Ctrl-C and return the exit code."""
@@ -120,6 +123,13 @@ class RunSession:
         if self._process.poll() is None:
             self._process.kill()
         self.wait()
+
+    def _send(self, method: str, path: str, token: str, **content: Any) -> httpx.Response:
+        printed = re.search(r"Bearer ([^']+)'", self.curl)
+        assert printed, self.output
+        headers = {"Authorization": f"Bearer {token or printed[1]}"}
+        url = f"http://127.0.0.1:{self.port}{path}"
+        return httpx.request(method, url, headers=headers, timeout=15, **content)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
