@@ -40,7 +40,8 @@ class Count(models.Model):
 class Checkpoint(models.Model):
     """The progress of a reader in a shard's stream.
 
-    `position` is the id of the last entry read, `stream_id` identifies the stream (see `analytics.stream`).
+    `position` is the id of the last entry read, `stream_id` identifies the stream, and `servers` has a line for each
+    Redis server that it was appended to (see `analytics.stream`).
     `entries_read` counts the entries of this stream; the other counters cover all streams that the shard ever had.
     """
 
@@ -48,6 +49,7 @@ class Checkpoint(models.Model):
     shard = models.PositiveSmallIntegerField()
     stream_id = models.CharField(max_length=_ENTRY_ID_LENGTH, blank=True, default="")
     position = models.CharField(max_length=_ENTRY_ID_LENGTH, default="0-0")
+    servers = models.TextField(blank=True, default="")
     entries_read = models.BigIntegerField(default=0)
     events = models.BigIntegerField(default=0)
     duplicates = models.BigIntegerField(default=0)
@@ -55,7 +57,9 @@ class Checkpoint(models.Model):
         default=0,
         help_text="Events that could not be counted and were dropped because the table of dead letters was full.",
     )
-    stream_resets = models.PositiveIntegerField(default=0)
+    stream_resets = models.PositiveIntegerField(
+        default=0, help_text="How often Redis lost the stream or its end. Unread events in it were lost."
+    )
     rate = models.FloatField(default=0.0, help_text="Events per second in the newest batch.")
     advanced_at = models.DateTimeField(
         "last batch",

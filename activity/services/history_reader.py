@@ -33,7 +33,7 @@ def read_batch(shard: int, *, now: float) -> bool:
         return False
     events = event_rules.select_relevant_events(batch.events)
     facts = _get_facts(event.item for event in events)
-    deltas = event_rules.fold_events(events, facts, stream=f"{shard} {batch.stream_id}", end_id=batch.end_id)
+    deltas = event_rules.fold_events(events, facts, stream=batch.stream_name, end_id=batch.end_id)
     history.cache_recently_seen(deltas)
     with transaction.atomic():
         reader.advance_checkpoint(batch, now=now)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analytics import event_format, stream, validation
+from analytics import acknowledged, event_format, stream, validation
 from analytics.validation import Rejected
 
 
@@ -24,5 +24,7 @@ def accept(viewer: str, events: Sequence[Any], *, now: float) -> IngestResult:
     """
     accepted, rejected = validation.validate_events(events, viewer=viewer, now=now)
     if accepted:
-        stream.append(stream.get_shard(viewer), [event_format.pack(event) for event in accepted])
+        shard = stream.get_shard(viewer)
+        last_id, server = stream.append(shard, [event_format.pack(event) for event in accepted])
+        acknowledged.remember(shard, last_id, len(accepted), server)
     return IngestResult(len(accepted), rejected)

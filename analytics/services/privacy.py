@@ -26,6 +26,7 @@ COLUMNS_WITHOUT_UID: Final = frozenset(
         "analytics.Checkpoint.reader",
         "analytics.Checkpoint.stream_id",
         "analytics.Checkpoint.position",
+        "analytics.Checkpoint.servers",
         "analytics.DeadLetter.entry_id",
         "analytics.DeadLetter.reason",
         "analytics.DeadLetter.item",

@@ -17,11 +17,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from django.db import transaction
 from django.db.models import F
 
 from analytics import dedup, event_format, stream
 from analytics.models import Checkpoint
+from analytics.services.checkpoints import ensure_checkpoint, has_stream_changed, reset_checkpoints
 from analytics.types import READERS, Event, parse_entry_id
 from core.outages import REDIS_UNAVAILABLE, SqlUnavailable
 from core.times import to_datetime
@@ -49,7 +49,8 @@ class Batch:
     """The next events of a reader, oldest first, without duplicates.
 
     `start_id` is the checkpoint's position, `end_id` the id of the last entry read. `entry_count` includes duplicates.
-    `has_more` says that the stream probably has further entries.
+    `has_more` says that the stream probably has further entries. `servers` are those that the stream was appended to,
+    `resets` is the number of times that Redis lost the stream or its end.
     """
 
     reader: str
@@ -61,6 +62,14 @@ class Batch:
     events: Sequence[Event]
     unreadable: Sequence[UnreadableEntry]
     has_more: bool
+    servers: Sequence[stream.Server] = ()
+    resets: int = 0
+
+    @property
+    def stream_name(self) -> str:
+        """A name of the stream in which entry ids only rise. After a reset they may be lower than before."""
+        name = f"{self.shard} {self.stream_id}"
+        return f"{name} {self.resets}" if self.resets else name
 
     @property
     def duplicates(self) -> int:
@@ -70,16 +79,16 @@ class Batch:
 def read_batch(reader: str, shard: int, *, now: float, count: int | None = None) -> Batch | None:
     """Read a reader's next batch of up to `count` entries (BATCH_SIZE by default). None if there is no backlog.
 
-    Only registers dedup keys; the checkpoint does not change. If Redis has lost the stream, all readers' checkpoints
-    of the shard are reset to the start of the new one, and a warning is logged.
+    Only registers dedup keys; the checkpoint does not change. If Redis has lost the stream or its end, the checkpoints
+    of all readers of the shard are reset to where reading goes on, and a warning is logged.
     Cost: 1 SQL (a few more for a new shard), 3 round trips. Raises Redis errors and database errors.
     """
     max_entries = BATCH_SIZE if count is None else count
-    checkpoint = _ensure_checkpoint(reader, shard)
+    checkpoint = ensure_checkpoint(reader, shard)
     result = stream.read(shard, after=checkpoint.position, count=max_entries)
-    if _has_stream_changed(checkpoint, result.state):
-        _reset_checkpoints(shard, result.state)
-        checkpoint = _ensure_checkpoint(reader, shard)
+    if has_stream_changed(checkpoint, result.state):
+        reset_checkpoints(shard, result.state)
+        checkpoint = ensure_checkpoint(reader, shard)
         result = stream.read(shard, after=checkpoint.position, count=max_entries)
     if not result.entries or result.state.stream_id != checkpoint.stream_id:
         return None
@@ -94,6 +103,8 @@ def read_batch(reader: str, shard: int, *, now: float, count: int | None = None)
         events=_drop_duplicates(events, shard, now=now),
         unreadable=unreadable,
         has_more=len(result.entries) == max_entries,
+        servers=result.state.servers,
+        resets=checkpoint.stream_resets,
     )
 
 
@@ -107,6 +118,7 @@ def advance_checkpoint(batch: Batch, *, now: float) -> None:
         reader=batch.reader, shard=batch.shard, stream_id=batch.stream_id, position=batch.start_id
     ).update(
         position=batch.end_id,
+        servers="\n".join(map(str, batch.servers)),
         entries_read=F("entries_read") + batch.entry_count,
         events=F("events") + len(batch.events),
         duplicates=F("duplicates") + batch.duplicates,
@@ -145,7 +157,7 @@ def get_shards_with_backlog(reader: str) -> list[int]:
         shard
         for shard in shards
         if states[shard, reader].oldest_unread_id
-        or (shard in checkpoints and _has_stream_changed(checkpoints[shard], states[shard, reader]))
+        or (shard in checkpoints and has_stream_changed(checkpoints[shard], states[shard, reader]))
     ]
 
 
@@ -175,47 +187,6 @@ def _compute_rate(batch: Batch) -> float:
         return 0.0
     milliseconds = parse_entry_id(batch.end_id)[0] - parse_entry_id(batch.start_id)[0]
     return round(batch.entry_count / max(milliseconds / 1_000, 1.0), 3)
-
-
-def _ensure_checkpoint(reader: str, shard: int) -> Checkpoint:
-    """Return a checkpoint. A new shard gets those of all readers at once, because a trim needs all of them."""
-    checkpoint = Checkpoint.objects.filter(reader=reader, shard=shard).first()
-    if checkpoint is None:
-        rows = [Checkpoint(reader=name, shard=shard) for name in READERS]
-        Checkpoint.objects.bulk_create(rows, ignore_conflicts=True)
-        checkpoint = Checkpoint.objects.get(reader=reader, shard=shard)
-    return checkpoint
-
-
-def _has_stream_changed(checkpoint: Checkpoint, state: stream.StreamState) -> bool:
-    """Return whether the checkpoint belongs to another stream, or lies after the end of this one."""
-    if (state.stream_id or "") != checkpoint.stream_id:
-        return True
-    return parse_entry_id(checkpoint.position) > parse_entry_id(state.last_id)
-
-
-def _reset_checkpoints(shard: int, state: stream.StreamState) -> None:
-    """Move all readers of a shard to the stream that exists now."""
-    with transaction.atomic():
-        rows = Checkpoint.objects.select_for_update().filter(shard=shard).order_by("reader")
-        changed = [row for row in rows if _has_stream_changed(row, state)]
-        lost = [f"{row.reader} at {row.position} of {row.stream_id}" for row in changed if row.stream_id]
-        for row in changed:
-            row.stream_resets += 1 if row.stream_id else 0
-            # The same stream was cut short, because Redis restarted without its last writes. What is left was read.
-            is_same = row.stream_id == state.stream_id
-            row.position, row.entries_read = (
-                (state.last_id, state.entries_added) if is_same else (stream.STREAM_START, 0)
-            )
-            row.stream_id = state.stream_id or ""
-            row.save(update_fields=["position", "entries_read", "stream_id", "stream_resets"])
-    if lost:
-        logger.warning(
-            "shard %s: stream reset, Redis lost unread events; checkpoints reset from %s to %s",
-            shard,
-            ", ".join(lost),
-            state,
-        )
 
 
 def _drop_duplicates(events: Sequence[Event], shard: int, *, now: float) -> list[Event]:

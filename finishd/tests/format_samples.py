@@ -7,6 +7,7 @@ import orjson
 from activity.rules.person import Person
 from activity.types import Activity, HistoryDelta, Job, Ledger, Profile, Relation, TimelineRow
 from analytics import event_format
+from analytics.stream import Server
 from analytics.types import Event
 from content.models import Item
 from content.tests.factories import ItemFactory
@@ -103,3 +104,6 @@ KEY_SET: Final = KeySet(orjson.dumps(JWKS), {}, NOW - 60.0, NOW + 3_600.0)
 def make_item() -> Item:
     """Return an item in the database, with genres."""
     return ItemFactory.create(id="heat", title="Heat", tmdb_id=949, genres=("Drama", "Crime"))
+
+
+SERVER: Final = Server("5681b6e9", "1795000000000-3", 40)

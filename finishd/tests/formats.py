@@ -15,6 +15,7 @@ from activity.services import lag, names, pending_history, profiles
 from activity.store.firestore import activities, jobs, layout, people, person, timelines
 from analytics import dedup, event_format, keys
 from analytics import tasks as analytics_tasks
+from analytics.stream import Server
 from content import card_format
 from content.services import titles
 from core.auth import keyset
@@ -207,6 +208,7 @@ FORMATS: Final = (
     StoredFormat("timeline-row", _write_row, _read_row, surplus="none"),
     StoredFormat("delivery-lag", lambda: b"1795000000.000 1.250", lag.parse_duration, surplus="word"),
     StoredFormat("event", lambda: event_format.pack(samples.EVENT), _read_event, surplus="item"),
+    StoredFormat("stream-server", str(samples.SERVER).encode, Server.parsed, surplus="word"),
     StoredFormat("dedup-value", _write_dedup_value, _read_dedup_value, surplus="none"),
     StoredFormat(
         "pending-history", lambda: orjson.dumps(pending_history.to_document(samples.DELTA)), _read_pending

@@ -34,6 +34,8 @@ SAME_ON_BOTH: Final = frozenset(
         "feed/tests/test_sources.py",
         "feed/tests/test_traces.py",
         "finishd/operations/tests/test_alerts.py",
+        "finishd/tests/test_redis_rollback.py",
+        "finishd/tests/test_redis_rollback_events.py",
         "finishd/operations/tests/test_dashboard.py",
         "finishd/operations/tests/test_metrics.py",
         "finishd/run/tests/test_startup.py",
