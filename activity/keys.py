@@ -30,6 +30,7 @@ ERASURE_CONTACTS = Key(
 ERASURE_NAME = Key(
     "erasure-name:{<viewer>}", "string", "activity", "one per person who is being erased", 1 * DAY
 )
+UNDONE = Key("undone", "zset", "activity", "newest 1,000 undone activities", 1 * HOUR)
 DELIVERY_LAGS = Key("delivery-lags", "list", "activity", "newest 2,000 finished deliveries")
 NAME = Key("name:{<viewer>}", "string", "activity", "one per followed person (CACHE_URL)", 7 * DAY)
 

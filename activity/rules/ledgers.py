@@ -8,7 +8,7 @@ cursor a ledger therefore does not tell whether its delivery has finished. Its j
 from collections.abc import Sequence
 from dataclasses import replace
 
-from activity.types import Ledger
+from activity.types import Activity, Ledger
 
 
 def add_batch(ledger: Ledger, followers: Sequence[str], *, is_last: bool, now: float) -> Ledger:
@@ -20,6 +20,11 @@ def add_batch(ledger: Ledger, followers: Sequence[str], *, is_last: bool, now: f
         cursor="" if is_last else followers[-1],
         updated_at=now,
     )
+
+
+def is_unstarted(activity: Activity) -> bool:
+    """Return whether no batch of this activity has been delivered yet."""
+    return activity.version > 0 and activity.ledger.started_at is None
 
 
 def is_started_without_cursor(ledger: Ledger) -> bool:

@@ -61,11 +61,12 @@ def apply_relation(
     affinity_gain: Mapping[str, float],
 ) -> Activity:
     """Return the next version of an activity, with an empty ledger."""
+    moves = moves_in_time(before.relation, relation)
     return Activity(
         uid=before.uid,
         title=before.title,
         relation=relation,
-        at=int(now) if moves_in_time(before.relation, relation) else before.at,
+        at=max(int(now), get_earliest_time(before)) if moves else before.at,
         version=before.version + 1,
         recorded_at=now,
         origin=origin,
@@ -86,6 +87,12 @@ def moves_in_time(before: Relation, after: Relation) -> bool:
     """
     only_rated = (before.status, before.favorite) == (after.status, after.favorite)
     return not only_rated or before.is_empty or after.is_empty
+
+
+def get_earliest_time(before: Activity) -> int:
+    """Return the earliest time of the next version: later than an undo, because that hides rows up to its time."""
+    is_undone = before.relation.is_empty and before.version > 0
+    return before.at + 1 if is_undone else before.at
 
 
 def apply_activity(person: Person, before: Activity, after: Activity) -> Person:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Final
 from zlib import crc32
 
-from activity import timeline_cache
+from activity import timeline_cache, undone
 from activity.rules import ledgers
 from activity.services import lag, names, presence, reach, timelines
 from activity.store import get_store
@@ -82,13 +82,16 @@ def recheck_batch(uid: str, title: str, version: int, *, cursor: str, now: float
     """
     job = Job("recheck", uid, title, version)
     activity = get_store().get_activity(uid, title)
-    if activity is None or reach.refresh_pull_activities(uid) == "pull":
+    if activity is None:
         get_store().finish_job(job)
+        return None
+    if reach.refresh_pull_activities(uid) == "pull":
+        _finish_recheck(activity, job)
         return None
     followers = get_store().get_follower_uids(uid, after=cursor, limit=FOLLOWERS_PER_BATCH)
     write_until_stable(activity, presence.get_active(followers))
     if len(followers) < FOLLOWERS_PER_BATCH:
-        get_store().finish_job(job)
+        _finish_recheck(activity, job)
         return None
     get_store().postpone_job(job, due=now + JOB_DUE_SECONDS)
     return followers[-1]
@@ -138,6 +141,12 @@ def _emptied(activity: Activity) -> Activity:
 def _is_unfinished(job: Job) -> bool:
     stored = get_store().get_job(job.kind, job.subject, job.target)
     return stored is not None and stored.version == job.version
+
+
+def _finish_recheck(activity: Activity, job: Job) -> None:
+    if activity.relation.is_empty and activity.version == job.version:
+        undone.remove(activity)
+    get_store().finish_job(job)
 
 
 def _finish_delivery(activity: Activity, job: Job) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import orjson
 
-from activity import keys, timeline_cache
+from activity import keys, timeline_cache, undone
 from activity.services import pending_history, profiles
 from activity.store import get_store
 from activity.types import StoredDocument
@@ -92,7 +92,7 @@ def iterate_contacts(uid: str) -> Iterator[list[str]]:
 def erase(uid: str, *, until: float) -> bool:
     """Erase a person's data in the store and their own keys. Return False if `until` (monotonic seconds) came first.
 
-    Idempotent. Cost: 1 SQL, 1 store call per 500 documents, 2 round trips. Raises StoreUnavailable.
+    Idempotent. Cost: 1 SQL, 1 store call per 500 documents, 4 round trips. Raises StoreUnavailable.
     """
     pending_history.delete_for(uid)  # before the store, because a flush would write it there again
     while get_store().erase(uid, limit=BATCH_SIZE):
@@ -100,6 +100,7 @@ def erase(uid: str, *, until: float) -> bool:
             return False
     unlink_keys(state_redis(), [key.name(viewer=uid) for key in OWN_KEYS])
     unlink_keys(cache_redis(), [keys.NAME.name(viewer=uid)])
+    undone.remove_author(uid)
     return True
 
 
@@ -154,4 +155,5 @@ def _timeline_contains(uid: str, members: Sequence[bytes]) -> bool:
 REFERENCE_READERS: Final = (
     ReferenceReader(keys.PROFILE, _profile_contains),
     ReferenceReader(keys.TIMELINE, _timeline_contains),
+    ReferenceReader(keys.UNDONE, _timeline_contains),
 )

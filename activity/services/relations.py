@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from activity import dispatch
+from activity import dispatch, undone
+from activity.rules.ledgers import is_unstarted
 from activity.rules.relations import get_affinity_weight
 from activity.services import affinity_gains, profiles, rebuilds
 from activity.store import get_store
@@ -14,8 +15,9 @@ JOB_DUE_SECONDS: Final = 20.0
 def set_relation(uid: str, title: str, relation: Relation, *, source: str | None, now: float) -> RecordResult:
     """Set a person's whole relation to a title. Repeating it changes and delivers nothing.
 
-    Cost: 2 round trips for the genres of a liked title, 1 store call, 1 round trip, and for a change 1 message.
-    Raises StoreUnavailable; nothing is stored then.
+    When this returns, no later plan shows what was undone. A change whose request was cut off is queued by the repeat.
+    Cost: 2 round trips for the genres of a liked title, 1 store call, 1 round trip, for a change 1 message, and for an
+    undo 1 round trip. Raises StoreUnavailable; nothing is stored then.
     """
     weight = get_affinity_weight(relation)
     recorded = get_store().record_relation(
@@ -29,6 +31,9 @@ def set_relation(uid: str, title: str, relation: Relation, *, source: str | None
     )
     if recorded.changed:
         profiles.cache_profile(recorded.profile)
+    if relation.is_empty and recorded.activity.version:
+        undone.add(recorded.activity)
+    if recorded.changed or is_unstarted(recorded.activity):
         dispatch.queue_after_commit("deliver", uid, title, recorded.activity.version)
     rebuilds.touch_viewer(recorded.profile, now=now)
     return recorded
