@@ -64,8 +64,8 @@ bench: install ## measure speeds against floors of the same run: 15 minutes; BEN
 	@$(PYTHON) requirements/install.py bench
 	@$(PY) -m bench
 
-soak: install ## mixed load with injected faults, then a check of all data; MINUTES=15, SEED=1 repeats a run
-	@$(PY) -m soak --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
+soak: install ## mixed load with injected faults, then a check of all promises; MINUTES=15, SEED=1 repeats a run
+	@$(PY) -m soak --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED)) $(if $(BUG),--bug $(BUG))
 
 requirements: install ## update requirements/*.txt within the bounds of the .in files
 	@command -v uv >/dev/null || $(PY) -m pip install --quiet uv

@@ -5,11 +5,13 @@ import json
 import random
 import signal
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 from bench.errors import RunFailed
 from bench.servers import ROOT, running_servers
 from soak import report
+from soak.planted.names import PROMISES
 from soak.run import run_soak
 
 FOLDER: Final = (
@@ -20,8 +22,9 @@ FOLDER: Final = (
 def main() -> int:
     options = _parse_arguments()
     signal.signal(signal.SIGTERM, _interrupt)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    log = FOLDER / "servers.log"
+    folder: Path = options.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "servers.log"
     try:
         with running_servers() as servers:
             log.unlink(missing_ok=True)
@@ -30,7 +33,8 @@ def main() -> int:
                     servers,
                     seed=options.seed,
                     seconds=options.minutes * 60,
-                    history_file=FOLDER / "history.jsonl",
+                    history_file=folder / "history.jsonl",
+                    bug=options.bug,
                     log=_log,
                 )
             except RunFailed:
@@ -44,11 +48,11 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    (FOLDER / "report.json").write_text(json.dumps(result, indent=1) + "\n")
+    (folder / "report.json").write_text(json.dumps(result, indent=1) + "\n")
     for line in report.format_lines(result):
         _log(line)
     if not outcome.is_successful:
-        _log(f"servers' log: {log}; history: {FOLDER / 'history.jsonl'}; repeat with SEED={options.seed}")
+        _log(f"servers' log: {log}; history: {folder / 'history.jsonl'}; repeat with SEED={options.seed}")
     return 0 if outcome.is_successful else 1
 
 
@@ -59,6 +63,10 @@ def _parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--seed", type=int, default=random.randrange(10_000), help="determines actors' choices and faults"
+    )
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where report, history and logs go")
+    parser.add_argument(
+        "--bug", default="", choices=("", *PROMISES), help="plants a bug, so that the run must fail"
     )
     return parser.parse_args()
 

@@ -42,7 +42,7 @@ SETTINGS: Final = {
 class SoakDeployment:
     """Starts everything, and restarts what a fault has killed. `soak.faults` decides what is killed."""
 
-    def __init__(self, servers: Servers, *, items: int) -> None:
+    def __init__(self, servers: Servers, *, items: int, bug: str = "") -> None:
         self.servers = servers
         data = servers.folder / "data"
         data.mkdir()
@@ -51,6 +51,7 @@ class SoakDeployment:
         self.settings = {
             **build_environment(data=data, redis_url=self.redis.url, database_url=self.database),
             **SETTINGS,
+            **({"DJANGO_SETTINGS_MODULE": "soak.planted.settings", "SOAK_BUG": bug} if bug else {}),
         }
         call_once(servers, self.settings, "bench.remote.seed.migrate")
         self.django = DjangoProcess(servers, self.settings)

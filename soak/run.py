@@ -34,13 +34,15 @@ MAX_VISIBLE_SECONDS: Final = (
 Log = Callable[[str], None]
 
 
-def run_soak(servers: Servers, *, seed: int, seconds: float, history_file: Path, log: Log) -> Outcome:
+def run_soak(
+    servers: Servers, *, seed: int, seconds: float, history_file: Path, bug: str, log: Log
+) -> Outcome:
     """Do a complete run and write its history.
 
     Raise `RunFailed` if servers do not start or a request is never accepted.
     """
     start = time.monotonic()
-    deployment = SoakDeployment(servers, items=ITEMS)
+    deployment = SoakDeployment(servers, items=ITEMS, bug=bug)
     actors = Actors(deployment, RunRecord(), seed)
     record = actors.record
     record.history.seed, record.history.items = seed, group_items(deployment.catalogue["titles"])

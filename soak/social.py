@@ -58,6 +58,10 @@ class SocialState:
         with self.lock:
             return sorted(followee for follower, followee in self.model.follows if follower == uid)
 
+    def get_followers(self, uid: str) -> list[str]:
+        with self.lock:
+            return sorted(follower for follower, followee in self.model.follows if followee == uid)
+
     def get_blocked(self, uid: str) -> list[str]:
         with self.lock:
             return sorted(blocked for blocker, blocked in self.model.blocks if blocker == uid)
@@ -87,7 +91,10 @@ class SocialActor:
 
     def undo(self, uid: str) -> None:
         if mine := self.state.get_titles(uid):
+            followers = self.state.get_followers(uid)
             self._sync(uid, self.phone.rng.choice(mine), Relation())
+            if followers:
+                self._read_feed(self.phone.rng.choice(followers))
 
     def follow(self, uid: str) -> None:
         followees = self.state.get_followees(uid)
@@ -113,6 +120,7 @@ class SocialActor:
             self.phone.post("/social/follow", uid, {"target_uid": target, "action": "unfollow"})
             with self.state.lock:
                 self.state.model.follows.discard((uid, target))
+        self._read_feed(uid)
 
     def block(self, uid: str) -> None:
         target = self.phone.rng.choice(self._get_others(uid))
@@ -121,6 +129,7 @@ class SocialActor:
             with self.state.lock:
                 self.state.model.blocks.add((uid, target))
                 self.state.model.follows -= {(uid, target), (target, uid)}
+        self._read_feed(self.phone.rng.choice((uid, target)))
 
     def unblock(self, uid: str) -> None:
         if not (blocked := self.state.get_blocked(uid)):
@@ -130,6 +139,10 @@ class SocialActor:
             self.phone.post("/social/block", uid, {"target_uid": target, "action": "unblock"})
             with self.state.lock:
                 self.state.model.blocks.discard((uid, target))
+
+    def _read_feed(self, viewer: str) -> None:
+        """Read a feed at once after something was taken back. It must not show that any more."""
+        self.phone.get("/feed", viewer, feed_type="following", limit=100, refresh="true")
 
     def _get_others(self, uid: str) -> list[str]:
         return [other for other in self.state.uids if other != uid]

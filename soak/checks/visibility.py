@@ -17,7 +17,9 @@ from soak.history import History, Operation, Page
 VISIBLE_WITHIN: Final = 10.0
 MAX_TITLES: Final = 400  # A feed shows the newest ones only, ...
 MAX_AUTHORS: Final = 20  # ... and an item names so many authors.
-_STALL_ROUNDS: Final = 6
+# A title whose item staff changed in the seconds before is not compared: a card that a fault left stale is written by a
+# sweep, which runs every minute.
+SETTLING_SECONDS: Final = 120.0
 
 
 @dataclass(slots=True)
@@ -80,9 +82,11 @@ def check_hidden(history: History) -> Result:
 def get_bound(history: History, at: float, seconds: float) -> float:
     """Return the time before `at` in which the servers had their processors for this number of seconds."""
     bound = seconds
-    for _ in range(_STALL_ROUNDS):
-        overlapping = (stall for stall in history.stalls if stall.end >= at - bound and stall.start <= at)
-        bound = seconds + sum(stall.seconds for stall in overlapping)
+    for stall in reversed(history.stalls):
+        if stall.end < at - bound:
+            break
+        if stall.start <= at:
+            bound += stall.seconds
     return bound
 
 
@@ -101,7 +105,9 @@ def _find_expected(world: World, viewer: str, start: float, end: float) -> Itera
     for author, edge in world.edges.get(viewer, {}).items():
         if edge.is_surely(True, start, end):
             for title, relation in world.relations.get(author, {}).items():
-                if relation.is_surely(True, start, end) and world.is_shown(title, start, end):
+                if relation.is_surely(True, start, end) and world.is_shown(
+                    title, start - SETTLING_SECONDS, end
+                ):
                     yield author, title
 
 
