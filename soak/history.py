@@ -142,6 +142,14 @@ class Stall(msgspec.Struct, frozen=True, array_like=True):
     end: float
     seconds: float
 
+    @property
+    def is_heavy(self) -> bool:
+        """Whether the servers waited longer than they ran. Requests may then miss their deadline of a second."""
+        return 2 * self.seconds > self.end - self.start
+
+    def overlaps(self, start: float, end: float) -> bool:
+        return self.start <= end and self.end >= start
+
 
 class History(msgspec.Struct):
     """A run. `items` has the items of each title; all of them are published at the start."""

@@ -66,7 +66,12 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
             "actions": dict(record.actions),
             "operations": len(record.history.operations),
             "promises": {
-                result.promise: {"what": result.what, "compared": result.compared, "violated": result.found}
+                result.promise: {
+                    "what": result.what,
+                    "compared": result.compared,
+                    "excused": result.excused,
+                    "violated": result.found,
+                }
                 for result in outcome.results
             },
             "stalls": sum(stall.seconds for stall in record.history.stalls),
@@ -110,7 +115,8 @@ def format_lines(result: dict[str, Any]) -> Iterator[str]:
     yield f"the servers waited {result['stalls']:.0f} s for processors, and had that much longer"
     yield f"{result['operations']} operations in the history"
     for promise, figures in result["promises"].items():
-        yield f"  {promise}: {figures['compared']} {figures['what']}, {figures['violated']} violations"
+        excused = f", {figures['excused']} excused by load" if figures["excused"] else ""
+        yield f"  {promise}: {figures['compared']} {figures['what']}{excused}, {figures['violated']} violations"
     yield f"{len(result['violations'])} violations"
     yield from (f"  {violation}" for violation in result["violations"])
     yield from result["tables"]

@@ -28,6 +28,7 @@ class Result:
     what: str  # what is compared
     compared: int = 0
     found: int = 0
+    excused: int = 0  # failures that only the load of the machine explains
     violations: list[Violation] = field(default_factory=list)
 
     def add(self, key: str, description: str, *, at: float, actors: frozenset[str]) -> None:
