@@ -39,6 +39,7 @@ SAME_ON_BOTH: Final = frozenset(
         "finishd/tests/test_redis_rollback_events.py",
         "finishd/operations/tests/test_dashboard.py",
         "finishd/operations/tests/test_metrics.py",
+        "finishd/operations/tests/test_service_levels.py",
         "finishd/run/tests/test_startup.py",
         "finishd/tests/test_events_gauntlet.py",
         "finishd/tests/test_events_journey.py",

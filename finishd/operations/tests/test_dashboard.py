@@ -4,13 +4,19 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from activity.services import metering
-from finishd.operations.tests.exported import RULES, get_alerts, get_metrics
-from finishd.operations.tests.promql import check_metrics_exist, get_used_labels
+from core import telemetry
+from core.circuit import STATES
+from feed import indexes
+from feed.services.sessions import Outcome
+from finishd.celery import app
+from finishd.operations.collectors import COLLECTORS
+from finishd.operations.tests.exported import RULES, get_alerts, get_metrics, get_rules
+from finishd.operations.tests.promql import check_metrics_exist, get_selectors, get_used_labels
 from finishd.operations.tests.scraping import TOKEN
 
 DASHBOARD = json.loads((RULES.parent / "dashboard.json").read_text())
@@ -18,6 +24,7 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 GRID_WIDTH = 24
 # Grafana replaces this by a duration before it sends the expression.
 RATE_INTERVAL = "$__rate_interval"
+TASK_OUTCOMES = {"succeeded", "retried", "failed", "timed_out", "killed", "lost", "expired", "revoked"}
 
 
 def get_targets() -> Iterator[tuple[str, str]]:
@@ -87,3 +94,22 @@ def test_grafana_can_import_the_dashboard_twice() -> None:
     # Without an id, Grafana creates it. With its uid, a second import replaces it.
     assert "id" not in DASHBOARD
     assert (DASHBOARD["uid"], DASHBOARD["title"], DASHBOARD["schemaVersion"]) == ("finishd", "Finishd", 39)
+
+
+def test_every_value_that_a_rule_or_panel_asks_for_can_occur() -> None:
+    # A misspelt value would select nothing, so its alert would never fire.
+    app.loader.import_default_modules()
+    values: dict[str, set[str]] = {
+        "task": set(app.tasks),
+        "collector": set(COLLECTORS),
+        "state": set(STATES),
+        "index": {indexes.TRENDING},
+        "outcome": {*get_args(Outcome), *TASK_OUTCOMES},
+        "le": {str(seconds) for seconds in telemetry.REQUEST_BUCKETS},
+    }
+    expressions = [rule["expr"] for rule in get_rules()] + [expression for expression, _ in get_targets()]
+    for expression in expressions:
+        for selector in get_selectors(expression):
+            for matcher in selector.matchers.matchers:
+                asked = set(matcher.value.split("|"))
+                assert asked <= values.get(matcher.name, asked), expression
