@@ -23,10 +23,4 @@ ENV PATH=/srv/venv/bin:$PATH \
 WORKDIR /srv/finishd
 USER 10001:10001
 EXPOSE 8000
-# granian reads these: the number of processes, and of threads in each.
-ENV GRANIAN_WORKERS=2 \
-    GRANIAN_BLOCKING_THREADS=4
-CMD ["python", "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", "0.0.0.0", "--port", "8000", \
-     "--respawn-failed-workers", "--workers-kill-timeout", "20", "--process-name", "finishd", \
-     "--log-level", "warning", "--log-config", "finishd/run/granian.json", \
-     "finishd.wsgi:application"]
+CMD ["python", "-m", "finishd.run.web", "--host", "0.0.0.0", "--port", "8000"]

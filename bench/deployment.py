@@ -8,8 +8,7 @@ from bench.errors import RunFailed
 from bench.load import Request
 from bench.rpc import DjangoProcess
 from bench.servers import Servers
-from bench.web import ServerKind, WebServer, start_web
-from finishd.run import programs
+from bench.web import WEB_THREADS, ServerKind, WebServer, start_web
 from finishd.run.embedded_redis import RedisServer
 
 
@@ -81,7 +80,7 @@ class Deployment:
         return self._web
 
     def start_web(
-        self, *, kind: ServerKind = "granian", processes: int = 2, threads: int = programs.WEB_THREADS
+        self, *, kind: ServerKind = "granian", processes: int = 2, threads: int = WEB_THREADS
     ) -> WebServer:
         """Start another web server. The caller stops it."""
         return start_web(self.servers, self.settings, kind=kind, processes=processes, threads=threads)

@@ -6,14 +6,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from bench.processes import wait_for
 from bench.servers import Servers
 from finishd.run import programs
 from finishd.run.ports import free_port
 
-ServerKind = Literal["granian", "gunicorn", "uvicorn"]
+WEB_THREADS: Final = 4  # of each process, the default of the setting
+ServerKind = Literal["granian", "granian-wsgi", "gunicorn", "uvicorn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,14 @@ def start_web(
     *,
     kind: ServerKind = "granian",
     processes: int = 2,
-    threads: int = programs.WEB_THREADS,
+    threads: int = WEB_THREADS,
 ) -> WebServer:
     """Start a web server and wait until it answers. Raise `RunFailed` if it does not."""
     port = free_port()
     command = _get_command(kind, port=port, processes=processes, threads=threads)
-    process = servers.start(sys.executable, *command, environment=settings)
-    label = kind if kind == "uvicorn" else f"{kind} with {threads} threads"
-    web = WebServer(port, process, label)
+    size = {"WEB_PROCESSES": str(processes), "WEB_THREADS": str(threads)}
+    process = servers.start(sys.executable, *command, environment={**settings, **size})
+    web = WebServer(port, process, f"{kind} with {threads} threads")
     wait_for(lambda: _is_live(web), what=f"{web.label} to answer", process=process)
     return web
 
@@ -70,18 +71,31 @@ def _start_celery(
 def _get_command(kind: ServerKind, *, port: int, processes: int, threads: int) -> list[str]:
     """Return the arguments for Python.
 
-    granian runs as `make run` and the Dockerfile run it. The other servers run as their documentation recommends,
-    without an access log, because Finishd logs requests itself.
+    granian with the front runs as `make run` and the Dockerfile run it. granian-wsgi and gunicorn run Django without
+    the front, uvicorn runs the front. They run as their documentation recommends, without an access log, because
+    Finishd logs requests itself.
     """
     if kind == "granian":
-        return programs.serve("127.0.0.1", port, processes=processes, threads=threads)
+        return programs.serve("127.0.0.1", port)
     workers = ["--workers", str(processes)]
+    address = ["--host", "127.0.0.1", "--port", str(port)]
+    if kind == "granian-wsgi":
+        options = ["--interface", "wsgi", "--http", "1", "--no-ws", "--blocking-threads", str(threads)]
+        return [
+            "-m",
+            "granian",
+            *options,
+            "--log-level",
+            "warning",
+            *workers,
+            *address,
+            "finishd.wsgi:application",
+        ]
     if kind == "gunicorn":
         options = ["--worker-class", "gthread", "--threads", str(threads), "--no-control-socket"]
         options += ["--graceful-timeout", "5", "--bind", f"127.0.0.1:{port}"]
         return ["-m", "gunicorn", "finishd.wsgi", *workers, *options]
-    address = ["--host", "127.0.0.1", "--port", str(port)]
-    return ["-m", "uvicorn", "bench.floors.asgi:application", *workers, *address]
+    return ["-m", "uvicorn", "finishd.asgi:application", "--log-level", "warning", *workers, *address]
 
 
 def _is_live(web: WebServer) -> bool:

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Final
 
 RETRY_AFTER_SECONDS: Final = 1.0
+ENVIRON_KEY: Final = "finishd.deadline"  # in a request's WSGI environment: its deadline, by time.monotonic()
 GRACE_SECONDS: Final = 0.05  # a response that is already arriving may exceed the deadline by this much
 
 _request_ends: ContextVar[float] = ContextVar("request_ends", default=math.inf)
@@ -31,7 +32,14 @@ class DeadlinePassed(Exception):
 @contextmanager
 def request_deadline(seconds: float) -> Iterator[None]:
     """Set the deadline of the request for this block. It never extends a deadline that is already set."""
-    token = _request_ends.set(min(_request_ends.get(), time.monotonic() + seconds))
+    with request_deadline_at(time.monotonic() + seconds):
+        yield
+
+
+@contextmanager
+def request_deadline_at(ends: float) -> Iterator[None]:
+    """Set the deadline of the request for this block, by time.monotonic(). It never extends one that is set."""
+    token = _request_ends.set(min(_request_ends.get(), ends))
     try:
         yield
     finally:

@@ -13,6 +13,8 @@ urlpatterns = [
     # Staff open the address that `make run` prints.
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("health", health.live, name="health"),
+    path("api/v1/health", health.live),
+    path("api/v1/feed/health", health.live),
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/login/", logins.login),  # before the admin's own login view, which it calls

@@ -1,4 +1,4 @@
-"""The WSGI entry point that granian serves."""
+"""Django as a WSGI application. Production serves it behind the front (`finishd.asgi`)."""
 
 import os
 import sys

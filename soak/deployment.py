@@ -14,7 +14,7 @@ from bench.errors import RunFailed
 from bench.processes import get_children, wait_for
 from bench.rpc import DjangoProcess, call_once
 from bench.servers import Servers
-from bench.web import WebServer, start_web
+from bench.web import WEB_THREADS, WebServer, start_web
 from finishd.run import programs
 from finishd.run.embedded_redis import RedisServer
 from finishd.run.guard import signal_group, signal_process
@@ -22,8 +22,7 @@ from finishd.run.process import Program
 from finishd.testing.postgres import Cluster
 
 WEB_PROCESSES: Final = 2
-WEB_THREADS: Final = programs.WEB_THREADS
-DATABASE_POOL: Final = 8
+DATABASE_POOL: Final = 12
 RESTART_DELAY: Final = 0.5  # Seconds until a killed program is started again, as by a supervisor.
 START_SECONDS: Final = 60.0
 # Differences from production, and their reasons.

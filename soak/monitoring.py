@@ -14,8 +14,9 @@ import redis
 from bench.errors import RunFailed
 from bench.processes import resident_mb
 from bench.statistics import median
+from bench.web import WEB_THREADS
 from finishd.run.programs import WORKERS
-from soak.deployment import DATABASE_POOL, WEB_PROCESSES, WEB_THREADS, SoakDeployment
+from soak.deployment import DATABASE_POOL, WEB_PROCESSES, SoakDeployment
 
 SAMPLE_SECONDS: Final = 1.0
 WARM_UP_SECONDS: Final = 30.0  # In this time a new process fills its caches, threads and allocator arenas.
@@ -25,10 +26,11 @@ MIN_SECONDS: Final = 60.0  # A growth is measured over this time at least.
 MAX_GROWTH: Final = 25.0
 
 # The largest sizes of all pools. More connections mean that connections are leaked. Redis: a web process has two pools
-# (one server under two names) with one connection a thread, and the broker's connections. A Celery process has both
-# pools and up to six connections to the broker.
+# (one server under two names) with one connection a thread, and the broker's connections. The lanes besides the API's
+# have six threads (finishd/request_classes.py). A Celery process has both pools and up to six connections to the
+# broker.
 _CELERY_PROCESSES: Final = 1 + sum(1 + processes for _, processes in WORKERS.values())  # With beat.
-MAX_REDIS_CONNECTIONS: Final = WEB_PROCESSES * (2 * WEB_THREADS + 2) + 8 * _CELERY_PROCESSES
+MAX_REDIS_CONNECTIONS: Final = WEB_PROCESSES * (2 * (WEB_THREADS + 6) + 2) + 8 * _CELERY_PROCESSES
 MAX_SQL_CONNECTIONS: Final = WEB_PROCESSES * DATABASE_POOL + 2 * _CELERY_PROCESSES
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from bench.servers import Servers
+from bench.web import WEB_THREADS
 from soak import checks, faults, invariants, monitoring
 from soak.actors import Actors
 from soak.checks.results import Result
 from soak.checks.visibility import VISIBLE_WITHIN, get_bound
-from soak.deployment import WEB_THREADS, SoakDeployment
+from soak.deployment import SoakDeployment
 from soak.draining import wait_until_idle
 from soak.faults import PlannedFault
 from soak.history import Count, Operation, group_items, write

@@ -40,19 +40,8 @@ class ApiErrorMiddleware:
             # PostgreSQL refuses NUL, and no id, title or search contains it. One check here replaces one per view.
             return _error_response(400, "null_character", "The address contains a NUL character.")
         response = self._get_response(request)
-        if _has_unread_body(request):
-            # The server closes the connection after this response. The client must know before it sends another
-            # request on it.
-            response.headers["Connection"] = "close"
         is_json = response.headers.get("Content-Type", "").startswith(api_json.MEDIA_TYPE)
         return response if response.status_code < 400 or is_json else _to_error_response(response)
-
-
-def _has_unread_body(request: HttpRequest) -> bool:
-    """Return whether the response was made without reading the request's body."""
-    return request.META.get("CONTENT_LENGTH", "") not in {"", "0"} and not getattr(
-        request, "_read_started", True
-    )
 
 
 def _to_error_response(page: HttpResponse) -> HttpResponse:

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 
@@ -12,8 +11,6 @@ from core.redis import rejections
 from core.routes import get_route
 
 access_logger = logging.getLogger("core.access")
-
-METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class ObservabilityMiddleware:
@@ -36,7 +33,7 @@ class ObservabilityMiddleware:
 
 def _record(request: HttpRequest, response: HttpResponse, *, seconds: float) -> None:
     route, status = get_route(request), response.status_code
-    method = request.method if request.method and request.method in METHODS else "other"
+    method = telemetry.get_method_label(request.method)
     telemetry.labelled(telemetry.REQUESTS, route, method, str(status)).inc()
     telemetry.labelled(telemetry.REQUEST_TIME, route, method).observe(seconds)
     if access_logger.isEnabledFor(logging.INFO):

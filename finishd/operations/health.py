@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
-    """Return 200 while the process serves requests. No calls."""
+    """Return 200 while the process serves requests. No calls. In production the front answers, without a thread."""
     return _json({"status": "healthy"}, 200)
 
 

@@ -8,16 +8,12 @@ from finishd.run import embedded_redis
 from finishd.run.config import Config
 from finishd.run.process import Program
 
-WEB_THREADS = 4  # of each web process (docs/decisions/0022)
 # Workers by name: queues and number of processes. Events have their own worker, so they do not delay deliveries. Both
 # serve `sweeps`, so a sweep starts as soon as any process is free.
 WORKERS = {
     "worker": (("sweeps", "delivery", "repeats", "default", "content", "indexes"), 2),
     "events": (("sweeps", "events"), 1),
 }
-
-# The format of granian's own log lines. core.middleware.observability logs the requests.
-_LOG = Path(__file__).with_name("granian.json")
 
 
 def redis(*, port: int, directory: Path, environment: Mapping[str, str]) -> Program:
@@ -32,17 +28,12 @@ def prepare(environment: Mapping[str, str]) -> Program:
 
 def web(config: Config, environment: Mapping[str, str]) -> Program:
     """Return the web server, with two processes as in production. State in the memory of one process shows up here."""
-    command = serve(config.host, config.port, processes=2)
-    return Program("web", [sys.executable, *command], environment, restart=False)
+    return Program("web", [sys.executable, *serve(config.host, config.port)], environment, restart=False)
 
 
-def serve(host: str, port: int, *, processes: int, threads: int = WEB_THREADS) -> list[str]:
-    """Return the arguments for Python that start the web server."""
-    address = ["--interface", "wsgi", "--http", "1", "--no-ws", "--host", host, "--port", str(port)]
-    size = ["--workers", str(processes), "--blocking-threads", str(threads)]
-    respawn = ["--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "5"]
-    log = ["--log-level", "warning", "--log-config", str(_LOG)]
-    return ["-m", "granian", *address, *size, *respawn, *log, "finishd.wsgi:application"]
+def serve(host: str, port: int) -> list[str]:
+    """Return the arguments for Python that start the web server. Its size is in the environment: WEB_PROCESSES etc."""
+    return ["-m", "finishd.run.web", "--host", host, "--port", str(port)]
 
 
 def workers(environment: Mapping[str, str]) -> list[Program]:

@@ -6,3 +6,4 @@ from finishd.settings.celery import *
 from finishd.settings.domain import *
 from finishd.settings.environment import *
 from finishd.settings.servers import *
+from finishd.settings.web import *

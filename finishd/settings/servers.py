@@ -11,8 +11,8 @@ from core.redis.run_ids import remember_run_id
 from core.sql.postgresql.base import Connection
 from finishd.settings.environment import FINISHD_DATA, read
 
-# Connections to PostgreSQL: one for each thread of a web process (eight with Firestore), and some for readiness.
-DATABASE_POOL = read.count("DATABASE_POOL", default=12, maximum=1_000)
+# Connections to PostgreSQL: one for each thread of a web process (WEB_THREADS and six more), and some for readiness.
+DATABASE_POOL = read.count("DATABASE_POOL", default=16, maximum=1_000)
 DATABASES: dict[str, dict[str, Any]] = {
     "default": environ.Env.db_url_config(
         read.database_url("DATABASE_URL", default=f"sqlite:///{FINISHD_DATA / 'db.sqlite3'}")

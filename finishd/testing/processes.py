@@ -88,7 +88,7 @@ class Processes:
     def web(self, workers: int = 1, /, **environment: str) -> Web:
         """Start a web server with the threads of production, and wait until it responds."""
         port = free_port()
-        self.start(*programs.serve("127.0.0.1", port, processes=workers), **environment)
+        self.start(*programs.serve("127.0.0.1", port), **{"WEB_PROCESSES": str(workers), **environment})
         web = Web(port)
         self._webs.append(web)
         self.wait_for(web.is_up)
@@ -107,6 +107,11 @@ class Processes:
 
     def manage(self, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
         return self.start("manage.py", *arguments, **environment)
+
+    @property
+    def last(self) -> "subprocess.Popen[bytes]":
+        """The process that was started last."""
+        return self._started[-1]
 
     def wait_for(self, condition: Callable[[], bool], *, seconds: float = START_SECONDS) -> None:
         deadline = time.monotonic() + seconds

@@ -45,6 +45,8 @@ SAME_ON_BOTH: Final = frozenset(
         "finishd/tests/test_events_journey.py",
         "finishd/tests/test_formats.py",
         "finishd/tests/test_friends_gauntlet.py",
+        "finishd/tests/test_front.py",
+        "finishd/tests/test_front_overload.py",
         "finishd/tests/test_friends_journey.py",
         "finishd/tests/test_full_redis.py",
         "finishd/tests/test_full_redis_relief.py",

@@ -17,6 +17,7 @@ from content.tests.factories import ItemFactory
 from core.redis.client import count_round_trips
 from core.sql import circuit_breaker
 from feed.services import builds
+from finishd import request_classes
 from finishd.health import report
 from finishd.operations.tests.scraping import TOKEN
 from finishd.run.embedded_redis import RedisServer
@@ -68,6 +69,10 @@ class TestLive:
         with count_round_trips() as round_trips:
             response = Client().get("/health")
         assert (response.status_code, response.json(), round_trips) == (200, {"status": "healthy"}, [])
+
+    @pytest.mark.parametrize("path", request_classes.LIVE_PATHS)
+    def test_the_app_finds_liveness_below_its_base_url(self, path: str) -> None:
+        assert Client().get(path).json() == {"status": "healthy"}
 
     def test_liveness_needs_no_redis(self, redis_server: RedisServer) -> None:
         redis_server.stop()
