@@ -25,6 +25,7 @@ LAST_SECONDS: Final = 6.0  # Before the end of the load.
 PAUSE_SECONDS: Final = 1.0
 LOCK_SECONDS: Final = 2.0
 MAX_DOWN_SECONDS: Final = 1.5  # For a server that is restarted.
+MAX_FULL_SECONDS: Final = 4.0
 LOCKED_TABLES: Final = ("activity_person", "activity_job", "analytics_checkpoint", "content_item")
 
 
@@ -106,6 +107,14 @@ def _cut_redis_connections(deployment: SoakDeployment, variant: float) -> None:
         client.client_kill_filter(_type="normal", skipme=True)
 
 
+def _fill_redis(deployment: SoakDeployment, variant: float) -> None:
+    """Let Redis reject all writes that need memory."""
+    with deployment.connect_redis() as client:
+        client.config_set("maxmemory", 1)
+        time.sleep(MAX_FULL_SECONDS * variant)
+        client.config_set("maxmemory", 0)
+
+
 def _restart_postgresql(deployment: SoakDeployment, variant: float) -> None:
     deployment.cluster.stop()
     time.sleep(MAX_DOWN_SECONDS * variant)
@@ -137,6 +146,7 @@ FAULTS: Final[dict[str, Callable[[SoakDeployment, float], None]]] = {
     "Redis paused": _pause_redis,
     "Redis restarted": _restart_redis,
     "connections to Redis cut": _cut_redis_connections,
+    "Redis full": _fill_redis,
     "PostgreSQL restarted": _restart_postgresql,
     "a table locked": _lock_table,
     "connections to PostgreSQL cut": _cut_postgresql_connections,

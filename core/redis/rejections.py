@@ -22,8 +22,9 @@ _last_rejection: ContextVar[Exception | None] = ContextVar("last_rejection", def
 
 
 def skip(what: Skippable, rejection: Exception) -> None:
-    """Count and log a write that Redis rejected, and remember the rejection for this request."""
-    _last_rejection.set(rejection)
+    """Count and log a write that Redis rejected. Remember that of the state Redis for this request."""
+    if what != "cache":  # the cache may be another server
+        _last_rejection.set(rejection)
     labelled(WRITES_SKIPPED, what).inc()
     reason = str(rejection).partition(". ")[0].partition(" script:")[0]
     logger.warning(
@@ -41,7 +42,7 @@ def skipping(what: Skippable) -> Iterator[None]:
 
 
 def check() -> None:
-    """Raise the rejection that this request has met, if any, before work that would end in a write."""
+    """Raise the rejection that this request got from the state Redis, if any, before work that ends in a write."""
     if (rejection := _last_rejection.get()) is not None:
         raise rejection
 

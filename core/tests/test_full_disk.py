@@ -62,6 +62,28 @@ def test_make_run_goes_on_reading_the_lines_of_programs_that_it_cannot_write() -
         stream.close()
 
 
+@needs_dev_full
+def test_a_process_whose_log_cannot_be_written_goes_on() -> None:
+    logging_process = """
+import logging, django
+django.setup()
+for number in range(20_000):
+    logging.getLogger("core").warning("a line of a kind %s", hex(number))
+print("went on")
+"""
+    with FULL.open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-c", logging_process],
+            cwd=settings.BASE_DIR,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert result.stdout == "went on\n"
+
+
 def test_beat_logs_a_message_that_it_cannot_send_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Scheduler):
         def apply_async(self, *_: object, **__: object) -> None:

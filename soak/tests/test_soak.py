@@ -12,7 +12,7 @@ from bench.servers import ROOT
 from finishd.testing.expected import ExpectedTimelines
 from soak import invariants
 from soak.checks.answers import RECOVERY_SECONDS
-from soak.faults import FAULTS, FIRST_SECONDS, LAST_SECONDS, make_schedule
+from soak.faults import FAULTS, FIRST_SECONDS, INTERVAL_SECONDS, LAST_SECONDS, make_schedule
 from soak.history import Fault, History, Operation
 from soak.monitoring import MAX_REDIS_CONNECTIONS, MAX_SQL_CONNECTIONS, measure_growth
 from soak.phone import find_undocumented
@@ -47,9 +47,10 @@ class TestSchedule:
         assert make_schedule(7, 900) == make_schedule(7, 900)
         assert make_schedule(7, 900) != make_schedule(8, 900)
 
-    def test_a_schedule_has_four_faults_in_a_minute_and_every_kind_in_two(self) -> None:
+    def test_a_schedule_has_four_faults_in_a_minute_and_every_kind_before_any_returns(self) -> None:
         assert len(make_schedule(1, 60)) >= 4
-        assert {fault.name for fault in make_schedule(1, 130)} == set(FAULTS)
+        seconds = FIRST_SECONDS + INTERVAL_SECONDS[1] * len(FAULTS) + LAST_SECONDS
+        assert {fault.name for fault in make_schedule(1, seconds)} == set(FAULTS)
 
     def test_a_schedule_has_no_faults_at_the_start_and_at_the_end(self) -> None:
         times = [fault.at for fault in make_schedule(3, 300)]

@@ -1,6 +1,8 @@
 """`make run` on a disk that is full, or fills up: SQLite, Redis's append-only file, metrics and settings are on it."""
 
+import os
 import shutil
+import signal
 import sqlite3
 import time
 from collections import defaultdict
@@ -60,6 +62,8 @@ def test_a_disk_that_fills_up_costs_writes_until_it_has_space_and_no_process(
         assert statuses == {name: {200 if name in reads else 503} for name in statuses}
         second = run.get("/api/v1/feed", cursor=first["meta"]["cursor"]).json()
         assert set(run.find_processes()) == processes
+        processes = replace_web_process(run, processes)
+        assert send_all(reads, rounds=ROUNDS) == {name: {200} for name in reads}
 
         disk.free()
         wait_until(lambda: all(send().status_code == 200 for send in (reads | writes).values()))
@@ -107,6 +111,14 @@ def send_all(requests: Requests, *, rounds: int) -> dict[str, set[int]]:
         for name, send in requests.items():
             statuses[name].add(send().status_code)
     return statuses
+
+
+def replace_web_process(run: RunSession, processes: set[int]) -> set[int]:
+    """Kill a web process, wait until the server has started another one, and return the current processes."""
+    web = [pid for pid in processes if b"granian" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(max(web), signal.SIGKILL)
+    wait_until(lambda: len(run.find_processes()) == len(processes) and max(web) not in run.find_processes())
+    return set(run.find_processes())
 
 
 def check_files(disk: SmallDisk, copy: Path, *, session: str) -> None:
