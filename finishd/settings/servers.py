@@ -9,7 +9,7 @@ from redis.retry import Retry
 
 from core.redis.run_ids import remember_run_id
 from core.sql.postgresql.base import Connection
-from finishd.settings.environment import FINISHD_DATA, read
+from finishd.settings.environment import DEBUG, FINISHD_DATA, read
 
 # Connections to PostgreSQL: one for each thread of a web process (WEB_THREADS and six more), and some for readiness.
 DATABASE_POOL = read.count("DATABASE_POOL", default=16, maximum=1_000)
@@ -48,7 +48,8 @@ if not REDIS_URL:
 CACHE_URL = read.redis_url("CACHE_URL", default=REDIS_URL)
 REDIS_TIMEOUT = read.seconds("REDIS_TIMEOUT", default=0.15, maximum=60)  # that a request waits for one reply
 REDIS_POOL = read.count("REDIS_POOL", default=64, maximum=10_000)
-REDIS_REQUIRE_AOF = read.flag("REDIS_REQUIRE_AOF", default=True)  # without an append-only file, not ready
+# Whether a Redis without an append-only file makes the service not ready
+REDIS_REQUIRE_AOF = read.flag("REDIS_REQUIRE_AOF", default=not DEBUG)
 FINISHD_EMBEDDED_REDIS = read.flag("FINISHD_EMBEDDED_REDIS", default=False)
 
 

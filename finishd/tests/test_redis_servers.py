@@ -80,23 +80,33 @@ class TestOldRedis:
 
     def test_a_web_process_is_not_ready(self, tmp_path: Path) -> None:
         with old_redis() as url:
-            done = run_python(
-                "-c",
-                READINESS,
-                environment=production(
-                    tmp_path,
-                    DJANGO_SETTINGS_MODULE="finishd.settings",
-                    REDIS_URL=url,
-                    DATABASE_URL="sqlite://:memory:",
-                    METRICS_TOKEN="a-token-for-monitoring",
-                ),
-            )
-        assert done.stdout.strip() == "503 too_old too_old", done.stderr
+            assert get_readiness(tmp_path, url) == "503 too_old too_old"
 
     def test_the_servers_of_tests_and_make_run_are_new_enough(self, redis_server: RedisServer) -> None:
         steps.check_redis(redis_server.url)
         with Redis(port=redis_server.port) as client:
             assert client.info("server")["redis_version"]
+
+
+def test_by_default_production_requires_an_append_only_file(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    assert get_readiness(tmp_path, redis_server.url) == "503 not_persistent ok"
+
+
+def get_readiness(data: Path, url: str) -> str:
+    """Return the status of readiness, of REDIS_URL and of CACHE_URL, in a production process with this URL."""
+    environment = production(
+        data,
+        DJANGO_SETTINGS_MODULE="finishd.settings",
+        REDIS_URL=url,
+        DATABASE_URL="sqlite://:memory:",
+        METRICS_TOKEN="a-token-for-monitoring",
+        REDIS_TIMEOUT="5",
+    )
+    done = run_python("-c", READINESS, environment=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def connect(data: Path, url: str) -> list[str]:

@@ -22,10 +22,12 @@ def check_state() -> Details:
     info, written = _write(state_redis(), "redis")
     _check_version(info)
     _check_persistence(info)
-    if (policy := info.get("maxmemory_policy")) != NO_EVICTION:
+    if (
+        policy := info.get("maxmemory_policy", NO_EVICTION)
+    ) != NO_EVICTION:  # some managed servers do not say
         raise NotReady(
             "evicts",
-            f"maxmemory-policy is {policy}, so Redis deletes plans and dedup keys. It must be {NO_EVICTION}.",
+            f"maxmemory-policy is {policy}, so Redis may delete plans and dedup keys. It must be {NO_EVICTION}.",
             maxmemoryPolicy=policy,
         )
     _check_written(written)
