@@ -50,6 +50,7 @@ SAME_ON_BOTH: Final = frozenset(
         "finishd/tests/test_friends_journey.py",
         "finishd/tests/test_full_redis.py",
         "finishd/tests/test_full_redis_relief.py",
+        "finishd/tests/test_interrupted_pages.py",
         "finishd/tests/test_processes.py",
         "finishd/tests/test_rejected_writes.py",
         "finishd/tests/test_schedule.py",
