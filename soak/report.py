@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from bench.statistics import median, percentile, round_floats
 from soak.checks.results import Result
@@ -11,6 +11,8 @@ from soak.faults import PlannedFault
 from soak.history import Operation
 from soak.monitoring import MAX_REDIS_CONNECTIONS, MAX_SQL_CONNECTIONS, ResourceMonitor
 from soak.record import RunRecord, get_recovery_seconds
+
+MAX_REPORTED: Final = 10  # Violations of one promise that are described. The report has the number of all.
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Outcome:
             *(
                 f"{result.promise}: at {violation.at - self.record.start:.1f} s: {violation.description}"
                 for result in self.results
-                for violation in result.violations
+                for violation in result.violations[:MAX_REPORTED]
             ),
         ]
 

@@ -69,13 +69,17 @@ def check_visible(history: History, *, visible_within: float = VISIBLE_WITHIN) -
 
 
 def check_hidden(history: History) -> Result:
-    """Check that no session shows what was taken back before it was requested."""
+    """Check that no session shows what was taken back before it was requested.
+
+    What was taken back in a loss window may return until `VISIBLE_WITHIN` after the fault.
+    """
     result = Result("hidden", "undone activities in followers' reads")
     world = World(history)
     for session in iterate_following(find_sessions(history)):
         result.compared += sum(1 for _ in _find_undone(world, session))
+        since = _get_kept_time(history, session.start)
         for operation, page in session.pages:
-            _check_page(world, session, operation, page, result)
+            _check_page(world, session, operation, page, since, result)
     return result
 
 
@@ -88,6 +92,19 @@ def get_bound(history: History, at: float, seconds: float) -> float:
         if stall.start <= at:
             bound += stall.seconds
     return bound
+
+
+def _get_kept_time(history: History, at: float) -> float:
+    """Return the time up to which acknowledged changes are certainly in effect at `at`."""
+    bound = get_bound(history, at, VISIBLE_WITHIN)
+    return min(
+        (
+            fault.loses_since
+            for fault in history.faults
+            if fault.loses_since is not None and fault.overlaps(at - bound, at)
+        ),
+        default=at,
+    )
 
 
 def _find_complete_reads(history: History) -> Iterator[_Read]:
@@ -121,9 +138,11 @@ def _find_undone(world: World, session: Session) -> Iterator[tuple[str, str]]:
                     yield author, title
 
 
-def _check_page(world: World, session: Session, operation: Operation, page: Page, result: Result) -> None:
-    """Add what the page shows although its author had taken it back, or the viewer had left the author."""
-    start, end = session.start, operation.end
+def _check_page(
+    world: World, session: Session, operation: Operation, page: Page, start: float, result: Result
+) -> None:
+    """Add what the page shows although its author took it back before `start`, or the viewer left the author."""
+    end = operation.end
     for shown in page.shown:
         for author in shown.authors:
             registers = (

@@ -113,6 +113,14 @@ class TestHidden:
         operations = (FOLLOW, LIKE, undo("kofi", "title", 5.0, status=status))
         assert violations("hidden", *operations, read("ama", 30.0, SEES)) == []
 
+    @pytest.mark.parametrize(("loses_since", "at", "found"), [(4.5, 8.0, 0), (4.5, 18.0, 1), (5.5, 8.0, 1)])
+    def test_what_was_undone_in_a_loss_window_may_return_for_ten_seconds(
+        self, loses_since: float, at: float, found: int
+    ) -> None:
+        rolled_back = Fault("Redis rolled back", 6.0, 7.0, loses_since=loses_since)
+        operations = (FOLLOW, LIKE, undo("kofi", "title", 5.0), read("ama", at, SEES))
+        assert len(violations("hidden", *operations, faults=[rolled_back])) == found
+
     def test_a_plan_that_was_built_before_the_undo_keeps_its_items(self) -> None:
         pages = (
             read("ama", 4.0, SEES, session="s", next_cursor="2"),

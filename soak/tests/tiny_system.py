@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from typing import Literal
 
-from soak.history import Count, Event, Fault, History, Kind, Operation, Page, Shown
+from soak.history import LATE_SECONDS, Count, Event, Fault, History, Kind, Operation, Page, Shown
 
 Bug = Literal["", "skips a follower", "ignores an undo", "counts twice", "repeats an item", "loses an event"]
 PEOPLE = ("ama", "kofi", "mei")
@@ -34,6 +34,7 @@ class TinySystem:
         for number in range(operations):
             self.now += self.rng.uniform(0.05, 1.0)
             self._act(self.rng.choice(PEOPLE), number)
+        self.now += 2 * LATE_SECONDS  # What had no answer takes no effect any more.
         for author, viewer in (("ama", "kofi"), ("kofi", "ama")):
             last: list[tuple[Kind, str, str, bool]] = [
                 ("follow", viewer, author, True),
