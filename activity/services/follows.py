@@ -10,7 +10,8 @@ from activity.types import MAX_LIST_OFFSET, FollowEdge, Job, Profile, StoreUnava
 
 logger = logging.getLogger(__name__)
 
-JOB_DUE_SECONDS: Final = 20.0
+# If its message or worker is lost, a sweep (every 5 s) queues the job in time for followers to see it within 10 s.
+JOB_DUE_SECONDS: Final = 4.0
 MAX_MUTUALS_READ: Final = 1_000  # newest follows that are searched for mutual ones
 
 

@@ -9,7 +9,8 @@ from activity.services import affinity_gains, profiles, rebuilds
 from activity.store import get_store
 from activity.types import RecordResult, Relation
 
-JOB_DUE_SECONDS: Final = 20.0
+# If its message or worker is lost, a sweep (every 5 s) queues the job in time for followers to see it within 10 s.
+JOB_DUE_SECONDS: Final = 4.0
 
 
 def set_relation(uid: str, title: str, relation: Relation, *, source: str | None, now: float) -> RecordResult:
