@@ -17,7 +17,7 @@ SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) \
 	$(addprefix activity/tests/test_,flushing.py history_deltas.py history_reader.py admin.py) \
 	$(addprefix feed/tests/test_,journeys.py changes_between_pages.py other_versions.py paging.py sessions.py walks.py budgets.py) \
 	$(addprefix feed/tests/test_,indexes.py index_commands.py index_failures.py engagement.py engagement_signal.py) \
-	finishd/privacy finishd/staff finishd/health finishd/operations/tests/test_health.py \
+	finishd/privacy finishd/restore finishd/staff finishd/health finishd/operations/tests/test_health.py \
 	$(addprefix finishd/tests/test_,returning_viewers.py pull_delivery.py friends_model.py watched_feed.py) \
 	$(addprefix finishd/tests/test_,deadlines.py sql_deadlines.py interrupted_sql.py read_only_database.py) \
 	$(addprefix core/tests/test_,sql_outages.py clocks.py)

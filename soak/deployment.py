@@ -56,7 +56,7 @@ class SoakDeployment:
         self.django = DjangoProcess(servers, self.settings)
         self.django.call("bench.remote.seed.create_keys")
         self.catalogue: dict[str, Any] = self.django.call("soak.remote.seed_catalogue", size=items)
-        self.web: WebServer = start_web(servers, self.settings, processes=WEB_PROCESSES, threads=WEB_THREADS)
+        self.web: WebServer = self._start_web()
         celery_settings: Mapping[str, str] = {**self.settings, "REDIS_TIMEOUT": "5"}
         self._programs: dict[str, Program] = {
             program.name: program
@@ -108,10 +108,29 @@ class SoakDeployment:
         """Stop a worker or beat in an orderly way."""
         self.servers.stop(self.running.pop(name))
 
+    def start(self, name: str) -> None:
+        """Start a worker or beat that was stopped."""
+        self.running[name] = self._start(name)
+
+    def stop_everything(self) -> None:
+        """Stop web, workers and beat in an orderly way. The servers run on."""
+        for name in list(self.running):
+            self.stop(name)
+        self.servers.stop(self.web.process)
+
+    def start_everything(self) -> None:
+        """Start them again, and wait until the web server answers."""
+        for name in self._programs:
+            self.start(name)
+        self.web = self._start_web()
+
     def find_ended(self) -> list[str]:
         """Return the names of programs that ended without being killed by a fault."""
         ended = [name for name, process in self.running.items() if process.poll() is not None]
         return [*ended, *(["web"] if self.web.process.poll() is not None else [])]
+
+    def _start_web(self) -> WebServer:
+        return start_web(self.servers, self.settings, processes=WEB_PROCESSES, threads=WEB_THREADS)
 
     def _start(self, name: str) -> "subprocess.Popen[bytes]":
         program = self._programs[name]

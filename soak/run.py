@@ -48,13 +48,13 @@ def run_soak(
     record = actors.record
     record.history.seed, record.history.items = seed, group_items(deployment.catalogue["titles"])
     log(f"servers started after {time.monotonic() - start:.0f} s")
-    _open_feeds(actors)
+    open_feeds(actors)
     record.restart()
     schedule = faults.make_schedule(seed, seconds)
     monitor = ResourceMonitor(deployment)
     starvation = StarvationMonitor(deployment.get_roles, record.history.stalls)
     try:
-        _apply_load(actors, schedule, seconds)
+        apply_load(actors, schedule, seconds)
         log(f"{len(record.requests)} requests, {len(record.faults)} faults; reading all feeds")
         _read_feeds(actors)
         log("waiting until no work is left")
@@ -80,7 +80,7 @@ def run_soak(
     )
 
 
-def _open_feeds(actors: Actors) -> None:
+def open_feeds(actors: Actors) -> None:
     """Request a feed for each person. Afterwards all of them are active and all pools have their connections."""
     with ThreadPoolExecutor(2 * WEB_THREADS) as pool:
         phones = [(actors.create_phone(f"warm-up {uid}"), uid) for uid in actors.tokens]
@@ -89,7 +89,7 @@ def _open_feeds(actors: Actors) -> None:
         phone.close()
 
 
-def _apply_load(actors: Actors, schedule: list[PlannedFault], seconds: float) -> None:
+def apply_load(actors: Actors, schedule: list[PlannedFault], seconds: float) -> None:
     """Run all actors and inject the faults. Raise the exception of any thread."""
     record = actors.record
     with ThreadPoolExecutor(64) as pool:
@@ -115,6 +115,18 @@ def _wait_for_time(threads: list["Future[None]"], seconds: float, record: RunRec
 
 def _find_violations(actors: Actors, monitor: ResourceMonitor) -> list[str]:
     """Check all invariants that hold when no work is left."""
+    deployment = actors.deployment
+    return [
+        *find_wrong_results(actors),
+        *invariants.find_connection_leaks(
+            monitoring.count_redis_connections(deployment), monitoring.get_sql_connection_states(deployment)
+        ),
+        *invariants.find_memory_leaks(monitor.get_growths()),
+    ]
+
+
+def find_wrong_results(actors: Actors) -> list[str]:
+    """Compare what is stored with what was accepted from the actors."""
     deployment, social = actors.deployment, actors.social
     call = deployment.django.call
     event_results = call("soak.remote.get_event_results")
@@ -127,10 +139,6 @@ def _find_violations(actors: Actors, monitor: ResourceMonitor) -> list[str]:
         *invariants.find_history_errors(actors.viewers, event_results, lambda item: genres.get(item, ())),
         *invariants.find_timeline_errors(social.model, people_results),
         *invariants.find_catalogue_errors(actors.staff.unpublished, genres, catalogue_results),
-        *invariants.find_connection_leaks(
-            monitoring.count_redis_connections(deployment), monitoring.get_sql_connection_states(deployment)
-        ),
-        *invariants.find_memory_leaks(monitor.get_growths()),
     ]
 
 

@@ -16,6 +16,7 @@ from activity.services import pending_history, profiles
 from activity.store import get_store
 from activity.types import StoredDocument
 from core.redis.client import cache_redis, state_redis, unlink_keys
+from core.redis.keys import unescape_hash_tag
 from core.redis.references import ReferenceReader
 
 BATCH_SIZE: Final = 500
@@ -79,6 +80,18 @@ def get_erased_name(uid: str) -> str | None:
     """Return the name that `store_contacts` stored. None if the person had none or was erased before. 1 round trip."""
     name = cast("bytes | None", state_redis().get(keys.ERASURE_NAME.name(viewer=uid)))
     return name.decode() if name else None
+
+
+def get_recently_erased() -> set[str]:
+    """Return the uids whose erasure began within the last day, as far as Redis knows.
+
+    Cost: 1 round trip per 500 keys.
+    """
+    return {
+        unescape_hash_tag(name.decode().partition("{")[2].removesuffix("}"))
+        for key in (keys.ERASURE_NAME, keys.ERASURE_CONTACTS)
+        for name in state_redis().scan_iter(match=key.pattern.replace("<viewer>", "*"), count=BATCH_SIZE)
+    }
 
 
 def iterate_contacts(uid: str) -> Iterator[list[str]]:

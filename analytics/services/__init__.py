@@ -7,4 +7,5 @@
 - `dead_letters`: events that could not be counted.
 - `lag`: the backlog and lag of readers.
 - `privacy`: export and erasure.
+- `restoring`: checkpoints that were restored from a backup.
 """

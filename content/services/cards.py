@@ -36,6 +36,17 @@ class RenderedItem(NamedTuple):
     facts: bytes
 
 
+class NewerCards(Exception):
+    """Redis has newer versions of some items than SQL. Their number is in the message."""
+
+
+class _Written(NamedTuple):
+    """The number of items whose cards were written, and those of which Redis has a newer version."""
+
+    number: int
+    newer: list[str]
+
+
 TOMBSTONE: Final = card_format.TOMBSTONE
 MISSING_ITEM = RenderedItem(0, TOMBSTONE, TOMBSTONE)
 
@@ -66,7 +77,8 @@ def write_cards(ids: Sequence[str]) -> int:
     Items that are not published get tombstones. Raises REDIS_UNAVAILABLE; cards that were not written
     stay stale. Cost: 2 SQL queries, 1 pipeline and 1 SQL update per 500 items.
     """
-    return sum(_write_batch(ids[start : start + BATCH_SIZE]) for start in range(0, len(ids), BATCH_SIZE))
+    starts = range(0, len(ids), BATCH_SIZE)
+    return sum(_write_batch(ids[start : start + BATCH_SIZE]).number for start in starts)
 
 
 def delete_cards(ids: Iterable[str]) -> None:
@@ -105,16 +117,24 @@ def count_stale_cards() -> int:
 
 
 def rebuild_cards() -> Iterator[int]:
-    """Write the cards of all items in batches, and yield the number of cards written so far."""
-    written = 0
+    """Write the cards of all items in batches, and yield the number of cards written so far.
+
+    Raises NewerCards at the end if Redis kept some, which only a restore of SQL from a backup can cause.
+    """
+    written = newer = 0
     last = ""
     while batch := list(
         Item.objects.filter(id__gt=last).order_by("id").values_list("id", flat=True)[:BATCH_SIZE]
     ):
-        write_cards(batch)
+        kept = _write_batch(batch).newer
+        # SQL has the new version of an item that changed meanwhile.
+        kept = _write_batch(kept).newer if kept else kept
         last = batch[-1]
-        written += len(batch)
+        newer += len(kept)
+        written += len(batch) - len(kept)
         yield written
+    if newer:
+        raise NewerCards(f"{newer} cards in Redis are newer than their items in SQL")
 
 
 def _read(
@@ -153,14 +173,14 @@ def _load(ids: Sequence[str]) -> dict[str, RenderedItem]:
     return loaded
 
 
-def _write_batch(ids: Sequence[str]) -> int:
+def _write_batch(ids: Sequence[str]) -> _Written:
     rendered = _render_items(ids)
-    _cache(rendered)
+    newer = _cache(rendered)
     versions = [(r.version, item_id) for item_id, r in rendered.items() if r is not MISSING_ITEM]
     # The rendered version, not the current one: a card that changed meanwhile stays stale.
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(_SET_CARD_VERSION, [(version, item_id, version) for version, item_id in versions])
-    return len(versions)
+    return _Written(len(versions), newer)
 
 
 def _render_items(ids: Sequence[str]) -> dict[str, RenderedItem]:
@@ -170,12 +190,12 @@ def _render_items(ids: Sequence[str]) -> dict[str, RenderedItem]:
     return rendered
 
 
-def _cache(rendered: Mapping[str, RenderedItem]) -> None:
-    """Write rendered items to Redis, except where Redis has a newer version."""
+def _cache(rendered: Mapping[str, RenderedItem]) -> list[str]:
+    """Write rendered items to Redis, except where Redis has a newer version, and return the ids of these."""
     pipe = cache_redis().pipeline()
     for item_id, value in rendered.items():
         _queue(pipe, item_id, value, ttl=MISSING_ITEM_TTL if value is MISSING_ITEM else keys.CARD.ttl or 0)
-    pipe.execute()
+    return [item_id for item_id, is_written in zip(rendered, pipe.execute(), strict=True) if not is_written]
 
 
 def _render(item: Item) -> RenderedItem:

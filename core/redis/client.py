@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
+from django.conf import settings
 from django_redis import get_redis_connection
 from redis.client import Pipeline as RedisPipeline
 from redis.client import Redis
@@ -123,6 +124,11 @@ def state_redis() -> GuardedRedis:
 
 def cache_redis() -> GuardedRedis:
     return cast(GuardedRedis, get_redis_connection("default"))
+
+
+def get_databases() -> list[GuardedRedis]:
+    """Return a client of each distinct database that is not the broker's."""
+    return [state_redis()] if settings.CACHE_URL == settings.REDIS_URL else [state_redis(), cache_redis()]
 
 
 def raise_outage(replies: Sequence[Any]) -> None:

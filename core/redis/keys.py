@@ -9,7 +9,7 @@ A key that holds one viewer's state has the uid as its hash tag, so that a scrip
 import re
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 KeyType = Literal["string", "hash", "list", "set", "zset", "stream"]
 _SAFE = "-_.~:@+=,"
@@ -22,11 +22,17 @@ def escape_hash_tag(uid: str) -> str:
     return uid if _UNESCAPED.fullmatch(uid) else quote(uid, safe=_SAFE)
 
 
+def unescape_hash_tag(text: str) -> str:
+    """Return the uid that `escape_hash_tag` wrote as `text`."""
+    return unquote(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A family of keys. `pattern` has its variables in `<>`; `bound` says what limits their number and size.
 
-    `ttl` is in seconds. Without one the keys never expire, and `bound` says why that is safe.
+    `ttl` is in seconds. Without one the keys never expire, and `bound` says why that is safe. `is_derived` says that
+    the value follows from SQL and the activity store, so it is wrong after one of these was restored from a backup.
     """
 
     pattern: str
@@ -34,6 +40,7 @@ class Key:
     owner: str
     bound: str
     ttl: int | None = None
+    is_derived: bool = False
     _variables: tuple[str, ...] = field(init=False, repr=False, default=())
     _template: str = field(init=False, repr=False, default="")
 

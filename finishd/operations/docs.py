@@ -18,8 +18,14 @@ _UNITS: Final = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
 def make_key_table() -> str:
     """Return all declared Redis keys as a Markdown table."""
     keys = sorted(get_declared_keys(), key=lambda key: (key.owner, key.pattern))
-    rows = [f"| `{k.pattern}` | {k.type} | {k.owner} | {_format_ttl(k.ttl)} | {k.bound} |" for k in keys]
-    return "\n".join(["| key | type | owner | TTL | bound |", "|---|---|---|---|---|", *rows]) + "\n"
+    rows = [
+        f"| `{k.pattern}` | {k.type} | {k.owner} | {_format_ttl(k.ttl)} | {_format_flag(k.is_derived)} | {k.bound} |"
+        for k in keys
+    ]
+    return (
+        "\n".join(["| key | type | owner | TTL | derived | bound |", "|---|---|---|---|---|---|", *rows])
+        + "\n"
+    )
 
 
 def replace_key_table(text: str) -> str:
@@ -29,6 +35,10 @@ def replace_key_table(text: str) -> str:
     if not (begin and end):
         raise ValueError(f"{KEYS_PAGE.name} lacks a marker of the key table")
     return f"{before}{begin}{make_key_table()}{end}{after}"
+
+
+def _format_flag(flag: bool) -> str:
+    return "yes" if flag else "no"
 
 
 def _format_ttl(seconds: int | None) -> str:

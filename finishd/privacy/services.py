@@ -8,13 +8,11 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
-from django.conf import settings
-
 from activity.services import privacy as activity
 from analytics.services import privacy as analytics
 from core import api_json
 from core.redis import append_only, references
-from core.redis.client import GuardedRedis, cache_redis, state_redis, unlink_keys
+from core.redis.client import get_databases, unlink_keys
 from core.redis.references import ReferenceReader
 from feed.services import privacy as feed
 from finishd.privacy.sql_references import count_sql_references
@@ -76,7 +74,7 @@ def erase(uid: str, *, until: float) -> bool:
         if time.monotonic() > until:
             return False
     readers = _make_erasure_readers(activity.get_erased_name(uid))
-    for client in _get_redis_servers():
+    for client in get_databases():
         for found in references.find_references(client, uid, readers):
             unlink_keys(client, [found.name, *([found.companion] if found.companion else [])])
     return True
@@ -95,7 +93,7 @@ def find_references(uid: str) -> dict[str, int]:
         counts |= hooks.count_references(uid)
     # SQL comes after the streams: a reader may move an event to SQL in the meantime.
     counts |= count_sql_references(uid, app_labels=APPS_WITH_PEOPLE, without_uid=COLUMNS_WITHOUT_UID)
-    for client in _get_redis_servers():
+    for client in get_databases():
         for found in references.find_references(client, uid, _REFERENCE_READERS):
             place = f"redis: {found.key.pattern}{'' if found.is_own_key else ' of others'}"
             counts[place] = counts.get(place, 0) + 1
@@ -108,7 +106,7 @@ def rewrite_append_only_files() -> bool:
     Redis rewrites them in the background, within seconds or minutes. Errors are logged. Cost: 2 round trips for each
     server.
     """
-    return append_only.rewrite_append_only_files(_get_redis_servers())
+    return append_only.rewrite_append_only_files(get_databases())
 
 
 def export(uid: str, *, now: str) -> Iterator[bytes]:
@@ -125,8 +123,3 @@ def export(uid: str, *, now: str) -> Iterator[bytes]:
 def _make_erasure_readers(name: str | None) -> list[ReferenceReader]:
     """Return readers that also find plans and traces which contain the person's name and not the uid."""
     return [*activity.REFERENCE_READERS, *analytics.REFERENCE_READERS, *feed.make_reference_readers(name)]
-
-
-def _get_redis_servers() -> list[GuardedRedis]:
-    """Return each distinct Redis server that may hold keys of people."""
-    return [state_redis()] if settings.CACHE_URL == settings.REDIS_URL else [state_redis(), cache_redis()]

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "finishd.health",
     "finishd.staff",
     "finishd.privacy",
+    "finishd.restore",
     "finishd.demo",
     "content",
     "analytics",

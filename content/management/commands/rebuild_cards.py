@@ -24,4 +24,9 @@ class Command(BaseCommand):
                     bar.update(written - bar.n)
             except REDIS_UNAVAILABLE as error:
                 raise CommandError(f"cache Redis unavailable after {written} cards: {error}") from error
+            except cards.NewerCards as error:
+                raise CommandError(
+                    f"{written} cards written. {error}. "
+                    "If SQL was restored from a backup, run `manage.py after_restore`."
+                ) from error
         self.stdout.write(f"{written} cards written")

@@ -1,0 +1,1 @@
+"""What follows a restore from a backup: `manage.py after_restore`."""

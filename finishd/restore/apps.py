@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class RestoreConfig(AppConfig):
+    name = "finishd.restore"
+    label = "restore"
