@@ -81,6 +81,15 @@ def test_a_new_plan_is_not_built_in_vain(rejecting: Fault, monkeypatch: pytest.M
 
 
 @two_reasons
+def test_a_server_that_lost_its_scripts_serves_existing_sessions(rejecting: Fault) -> None:
+    first = get_feed("ama")
+    with rejecting():
+        state_redis().script_flush()
+        second = get_feed("ama", cursor=first["meta"]["cursor"])
+    assert len({*get_item_ids(first, second)}) == 20
+
+
+@two_reasons
 def test_copies_that_are_not_cached_are_loaded_and_not_stored(rejecting: Fault) -> None:
     first = get_feed("ama")
     for pattern in ("card:*", "profile:*", "name:*"):

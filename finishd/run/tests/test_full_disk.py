@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from bench.processes import get_children
 from core.tests.redis_faults import connect
 from finishd.run import programs
 from finishd.testing.persistent_redis import PersistentRedis
@@ -115,9 +116,11 @@ def send_all(requests: Requests, *, rounds: int) -> dict[str, set[int]]:
 
 def replace_web_process(run: RunSession, processes: set[int]) -> set[int]:
     """Kill a web process, wait until the server has started another one, and return the current processes."""
-    web = [pid for pid in processes if b"granian" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    os.kill(max(web), signal.SIGKILL)
-    wait_until(lambda: len(run.find_processes()) == len(processes) and max(web) not in run.find_processes())
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes}
+    servers = [pid for pid, command in commands.items() if b"finishd.run.web" in command]
+    web = max(child for server in servers for child in get_children(server))
+    os.kill(web, signal.SIGKILL)
+    wait_until(lambda: web not in run.find_processes() and len(run.find_processes()) == len(processes))
     return set(run.find_processes())
 
 
