@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,9 +15,12 @@ TIMEOUT_SECONDS: Final = 30.0
 class RawClient:
     """A connection to a server, for requests that a well-behaved client does not send."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, context: ssl.SSLContext | None = None) -> None:
+        """Connect to `address`, with TLS if there is a context."""
         parts = urlsplit(address)
         self._socket = socket.create_connection((parts.hostname, parts.port), timeout=TIMEOUT_SECONDS)
+        if context is not None:
+            self._socket = context.wrap_socket(self._socket, server_hostname=parts.hostname)
 
     def send(self, text: str) -> None:
         """Send text. `\\n` becomes the line end of HTTP."""
@@ -26,7 +30,7 @@ class RawClient:
         """Return what arrives next. "" means that the server has closed the connection."""
         try:
             return self._socket.recv(65_536).decode("latin-1")
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLEOFError):
             return ""
 
     def wait_until_closed(self) -> float:
@@ -41,18 +45,20 @@ class RawClient:
 
 
 @contextmanager
-def open_connections(address: str, number: int) -> Iterator[list[RawClient]]:
+def open_connections(
+    address: str, number: int, context: ssl.SSLContext | None = None
+) -> Iterator[list[RawClient]]:
     """Open connections that send nothing by themselves."""
-    allow_open_files(number + 500)
+    _allow_open_files(number + 500)
     with ExitStack() as stack:
         clients = []
         for _ in range(number):
-            clients.append(RawClient(address))
+            clients.append(RawClient(address, context))
             stack.callback(clients[-1].close)
         yield clients
 
 
-def allow_open_files(needed: int) -> None:
+def _allow_open_files(needed: int) -> None:
     """Raise the limit of this process, if the system allows so many files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < needed:

@@ -27,7 +27,7 @@ def tls_server(
 
     The certificate is for `address`. The server listens on 127.0.0.1 in any case.
     """
-    ca, chain = _make_certificates(directory, address)
+    ca, chain = make_certificates(directory, address)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
 
@@ -63,7 +63,7 @@ def _forward(client: ssl.SSLSocket, server: socket.socket) -> None:
             (server if source is client else client).sendall(piece)
 
 
-def _make_certificates(directory: Path, address: str) -> tuple[Path, Path]:
+def make_certificates(directory: Path, address: str) -> tuple[Path, Path]:
     """Write a CA's certificate, and a file with a server's key and certificate. Return both paths."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Finishd test CA")])

@@ -15,7 +15,7 @@ import yaml
 from django.conf import settings
 
 from core.throttling import rates
-from finishd import throttles
+from finishd import request_classes, throttles
 from finishd.run import programs
 
 OWN_SERVICES = ("web", *programs.WORKERS, "beat", "migrate")
@@ -107,3 +107,20 @@ def test_compose_settings_pass_the_deploy_check(services: dict[str, dict[str, An
     )
     # Redis and PostgreSQL have no TLS: they share the private network of one machine.
     assert set(re.findall(r"\((\w+\.[EW]\d+)\)", result.stderr)) == {"finishd.W003", "finishd.W004"}
+
+
+def test_the_image_contains_every_package_of_the_server() -> None:
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert packages - {"bench", "soak"} <= allowed
+
+
+def test_the_proxy_has_the_servers_limits(services: dict[str, dict[str, Any]]) -> None:
+    """The proxy waits longer than the server, and closes idle connections to it earlier."""
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    api, admin = (int(seconds) for seconds in re.findall(r"proxy_read_timeout (\d+)s;", text))
+    assert api >= settings.SEARCH_WAIT + 1.5  # the default of REQUEST_DEADLINE, which tests raise
+    assert admin >= request_classes.STAFF_PAGES.total
+    assert int(re.findall(r"keepalive_timeout (\d+)s;", text)[1]) < settings.WEB_IDLE_SECONDS
+    assert f"client_max_body_size {settings.STAFF_BODY_MB}m;" in text
+    assert "./deploy/nginx.conf:/etc/finishd/nginx.conf:ro" in services["proxy"]["volumes"]
