@@ -19,14 +19,18 @@ def collect() -> dict[str, float]:
     return {sample.labels["server"]: sample.value for family in families for sample in family.samples}
 
 
+def get_warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    records = [record for record in caplog.records if record.name == clocks.__name__]
+    return [record.getMessage() for record in records if record.levelno >= logging.WARNING]
+
+
 @pytest.mark.parametrize(("skew", "words"), [(600, "ahead of redis"), (-12, "behind redis")])
 def test_a_worker_whose_clock_is_wrong_exports_and_logs_it(
     skew: int, words: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(clocks, "time", SimpleNamespace(time=lambda: time.time() + skew))
     assert collect()["redis"] == pytest.approx(-skew, abs=1)
-    (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    message = record.getMessage()
+    (message,) = get_warnings(caplog)
     assert message.startswith("clock skew: This process's clock is "), message
     assert words in message
     verdict = "The clock of process" if connection.vendor == "postgresql" else "One of them"
@@ -35,7 +39,7 @@ def test_a_worker_whose_clock_is_wrong_exports_and_logs_it(
 
 def test_clocks_that_agree_are_exported_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert abs(collect()["redis"]) < 1
-    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert get_warnings(caplog) == []
 
 
 def test_without_redis_a_scrape_has_no_offsets_and_does_not_fail(
