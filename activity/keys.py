@@ -46,7 +46,7 @@ ERASURE_CONTACTS = Key(
 ERASURE_NAME = Key(
     "erasure-name:{<viewer>}", "string", "activity", "one per person who is being erased", 1 * DAY
 )
-UNDONE = Key("undone", "zset", "activity", "newest 1,000 undone activities", 1 * HOUR)
+UNDONE = Key("undone", "zset", "activity", "newest 1,000 undone activities", 1 * HOUR, is_derived=True)
 DELIVERY_LAGS = Key("delivery-lags", "list", "activity", "newest 2,000 finished deliveries")
 NAME = Key(
     "name:{<viewer>}", "string", "activity", "one per followed person (CACHE_URL)", 7 * DAY, is_derived=True

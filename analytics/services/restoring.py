@@ -39,10 +39,10 @@ def _skip(row: Checkpoint, state: StreamState, deleted: int, *, first_id: str | 
     if state.stream_id is None:
         return 0
     if row.stream_id != state.stream_id:  # the stream began after the backup
-        row.stream_id, row.position, row.entries_read = state.stream_id, STREAM_START, 0
+        row.stream_id, row.position, row.entries_read, row.servers = state.stream_id, STREAM_START, 0, ""
     elif first_id is not None and parse_entry_id(first_id) <= parse_entry_id(row.position):
         return 0  # nothing after the checkpoint was deleted
     number = max(deleted - row.entries_read, 0)
     row.entries_read += number
-    row.save(update_fields=["stream_id", "position", "entries_read"])
+    row.save(update_fields=["stream_id", "position", "entries_read", "servers"])
     return number

@@ -26,5 +26,10 @@ def append_events(events: Sequence[Event], *, shard: int = 0) -> None:
 def append_and_read_events(*events: Event, shard: int = 0) -> None:
     """Append events, and let both readers read the shard's backlog."""
     append_events(events, shard=shard)
+    read_events(shard)
+
+
+def read_events(shard: int = 0) -> None:
+    """Let both readers read the shard's backlog."""
     tasks.read_shard_history.apply(args=(shard,), throw=True)
     count_shard.apply(args=(shard,), throw=True)

@@ -23,7 +23,7 @@ from finishd.privacy import erasures
 from finishd.privacy.models import Erasure
 from finishd.run.embedded_redis import RedisServer
 from finishd.testing.api import get_feed
-from finishd.testing.events import append_and_read_events, append_events, make_event
+from finishd.testing.events import append_and_read_events, append_events, make_event, read_events
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -119,7 +119,7 @@ class TestEvents:
         assert restoring.skip_deleted_entries() == 5
         assert lag.measure(now=time.time()).backlog == 1
         assert restoring.skip_deleted_entries() == 0
-        append_and_read_events()
+        read_events()
         assert lag.measure(now=time.time()).backlog == 0
         assert {row.events for row in Checkpoint.objects.filter(shard=0)} == {4}
 
@@ -135,7 +135,7 @@ class TestEvents:
 
         assert restoring.skip_deleted_entries() == 2
         assert lag.measure(now=time.time()).backlog == 1
-        append_and_read_events()
+        read_events()
         rows = Checkpoint.objects.filter(shard=0).values_list("events", "stream_resets")
         assert set(rows) == {(2, 0)}
         assert stream.get_lengths() == {}
