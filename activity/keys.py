@@ -47,6 +47,14 @@ ERASURE_NAME = Key(
     "erasure-name:{<viewer>}", "string", "activity", "one per person who is being erased", 1 * DAY
 )
 UNDONE = Key("undone", "zset", "activity", "newest 1,000 undone activities", 1 * HOUR, is_derived=True)
+UNFOLLOWED = Key(
+    "unfollowed:{<viewer>}",
+    "zset",
+    "activity",
+    "100 people whom the viewer unfollowed or blocked lately",
+    1 * HOUR,
+    is_derived=True,
+)
 DELIVERY_LAGS = Key("delivery-lags", "list", "activity", "newest 2,000 finished deliveries")
 NAME = Key(
     "name:{<viewer>}", "string", "activity", "one per followed person (CACHE_URL)", 7 * DAY, is_derived=True

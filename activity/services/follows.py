@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from activity import dispatch, timeline_cache
+from activity import dispatch, timeline_cache, unfollowed
 from activity.services import backfill, profiles, reach, rebuilds
 from activity.store import get_store
 from activity.types import MAX_LIST_OFFSET, FollowEdge, Job, Profile, StoreUnavailable
@@ -34,11 +34,12 @@ def follow(uid: str, target: str, *, now: float) -> bool:
 def unfollow(uid: str, target: str, *, now: float) -> bool:
     """Stop following a person and return whether there was a follow.
 
-    The author's rows are removed before this returns, unless the store fails meanwhile; a task purges them again.
-    Cost: 3 store calls, 2 round trips, 1 message. Raises StoreUnavailable.
+    The author's rows are removed before this returns, unless the store fails meanwhile; a task purges them again. No
+    plan that is built later shows them. Cost: 3 store calls, 3 round trips, 1 message. Raises StoreUnavailable.
     """
     profile, removed = get_store().unfollow(uid, target, due=now + backfill.SECOND_PURGE_DELAY_SECONDS)
     profiles.cache_profile(profile)
+    unfollowed.add(uid, target, version=profile.version)
     if removed:
         _purge_now(uid, target)
         dispatch.queue_after_commit("purge", uid, target, profile.version)
@@ -49,11 +50,12 @@ def block(uid: str, target: str, *, now: float) -> None:
     """Block a person: ends the follows between the two and hides each from the other. Idempotent.
 
     Raises ValueError if both are the same person, LimitReached beyond 1,000 blocks, StoreUnavailable.
-    Cost: 5 store calls, 4 round trips.
+    Cost: 5 store calls, 6 round trips.
     """
     if uid == target:
         raise ValueError("You cannot block yourself.")
     for profile, other in zip(_set_block(uid, target, blocked=True, now=now), (target, uid), strict=True):
+        unfollowed.add(profile.uid, other, version=profile.version)
         _purge_now(profile.uid, other)
         dispatch.queue_after_commit("purge", profile.uid, other, profile.version)
 
@@ -67,9 +69,11 @@ def run_edge_job(job: Job, *, is_second_run: bool, now: float) -> None:
     """Run a backfill or purge job against the follow edge as it is now. Idempotent.
 
     `is_second_run` says that the sweep queued the job: a purge is then finished.
-    Cost: as `backfill.sync_author_rows`, and 4 store calls and 2 round trips. Raises StoreUnavailable, RuntimeError.
+    Cost: as `backfill.sync_author_rows`, and 4 store calls and 3 round trips. Raises StoreUnavailable, RuntimeError.
     """
     is_following = backfill.sync_author_rows(job.subject, job.target)
+    if is_following or (job.kind == "purge" and is_second_run):
+        unfollowed.remove(job.subject, job.target, version=job.version)
     profile = get_store().get_profile(job.subject)
     if profile is not None:
         profiles.cache_profile(reach.sync_pull_list(profile, job.target))

@@ -30,6 +30,7 @@ OWN_KEYS: Final = (
     keys.TIMELINE_REBUILD,
     keys.ACTIVE,
     keys.PULL_ACTIVITIES,
+    keys.UNFOLLOWED,
 )
 # Text and JSON columns that never hold a uid. The erasure check searches all others.
 COLUMNS_WITHOUT_UID: Final = frozenset(
@@ -169,4 +170,5 @@ REFERENCE_READERS: Final = (
     ReferenceReader(keys.PROFILE, _profile_contains),
     ReferenceReader(keys.TIMELINE, _timeline_contains),
     ReferenceReader(keys.UNDONE, _timeline_contains),
+    ReferenceReader(keys.UNFOLLOWED, lambda uid, members: uid.encode() in members),
 )

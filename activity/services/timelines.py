@@ -6,11 +6,10 @@ from typing import Any, Final
 
 from redis.client import Pipeline
 
-from activity import keys, timeline_cache, undone
+from activity import keys, timeline_cache, undone, unfollowed
 from activity.services import names
 from activity.store import get_store
 from activity.types import MAX_PULLED_AUTHORS, Activity, Profile, TimelineEntry, TimelineRow
-from activity.undone import Undone
 from core.redis.client import state_redis
 from core.redis.reads import Read
 from core.redis.script import Script
@@ -31,21 +30,27 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 def read(viewer: Profile) -> Read[list[TimelineEntry]]:
     """Return a read of the viewer's timeline, with the activities of the pull-delivered accounts that they follow.
 
-    The value is the entries, newest first, without blocked people and without undone activities. Accessing it costs
-    nothing when all is cached. A cold timeline costs 1 store call (100 documents at most) and 3 round trips; the cold
-    list of an account 1 store call and 1 round trip. Raises StoreUnavailable.
+    The value is the entries, newest first, without blocked and unfollowed people and without undone activities.
+    Accessing it costs nothing when all is cached. A cold timeline costs 1 store call (100 documents at most) and 3
+    round trips; the cold list of an account 1 store call and 1 round trip. Raises StoreUnavailable.
     """
     pulled = [keys.PULL_ACTIVITIES.name(viewer=author) for author in viewer.pull_list[:MAX_PULLED_AUTHORS]]
-    # Undone activities first: an entry is removed after the rows that it hides.
-    hidden, rows = undone.read(), timeline_cache.read(timeline_cache.key(viewer.uid), *pulled)
+    # What is hidden first: it is shown again after the rows are removed.
+    hidden, left = undone.read(), unfollowed.read(viewer.uid)
+    rows = timeline_cache.read(timeline_cache.key(viewer.uid), *pulled)
 
     def queue(pipe: Pipeline) -> None:
         hidden.queue(pipe)
+        left.queue(pipe)
         rows.queue(pipe)
 
-    def decode(entries: Any, *replies: Any) -> list[TimelineEntry]:
+    def decode(entries: Any, authors: Any, *replies: Any) -> list[TimelineEntry]:
         own, *others = rows.decode(*replies)
-        return _merge(viewer, own, others, hidden.decode(entries))
+        merged = _merge(viewer, own, others)
+        excluded, undone_activities = viewer.blocked_uids | left.decode(authors), hidden.decode(entries)
+        return group_by_title(
+            row for row in merged if row.author not in excluded and not undone_activities.hides(row)
+        )
 
     return Read(queue, decode)
 
@@ -54,9 +59,8 @@ def _merge(
     viewer: Profile,
     own: list[TimelineRow] | None,
     pulled: Sequence[list[TimelineRow] | None],
-    hidden: Undone,
-) -> list[TimelineEntry]:
-    """Group the rows of the viewer's timeline and of pull-delivered accounts.
+) -> list[TimelineRow]:
+    """Return the rows of the viewer's timeline and of pull-delivered accounts.
 
     Rows that such an account pushed before are ignored: its own list is newer, and beyond MAX_PULLED_AUTHORS such
     accounts nothing removes a row that was undone.
@@ -66,9 +70,7 @@ def _merge(
     merged = [row for row in rows if row.author not in pull_list]
     for author, activities in zip(viewer.pull_list[:MAX_PULLED_AUTHORS], pulled, strict=True):
         merged += activities if activities is not None else _load_pull_activities(author)
-    return group_by_title(
-        row for row in merged if row.author not in viewer.blocked_uids and not hidden.hides(row)
-    )
+    return merged
 
 
 def group_by_title(rows: Iterable[TimelineRow]) -> list[TimelineEntry]:

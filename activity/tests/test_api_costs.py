@@ -61,8 +61,8 @@ class TestCosts:
         assert spent.store.documents == 3 + 1
         with measure_cost() as spent:
             follow("ama", "kofi", "unfollow")
-        # name, profile cached, rows purged
-        assert len(spent.round_trips) == THROTTLE_ROUND_TRIPS + 3, spent.round_trips
+        # name, profile cached, unfollowed people, rows purged
+        assert len(spent.round_trips) == THROTTLE_ROUND_TRIPS + 4, spent.round_trips
         assert spent.store.calls == ["unfollow", "get_titles_by_author"]
         assert spent.store.documents == 3
 
@@ -70,8 +70,8 @@ class TestCosts:
         ok(get_client("ama").post(BLOCK, {"target_uid": "kofi", "action": "block"}))
         with measure_cost() as spent:
             ok(get_client("ama").post(BLOCK, {"target_uid": "mei", "action": "block"}))
-        # both profiles cached, both timelines purged
-        assert len(spent.round_trips) == THROTTLE_ROUND_TRIPS + 4, spent.round_trips
+        # both profiles cached, both people hidden from the other, both timelines purged
+        assert len(spent.round_trips) == THROTTLE_ROUND_TRIPS + 6, spent.round_trips
         assert spent.store.calls == ["set_block", "get_titles_by_author", "get_titles_by_author"]
 
     @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ SAME_ON_BOTH: Final = frozenset(
         "activity/tests/test_bad_input.py",
         "activity/tests/test_lag.py",
         "activity/tests/test_undone.py",
+        "activity/tests/test_unfollowed.py",
         "core/tests/test_errors.py",
         "core/tests/test_logs.py",
         "core/tests/test_observability.py",

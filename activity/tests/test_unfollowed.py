@@ -1,0 +1,99 @@
+"""An unfollow takes effect for readers with its response, although a task may write the rows again."""
+
+import pytest
+
+from activity import keys, unfollowed
+from activity.services import follows
+from activity.tests.scenarios import (
+    KOFIS_LIKE,
+    NOW,
+    follow,
+    get_durable_rows,
+    make_followers,
+    meanwhile,
+    read_timeline,
+    read_timeline_everywhere,
+    run_later,
+    set_relation,
+)
+from core.redis.client import state_redis
+from finishd.testing.people import Clock, Messages
+
+pytestmark = [
+    pytest.mark.slow_on_firestore,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.usefixtures("activity_store"),
+]
+
+
+def leave() -> None:
+    follows.unfollow("ama", "kofi", now=NOW)
+
+
+def get_unfollowed() -> list[bytes]:
+    found: list[bytes] = state_redis().zrange(keys.UNFOLLOWED.name(viewer="ama"), 0, -1)  # type: ignore[assignment]
+    return found
+
+
+def test_a_backfill_that_is_overtaken_by_an_unfollow_shows_nothing(
+    messages: Messages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_followers(messages, "mei")
+    set_relation("kofi")
+    messages.run_all()
+    follow("ama", "kofi")
+    seen: list[tuple[list[str], list[str]]] = []
+    meanwhile(monkeypatch, "get_activities", leave)
+    meanwhile(
+        monkeypatch,
+        "put_timeline_rows",
+        lambda: seen.append((get_durable_rows("ama"), read_timeline("ama"))),
+    )
+    messages.run_all()
+    assert seen == [(KOFIS_LIKE, [])]  # the backfill wrote the row again, and no reader saw it
+    run_later(messages, clock)
+    assert read_timeline_everywhere("ama") == []
+
+
+def test_a_follow_after_an_unfollow_shows_the_rows_again(messages: Messages) -> None:
+    make_followers(messages, "ama")
+    set_relation("kofi")
+    messages.run_all()
+    leave()
+    assert get_unfollowed() == [b"kofi"]
+    follow("ama", "kofi")
+    messages.run_all()
+    assert get_unfollowed() == []
+    assert read_timeline_everywhere("ama") == KOFIS_LIKE
+
+
+def test_the_second_purge_shows_the_person_again(messages: Messages, clock: Clock) -> None:
+    make_followers(messages, "ama")
+    leave()
+    messages.run_all()
+    assert get_unfollowed() == [b"kofi"]
+    run_later(messages, clock)
+    assert get_unfollowed() == []
+
+
+def test_a_late_backfill_keeps_a_later_unfollow() -> None:
+    unfollowed.add("ama", "kofi", version=7)
+    unfollowed.remove("ama", "kofi", version=6)
+    assert get_unfollowed() == [b"kofi"]
+    unfollowed.remove("ama", "kofi", version=7)
+    assert get_unfollowed() == []
+
+
+def test_a_repeated_unfollow_hides_rows_that_the_first_one_may_have_left(messages: Messages) -> None:
+    make_followers(messages, "ama")
+    leave()
+    state_redis().delete(keys.UNFOLLOWED.name(viewer="ama"))
+    leave()
+    assert get_unfollowed() == [b"kofi"]
+
+
+def test_the_newest_hundred_people_are_kept() -> None:
+    for number in range(unfollowed.MAX_AUTHORS + 5):
+        unfollowed.add("ama", f"author-{number}", version=number)
+    assert len(get_unfollowed()) == unfollowed.MAX_AUTHORS
+    assert get_unfollowed()[0] == b"author-5"
