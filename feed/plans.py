@@ -201,7 +201,7 @@ def _decode_state(
         return None
     header = PlanHeader.unpacked(raw)
     if header is None or base is None or not base.isdigit():
-        _delete_unreadable(viewer, session)
+        delete_plan(viewer, session)
         return None
     ids = [get_item_id(slot) for slot in slots]
     return PlanState(header, int(base) + len(ids), unpack_tail(tail), ids)
@@ -213,7 +213,7 @@ def _decode_slice(viewer: str, session: str, reply: Any) -> PlanSlice | None:
     raw, exhausted, start, end, slots, unmarked, unextended = reply
     header = PlanHeader.unpacked(raw)
     if header is None:
-        _delete_unreadable(viewer, session)
+        delete_plan(viewer, session)
         return None
     _skip("plan_ttl", unextended)
     return PlanSlice(header, bool(exhausted), start, end, slots, recorded=not _skip("served", unmarked))
@@ -229,8 +229,8 @@ def _skip(what: Skippable, reply: Any) -> bool:
     return True
 
 
-def _delete_unreadable(viewer: str, session: str) -> None:
-    """Delete a plan that is of no use to this version, so that `replace_lost_plan` stores another."""
+def delete_plan(viewer: str, session: str) -> None:
+    """Delete a plan that is unreadable or was cut, so that `replace_lost_plan` stores another. Cost: 1 round trip."""
     state_redis().unlink(*_plan_keys(viewer, session))
 
 

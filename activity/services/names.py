@@ -1,7 +1,7 @@
 """Names and pictures of people in the cache Redis, written through from their tokens and read many at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -12,6 +12,7 @@ from core.codecs import convert_items, load_json
 from core.redis import rejections
 from core.redis.client import cache_redis
 from core.redis.reads import Read
+from core.redis.run_ids import get_stamp
 
 Name = tuple[str | None, str | None]  # name, picture
 
@@ -19,6 +20,7 @@ Name = tuple[str | None, str | None]  # name, picture
 class _CachedName(NamedTuple):
     name: str | None
     picture: str | None
+    server: Any = ""  # the stamp of the Redis server; anything in a value of another version
 
 
 def read(uids: Iterable[str]) -> Read[dict[str, Name]]:
@@ -65,7 +67,7 @@ def cache_names_from_rows(rows: Sequence[TimelineRow]) -> None:
 
 
 def pack(name: Name) -> bytes:
-    return orjson.dumps(name)
+    return orjson.dumps([*name, get_stamp(cache_redis())])
 
 
 def unpack(raw: bytes | None) -> Name | None:
@@ -74,8 +76,14 @@ def unpack(raw: bytes | None) -> Name | None:
     return (found.name, found.picture) if found else None
 
 
+def _unpack_current(raw: bytes | None) -> Name | None:
+    """Return a cached name and picture, None if they are unreadable or were written before Redis was restarted."""
+    found = convert_items(_CachedName, load_json(raw))
+    return (found.name, found.picture) if found and found.server == get_stamp(cache_redis()) else None
+
+
 def _decode(uids: Sequence[str], found: Sequence[bytes | None]) -> dict[str, Name]:
-    decoded = zip(uids, map(unpack, found), strict=True)
+    decoded = zip(uids, map(_unpack_current, found), strict=True)
     names: dict[str, Name] = {uid: name for uid, name in decoded if name is not None}
     missing = [uid for uid in uids if uid not in names]
     if missing:

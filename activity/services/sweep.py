@@ -19,6 +19,9 @@ from core.broker.queues import QueueState
 JOBS_PER_BATCH: Final = 200
 SWEEP_SECONDS: Final = 4.0  # a sweep starts no further batch after this time
 SWEEP_DUE_SECONDS: Final = 30.0  # a job that the sweep queued is not due again before this
+FIRST_RUNS: Final = frozenset(
+    {"deliver", "backfill", "rebuild", "change_reach"}
+)  # kinds that wait for nothing
 MAX_REPEATS: Final = 1_000  # messages in the queue; above it, due jobs wait in the store for a later sweep
 MESSAGE_SECONDS: Final = (
     4.0  # the shortest time after its message at which any job is due; a test compares them
@@ -49,6 +52,19 @@ def sweep_jobs(*, now: float) -> int:
         if len(jobs) < JOBS_PER_BATCH or time.monotonic() > started + SWEEP_SECONDS:
             break
     return queued
+
+
+def queue_unfinished_jobs(*, now: float) -> int:
+    """Queue the jobs that wait for their first run, and return their number: their messages may be lost.
+
+    Second runs of purges and rechecks stay put off. Cost: 1 store call (1,000 documents at most), and for each job 1
+    store call and 1 message. Raises StoreUnavailable.
+    """
+    jobs = [job for job in get_store().get_oldest_jobs(limit=MAX_REPEATS) if job.kind in FIRST_RUNS]
+    for job in jobs:
+        get_store().postpone_job(job, due=now + SWEEP_DUE_SECONDS)
+        queue_again(job)
+    return len(jobs)
 
 
 def queue_again(job: Job) -> None:

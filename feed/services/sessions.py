@@ -116,6 +116,9 @@ def extend_plan(
     state = pending_state.value
     if state is None:
         return None
+    if start > state.end:  # Redis lost the last chunk, and with it the record of what was served from it
+        plans.delete_plan(request.viewer, session)
+        return None
     context = _pin_generation(pending_context.get(now=request.now), state.header.generation)
     chunk_request = ChunkRequest(
         feed_type=request.feed_type,

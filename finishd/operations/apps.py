@@ -4,7 +4,12 @@ from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
 # Modules that declare Redis keys or system checks when they are imported.
-DECLARING_MODULES = ("core.auth.keystore", "core.throttling.keys", "finishd.operations.checks")
+DECLARING_MODULES = (
+    "core.auth.keystore",
+    "core.throttling.keys",
+    "core.redis.heartbeat",
+    "finishd.operations.checks",
+)
 
 
 class OperationsConfig(AppConfig):

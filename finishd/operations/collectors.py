@@ -14,6 +14,7 @@ from core.circuit import STATES, get_circuit_breakers
 from core.observability import clocks
 from feed.services import index_status
 from finishd.health.report import get_report
+from finishd.recovery import losses as redis_losses
 
 
 def _collect_processes() -> Iterator[Metric]:
@@ -154,6 +155,20 @@ def _reader_metrics(current: event_lag.Lag) -> Iterator[Metric]:
     yield from (backlog, seconds, read, duplicates)
 
 
+def _collect_redis_losses() -> Iterator[Metric]:
+    losses = CounterMetricFamily(
+        "finishd_redis_losses", "Restarts and failovers of Redis, by what they lost.", labels=["kind"]
+    )
+    seconds = CounterMetricFamily(
+        "finishd_redis_lost_seconds", "Seconds whose writes Redis lost with a restart or failover."
+    )
+    totals = redis_losses.get_totals()
+    for kind, (number, _) in totals.items():
+        losses.add_metric([kind], number)
+    seconds.add_metric([], sum(lost for _, lost in totals.values()))
+    yield from (losses, seconds)
+
+
 COLLECTORS: Final[dict[str, Callable[[], Iterator[Metric]]]] = {
     "processes": _collect_processes,
     "circuit_breakers": _collect_circuit_breakers,
@@ -163,4 +178,5 @@ COLLECTORS: Final[dict[str, Callable[[], Iterator[Metric]]]] = {
     "pending_history": _collect_pending_history,
     "store_calls": _collect_store_calls,
     "indexes": _collect_indexes,
+    "redis_losses": _collect_redis_losses,
 }

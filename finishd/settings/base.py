@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "finishd.staff",
     "finishd.privacy",
     "finishd.restore",
+    "finishd.recovery",
     "finishd.demo",
     "content",
     "analytics",

@@ -36,6 +36,7 @@ SAME_ON_BOTH: Final = frozenset(
         "feed/tests/test_sources.py",
         "feed/tests/test_traces.py",
         "finishd/operations/tests/test_alerts.py",
+        "finishd/recovery/tests/test_detector.py",
         "finishd/tests/test_redis_rollback.py",
         "finishd/tests/test_redis_rollback_events.py",
         "finishd/operations/tests/test_dashboard.py",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.cache import caches
 
-from activity.services import profiles
+from activity.services import names, people, profiles
 from core.redis.client import state_redis
 from core.redis.run_ids import UNKNOWN_STAMP, get_stamp
 from feed.tests import world
@@ -129,3 +129,30 @@ def test_changed_genres_are_used(redis: LossyRedis) -> None:
     post("ama", "/user/preferences/sync", selectedGenres=["Comedy"])
     lose(redis)
     assert profiles.get("ama").genres == ("comedy",)
+
+
+@pytest.mark.parametrize("redis", ["truncated append-only file"], indirect=True)
+def test_a_session_whose_last_chunk_was_lost_continues_and_reports_that_items_may_repeat(
+    redis: LossyRedis,
+) -> None:
+    world.catalogue(300, start=40)
+    world.build()
+    query = {"feed_type": "trending", "limit": 100}
+    pages = [get_feed("ama", **query)]
+    redis.keep()
+    for _ in range(2):  # the first of these extends the plan
+        pages.append(get_feed("ama", **query, cursor=pages[-1]["meta"]["cursor"]))
+    lose(redis)
+    last = get_feed("ama", **query, cursor=pages[-1]["meta"]["cursor"])
+    assert last["meta"]["planRebuilt"]
+    assert "served_history" in last["meta"]["degraded"]
+    assert not set(get_item_ids(last)) & set(get_item_ids(pages[0]))
+
+
+@pytest.mark.parametrize("redis", ["truncated append-only file"], indirect=True)
+def test_a_changed_name_is_used(redis: LossyRedis) -> None:
+    names.cache_names({"kofi": ("Kofi", None)})
+    redis.keep()
+    people.sync_name_from_token("kofi", "Kofi Mensah", None)
+    lose(redis)
+    assert names.get_names(["kofi"]) == {"kofi": ("Kofi Mensah", None)}
