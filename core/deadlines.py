@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Final
 
 RETRY_AFTER_SECONDS: Final = 1.0
-ENVIRON_KEY: Final = "finishd.deadline"  # in a request's WSGI environment: its deadline, by time.monotonic()
+ENVIRON_KEY: Final = "core.deadline"  # in a request's WSGI environment: its deadline, by time.monotonic()
 GRACE_SECONDS: Final = 0.05  # a response that is already arriving may exceed the deadline by this much
 
 _request_ends: ContextVar[float] = ContextVar("request_ends", default=math.inf)
