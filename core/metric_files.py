@@ -1,7 +1,7 @@
 """Files of metrics whose disk blocks are reserved before they are mapped into memory.
 
 prometheus_client maps sparse files. A write to a hole of one on a full disk raises SIGBUS, which ends the process. Here
-a file is mapped only when all its blocks exist, so a write never needs space. Values for which
+a file is mapped only when all its blocks exist, so a write never needs space (docs/decisions/0033). Values for which
 there is no space wait in the memory of their process, and move to the file when the disk has space again.
 """
 
