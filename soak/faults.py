@@ -10,6 +10,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
+from soak import losses
 from soak.checks.answers import WEB_KILLED
 from soak.deployment import SoakDeployment, kill_process
 from soak.history import Fault
@@ -61,7 +62,7 @@ def inject(
             return
         fault = Fault(each.name, time.monotonic())
         record.faults.append(fault)
-        FAULTS[each.name](deployment, each.variant)
+        fault.loses_since = FAULTS[each.name](deployment, each.variant)
         fault.end = time.monotonic()
 
 
@@ -138,7 +139,8 @@ def _cut_postgresql_connections(deployment: SoakDeployment, variant: float) -> N
         )
 
 
-FAULTS: Final[dict[str, Callable[[SoakDeployment, float], None]]] = {
+# By name: a function that returns the start of its loss window, if it has one.
+FAULTS: Final[dict[str, Callable[[SoakDeployment, float], float | None]]] = {
     WEB_KILLED: _kill_web_process,
     "worker's process killed": _kill_worker_process,
     "worker killed": _kill_worker,
@@ -147,6 +149,8 @@ FAULTS: Final[dict[str, Callable[[SoakDeployment, float], None]]] = {
     "Redis restarted": _restart_redis,
     "connections to Redis cut": _cut_redis_connections,
     "Redis full": _fill_redis,
+    "Redis rolled back": losses.roll_back_redis,
+    "Redis's replica promoted": losses.promote_replica,
     "PostgreSQL restarted": _restart_postgresql,
     "a table locked": _lock_table,
     "connections to PostgreSQL cut": _cut_postgresql_connections,

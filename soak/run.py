@@ -8,7 +8,7 @@ from typing import Final
 
 from bench.servers import Servers
 from bench.web import WEB_THREADS
-from soak import checks, faults, invariants, monitoring
+from soak import checks, faults, invariants, losses, monitoring
 from soak.actors import Actors
 from soak.checks.results import Result
 from soak.checks.visibility import VISIBLE_WITHIN, get_bound
@@ -133,10 +133,12 @@ def find_wrong_results(actors: Actors) -> list[str]:
     _add_stored_counts(actors, event_results)
     people_results = call("soak.remote.get_people_results", uids=social.uids)
     catalogue_results = call("soak.remote.get_catalogue_results")
+    affected = losses.find_affected_viewers(actors.record.history)
+    unaffected = [viewer for viewer in actors.viewers if viewer.uid not in affected]
     genres: dict[str, list[str]] = deployment.catalogue["genres"]
     return [
-        *invariants.find_event_errors(actors.viewers, event_results, genres),
-        *invariants.find_history_errors(actors.viewers, event_results, lambda item: genres.get(item, ())),
+        *invariants.find_event_errors(actors.viewers, event_results, genres, affected),
+        *invariants.find_history_errors(unaffected, event_results, lambda item: genres.get(item, ())),
         *invariants.find_timeline_errors(social.model, people_results),
         *invariants.find_catalogue_errors(actors.staff.unpublished, genres, catalogue_results),
     ]

@@ -85,6 +85,14 @@ class RedisServer:
         """The process id of the server, or None while it is stopped."""
         return self._process.pid if self._process else None
 
+    @property
+    def directory(self) -> Path:
+        return self._directory
+
+    def replace_data(self, directory: Path) -> None:
+        """Use the data in another directory from the next start on."""
+        self._directory = directory
+
     def start(self) -> None:
         """Start the server if it is stopped, and wait until it has loaded its data. Raises StartupError."""
         if self._process is None and not self._start_on(self.port):

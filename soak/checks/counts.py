@@ -6,11 +6,13 @@ that were never acknowledged. A batch that is sent again has the same events, an
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from soak.checks.results import Result
 from soak.history import Event, History, Operation
 
 Cell = tuple[str, int, str]  # item, hour, kind
+READ_SECONDS: Final = 10.0  # in which an event is read after it was sent; then it has a dedup key
 
 
 def check_counts(history: History) -> Result:
@@ -54,8 +56,31 @@ def _get_bounds(history: History) -> tuple[Mapping[Cell, tuple[int, int]], Mappi
                 answers = acknowledged[operation.actor, event]
                 if operation.is_ok:
                     answers.append(operation.end)
+    sent = _get_sent(history.operations)
+    twice = [event for (_, event), requests in sent.items() if _may_count_twice(history, requests)]
     least = [event for (_, event), at in acknowledged.items() if is_surely_stored(event, at, history)]
-    return _count(least), _count(event for _, event in acknowledged)
+    return _count(least), _count([*(event for _, event in acknowledged), *twice])
+
+
+def _get_sent(operations: Iterable[Operation]) -> Mapping[tuple[str, Event], list[Operation]]:
+    """Return the requests with each event, by actor and event."""
+    sent: dict[tuple[str, Event], list[Operation]] = defaultdict(list)
+    for operation in operations:
+        if operation.kind == "report" and not operation.is_refused:
+            for event in operation.events:
+                sent[operation.actor, event].append(operation)
+    return sent
+
+
+def _may_count_twice(history: History, sent: list[Operation]) -> bool:
+    """Return whether an event was sent again after Redis may have lost its dedup key."""
+    first, last = min(each.start for each in sent), max(each.end for each in sent)
+    return len(sent) > 1 and any(
+        fault.loses_since is not None
+        and fault.loses_since - READ_SECONDS <= first <= fault.end
+        and last >= fault.loses_since
+        for fault in history.faults
+    )
 
 
 def _count(events: Iterable[Event]) -> dict[Cell, tuple[int, int]]:

@@ -179,6 +179,18 @@ class TestCounts:
         operations = (report("ama", 1.0, "e1"), report("ama", 9.5, "e2"), counted(number))
         assert len(violations("counts", *operations, faults=[rolled_back])) == found
 
+    @pytest.mark.parametrize(
+        ("sent", "again", "found"),
+        [(8.0, 12.0, 0), (-30.0, 12.0, 1), (8.0, 8.2, 1), (12.0, 13.0, 1)],
+        ids=["its dedup key is lost", "its dedup key is older", "before the loss", "after the loss"],
+    )
+    def test_an_event_may_count_twice_if_its_dedup_key_was_lost(
+        self, sent: float, again: float, found: int
+    ) -> None:
+        rolled_back = Fault("Redis rolled back", 10.0, 11.0, loses_since=9.0)
+        operations = (report("ama", sent, "e1"), report("ama", again, "e1"), counted(2))
+        assert len(violations("counts", *operations, faults=[rolled_back])) == found
+
     def test_an_event_acknowledged_again_after_the_loss_window_may_not_be_lost(self) -> None:
         rolled_back = Fault("Redis rolled back", 10.0, 11.0, loses_since=9.0)
         operations = (report("ama", 9.5, "e1"), report("ama", 12.0, "e1"), counted(0))

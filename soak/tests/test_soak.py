@@ -10,7 +10,7 @@ import pytest
 from activity.types import Relation
 from bench.servers import ROOT
 from finishd.testing.expected import ExpectedTimelines
-from soak import invariants
+from soak import invariants, losses
 from soak.checks.answers import RECOVERY_SECONDS
 from soak.faults import FAULTS, FIRST_SECONDS, INTERVAL_SECONDS, LAST_SECONDS, make_schedule
 from soak.history import Fault, History, Operation
@@ -220,3 +220,27 @@ def test_a_soak_of_three_minutes_finds_no_violation() -> None:
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     print(finished.stdout)
     assert finished.returncode == 0, finished.stdout + finished.stderr[-5_000:]
+
+
+class TestLosses:
+    """A rollback of Redis may change the results of viewers who reported events in its loss window, or just before."""
+
+    def make_history(self, at: float) -> History:
+        rolled_back = Fault("Redis rolled back", 100.0, 102.0, loses_since=100.0)
+        report = Operation("ama", "report", "", at, at + 0.1)
+        return History(operations=[report], faults=[rolled_back])
+
+    @pytest.mark.parametrize(
+        ("at", "affected"), [(80.0, set()), (95.0, {"ama"}), (101.0, {"ama"}), (103.0, set())]
+    )
+    def test_affected_viewers(self, at: float, affected: set[str]) -> None:
+        assert losses.find_affected_viewers(self.make_history(at)) == affected
+
+    def test_their_events_are_not_compared(self) -> None:
+        viewer = ReportingViewer("ama", [], reports_unknown_items=True, accepted=[EVENT, UNKNOWN_EVENT])
+        stored = {
+            "dead_letters": [],
+            "checkpoints": [{"reader": "counts", "events": 1, "dead_letters_lost": 0, "stream_resets": 1}],
+        }
+        assert list(invariants.find_event_errors([viewer], stored, ITEMS, {"ama"})) == []
+        assert list(invariants.find_event_errors([viewer], stored, ITEMS)) != []
