@@ -29,6 +29,10 @@ GOALS: Final = (
     Goal("pages.many_items", "pages", 0.9, LEAST, "next page at 1,000,000 items, relative to 50,000"),
     Goal("pages.many_followees", "pages", 0.9, LEAST, "next page at 5,000 followees, relative to 50"),
     Goal("pages.limit_40", "pages", 0.9, LEAST, "next page of 40: ratio to its floor, relative to 10"),
+    Goal(
+        "overload.goodput", "overload", 0.9, LEAST, "next pages/s at 4 times the peak, relative to the peak"
+    ),
+    Goal("overload.late", "overload", 1_100.0, MOST, "p99 of all responses at 4 times the peak", "ms"),
     Goal("first_pages.p50", "first_pages", 8.0, MOST, "first page, new plan: p50, relative to the next page"),
     Goal("first_pages.followees", "first_pages", 1.15, MOST, "first page: 50 and 5,000 followees"),
     Goal("first_pages.items", "first_pages", 1.15, MOST, "first page: 50,000 and 1,000,000 items"),

@@ -33,6 +33,7 @@ request = function()
   return requests[index]
 end
 """
+_DELAY: Final = "delay = function() return {milliseconds} end\n"  # before each request of a connection
 _MILLISECONDS: Final = {"us": 0.001, "ms": 1.0, "s": 1_000.0, "m": 60_000.0}
 
 
@@ -55,32 +56,41 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Requests per second, latencies in milliseconds, and the processor time that was used."""
+    """Requests per second, latencies in milliseconds, and the processor time that was used.
+
+    `throughput` counts the responses with a status of 2xx, and `rejected` the others. Latencies are of all responses.
+    """
 
     throughput: float
     p50: float
     p99: float
     limited_by: str = ""
+    rejected: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Requests that are sent in turn. `monitored` has the process trees to report in addition to the server's."""
+    """Requests that are sent in turn. `monitored` has the process trees to report in addition to the server's.
+
+    With `delay`, each connection waits for so many seconds before each request, and the server may reject requests.
+    """
 
     web: WebServer
     requests: Sequence[Request]
     seconds: int
     connections: int
     monitored: Mapping[str, int | None] | None = None
+    delay: float = 0.0
 
 
 def run_load(load: Load) -> Figures:
-    """Send the requests. Raise `RunFailed` for a status other than 2xx and for connection errors."""
+    """Send the requests. Raise `RunFailed` for connection errors and, without a delay, for a status other than 2xx."""
     _check_response(load.web, load.requests[0])
     with tempfile.TemporaryDirectory(prefix="finishd-wrk-") as folder:
         lines, script = Path(folder) / "requests", Path(folder) / "load.lua"
         lines.write_text("".join(f"{request.line()}\n" for request in load.requests))
-        script.write_text(_SCRIPT.format(path=str(lines)))
+        delay = _DELAY.format(milliseconds=round(load.delay * 1000)) if load.delay else ""
+        script.write_text(_SCRIPT.format(path=str(lines)) + delay)
         command = [find_wrk(), "--latency", "-t1", f"-c{load.connections}", f"-d{load.seconds}s"]
         command += ["--timeout", "10s", "-s", str(script), load.web.address]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as wrk:
@@ -92,7 +102,8 @@ def run_load(load: Load) -> Figures:
             if not output:
                 wrk.kill()
                 raise RunFailed("wrk: timeout")
-    return replace(parse_output(output), limited_by=usage.describe())
+    figures = parse_output(output, allows_rejections=bool(load.delay))
+    return replace(figures, limited_by=usage.describe())
 
 
 def run_alternately(
@@ -108,17 +119,19 @@ def run_alternately(
     return {name: _get_median(figures) for name, figures in found.items()}
 
 
-def parse_output(output: str) -> Figures:
-    """Parse what wrk printed. Raise `RunFailed` if it reports errors or no responses."""
-    errors = re.search(r"Socket errors: (.+)", output) or re.search(
-        r"Non-2xx or 3xx responses: (\d+)", output
-    )
+def parse_output(output: str, *, allows_rejections: bool = False) -> Figures:
+    """Parse what wrk printed. Raise `RunFailed` for errors, no responses, or rejections that are not allowed."""
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    errors = re.search(r"Socket errors: (.+)", output) or (None if allows_rejections else failed)
     if errors:
         raise RunFailed(f"wrk reports errors: {errors[0]}")
     throughput = re.search(r"Requests/sec:\s+([\d.]+)", output)
-    if throughput is None or float(throughput[1]) == 0:
+    total = re.search(r"(\d+) requests in ", output)
+    if throughput is None or total is None or float(throughput[1]) == 0:
         raise RunFailed(f"wrk reports no responses: {output.strip()[-300:]}")
-    return Figures(float(throughput[1]), _parse_percentile(output, 50), _parse_percentile(output, 99))
+    rejected = float(throughput[1]) * int(failed[1]) / int(total[1]) if failed else 0.0
+    p50, p99 = _parse_percentile(output, 50), _parse_percentile(output, 99)
+    return Figures(float(throughput[1]) - rejected, p50, p99, rejected=rejected)
 
 
 def find_wrk() -> str:
@@ -175,4 +188,5 @@ def _get_median(figures: Sequence[Figures]) -> Figures:
         median([each.p50 for each in figures]),
         median([each.p99 for each in figures]),
         figures[-1].limited_by,
+        median([each.rejected for each in figures]),
     )

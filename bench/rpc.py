@@ -46,6 +46,8 @@ class DjangoProcess:
 
     def close(self) -> None:
         self._servers.stop(self._process)
+        self._stdin.close()
+        self._stdout.close()
 
     def _read_line(self, name: str, deadline: float) -> bytes:
         while b"\n" not in self._unread:

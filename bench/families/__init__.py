@@ -14,6 +14,7 @@ from bench.families import (
     importing,
     indexes,
     memory,
+    overload,
     pages,
     servers,
     sizes,
@@ -23,6 +24,7 @@ from bench.results import Result
 FAMILIES: Final[dict[str, Callable[[BenchContext], Result]]] = {
     "pages": pages.run,
     "first_pages": first_pages.run,
+    "overload": overload.run,
     "memory": memory.run,
     "fanout": fanout.run,
     "events": events.run,

@@ -9,9 +9,10 @@ from bench.load import Figures, Load, run_load
 from bench.results import Result
 from bench.web import ServerKind
 
-# Kind, processes, threads for each process. uvicorn runs Django's views in a thread pool of its own.
+# Kind, processes, threads for each process. granian and uvicorn run the front, the others Django alone.
 COMPARED: Final[tuple[tuple[ServerKind, int, int], ...]] = (
     ("granian", 2, 4),
+    ("granian-wsgi", 2, 4),
     ("granian", 2, 1),
     ("granian", 2, 2),
     ("granian", 2, 8),
@@ -20,7 +21,7 @@ COMPARED: Final[tuple[tuple[ServerKind, int, int], ...]] = (
     ("gunicorn", 2, 2),
     ("gunicorn", 2, 4),
     ("gunicorn", 2, 8),
-    ("uvicorn", 2, 1),
+    ("uvicorn", 2, 4),
 )
 
 

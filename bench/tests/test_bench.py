@@ -44,6 +44,13 @@ def test_an_error_under_load_fails_the_run(line: str) -> None:
         parse_output(f"{WRK}{line}\n")
 
 
+def test_rejections_are_not_part_of_the_throughput_if_they_are_allowed() -> None:
+    output = f"{WRK}  Non-2xx or 3xx responses: 3128\n"
+    figures = parse_output(output, allows_rejections=True)
+    assert figures.throughput == pytest.approx(2497.63 * 0.75, rel=0.001)
+    assert figures.rejected == pytest.approx(2497.63 * 0.25, rel=0.001)
+
+
 def test_no_response_fails_the_run() -> None:
     with pytest.raises(RunFailed, match="no responses"):
         parse_output(WRK.replace("2497.63", "0.00"))

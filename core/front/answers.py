@@ -43,21 +43,32 @@ async def send_answer(answer: Answer, send: ASGISendCallable) -> None:
 
 def make_error(scope: HTTPScope, status: int, code: str, message: str, *, headers: Headers = ()) -> Answer:
     """Return an error in the API's shape, or as plain text outside of the API. Count it."""
+    count_response(scope["method"], status, route=ROUTE)
+    return make_uncounted_error(scope, status, code, message, headers=headers)
+
+
+def make_uncounted_error(
+    scope: HTTPScope, status: int, code: str, message: str, *, headers: Headers = ()
+) -> Answer:
     is_api = scope["path"].startswith(settings.API_PATH_PREFIXES)
     body = api_json.dumps(error_body(status, code, message)) if is_api else f"{message}\n".encode()
-    return make_answer(scope, status, body, (_JSON if is_api else _PLAIN, *headers), route=ROUTE)
-
-
-def make_answer(scope: HTTPScope, status: int, body: bytes, headers: Headers, *, route: str) -> Answer:
-    """Return a response with the request's id. Count it like the responses of Django."""
-    method = telemetry.get_method_label(scope["method"])
-    telemetry.labelled(telemetry.REQUESTS, route, method, str(status)).inc()
-    sent = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"")
-    request_id = log_context.normalize_request_id(sent.decode("latin-1")).encode()
-    return Answer(status, (*headers, (_REQUEST_ID, request_id), _UNCACHED), body)
+    return _make_answer(scope, status, body, (_JSON if is_api else _PLAIN, *headers))
 
 
 def make_live_answer(scope: HTTPScope) -> Answer:
     """Return the answer of liveness: 200 while the event loop runs."""
-    body = api_json.dumps({"status": "healthy"})
-    return make_answer(scope, 200, body, (_JSON,), route="/health")
+    count_response(scope["method"], 200, route="/health")
+    return _make_answer(scope, 200, api_json.dumps({"status": "healthy"}), (_JSON,))
+
+
+def count_response(method: str, status: int, *, route: str, number: int = 1) -> None:
+    """Count responses of the front like those of Django."""
+    label = telemetry.get_method_label(method)
+    telemetry.labelled(telemetry.REQUESTS, route, label, str(status)).inc(number)
+
+
+def _make_answer(scope: HTTPScope, status: int, body: bytes, headers: Headers) -> Answer:
+    """Return a response with the request's id."""
+    sent = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"")
+    request_id = log_context.normalize_request_id(sent.decode("latin-1")).encode()
+    return Answer(status, (*headers, (_REQUEST_ID, request_id), _UNCACHED), body)

@@ -12,11 +12,12 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Sco
 from core.front.answers import Answer, make_error, make_live_answer, send_answer
 from core.front.bodies import BodyReader, BodyRefused
 from core.front.classes import Lane, RequestClass
-from core.front.queue import Waiting
+from core.front.queue import RequestQueue, Waiting
 from core.front.rejections import Rejections
 from core.front.workers import Workers
 
-CHECK_SECONDS: Final = 0.05  # between two checks for overdue requests
+CHECK_SECONDS: Final = 0.05  # between two checks of the queues
+WATCH_AFTER_SECONDS: Final = 0.2
 READ_METHODS: Final = ("GET", "HEAD")
 
 
@@ -60,6 +61,7 @@ class Front:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._queue_check.cancel()
+        self._rejections.flush()
         for workers in self._workers.values():
             workers.stop()
         await send({"type": "lifespan.shutdown.complete"})
@@ -91,28 +93,33 @@ class Front:
         queue = self._workers[request_class.lane.name].queue
         if not queue.has_room(request_class):  # it may have filled up while the body arrived
             return self._rejections.reject(scope, request_class, "full")
-        waiting = Waiting(scope, body, request_class, time.monotonic(), asyncio.get_running_loop())
-        if not queue.put(waiting):
-            return await waiting.answer
-        watcher = asyncio.create_task(self._watch(waiting, receive))
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(scope, body, request_class, time.monotonic(), loop, receive)
+        queue.put(waiting)
         try:
             return await waiting.answer
         finally:
-            watcher.cancel()
-
-    async def _watch(self, waiting: Waiting, receive: ASGIReceiveCallable) -> None:
-        """Remove a waiting request from its queue when its client closes the connection."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        if self._workers[waiting.request_class.lane.name].queue.remove(waiting):
-            self._rejections.count_gone(waiting.request_class)
-            waiting.resolve(None)
+            if waiting.watcher is not None:
+                waiting.watcher.cancel()
 
     async def _check_queues(self) -> None:
-        """Reject requests that have waited too long, so that they are answered although all threads are busy."""
+        """Reject requests that have waited too long, so that they are answered although all threads are busy.
+
+        A client is watched only after WATCH_AFTER_SECONDS, because a watcher costs as much as a rejection.
+        """
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            for workers in self._workers.values():
-                for waiting in workers.queue.remove_overdue() if len(workers.queue) else ():
+            for queue in [workers.queue for workers in self._workers.values() if len(workers.queue)]:
+                for waiting in queue.remove_overdue():
                     waiting.resolve(self._rejections.reject(waiting.scope, waiting.request_class, "late"))
-            self._rejections.log()
+                for waiting in queue.get_unwatched(WATCH_AFTER_SECONDS):
+                    waiting.watcher = asyncio.create_task(self._watch(waiting, queue))
+            self._rejections.flush()
+
+    async def _watch(self, waiting: Waiting, queue: RequestQueue) -> None:
+        """Remove a waiting request from its queue when its client closes the connection."""
+        while (await waiting.receive())["type"] != "http.disconnect":
+            pass
+        if queue.remove(waiting):
+            self._rejections.count_gone(waiting.request_class)
+            waiting.resolve(None)

@@ -1,12 +1,12 @@
 """The queue of a lane: requests that wait for a thread, oldest first."""
 
 import time
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop, Future, Task
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Condition
 
-from asgiref.typing import HTTPScope
+from asgiref.typing import ASGIReceiveCallable, HTTPScope
 
 from core.front.answers import Answer
 from core.front.classes import RequestClass
@@ -21,6 +21,8 @@ class Waiting:
     request_class: RequestClass
     arrived: float  # by time.monotonic()
     loop: AbstractEventLoop
+    receive: ASGIReceiveCallable  # the next message is that the client has closed its connection
+    watcher: "Task[None] | None" = None  # waits for that message
     answer: "Future[Answer | None]" = field(init=False)  # None: send nothing, the client has gone
 
     def __post_init__(self) -> None:
@@ -42,7 +44,6 @@ class RequestQueue:
     def __init__(self) -> None:
         self._waiting: OrderedDict[int, Waiting] = OrderedDict()
         self._changed = Condition()
-        self._idle_threads = 0
         self._is_closed = False
 
     def __len__(self) -> int:
@@ -52,20 +53,16 @@ class RequestQueue:
         """Return whether a request of this class is admitted now. Only the event loop adds requests."""
         return len(self._waiting) < request_class.room
 
-    def put(self, waiting: Waiting) -> bool:
-        """Add a request. Return whether it has to wait, because no thread is idle."""
+    def put(self, waiting: Waiting) -> None:
         with self._changed:
             self._waiting[id(waiting)] = waiting
             self._changed.notify()
-            return len(self._waiting) > self._idle_threads
 
     def get(self) -> Waiting | None:
         """Return the oldest request; wait until there is one. None after `close`, when the queue is empty."""
         with self._changed:
-            self._idle_threads += 1
             while not self._waiting and not self._is_closed:
                 self._changed.wait()
-            self._idle_threads -= 1
             return self._waiting.popitem(last=False)[1] if self._waiting else None
 
     def remove(self, waiting: Waiting) -> bool:
@@ -83,6 +80,14 @@ class RequestQueue:
             for each in overdue:
                 del self._waiting[id(each)]
         return overdue
+
+    def get_unwatched(self, seconds: float) -> list[Waiting]:
+        """Return the requests that have waited for so long, and whose clients are not watched."""
+        now = time.monotonic()
+        with self._changed:
+            return [
+                each for each in self._waiting.values() if not each.watcher and each.arrived + seconds < now
+            ]
 
     def close(self) -> None:
         """Let the threads end when the queue is empty."""

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from asgiref.typing import HTTPScope
 
 from core import telemetry
-from core.front.answers import Answer, make_error
+from core.front.answers import ROUTE, Answer, count_response, make_uncounted_error
 from core.front.classes import RequestClass
 
 Reason = Literal["full", "late"]  # no room in the queue; no thread was free in time
@@ -17,17 +17,17 @@ logger = logging.getLogger(__name__)
 
 
 class Rejections:
-    """Rejects requests, and logs one line in LOG_SECONDS with their number."""
+    """Rejects requests. Counts them when `flush` is called, and logs one line in LOG_SECONDS with their number."""
 
     def __init__(self) -> None:
-        self._unlogged: Counter[str] = Counter()
+        self._unflushed: Counter[tuple[str, Reason, str]] = Counter()  # by class, reason and method
+        self._unlogged: Counter[str] = Counter()  # by class
         self._next_log = 0.0
 
     def reject(self, scope: HTTPScope, request_class: RequestClass, reason: Reason) -> Answer:
-        """Return a 503. Cost: about 15 µs; an overloaded server does this for most requests."""
-        telemetry.labelled(telemetry.REJECTED, request_class.name, reason).inc()
-        self._unlogged[request_class.name] += 1
-        return make_error(
+        """Return a 503. Cost: about 10 µs; an overloaded server does this for most requests."""
+        self._unflushed[request_class.name, reason, scope["method"]] += 1
+        return make_uncounted_error(
             scope,
             503,
             "overloaded",
@@ -39,11 +39,15 @@ class Rejections:
         """Count a request whose client closed the connection. It gets no response."""
         telemetry.labelled(telemetry.REJECTED, request_class.name, "gone").inc()
 
-    def log(self) -> None:
-        """Log the rejections since the last line, if that was LOG_SECONDS ago."""
-        now = time.monotonic()
-        if self._unlogged and now >= self._next_log:
+    def flush(self) -> None:
+        """Count the rejections since the last call, and log them unless there was a line in the last LOG_SECONDS."""
+        for (name, reason, method), number in self._unflushed.items():
+            telemetry.labelled(telemetry.REJECTED, name, reason).inc(number)
+            count_response(method, 503, route=ROUTE, number=number)
+            self._unlogged[name] += number
+        self._unflushed.clear()
+        if self._unlogged and time.monotonic() >= self._next_log:
             counts = ", ".join(f"{name} {count}" for name, count in self._unlogged.most_common())
             logger.warning("overload: requests rejected with 503: %s", counts)
             self._unlogged.clear()
-            self._next_log = now + LOG_SECONDS
+            self._next_log = time.monotonic() + LOG_SECONDS

@@ -167,7 +167,7 @@ class TestOverload:
         waiting += [client.start("/api/page") for _ in range(2)]
         error = client.get("/api/page")
         assert (error.status, error.headers["retry-after"]) == (503, "1")
-        assert count_rejected("events", "full") == before + 1
+        wait_for(lambda: count_rejected("events", "full") == before + 1)
         application.go_on.set()
         assert [request.wait().status for request in waiting] == [200] * 4
         wait_for(lambda: bool(caplog.records))
@@ -196,7 +196,7 @@ class TestOverload:
         block(client, application)
         request = client.start("/api/hasty")
         assert get_error(request.wait())["code"] == "overloaded"
-        assert count_rejected("hasty", "late") == before + 1
+        wait_for(lambda: count_rejected("hasty", "late") == before + 1)
         assert len(application.environs) == 1
 
     def test_the_deadline_counts_from_the_arrival(
