@@ -2,7 +2,7 @@
 
 Append-only file and replication both lose the end of the writes. So everything that was written before the heartbeat
 that is found afterwards is there. A heartbeat is `<stamp> <number> <epoch seconds>`, and is written each second by
-beat alone (`finishd.recovery`). It continues only on the server whose stamp it has; another server keeps the one that
+beat alone. It continues only on the server whose stamp it has; another server keeps the one that
 it has, until beat has recorded it.
 """
 
