@@ -9,7 +9,7 @@ from finishd.run.config import Config
 from finishd.run.process import Program
 
 # Workers by name: queues and number of processes. Events have their own worker, so they do not delay deliveries. Both
-# serve `sweeps`, so a sweep starts as soon as any process is free.
+# serve `sweeps`, so a sweep starts as soon as any process is free (docs/decisions/0037).
 WORKERS = {
     "worker": (("sweeps", "delivery", "repeats", "default", "content", "indexes"), 2),
     "events": (("sweeps", "events"), 1),
