@@ -58,14 +58,16 @@ class RedisReply(NamedTuple):
     outage: Outage
 
 
-# The first word of an error reply. All others are bugs: ERR, WRONGTYPE, NOSCRIPT, EXECABORT, and those of a Redis
-# Cluster that need a cluster's client (MOVED, ASK, CROSSSLOT).
+# The first word of an error reply. All others are bugs: ERR, WRONGTYPE, EXECABORT, and those of a Redis Cluster that
+# need a cluster's client (MOVED, ASK, CROSSSLOT).
 REDIS_REPLIES: Final[Mapping[str, RedisReply]] = {
     "LOADING": RedisReply(redis_errors.BusyLoadingError, REDIS_GONE),
     "NOAUTH": RedisReply(redis_errors.AuthenticationError, REDIS_GONE),
     "WRONGPASS": RedisReply(redis_errors.AuthenticationError, REDIS_GONE),
     "DENIED": RedisReply(redis_errors.AuthenticationError, REDIS_GONE),  # protected mode
     "BUSY": RedisReply(BusyError, MOMENT),
+    # The server restarted after a pipeline had loaded its scripts. `core.redis.script` handles it for single calls.
+    "NOSCRIPT": RedisReply(redis_errors.NoScriptError, MOMENT),
     "TRYAGAIN": RedisReply(redis_errors.TryAgainError, MOMENT),
     "CLUSTERDOWN": RedisReply(redis_errors.ClusterDownError, REJECTED),
     "MASTERDOWN": RedisReply(redis_errors.MasterDownError, REJECTED),
@@ -95,6 +97,7 @@ REDIS_UNAVAILABLE: Final = (
     redis_errors.TimeoutError,
     redis_errors.InvalidResponse,
     BusyError,
+    redis_errors.NoScriptError,
     redis_errors.TryAgainError,
     redis_errors.ClusterDownError,  # also MASTERDOWN
     redis_errors.ReadOnlyError,

@@ -3,7 +3,8 @@
 import pytest
 from redis.exceptions import ResponseError
 
-from core.redis.client import count_round_trips, state_redis
+from core.outages import REDIS_UNAVAILABLE
+from core.redis.client import GuardedPipeline, count_round_trips, state_redis
 from core.redis.script import Script
 from feed.tests import world
 from finishd.testing.api import get_item_ids, walk_feed
@@ -43,6 +44,22 @@ def test_a_script_runs_in_a_pipeline_on_a_server_that_lost_it() -> None:
         ECHO.run(pipe, keys=["k"], args=["v"])
         pipe.set("after", 1)
         assert pipe.execute() == [[b"k", b"v"], True]
+
+
+def test_a_server_that_restarts_within_a_pipeline_with_scripts_is_an_outage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    load_scripts = GuardedPipeline.load_scripts
+
+    def load_and_restart(pipe: GuardedPipeline) -> None:
+        load_scripts(pipe)
+        state_redis().script_flush()
+
+    monkeypatch.setattr(GuardedPipeline, "load_scripts", load_and_restart)
+    pipe = state_redis().pipeline()
+    ECHO.run(pipe, keys=["k"], args=["v"])
+    with pytest.raises(REDIS_UNAVAILABLE):
+        pipe.execute()
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
