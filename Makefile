@@ -23,7 +23,7 @@ SQL_TESTS = content analytics $(wildcard activity/tests/test_store_*.py) \
 	$(addprefix core/tests/test_,sql_outages.py clocks.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types slow gauntlet bench soak requirements \
+.PHONY: help install run test check lint types slow gauntlet bench soak simulate requirements \
 	migrations openapi keys format clean sql-tests
 
 help: ## list the targets
@@ -66,6 +66,9 @@ bench: install ## measure speeds against floors of the same run: 15 minutes; BEN
 
 soak: install ## mixed load with injected faults, then a check of all promises; MINUTES=15, SEED=1 repeats a run
 	@$(PY) -m soak --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED)) $(if $(BUG),--bug $(BUG))
+
+simulate: install ## the application on models of its servers that fail at random; SEEDS=1000, SEED=18 prints the trace of one
+	@$(PY) -m soak.simulation --seeds $(or $(SEEDS),1000) $(if $(SEED),--seed $(SEED))
 
 requirements: install ## update requirements/*.txt within the bounds of the .in files
 	@command -v uv >/dev/null || $(PY) -m pip install --quiet uv

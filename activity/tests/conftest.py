@@ -13,19 +13,26 @@ from activity.tests.firestore_wire import Recorder
 from finishd.testing.api import get_token
 from finishd.testing.firestore import Database
 from finishd.testing.people import Messages, activity_store, activity_store_unavailable, clock, messages
+from soak.simulation.store_model import StoreModel
 
 __all__ = ["activity_store", "activity_store_unavailable", "clock", "messages"]
 
-_STORES: Final[dict[str, type[ActivityStore]]] = {"orm": OrmStore, "firestore": FirestoreStore}
+_STORES: Final[dict[str, type[ActivityStore]]] = {
+    "orm": OrmStore,
+    "firestore": FirestoreStore,
+    "model": StoreModel,
+}
 
 
-@pytest.fixture(params=[pytest.param("orm", marks=pytest.mark.django_db), "firestore"])
+@pytest.fixture(params=[pytest.param("orm", marks=pytest.mark.django_db), "firestore", "model"])
 def store(request: pytest.FixtureRequest) -> ActivityStore:
-    """Return an empty store. A test that uses it runs once for each kind of store."""
+    """Return an empty store. A test that uses it runs once for each kind of store, and on the simulation's model."""
     return _make_store(request)
 
 
-@pytest.fixture(params=[pytest.param("orm", marks=pytest.mark.django_db(transaction=True)), "firestore"])
+@pytest.fixture(
+    params=[pytest.param("orm", marks=pytest.mark.django_db(transaction=True)), "firestore", "model"]
+)
 def shared_store(request: pytest.FixtureRequest) -> ActivityStore:
     """Return an empty store for tests that use it from several threads."""
     return _make_store(request)
