@@ -14,7 +14,7 @@ from core.front.classes import RequestClass
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """A complete request. Whoever takes it out of the queue sets its answer, in its event loop."""
+    """A complete request. The code that takes it out of the queue sets its answer, in its event loop."""
 
     scope: HTTPScope
     body: bytes

@@ -9,7 +9,6 @@ import pytest
 from django.db import OperationalError, connection
 
 from activity import keys as activity_keys
-from activity import timeline_cache
 from activity.services import profiles
 from activity.store import get_store
 from activity.types import StoreUnavailable
@@ -98,7 +97,7 @@ class TestFailing:
     def test_the_next_session_after_a_recovery_is_not_degraded(self) -> None:
         self.break_source("friends")
         assert get_feed("ama", limit=40)["meta"]["degraded"] == ["friends"]
-        state_redis().delete(timeline_cache.key("ama"))
+        state_redis().delete(*get_keys_read("ama", "friends"))
         page = get_feed("ama", limit=40, refresh="true")
         assert page["meta"]["degraded"] == []
         assert "friends" in {item["source"] for item in page["feed"]}

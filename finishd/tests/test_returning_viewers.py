@@ -53,7 +53,8 @@ class TestInactiveViewers:
         session = page["meta"]["session"]
         for name in (
             keys.PLAN.name(viewer="ama", session=session),
-            keys.SLOTS.name(viewer="ama", session=session),
+            # The only activity that is delivered is undone, so the feed of friends is empty and has no slots.
+            *([keys.SLOTS.name(viewer="ama", session=session)] if page["feed"] else []),
             keys.SESSION.name(viewer="ama", feed=feed),
         ):
             assert 0 < state_redis().ttl(name) <= 60, name

@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 
+from activity.dispatch import REPEATS
 from finishd.run import config, prepare, programs, steps
 from finishd.run.errors import StartupError
 from finishd.run.ports import free_port
@@ -84,7 +85,7 @@ class TestSettings:
 
     def test_workers_serve_every_queue_that_tasks_use(self) -> None:
         routes: dict[str, dict[str, str]] = settings.CELERY_TASK_ROUTES
-        sent = {settings.CELERY_TASK_DEFAULT_QUEUE, *(route["queue"] for route in routes.values())}
+        sent = {settings.CELERY_TASK_DEFAULT_QUEUE, *(route["queue"] for route in routes.values()), REPEATS}
         assert sent == {queue for queues, _ in programs.WORKERS.values() for queue in queues}
 
 
