@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from kombu.utils.json import dumps
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ResponseError
 
 from core.redis.script import Script
@@ -101,6 +102,16 @@ class QoS(redis.QoS):
 
 class Channel(redis.Channel):
     QoS = QoS
+
+    def _connparams(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the options of a connection. On a closed channel, this is a connection error, so kombu opens another.
+
+        A producer may keep a channel that was closed when Redis died. Without this, its next message would be an
+        AttributeError.
+        """
+        if self.connection is None:
+            raise RedisConnectionError("the channel was closed")
+        return super()._connparams(*args, **kwargs)  # type: ignore[misc]
 
     def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
         try:

@@ -81,3 +81,12 @@ def test_every_redis_url_uses_the_transport(url: str) -> None:
 
 def test_workers_use_the_consumer() -> None:
     assert current_app.conf.worker_consumer == f"{Consumer.__module__}:{Consumer.__qualname__}"
+
+
+def test_a_message_on_a_channel_that_was_closed_is_a_connection_error() -> None:
+    with current_app.connection_for_write() as connection:
+        channel: Any = connection.channel()
+        channel.close()
+        channel.connection, channel._pool = None, None  # as after the death of Redis
+        with pytest.raises(connection.connection_errors, match="the channel was closed"):
+            channel._put("default", {"body": ""})
