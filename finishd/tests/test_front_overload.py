@@ -35,7 +35,7 @@ class Phones:
         return [self._pool.submit(self._call, path) for _ in range(number)]
 
     def send_and_count_rejected(self, path: str, number: int, *, expected: int) -> list[httpx.Response]:
-        """Send requests and return those that are rejected at once. Assert how many they are."""
+        """Send requests and return those that are rejected at once. Assert that `expected` are, or more."""
         futures = self.send(path, number)
         deadline = time.monotonic() + 20
         while len(done := [future for future in futures if future.done()]) < expected:
@@ -88,7 +88,8 @@ def test_events_are_rejected_first_then_first_pages_and_next_pages_last(
     with make_phones(web) as phones:
         paused_redis.pause()
         running = phones.send(FEED)
-        assert_overloaded(phones.send_and_count_rejected(EVENTS, 10, expected=8), retry_after="10")
+        # At least so many are rejected: an event may have taken the thread before the page.
+        assert_overloaded(phones.send_and_count_rejected(EVENTS, 10, expected=7), retry_after="10")
         assert_overloaded(phones.send_and_count_rejected(FEED, 10, expected=8), retry_after="2")
         assert_overloaded(phones.send_and_count_rejected(NEXT, 10, expected=6), retry_after="1")
         # Other lanes: liveness needs no thread, staff and searches have threads of their own.
