@@ -23,6 +23,7 @@ class Faults:
         self.clock, self.scheduler = environment.clock, environment.scheduler
         self.faults: list[Fault] = []
         self._outages: dict[str, Fault] = {}
+        self._answered_late: list[tuple[Fault, set[Process]]] = []
         self._saved = [(START, environment.redis.copy_data())]
 
     def add(self, name: str, seconds: float = 0.0) -> Fault:
@@ -78,5 +79,12 @@ class Faults:
     def _restart_redis(self, data: dict[bytes, Entry], *, since: float) -> None:
         fault = self.add("Redis loses data", RESTART_SECONDS)
         fault.loses_since = since
+        self._answered_late.append((fault, set(self.scheduler.running)))
         self.environment.redis.restore(data)
         self.clock.now += RESTART_SECONDS
+
+    def note_end(self, process: Process) -> None:
+        """Extend the loss window by the requests that wrote before the loss and are answered after it."""
+        for fault, processes in self._answered_late:
+            if process in processes:
+                fault.end = max(fault.end, self.clock.now)

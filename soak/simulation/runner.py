@@ -125,6 +125,7 @@ class Runner:
     def _advance(self, process: Process, calls: int = 0) -> str:
         if not self.scheduler.run(process, calls=calls):
             return f"{process.name} pauses"
+        self.faults.note_end(process)
         request = self.requests.by_process.get(process)
         return f"{process.name} {'ends' if request is None else f'is answered {request.answer}'}"
 
