@@ -4,6 +4,7 @@ import pytest
 
 from activity import keys, unfollowed
 from activity.services import follows
+from activity.store.meter import count_calls
 from activity.tests.scenarios import (
     KOFIS_LIKE,
     NOW,
@@ -32,7 +33,12 @@ def leave() -> None:
 
 def get_unfollowed() -> list[bytes]:
     found: list[bytes] = state_redis().zrange(keys.UNFOLLOWED.name(viewer="ama"), 0, -1)  # type: ignore[assignment]
-    return found
+    return [member for member in found if not member.startswith(b"\0")]
+
+
+def restart_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give Redis another stamp, as a restart does. What it holds stays."""
+    monkeypatch.setattr(unfollowed, "get_stamp", lambda client: "another1")
 
 
 def test_a_backfill_that_is_overtaken_by_an_unfollow_shows_nothing(
@@ -74,6 +80,39 @@ def test_the_second_purge_shows_the_person_again(messages: Messages, clock: Cloc
     assert get_unfollowed() == [b"kofi"]
     run_later(messages, clock)
     assert get_unfollowed() == []
+
+
+def test_a_mark_that_a_rollback_brought_back_hides_nobody_who_is_followed(
+    messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_followers(messages, "ama")
+    set_relation("kofi")
+    messages.run_all()
+    leave()
+    marks = state_redis().dump(keys.UNFOLLOWED.name(viewer="ama"))
+    assert marks is not None
+    follow("ama", "kofi")
+    messages.run_all()
+    state_redis().restore(keys.UNFOLLOWED.name(viewer="ama"), 0, marks, replace=True)
+    assert read_timeline("ama") == []
+    restart_redis(monkeypatch)
+    assert read_timeline("ama") == KOFIS_LIKE
+    assert get_unfollowed() == []
+
+
+def test_after_a_restart_the_store_is_asked_once_and_unfollowed_people_stay_hidden(
+    messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_followers(messages, "ama")
+    leave()
+    restart_redis(monkeypatch)
+    read = unfollowed.read("ama")
+    with count_calls() as calls:
+        assert read.fetch(state_redis()) == {"kofi"}
+    assert calls.calls == ["get_existing_edges"]
+    with count_calls() as calls:
+        assert read.fetch(state_redis()) == {"kofi"}
+    assert calls.calls == []
 
 
 def test_a_late_backfill_keeps_a_later_unfollow() -> None:
