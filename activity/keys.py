@@ -51,7 +51,7 @@ UNFOLLOWED = Key(
     "unfollowed:{<viewer>}",
     "zset",
     "activity",
-    "100 people whom the viewer unfollowed or blocked lately",
+    "200 entries of people whom the viewer unfollowed or blocked lately",
     1 * HOUR,
     is_derived=True,
 )

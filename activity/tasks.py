@@ -62,7 +62,7 @@ def purge(viewer: str, author: str, version: int = 0, is_second_run: bool = Fals
 @shared_task(name="activity.tasks.rebuild", **{**JOB_TASK_OPTIONS, "soft_time_limit": 100, "time_limit": 110})
 def rebuild(uid: str, *_args: Any, **_: Any) -> None:
     """Rebuild the timeline of a viewer who returned."""
-    rebuilds.rebuild_timeline(uid)
+    rebuilds.rebuild_timeline(uid, now=time.time())
 
 
 @shared_task(name="activity.tasks.change_reach", **JOB_TASK_OPTIONS)

@@ -3,11 +3,12 @@
 A backfill or delivery that read the follow edge before it was removed may write rows after the first purge. Until the
 second purge, readers leave out all rows of these people.
 
-A member is an author, its score the version of the viewer's profile at the unfollow. A later follow has a later
-version, and its backfill removes the member. The newest MAX_AUTHORS are kept, for an hour.
+A *mark* is a member with the name of an author, and the version of the viewer's profile at the unfollow as score. A
+*release* ends the marks up to its version: that of a later follow, whose backfill adds it, or of the second purge. It
+remains, because an unfollow that was overtaken may add its mark after it. The newest are kept, for an hour.
 
 Another member is the stamp of the Redis server (`core.redis.run_ids`). Without it, Redis was restarted or replaced, and
-may have lost that a member was removed. Then the next reader asks the store who is followed again.
+may have lost a release. Then the next reader asks the store who is followed again.
 """
 
 import logging
@@ -23,27 +24,22 @@ from core.redis.reads import Read
 from core.redis.run_ids import get_stamp
 from core.redis.script import Script
 
-MAX_AUTHORS: Final = 100
+MAX_MEMBERS: Final = 200  # marks and releases
 STAMP_SCORE: Final = 2**53  # above every version
+_STAMP: Final = "\0"  # the first character of a stamp; no uid has it
+_RELEASE: Final = "\1"  # of a release; the author follows
 
 logger = logging.getLogger(__name__)
 
-# KEYS: unfollowed people. ARGV: author, version, TTL, maximum of authors, stamp, its score.
+# KEYS: unfollowed people. ARGV: TTL, maximum of members, stamp, its score, then members and scores. Sets the stamp of
+# a new set. The first argument of the members is "checked" if all marks were compared with the store.
 _ADD = Script("""
-if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('ZADD', KEYS[1], ARGV[6], ARGV[5]) end
-redis.call('ZADD', KEYS[1], 'GT', ARGV[2], ARGV[1])
-redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -2 - ARGV[4])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-""")
-
-# KEYS: unfollowed people. ARGV: stamp, its score, then author and version of each. Removes the authors, unless a later
-# unfollow added them again, and sets the stamp of a set that exists.
-_REMOVE = Script("""
-for i = 3, #ARGV, 2 do
-  local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
-  if score and tonumber(score) <= tonumber(ARGV[i + 1]) then redis.call('ZREM', KEYS[1], ARGV[i]) end
+if redis.call('EXISTS', KEYS[1]) == 0 or ARGV[5] == 'checked' then
+  redis.call('ZADD', KEYS[1], ARGV[4], ARGV[3])
 end
-if ARGV[1] ~= '' and redis.call('EXISTS', KEYS[1]) == 1 then redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) end
+for i = 6, #ARGV, 2 do redis.call('ZADD', KEYS[1], 'GT', ARGV[i + 1], ARGV[i]) end
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -2 - ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[1])
 """)
 
 
@@ -60,34 +56,44 @@ def read(viewer: str) -> Read[frozenset[str]]:
 
 def add(viewer: str, author: str, *, version: int) -> None:
     """Hide the rows of an author. `version` is that of the viewer's profile. Cost: 1 round trip."""
-    args = [author, version, keys.UNFOLLOWED.ttl, MAX_AUTHORS, _make_stamp(), STAMP_SCORE]
-    _ADD.run(state_redis(), keys=[keys.UNFOLLOWED.name(viewer=viewer)], args=args)
+    _add(viewer, [(author, version)])
 
 
-def remove(viewer: str, author: str, *, version: int) -> None:
+def release(viewer: str, author: str, *, version: int) -> None:
     """Show the rows of an author again, unless they were unfollowed after `version`. Cost: 1 round trip."""
-    _REMOVE.run(state_redis(), keys=[keys.UNFOLLOWED.name(viewer=viewer)], args=["", 0, author, version])
+    _add(viewer, [(_RELEASE + author, version)])
+
+
+def contains(uid: str, members: Sequence[bytes]) -> bool:
+    """Return whether the members of a viewer's set name a person."""
+    return any(member in members for member in (uid.encode(), (_RELEASE + uid).encode()))
+
+
+def _add(viewer: str, members: Sequence[tuple[str, float]], *, is_checked: bool = False) -> None:
+    args = [keys.UNFOLLOWED.ttl, MAX_MEMBERS, _make_stamp(), STAMP_SCORE, "checked" if is_checked else ""]
+    flat = [value for member in members for value in member]
+    _ADD.run(state_redis(), keys=[keys.UNFOLLOWED.name(viewer=viewer)], args=[*args, *flat])
 
 
 def _decode(viewer: str, members: Sequence[tuple[bytes, float]]) -> frozenset[str]:
-    versions = {
-        member.decode(errors="replace"): version
-        for member, version in members
-        if not member.startswith(b"\0")
-    }
-    if not versions or any(member == _make_stamp().encode() for member, _ in members):
-        return frozenset(versions)
+    versions = {member.decode(errors="replace"): version for member, version in members}
+    hidden = frozenset(
+        member
+        for member, version in versions.items()
+        if not member.startswith((_STAMP, _RELEASE)) and version > versions.get(_RELEASE + member, -1)
+    )
+    if not hidden or _make_stamp() in versions:
+        return hidden
     try:
-        followed = get_store().get_existing_edges([(viewer, author) for author in versions])
+        followed = get_store().get_existing_edges([(viewer, author) for author in sorted(hidden)])
     except StoreUnavailable as error:
         logger.warning("activity store unavailable: unfollowed people stay hidden: %s", error)
-        return frozenset(versions)
-    again = [author for author in versions if (viewer, author) in followed]
-    args = [_make_stamp(), STAMP_SCORE, *(value for author in again for value in (author, versions[author]))]
+        return hidden
+    again = sorted(author for _, author in followed)
     with rejections.skipping("cache"):
-        _REMOVE.run(state_redis(), keys=[keys.UNFOLLOWED.name(viewer=viewer)], args=args)
-    return frozenset(versions) - frozenset(again)
+        _add(viewer, [(_RELEASE + author, versions[author]) for author in again], is_checked=True)
+    return hidden.difference(again)
 
 
 def _make_stamp() -> str:
-    return f"\0{get_stamp(state_redis())}"
+    return _STAMP + get_stamp(state_redis())

@@ -73,7 +73,7 @@ def run_edge_job(job: Job, *, is_second_run: bool, now: float) -> None:
     """
     is_following = backfill.sync_author_rows(job.subject, job.target)
     if is_following or (job.kind == "purge" and is_second_run):
-        unfollowed.remove(job.subject, job.target, version=job.version)
+        unfollowed.release(job.subject, job.target, version=job.version)
     profile = get_store().get_profile(job.subject)
     if profile is not None:
         profiles.cache_profile(reach.sync_pull_list(profile, job.target))

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import orjson
 
-from activity import keys, timeline_cache, undone
+from activity import keys, timeline_cache, undone, unfollowed
 from activity.services import pending_history, profiles
 from activity.store import get_store
 from activity.types import StoredDocument
@@ -170,5 +170,5 @@ REFERENCE_READERS: Final = (
     ReferenceReader(keys.PROFILE, _profile_contains),
     ReferenceReader(keys.TIMELINE, _timeline_contains),
     ReferenceReader(keys.UNDONE, _timeline_contains),
-    ReferenceReader(keys.UNFOLLOWED, lambda uid, members: uid.encode() in members),
+    ReferenceReader(keys.UNFOLLOWED, unfollowed.contains),
 )

@@ -15,7 +15,8 @@ MAX_FOLLOWEES: Final = 200  # the most recently active ones
 ACTIVITIES_PER_FOLLOWEE: Final = 20
 MAX_FOLLOWS_READ: Final = 1_000
 PAGE_SIZE: Final = 500
-JOB_DUE_SECONDS: Final = 60.0
+JOB_DUE_SECONDS: Final = 4.0  # until a rebuild has begun; then it has RUN_SECONDS
+RUN_SECONDS: Final = 60.0
 
 
 def ensure_rebuilt(profile: Profile, found: Presence, *, now: float) -> bool:
@@ -52,7 +53,7 @@ def start_rebuild(profile: Profile, *, now: float) -> bool:
     return True
 
 
-def rebuild_timeline(uid: str) -> int:
+def rebuild_timeline(uid: str, *, now: float) -> int:
     """Replace a viewer's timeline with the newest activities of their followees; return the number of followees read.
 
     Delete the existing rows first: activities that were undone meanwhile were not delivered to an inactive viewer. A
@@ -65,7 +66,7 @@ def rebuild_timeline(uid: str) -> int:
     latest: list[Profile] = []
     try:
         if (job := get_store().get_job("rebuild", uid)) is not None:
-            job = replace(job, version=secrets.randbelow(2**31))
+            job = replace(job, version=secrets.randbelow(2**31), due=now + RUN_SECONDS)
             get_store().put_job(job)
             _clear_timeline(uid)
             followed = [edge.uid for edge in get_store().get_following(uid, limit=MAX_FOLLOWS_READ)]

@@ -60,11 +60,11 @@ class TestRebuilds:
             with monkeypatch.context() as patch:
                 meanwhile(patch, "get_following", fail)
                 with pytest.raises(StoreUnavailable):
-                    rebuilds.rebuild_timeline("ama")
+                    rebuilds.rebuild_timeline("ama", now=NOW)
 
         with monkeypatch.context() as patch:
             meanwhile(patch, "trim_timeline", another_is_killed_after_it_cleared_the_timeline)
-            rebuilds.rebuild_timeline("ama")
+            rebuilds.rebuild_timeline("ama", now=NOW)
         assert read_timeline_everywhere("ama") == []
         assert get_unfinished_jobs() == {("rebuild", "ama")}
         run_later(messages, clock)

@@ -133,7 +133,7 @@ class TestWriteThrough:
         cache_redis().flushdb()
         read_timeline("ama")
         cached = [cache_redis().get(keys.NAME.name(viewer=uid)) for uid in ("kofi", "mei")]
-        assert cached == [b'["Kofi Mensah",null]', None]
+        assert cached == [names.pack(("Kofi Mensah", None)), None]
         assert names.get_names(["kofi"])["kofi"][0] == "Kofi Mensah"
         people.sync_name_from_token("mei", "Mei", None)
         assert names.get_names(["mei"])["mei"][0] == "Mei"

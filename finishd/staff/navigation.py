@@ -129,6 +129,9 @@ UNFOLD: dict[str, Any] = {
                 "title": "Operations",
                 "items": [
                     _link(
+                        "Redis losses", "history", "recovery_redisloss_changelist", "recovery.view_redisloss"
+                    ),
+                    _link(
                         "Periodic tasks",
                         "schedule",
                         "django_celery_beat_periodictask_changelist",

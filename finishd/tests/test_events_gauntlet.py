@@ -187,7 +187,7 @@ def send_and_read_events(number: int, *, seconds: float, tmp_path: Path) -> dict
     }
     directory = tmp_path / "redis"
     directory.mkdir()
-    redis = PersistentRedis(directory, fsync="always")
+    redis = PersistentRedis(directory, fsync="everysec")
     environment = dict.fromkeys(("REDIS_URL", "CACHE_URL", "CELERY_BROKER_URL"), redis.url)
     environment["HISTORY_FLUSH_SECONDS"] = "10"
     try:

@@ -1,4 +1,4 @@
-"""The model of Redis replies as a real server does, to random commands and in whole runs of the simulation."""
+"""The model of Redis replies as a real server does, to random commands and to our scripts."""
 
 import random
 import time
