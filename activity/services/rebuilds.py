@@ -1,6 +1,7 @@
 """Rebuild the timeline of a viewer who returns after 30 days or more. Rebuilds are bounded and idempotent."""
 
 import secrets
+import time
 from dataclasses import replace
 from typing import Final
 
@@ -15,8 +16,8 @@ MAX_FOLLOWEES: Final = 200  # the most recently active ones
 ACTIVITIES_PER_FOLLOWEE: Final = 20
 MAX_FOLLOWS_READ: Final = 1_000
 PAGE_SIZE: Final = 500
-JOB_DUE_SECONDS: Final = 4.0  # until a rebuild has begun; then it has RUN_SECONDS
-RUN_SECONDS: Final = 60.0
+JOB_DUE_SECONDS: Final = 4.0  # the sweep queues a rebuild that made no progress for this long
+_PROGRESS_SECONDS: Final = 1.0  # between two reports of progress
 
 
 def ensure_rebuilt(profile: Profile, found: Presence, *, now: float) -> bool:
@@ -60,19 +61,24 @@ def rebuild_timeline(uid: str, *, now: float) -> int:
     delivery whose row this deletes is read again below. Each run tags the job with its own id, so a run that finishes
     first cannot delete the job of a concurrent run, which may be killed after it emptied the timeline.
 
-    Idempotent; does nothing without a job. Cost: 3 store calls per page of old rows, 4 more, and about 7 per followee.
+    Idempotent; does nothing without a job. Cost: 3 store calls per page of old rows, 4 more, about 7 per followee, and
+    1 a second.
     Raises StoreUnavailable, RuntimeError.
     """
     latest: list[Profile] = []
     try:
         if (job := get_store().get_job("rebuild", uid)) is not None:
-            job = replace(job, version=secrets.randbelow(2**31), due=now + RUN_SECONDS)
+            started = reported = time.monotonic()
+            job = replace(job, version=secrets.randbelow(2**31), due=now + JOB_DUE_SECONDS)
             get_store().put_job(job)
             _clear_timeline(uid)
             followed = [edge.uid for edge in get_store().get_following(uid, limit=MAX_FOLLOWS_READ)]
             people = get_store().get_profiles(followed)
             latest = sorted(people.values(), key=lambda p: (-p.active_at, p.uid))[:MAX_FOLLOWEES]
             for person in latest:
+                if time.monotonic() - reported >= _PROGRESS_SECONDS:
+                    reported = time.monotonic()
+                    get_store().postpone_job(job, due=now + reported - started + JOB_DUE_SECONDS)
                 backfill.sync_author_rows(uid, person.uid, newest=ACTIVITIES_PER_FOLLOWEE)
             get_store().trim_timeline(uid, keep=timeline_cache.MAX_DURABLE_ROWS)
             get_store().finish_job(job)

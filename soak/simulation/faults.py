@@ -67,8 +67,13 @@ class Faults:
         self.clock.now += seconds
 
     def empty_redis(self) -> None:
-        """Restart Redis without data. All events that were not counted are lost."""
+        """Restart Redis without data. All events that were not counted are lost.
+
+        No later rollback restores what was before: an operator who restores an older file runs `after_restore`, which
+        also forgets who is active. Deliveries skipped these people while Redis was empty.
+        """
         self._restart_redis({}, since=START)
+        self._saved = [(self.clock.now, {})]
 
     def roll_back_redis(self, number: int) -> None:
         """Restart Redis with data that it saved earlier: a number of times are lost."""
