@@ -62,6 +62,9 @@ class PromotedReplica:
         primary, replica = self._servers
         self._proxy = Proxy(_get_address(primary))
         self.url = f"redis://{self._proxy.host}/0"
+        with Redis.from_url(primary.url) as client:
+            # By default a primary waits 5 s for further replicas.
+            client.config_set("repl-diskless-sync-delay", 0)
         with Redis.from_url(replica.url) as client:
             client.replicaof("127.0.0.1", str(primary.port))
         self._wait_until_synchronised()
