@@ -18,14 +18,7 @@ from core.redis.reads import Read
 from core.redis.rejections import Skippable
 from core.units import HOUR, MINUTE
 from feed import keys, plan_scripts
-from feed.plan_format import (
-    PlanHeader,
-    SessionPointer,
-    get_item_id,
-    pack_slots,
-    pack_tail,
-    unpack_tail,
-)
+from feed.plan_format import PlanHeader, SessionPointer, get_item_id, pack_slots, pack_tail, unpack_tail
 from feed.types import Slot, TitleAndGenre
 
 SESSION_POINTER_TTL: Final = 10 * MINUTE  # of a session pointer, from the start of its session
@@ -221,12 +214,11 @@ def _decode_slice(viewer: str, session: str, reply: Any) -> PlanSlice | None:
 
 def _skip(what: Skippable, reply: Any) -> bool:
     """Skip a write if its reply is a rejection, and return whether it is. Raises another error reply."""
-    if not isinstance(reply, Exception):
-        return False
-    if not isinstance(reply, WRITE_REJECTIONS):
+    if isinstance(reply, WRITE_REJECTIONS):
+        rejections.skip(what, reply)
+    elif isinstance(reply, Exception):
         raise reply
-    rejections.skip(what, reply)
-    return True
+    return isinstance(reply, Exception)
 
 
 def delete_plan(viewer: str, session: str) -> None:

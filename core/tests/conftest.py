@@ -1,14 +1,17 @@
-"""Fixtures for tests of token keys."""
+"""Fixtures for tests of token keys and of limits."""
 
 import threading
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.auth import devkeys
 from core.auth.keystore import RemoteKeys
 from core.tests.key_endpoint import PROJECT, Clock, Endpoint, make_jwks
+from core.tests.throttling_tools import Allow
+from core.throttling.rates import Limits, Rate
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +44,13 @@ def clock() -> Clock:
 @pytest.fixture
 def keys(endpoint: Endpoint, clock: Clock) -> RemoteKeys:
     return RemoteKeys(PROJECT, endpoint.url, clock=clock)
+
+
+@pytest.fixture
+def allow(settings: Any) -> Allow:
+    """Return a function that replaces the limits of a scope: `allow("feed", user=Rate(2, HOUR))`."""
+
+    def change(scope: str, **sides: Rate) -> None:
+        settings.THROTTLES = {**settings.THROTTLES, scope: Limits(scope, **sides)}
+
+    return change

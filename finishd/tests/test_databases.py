@@ -29,6 +29,7 @@ SAME_ON_BOTH: Final = frozenset(
         "core/tests/test_redis_scripts.py",
         "core/tests/test_throttling.py",
         "core/tests/test_throttling_processes.py",
+        "core/tests/test_throttling_rejections.py",
         "feed/tests/test_cursor.py",
         "feed/tests/test_following.py",
         "feed/tests/test_plans.py",
