@@ -27,7 +27,7 @@ def test_a_worker_that_is_behind_runs_every_second_pass_and_gets_no_message_twic
     for number in range(BACKLOG):
         hold.apply_async(args=(str(tmp_path / f"held-{number}"), 0.3), queue=dispatch.DELIVERY)
     for number in range(LIKES):
-        relations.set_relation("kofi", f"movie:{number}", Relation(favorite=True), source=None, now=now - 8)
+        relations.set_relation("kofi", f"movie:{number}", Relation(favorite=True), source=None, now=now)
     # The first runs were done; the second ones are due.
     for number in range(SECOND_PASSES):
         get_store().put_job(Job("purge", "ama", f"author-{number}", 1, due=now - 60))
