@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final, Literal, get_args
 
 CircuitState = Literal["closed", "open", "half-open"]
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 _dependencies: set[str] = set()
 _registered: dict[str, "CircuitBreaker"] = {}
 _listeners: list[Listener] = []
+_is_check: ContextVar[bool] = ContextVar("is_check", default=False)
 
 
 class CircuitOpen(Exception):
@@ -30,6 +32,20 @@ class CircuitOpen(Exception):
         super().__init__(f"circuit breaker open: {name}; retry in {retry_after:.1f} s")
         self.name = name
         self.retry_after = retry_after
+
+
+@contextmanager
+def checking() -> Iterator[None]:
+    """Make every call of the block, whatever the state of its circuit breaker, to learn whether the server works now.
+
+    A call that succeeds closes a circuit breaker that was open when it began. A failure is not recorded, so a check
+    never makes requests fail or wait for longer. For this thread only.
+    """
+    token = _is_check.set(True)
+    try:
+        yield
+    finally:
+        _is_check.reset(token)
 
 
 class CircuitBreaker:
@@ -76,7 +92,7 @@ class CircuitBreaker:
 
     @contextmanager
     def protect(self) -> Iterator[None]:
-        """Run the block and record its result. Raises CircuitOpen if the call may not be made."""
+        """Run the block and record its result. Raises CircuitOpen if the call may not be made. See also `checking`."""
         is_probe = self._check_may_call()
         try:
             yield
@@ -96,6 +112,8 @@ class CircuitBreaker:
         """Return whether the call is a probe. Raises CircuitOpen if it may not be made."""
         if self.state == "closed":
             return False
+        if _is_check.get():
+            return True
         with self._lock:
             if self._open_until is None:  # another thread closed it
                 return False
@@ -121,6 +139,8 @@ class CircuitBreaker:
             _notify_listeners(self, "closed")
 
     def _record_failure(self, reason: BaseException, *, is_probe: bool) -> None:
+        if _is_check.get():
+            return
         with self._lock:
             if self._open_until is not None and not is_probe:
                 return

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from core import deadlines
+from core import circuit, deadlines
 
 TIMEOUT_SECONDS: Final = 1.0
 
@@ -26,12 +26,13 @@ class NotReady(Exception):
 class Check:
     """A check of one part. It runs in a thread of its own, so a part that does not respond delays no other check.
 
-    One run at a time: `ensure_started` returns a run that has not ended instead of starting another.
+    One run at a time: `ensure_started` returns a run that has not ended instead of starting another. A run makes its
+    calls also while a circuit breaker is open: it reports what works now.
     """
 
-    def __init__(self, name: str, check: Callable[[], Details]) -> None:
-        self._name = name
+    def __init__(self, name: str, check: Callable[[], Details], *, is_informational: bool = False) -> None:
         self._check = check
+        self._log_prefix = f"not measured, but ready: {name}" if is_informational else f"not ready: {name}"
         self._lock = threading.Lock()
         self._pending: Future[Details] | None = None
 
@@ -43,23 +44,23 @@ class Check:
             return self._pending
 
     def get_details(self, run: Future[Details], *, timeout: float) -> Details:
-        """Wait for a run and return its details. Log why the part is not ready."""
+        """Wait for a run and return its details. Log why the part is not ready, or not measured."""
         try:
             return {"status": "ok", **run.result(timeout=timeout)}
         except NotReady as error:
-            logger.warning("not ready: %s: %s", self._name, error)
+            logger.warning("%s: %s", self._log_prefix, error)
             return error.details
         except TimeoutError:
-            logger.warning("not ready: %s timeout after %s s", self._name, TIMEOUT_SECONDS)
+            logger.warning("%s: timeout after %s s", self._log_prefix, TIMEOUT_SECONDS)
             return {"status": "timeout", "reason": f"There was no answer within {TIMEOUT_SECONDS:g} s."}
         except Exception as error:
-            logger.warning("not ready: %s: %s: %s", self._name, type(error).__name__, error)
+            logger.warning("%s: %s: %s", self._log_prefix, type(error).__name__, error)
             return {"status": "unreachable", "reason": f"A call failed: {type(error).__name__}, see the log."}
 
     def _run(self, future: Future[Details]) -> None:
         started = time.monotonic()
         try:
-            with deadlines.request_deadline(TIMEOUT_SECONDS):
+            with circuit.checking(), deadlines.request_deadline(TIMEOUT_SECONDS):
                 details = self._check()
         except BaseException as error:
             future.set_exception(error)

@@ -11,8 +11,9 @@ from finishd.health.check import TIMEOUT_SECONDS, Check, Details
 from finishd.health.checks import machine, redis, service, sql
 
 REPORT_SECONDS: Final = 1.0
+INFORMATIONAL_PARTS: Final = frozenset({"deliveries"})  # feeds and writes work without them
 CHECKS: Final = {
-    name: Check(name, check)
+    name: Check(name, check, is_informational=name in INFORMATIONAL_PARTS)
     for name, check in (
         ("sql", sql.check_sql),
         ("redis", redis.check_state),
@@ -25,7 +26,6 @@ CHECKS: Final = {
         ("disk", machine.check_disk),
     )
 }
-INFORMATIONAL_PARTS: Final = frozenset({"deliveries"})  # feeds and writes work without them
 
 
 @dataclass(frozen=True, slots=True)
