@@ -25,11 +25,15 @@ class ExpectedTimelines:
         self.published: set[str] = set()
 
     def set_relation(self, uid: str, title: str, relation: Relation, now: int) -> None:
-        before, at = self.activities.get((uid, title), (Relation(), 0))
+        before, at = self.activities.get((uid, title), (Relation(), -1))
         if relation == before:
             return
         only_rated = (relation.status, relation.favorite) == (before.status, before.favorite)
-        self.activities[uid, title] = relation, at if only_rated and not before.is_empty else now
+        if only_rated and not before.is_empty and not relation.is_empty:
+            self.activities[uid, title] = relation, at
+        else:
+            # After an undo, an activity is at least a second later, because the undo hides rows up to its time.
+            self.activities[uid, title] = relation, max(now, at + before.is_empty)
 
     def is_blocked(self, one: str, other: str) -> bool:
         return (one, other) in self.blocks or (other, one) in self.blocks
