@@ -83,8 +83,8 @@ def get_erased_name(uid: str) -> str | None:
     return name.decode() if name else None
 
 
-def get_recently_erased() -> set[str]:
-    """Return the uids whose erasure began within the last day, as far as Redis knows.
+def get_unfinished_erasures() -> set[str]:
+    """Return the uids whose erasure began within the last day and did not finish, as far as Redis knows.
 
     Cost: 1 round trip per 500 keys.
     """
@@ -93,6 +93,14 @@ def get_recently_erased() -> set[str]:
         for key in (keys.ERASURE_NAME, keys.ERASURE_CONTACTS)
         for name in state_redis().scan_iter(match=key.pattern.replace("<viewer>", "*"), count=BATCH_SIZE)
     }
+
+
+def iterate_people() -> Iterator[str]:
+    """Yield the uids of all people in the store. Cost: 1 store call per 500 people. Raises StoreUnavailable."""
+    cursor = ""
+    while uids := get_store().get_uids(after=cursor, limit=BATCH_SIZE):
+        yield from uids
+        cursor = uids[-1]
 
 
 def iterate_contacts(uid: str) -> Iterator[list[str]]:

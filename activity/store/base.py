@@ -33,6 +33,9 @@ class ActivityStore(Protocol):
     def get_profiles(self, uids: Sequence[str]) -> dict[str, Profile]:
         """Return the profiles of those of up to 1,000 people that exist, by uid. 1 call, a document each."""
 
+    def get_uids(self, *, after: str = "", limit: int = 500) -> list[str]:
+        """Return the uids of people that follow another, in the order of the store. 1 call, `limit` documents."""
+
     def save_preferences(self, uid: str, preferences: Preferences) -> Profile:
         """Store the values that are not None. Versions rise only if one changed. 1 call, 2 documents at most."""
 

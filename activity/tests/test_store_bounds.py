@@ -23,6 +23,7 @@ Use = Callable[[ActivityStore], Any]
 COSTS: dict[str, tuple[Use, int]] = {
     "get_profile": (lambda s: s.get_profile("ama"), 1),
     "get_profiles": (lambda s: s.get_profiles(PEOPLE), 20),
+    "get_uids": (lambda s: s.get_uids(limit=5), 5),
     "save_preferences": (lambda s: s.save_preferences("ama", Preferences(genres=("new",), movies=[])), 2),
     "save_name": (lambda s: s.save_name("ama", "New", None), 1),
     "set_block": (lambda s: s.set_block("ama", "p1", blocked=True, due=DUE), 6),

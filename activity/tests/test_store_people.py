@@ -5,7 +5,7 @@ import pytest
 from activity.rules import affinities, blocks
 from activity.rules.affinities import DECAY_EPOCH
 from activity.store.base import ActivityStore
-from activity.tests.store_contract import DUE, NOW, follow, keys_of, see
+from activity.tests.store_contract import DUE, HOSTILE, NOW, follow, keys_of, see
 from activity.types import (
     MAX_BLOCKS,
     MAX_SEEN_ITEMS,
@@ -34,6 +34,16 @@ class TestProfiles:
     def test_a_thousand_profiles_are_read_in_one_call(self, store: ActivityStore) -> None:
         store.save_name("p999", "Last", None)
         assert set(store.get_profiles([f"p{n}" for n in range(1_000)])) == {"p999"}
+
+    def test_all_uids_are_read_in_pages(self, store: ActivityStore) -> None:
+        people = {*HOSTILE, "ama", "kofi", "Kofi"}
+        for uid in people:
+            store.save_name(uid, "A name", None)
+        follow(store, "esi", "nobody")  # only the follower is a person
+        found: list[str] = []
+        while page := store.get_uids(after=found[-1] if found else "", limit=7):
+            found += page
+        assert sorted(found) == sorted({*people, "esi"})
 
 
 class TestPreferences:

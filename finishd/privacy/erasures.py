@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError
 
 from core.auth.tokens import is_valid_uid
 from core.sql.after_commit import run_after_commit
-from finishd.privacy import services
+from finishd.privacy import recent, services
 from finishd.privacy.models import Erasure
 
 VERIFY_AFTER: Final = timedelta(minutes=65)
@@ -57,6 +57,7 @@ def run_erasure(pk: int, *, now: datetime, until: float) -> bool:
     request = Erasure.objects.filter(pk=pk, verified_at=None).first()
     if request is None:
         return True
+    recent.record(request.uid, now=now)  # before anything is deleted, so that a restore can repeat it
     if not services.erase(request.uid, until=until):
         _update(request, due_at=now + RETRY_AFTER)
         return False

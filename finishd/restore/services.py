@@ -10,7 +10,7 @@ from datetime import datetime
 from activity.services import privacy
 from core.redis.client import get_databases
 from core.redis.derived import delete_derived_keys
-from finishd.privacy import erasures
+from finishd.privacy import erasures, recent
 
 
 def delete_copies(*, is_dry_run: bool) -> Counter[str]:
@@ -26,12 +26,13 @@ def delete_copies(*, is_dry_run: bool) -> Counter[str]:
 
 
 def repeat_erasures(*, now: datetime, is_dry_run: bool) -> int:
-    """Request the erasures of the last day again, which the backup may lack, and return their number.
+    """Request the erasures of the last 30 days again that the backup lacks, and return their number.
 
-    Redis keeps the uid of a person who was erased for a day. Cost: 1 round trip per 500 keys, and for each erasure
-    1 SQL transaction and 1 message.
+    These are the erasures of people who are in the activity store again, and those that were interrupted.
+    Cost: 1 round trip per 500 keys, 1 store call per 500 people, and for each erasure 1 SQL transaction and 1 message.
+    Raises StoreUnavailable and Redis's errors.
     """
-    uids = sorted(privacy.get_recently_erased())
+    uids = sorted({*privacy.get_unfinished_erasures(), *recent.iterate_erased_people(now=now)})
     if not is_dry_run:
         for uid in uids:
             erasures.request_erasure(uid, now=now)

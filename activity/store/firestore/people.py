@@ -39,6 +39,15 @@ class People:
         }
 
     @store_call
+    def get_uids(self, *, after: str = "", limit: int = 500) -> list[str]:
+        query = layout.people().select(["uid"]).order_by("__name__").limit(limit)
+        if after:
+            query = query.start_after({"__name__": layout.person(after)})
+        uids = [snapshot.get("uid") for snapshot in calls.run_query(query)]
+        count_documents(len(uids))
+        return uids
+
+    @store_call
     def save_preferences(self, uid: str, preferences: Preferences) -> Profile:
         count_documents(2)
 

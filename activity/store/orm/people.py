@@ -31,6 +31,13 @@ class People:
         return {row.uid: from_row(row).profile for row in PersonRow.objects.filter(uid__in=uids)}
 
     @store_call
+    def get_uids(self, *, after: str = "", limit: int = 500) -> list[str]:
+        rows = PersonRow.objects.filter(uid__gt=after).order_by("uid")
+        uids = list(rows.values_list("uid", flat=True)[:limit])
+        count_documents(len(uids))
+        return uids
+
+    @store_call
     def save_preferences(self, uid: str, preferences: Preferences) -> Profile:
         count_documents(1)
         with transaction.atomic():

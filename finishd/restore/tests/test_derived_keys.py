@@ -17,6 +17,7 @@ KEPT = {
     "throttle",
     "erasure-contacts",
     "erasure-name",
+    "recent-erasures",
 }
 DELETED = {
     "card",

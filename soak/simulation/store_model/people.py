@@ -22,6 +22,12 @@ class People(State):
         count_documents(len(uids))
         return {uid: self.people[uid].profile for uid in uids if uid in self.people}
 
+    @store_call()
+    def get_uids(self, *, after: str = "", limit: int = 500) -> list[str]:
+        uids = sorted(uid for uid in self.people if uid > after)[:limit]
+        count_documents(len(uids))
+        return uids
+
     @store_call(1)
     def save_preferences(self, uid: str, preferences: Preferences) -> Profile:
         stored = self.preferences.get(uid, {})

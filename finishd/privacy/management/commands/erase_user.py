@@ -13,6 +13,7 @@ from core.auth.tokens import is_valid_uid
 from core.outages import REDIS_UNAVAILABLE
 from finishd.privacy import erasures, services
 from finishd.privacy.models import Erasure
+from finishd.privacy.recent import KEPT_DAYS
 
 
 def _format(time: datetime) -> str:
@@ -64,6 +65,7 @@ class Command(BaseCommand):
             f"The erasure runs again and is verified after {_format(request.due_at)}, because tokens are valid for an"
             " hour. These remain:\n"
             "  this request, with the uid: until the erasure is verified\n"
+            f"  Redis, a keyed hash of the uid, to repeat the erasure after a restore: for {KEPT_DAYS} days\n"
             "  Redis's append-only file, with deleted data: until Redis rewrites it, which the verification starts\n"
             "  plans of others, if they were built during the erasure or contain an earlier name of the person:"
             f" until {_format(plans_end)}\n"

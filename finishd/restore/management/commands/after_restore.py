@@ -10,6 +10,7 @@ from activity.types import StoreUnavailable
 from analytics.services import restoring
 from core.outages import REDIS_UNAVAILABLE, SqlUnavailable
 from feed.services import builds
+from finishd.privacy.recent import KEPT_DAYS
 from finishd.restore import services
 
 
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             raise CommandError(f"Not finished, run after_restore again: {error}") from error
         verb = "to request" if dry_run else "requested"
         self.stdout.write(
-            f"{number} erasures of the last day {verb} again; repeat older ones with erase_user"
+            f"{number} erasures of the last {KEPT_DAYS} days {verb} again; repeat older ones with erase_user"
         )
 
     def _delete_copies(self, *, is_dry_run: bool) -> None:
