@@ -79,7 +79,7 @@ class TestCatalogue:
 
     def test_without_redis_it_ends_with_a_sentence(self, redis_server: RedisServer) -> None:
         redis_server.stop()
-        with pytest.raises(CommandError, match="Not finished, run after_restore again"):
+        with pytest.raises(CommandError, match="Beside `make run`, start it first, then run after_restore"):
             after_restore()
 
 

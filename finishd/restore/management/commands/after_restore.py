@@ -33,7 +33,11 @@ class Command(BaseCommand):
                     f"{restoring.skip_deleted_entries()} events are lost: they were counted after the backup"
                 )
             number = services.repeat_erasures(now=timezone.now(), is_dry_run=dry_run)
-        except (StoreUnavailable, SqlUnavailable, *REDIS_UNAVAILABLE) as error:
+        except REDIS_UNAVAILABLE as error:
+            raise CommandError(
+                f"Redis is unavailable ({error}). Beside `make run`, start it first, then run after_restore."
+            ) from error
+        except (StoreUnavailable, SqlUnavailable) as error:
             raise CommandError(f"Not finished, run after_restore again: {error}") from error
         verb = "to request" if dry_run else "requested"
         self.stdout.write(
