@@ -2,13 +2,18 @@
 
 import logging
 import time
+import warnings
 from typing import Final
 
+from celery.exceptions import CPendingDeprecationWarning
 from celery.worker import consumer
 from celery.worker.state import maybe_shutdown
 from redis.exceptions import ResponseError
 
 logger = logging.getLogger(__name__)
+
+# With each lost connection, Celery announces another default of a setting that has a value here.
+warnings.filterwarnings("ignore", r"\s*In Celery 5\.1 we introduced", CPendingDeprecationWarning)
 
 MIN_PAUSE_SECONDS: Final = 0.5
 MAX_PAUSE_SECONDS: Final = 8.0

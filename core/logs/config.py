@@ -15,6 +15,7 @@ def get_config(log_format: str, level: str, *, readiness_path: str) -> dict[str,
         "formatters": {"line": {"()": make_formatter, "log_format": log_format}},
         "filters": {
             "noisy_tasks": {"()": "core.logs.filters.NoisyTaskFilter"},
+            "broker_outages": {"()": "core.broker.log_filter.BrokerOutageFilter"},
             "repeats": {"()": "core.logs.filters.RepeatFilter"},
             "handled_responses": {
                 "()": "core.logs.filters.HandledResponseFilter",
@@ -24,7 +25,11 @@ def get_config(log_format: str, level: str, *, readiness_path: str) -> dict[str,
             "unsent_messages": {"()": "core.logs.filters.UnsentMessageFilter"},
         },
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["repeats"]}
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "line",
+                "filters": ["broker_outages", "repeats"],
+            }
         },
         "loggers": {
             "django": {"handlers": []},  # Django's own handler would write everything twice under DEBUG

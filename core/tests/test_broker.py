@@ -1,5 +1,7 @@
-"""The pauses of a consumer whose broker rejects commands."""
+"""The pauses of a consumer whose broker rejects commands, and what is logged of an outage."""
 
+import logging
+import sys
 from typing import Any
 
 import pytest
@@ -8,10 +10,11 @@ from celery.exceptions import WorkerShutdown
 from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu import Connection
+from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError
+from redis.exceptions import ReadOnlyError, ResponseError
 
-from core.broker import consumer, transport
+from core.broker import consumer, log_filter, transport
 from core.broker.consumer import Consumer
 
 
@@ -90,3 +93,27 @@ def test_a_message_on_a_channel_that_was_closed_is_a_connection_error() -> None:
         channel.connection, channel._pool = None, None  # as after the death of Redis
         with pytest.raises(connection.connection_errors, match="the channel was closed"):
             channel._put("default", {"body": ""})
+
+
+@pytest.mark.parametrize(
+    ("logger", "error", "is_reduced"),
+    [
+        ("celery.worker.consumer.consumer", RedisConnectionError("closed"), True),
+        ("kombu.transport.redis", BrokerError("closed"), True),
+        ("celery.app.trace", ResponseError("OOM no memory"), True),
+        ("celery.worker.consumer.consumer", ValueError("a bug"), False),
+        ("finishd.run", RedisConnectionError("closed"), False),
+    ],
+)
+def test_only_an_outage_of_the_broker_is_logged_without_a_traceback(
+    logger: str, error: Exception, is_reduced: bool
+) -> None:
+    try:
+        raise error
+    except type(error):
+        raised = sys.exc_info()
+    record = logging.LogRecord(logger, logging.WARNING, __file__, 1, "lost %s.\nRetrying...", ("it",), raised)
+    assert log_filter.BrokerOutageFilter().filter(record)
+    line = f"lost it. Retrying... ({type(error).__name__}: {error})"
+    assert record.getMessage() == (line if is_reduced else "lost it.\nRetrying...")
+    assert record.exc_info == (None if is_reduced else raised)

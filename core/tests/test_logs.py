@@ -12,6 +12,7 @@ from celery.worker.request import Request
 from django_celery_beat.models import PeriodicTask
 from structlog.contextvars import bound_contextvars
 
+from core.broker.log_filter import BrokerOutageFilter
 from core.logs import filters, formatters
 from finishd.celery import app
 from finishd.testing.api import get_token
@@ -210,7 +211,7 @@ class TestRepeats:
 
     def test_the_filter_is_on_the_only_handler(self) -> None:
         (handler,) = [one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler]
-        assert [type(one) for one in handler.filters] == [filters.RepeatFilter]
+        assert [type(one) for one in handler.filters] == [BrokerOutageFilter, filters.RepeatFilter]
 
 
 def test_a_message_that_a_worker_cannot_process_is_logged_without_its_arguments(

@@ -26,6 +26,9 @@ CELERY_WORKER_CONSUMER = "core.broker.consumer:Consumer"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
+# A worker that loses the broker finishes its tasks. Redis would deliver a cancelled one only after the visibility
+# timeout; a finished one that is delivered again changes nothing, because tasks are idempotent.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 570  # below the visibility timeout, or two workers would run one task
 CELERY_TASK_SOFT_TIME_LIMIT = 550

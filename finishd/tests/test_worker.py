@@ -1,6 +1,7 @@
 """Test that the pinned version of Celery survives the end of Redis and of a worker process (docs/decisions/0004)."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -71,6 +72,12 @@ def test_a_worker_that_runs_a_task_survives_the_death_of_redis(
     wait_for(lambda: queue_task(str(tmp_path / "second")), workers)
     wait_for((tmp_path / "second.done").exists, workers)
     assert worker.poll() is None
+    log = workers.log.read_text()
+    assert re.search(
+        r"Connection to broker lost\. Trying to re-establish the connection\.\.\. \(\w*Error: .+\)", log
+    )
+    assert "Traceback" not in log
+    assert "DeprecationWarning" not in log
 
 
 def test_the_task_of_a_killed_worker_process_is_run_again(workers: Workers, tmp_path: Path) -> None:
