@@ -3,7 +3,8 @@
     python -m soak.simulation --seeds 10000          the seeds from 0 on; --first sets another start
     python -m soak.simulation --seed 4711            one seed, with its trace
 
-The exit code is 1 if a promise was broken. A failing seed is printed with the fewest steps that break the same promise.
+The exit code is 1 if a promise was broken, and 2 for wrong options. A failing seed is printed with the fewest steps
+that break the same promise.
 """
 
 import argparse
@@ -38,8 +39,36 @@ VARIABLES: Final = {
 
 def main() -> int:
     options = _parse_arguments()
-    if options.seed is None and options.processes > 1:
-        return _run_in_processes(options.first, options.seeds, options.processes)
+    if problem := _find_problem(options):
+        print(problem, file=sys.stderr)
+        return 2
+    started = time.monotonic()
+    processes = min(options.processes, options.seeds)
+    if options.seed is None and processes > 1:
+        code = _run_in_processes(options.first, options.seeds, processes)
+    else:
+        code = _run(options)
+    if options.seed is None and options.stride == 1:
+        last = options.first + options.seeds - 1
+        verdict = "promises are broken" if code else "break no promise"
+        print(
+            f"simulation: {options.seeds} seeds ({options.first} to {last}) {verdict},"
+            f" {time.monotonic() - started:.0f} s"
+        )
+    return code
+
+
+def _find_problem(options: argparse.Namespace) -> str | None:
+    """Return a sentence about an option that is out of bounds."""
+    for name, least in (("seeds", 1), ("seed", 0), ("first", 0), ("stride", 1), ("processes", 1)):
+        value = getattr(options, name)
+        if value is not None and value < least:
+            return f"simulation: --{name} is {value}; it must be at least {least}."
+    return None
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run seeds in this process, and print those that break promises. Return the exit code."""
     os.environ.update(VARIABLES)
     django.setup()
     call_command("migrate", verbosity=0)
@@ -47,12 +76,11 @@ def main() -> int:
     if options.seed is not None:
         return int(report.print_seed(options.seed))
     seeds = range(options.first, options.first + options.seeds * options.stride, options.stride)
-    return int(report.print_seeds(seeds))
+    return int(report.print_failures(seeds))
 
 
 def _run_in_processes(first: int, seeds: int, processes: int) -> int:
-    """Divide the seeds among processes, each of which prints its own failures."""
-    started = time.monotonic()
+    """Divide the seeds among processes, each of which prints its own failures. Return the exit code."""
     running = [
         subprocess.Popen(
             [
@@ -68,15 +96,16 @@ def _run_in_processes(first: int, seeds: int, processes: int) -> int:
     finally:
         for process in running:
             process.terminate()
-    print(f"simulation: {seeds} seeds from {first} on in {time.monotonic() - started:.0f} s")
-    return max(codes)
+    return int(any(codes))
 
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m soak.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1_000, help="number of seeds")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--stride", type=int, default=1, help="distance between two seeds")
+    parser.add_argument(
+        "--stride", type=int, default=1, help="distance between two seeds, in a process of several"
+    )
     parser.add_argument("--seed", type=int, help="run this seed only, and print its trace")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()

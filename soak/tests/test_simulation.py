@@ -1,6 +1,7 @@
 """The application keeps its promises in the simulation. `make simulate` runs more seeds."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,21 @@ def test_a_seed_has_the_same_trace_in_every_process() -> None:
     assert first.returncode == 0, first.stderr
     assert first.stdout.count("\n") > 50
     assert first.stdout == second.stdout
+
+
+def test_a_run_in_several_processes_prints_one_total() -> None:
+    run = run_command("--seeds", "3", "--processes", "2")
+    assert run.returncode == 0, run.stderr
+    assert re.fullmatch(r"simulation: 3 seeds \(0 to 2\) break no promise, \d+ s\n", run.stdout)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "least"), [("seeds", 0, 1), ("seed", -1, 0), ("first", -5, 0), ("processes", 0, 1)]
+)
+def test_a_number_out_of_bounds_is_one_sentence(option: str, value: int, least: int) -> None:
+    run = run_command(f"--{option}", str(value))
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == f"simulation: --{option} is {value}; it must be at least {least}.\n"
 
 
 @pytest.mark.gauntlet
