@@ -125,7 +125,7 @@ def test_a_dry_run_prints_the_same_numbers_and_writes_nothing(tmp_path: Path, re
     write_json(path, rows)
     before, genres = get_rows(), Genre.objects.count()
     dry = get_output(path, report=report, dry_run=True)
-    assert dry.startswith("dry run, nothing written: created 1, updated 1, unchanged 1, rejected 1\n")
+    assert dry.startswith("dry run, nothing imported: created 1, updated 1, unchanged 1, rejected 1\n")
     assert "Giallo" in dry
     assert (get_rows(), Genre.objects.count()) == (before, genres)
     output = get_output(path, report=report)

@@ -75,8 +75,8 @@ def check_port(config: Config) -> None:
         ) from error
     if not free:
         raise StartupError(
-            f"Port {config.port} on {config.host} is in use. Stop the program that uses it, or choose another port: "
-            f"make run PORT={config.port + 1}"
+            f"Port {config.port} on {config.host} is in use. Stop the program that uses it, or choose another port, "
+            f"and another directory if it is Finishd: make run PORT={config.port + 1} FINISHD_DATA=.data2"
         )
 
 

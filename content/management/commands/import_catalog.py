@@ -80,7 +80,7 @@ class Command(BaseCommand):
 
     def _print_summary(self, summary: Summary, report: Report, *, dry_run: bool) -> None:
         counts = f"created {summary.created}, updated {summary.updated}, unchanged {summary.unchanged}"
-        prefix = "dry run, nothing written: " if dry_run else ""
+        prefix = "dry run, nothing imported: " if dry_run else ""
         self.stdout.write(f"{prefix}{counts}, rejected {summary.rejected}")
         if summary.rejected:
             self.stdout.write(f"rejected rows, with reasons: {report.path}")

@@ -85,6 +85,7 @@ class TestRunning:
         second = RunSession(tmp_path, port=terminal.port)
         assert second.wait() == 1
         assert_one_line(second, f"Port {terminal.port} on 127.0.0.1 is in use")
+        assert f"make run PORT={terminal.port + 1} FINISHD_DATA=" in second.output
 
     def test_a_run_in_another_directory_is_independent(self, terminal: RunSession, tmp_path: Path) -> None:
         other = RunSession(tmp_path).wait_until_up()

@@ -24,7 +24,10 @@ class TestStartupErrors:
     """Startup errors, which are printed as one line without a traceback."""
 
     def test_a_port_in_use_is_reported(self, tmp_path: Path) -> None:
-        with listen_on_free_port() as port, pytest.raises(StartupError, match=rf"Port {port} .* is in use"):
+        with (
+            listen_on_free_port() as port,
+            pytest.raises(StartupError, match=rf"Port {port} .* FINISHD_DATA="),
+        ):
             config.check_port(make_config(tmp_path, PORT=str(port)))
 
     @pytest.mark.parametrize("port", ["abc", "0", "65536", "-1"])
