@@ -105,6 +105,15 @@ def _record(found: Found, newest: Heartbeat | None, *, now: float) -> None:
         lost_seconds=lost,
         now=now,
     ):
+        _log(kind, lost)
+
+
+def _log(kind: RedisLoss.Kind, lost: float) -> None:
+    if kind == RedisLoss.Kind.RESTARTED:
+        logger.info("Redis was restarted. No write older than a second was lost.")
+    elif kind == RedisLoss.Kind.EMPTIED:
+        logger.warning("redis: restart or failover: %s", kind.label)
+    else:
         logger.warning("redis: restart or failover: %s; lost about %.0f s of writes", kind.label, lost)
 
 

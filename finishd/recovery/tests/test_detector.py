@@ -90,12 +90,14 @@ def test_a_restart_that_lost_nothing_is_recorded_as_one(redis: LossyRedis) -> No
     assert get_losses() == [("restarted", 0.0)]
 
 
-def test_an_emptied_redis_is_noticed(redis: LossyRedis) -> None:
+def test_an_emptied_redis_is_noticed(redis: LossyRedis, caplog: pytest.LogCaptureFixture) -> None:
     detector = Detector()
     run(detector, 0, 1)
     state_redis().flushall()
     run(detector, 2, 3)
     assert get_losses() == [("emptied", 0.0)]
+    assert "emptied: all was lost" in caplog.text
+    assert "s of writes" not in caplog.text
 
 
 def test_a_loss_that_two_processes_detect_is_recorded_once(redis: LossyRedis) -> None:
