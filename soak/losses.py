@@ -16,13 +16,14 @@ from soak.deployment import SoakDeployment
 from soak.history import History
 
 MAX_LOST_SECONDS: Final = 2.0  # What `everysec` may lose.
+MAX_POSTPONED_SECONDS: Final = 2.0  # Redis writes to its file this much later if an fsync takes long.
 SYNC_SECONDS: Final = 20.0
 
 
 def roll_back_redis(deployment: SoakDeployment, variant: float) -> float:
     """Kill Redis and cut its append-only file, as a power cut does. Return the time from which writes are lost."""
     directory = deployment.redis.directory
-    loses_since, file = time.monotonic(), get_append_only_file(directory)
+    loses_since, file = time.monotonic() - MAX_POSTPONED_SECONDS, get_append_only_file(directory)
     size = file.stat().st_size
     time.sleep(MAX_LOST_SECONDS * variant)
     deployment.redis.stop()
@@ -38,7 +39,7 @@ def promote_replica(deployment: SoakDeployment, variant: float) -> float:
     with Redis.from_url(replica.url) as client:
         client.replicaof("127.0.0.1", str(deployment.redis.port))
         _wait_for_sync(client)
-        loses_since = time.monotonic()
+        loses_since = _wait_for_lag(deployment, client)
         client.replicaof("NO", "ONE")
         time.sleep(MAX_LOST_SECONDS * variant)
         deployment.redis.stop()
@@ -75,3 +76,15 @@ def _wait_for_sync(replica: "Redis") -> None:
         if time.monotonic() > deadline:
             raise RunFailed(f"a replica did not follow Redis within {SYNC_SECONDS:.0f} s")
         time.sleep(0.02)
+
+
+def _wait_for_lag(deployment: SoakDeployment, replica: "Redis") -> float:
+    """Return a time up to which the replica has all writes. On a busy machine it lags by seconds."""
+    with deployment.connect_redis() as primary:
+        at, offset = time.monotonic(), primary.info("replication")["master_repl_offset"]
+    deadline = at + SYNC_SECONDS
+    while replica.info("replication")["slave_repl_offset"] < offset:
+        if time.monotonic() > deadline:
+            raise RunFailed(f"a replica lags by more than {SYNC_SECONDS:.0f} s")
+        time.sleep(0.02)
+    return at

@@ -97,14 +97,12 @@ def get_bound(history: History, at: float, seconds: float) -> float:
 def _get_kept_time(history: History, at: float) -> float:
     """Return the time up to which acknowledged changes are certainly in effect at `at`."""
     bound = get_bound(history, at, VISIBLE_WITHIN)
-    return min(
-        (
-            fault.loses_since
-            for fault in history.faults
-            if fault.loses_since is not None and fault.overlaps(at - bound, at)
-        ),
-        default=at,
+    lost = (
+        fault.loses_since
+        for fault in history.faults
+        if fault.loses_since is not None and fault.overlaps(at - bound, at)
     )
+    return min([at, *lost])  # a fault may begin before its loss window
 
 
 def _find_complete_reads(history: History) -> Iterator[_Read]:

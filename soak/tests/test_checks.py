@@ -121,6 +121,11 @@ class TestHidden:
         operations = (FOLLOW, LIKE, undo("kofi", "title", 5.0), read("ama", at, SEES))
         assert len(violations("hidden", *operations, faults=[rolled_back])) == found
 
+    def test_a_fault_that_begins_before_its_loss_window_excuses_nothing_before_it(self) -> None:
+        failover = Fault("Redis's replica promoted", 5.5, 12.0, loses_since=10.0)
+        operations = (FOLLOW, LIKE, undo("kofi", "title", 5.0), read("ama", 6.0, SEES))
+        assert len(violations("hidden", *operations, faults=[failover])) == 1
+
     def test_a_plan_that_was_built_before_the_undo_keeps_its_items(self) -> None:
         pages = (
             read("ama", 4.0, SEES, session="s", next_cursor="2"),
