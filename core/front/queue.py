@@ -50,8 +50,11 @@ class RequestQueue:
         return len(self._waiting)
 
     def has_room(self, request_class: RequestClass) -> bool:
-        """Return whether a request of this class is admitted now. Only the event loop adds requests."""
-        return len(self._waiting) < request_class.room
+        """Return whether a request of this class is admitted now. Only the event loop adds requests.
+
+        A closed queue admits none: its threads may have ended.
+        """
+        return not self._is_closed and len(self._waiting) < request_class.room
 
     def put(self, waiting: Waiting) -> None:
         with self._changed:

@@ -158,6 +158,9 @@ class FrontClient:
     def get(self, path: str, **options: Any) -> Response:
         return self.start(path, **options).wait()
 
+    def count_waiting(self, lane: Lane) -> int:
+        return len(self.front._workers[lane.name].queue)
+
     def close(self) -> None:
         self._change("shutdown")
         self._life.result(WAIT_SECONDS)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core import deadlines, telemetry
-from core.tests.front_client import Application, FrontClient, Request, Response, front_client, wait_for
+from core.tests.front_client import API, Application, FrontClient, Request, Response, front_client, wait_for
 
 
 @pytest.fixture
@@ -92,8 +92,14 @@ class TestRequests:
     def test_stopping_finishes_the_requests(self, application: Application) -> None:
         with front_client(application) as client:
             running, waiting = block(client, application), client.start("/api/page")
+            wait_for(lambda: client.count_waiting(API) == 1)
             application.go_on.set()
         assert [running.wait().status, waiting.wait().status] == [200, 200]
+
+    def test_a_request_that_comes_after_the_stop_is_rejected(self, application: Application) -> None:
+        with front_client(application) as client:
+            client.front._workers[API.name].stop()
+            assert get_error(client.get("/api/page"))["code"] == "overloaded"
 
 
 class TestBodies:
