@@ -35,7 +35,7 @@ install: ## create .venv with the locked requirements (run and test do this them
 run: install ## web server, workers, beat and an embedded Redis in this terminal; PORT=8000 HOST=127.0.0.1
 	@exec $(PY) -m finishd.run
 
-test: check ## check, then the tests on SQLite and on PostgreSQL: five minutes
+test: check ## check, then the tests on SQLite and on PostgreSQL: seven minutes on two cores
 	$(PYTEST) $(WORKERS) -m "not slow and not gauntlet"
 	FINISHD_TEST_DATABASE=postgresql $(PYTEST) $(WORKERS) -m "not slow and not gauntlet" -k "not [firestore" $(SQL_TESTS)
 

@@ -19,13 +19,10 @@ from core.broker.queues import QueueState
 JOBS_PER_BATCH: Final = 200
 SWEEP_SECONDS: Final = 4.0  # a sweep starts no further batch after this time
 SWEEP_DUE_SECONDS: Final = 30.0  # a job that the sweep queued is not due again before this
-FIRST_RUNS: Final = frozenset(
-    {"deliver", "backfill", "rebuild", "change_reach"}
-)  # kinds that wait for nothing
+# Kinds of jobs that are due only because they did not run. The others wait for a second run.
+FIRST_RUNS: Final = frozenset({"deliver", "backfill", "rebuild", "change_reach"})
 MAX_REPEATS: Final = 1_000  # messages in the queue; above it, due jobs wait in the store for a later sweep
-MESSAGE_SECONDS: Final = (
-    4.0  # the shortest time after its message at which any job is due; a test compares them
-)
+MESSAGE_SECONDS: Final = 4.0  # the shortest time from a job's message until it is due; a test compares all
 # A request or batch sends its message after the time from which it computes `due`, and clocks differ. If they differ by
 # more, a job is queued twice, which costs time but does no harm.
 MARGIN_SECONDS: Final = 2.0

@@ -1,4 +1,4 @@
-"""What is searched: the words, and which items may be found."""
+"""A search: its words, and the items that it may find."""
 
 from dataclasses import dataclass
 from functools import cached_property

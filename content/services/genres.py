@@ -100,7 +100,7 @@ class GenreResolver:
         """Return the primary keys of the genres, in their order and without duplicates.
 
         A known TMDB id takes precedence over the name, because TMDB translates names, but not ids. An unknown id
-        without a name is left out: nobody could tell which genre it means. Raises ValueError as `ensure_genre` does.
+        without a name is left out, because a number is no name for a genre. Raises ValueError as `ensure_genre` does.
         """
         return list(dict.fromkeys(pk for mention in mentions if (pk := self._get_pk(mention)) is not None))
 

@@ -63,4 +63,4 @@ def test_the_best_match_comes_first_unless_staff_sort_by_a_column(staff: Client)
 
 @pytest.mark.parametrize("text", ["9" * 5_000, "'\"; --", "   ", "\u202e", "%", "???"])
 def test_any_text_gets_a_page(staff: Client, text: str) -> None:
-    find(staff, text)
+    assert staff.get(ITEMS, {"q": text}).status_code == 200

@@ -111,4 +111,6 @@ def test_every_row_is_rejected_or_fits_the_database(wild: dict[str, str]) -> Non
         row = tmdb_csv.parse_row({"id": "1", "title": "X", **wild})
     except RejectedRow:
         return
-    Item(id=row.id, title_key="x", **row.columns).clean_fields()
+    item = Item(id=row.id, title_key="x", **row.columns)
+    item.clean_fields()
+    assert (item.id, item.title) == ("tmdb-movie-1", "X")

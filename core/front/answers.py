@@ -16,9 +16,8 @@ _JSON: Final = (b"content-type", api_json.MEDIA_TYPE.encode())
 _PLAIN: Final = (b"content-type", b"text/plain; charset=utf-8")
 _UNCACHED: Final = (b"cache-control", b"max-age=0, no-cache, no-store, must-revalidate, private")
 _REQUEST_ID: Final = log_context.REQUEST_ID_HEADER.lower().encode()
-ROUTE: Final = (
-    "unknown"  # the route of the front's own errors in metrics, because Django has not resolved their paths
-)
+# The route of the front's own errors in metrics, because Django has not resolved their paths.
+ROUTE: Final = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

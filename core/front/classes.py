@@ -14,7 +14,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class RequestClass:
-    """What the front does with a kind of request. Times are seconds, sizes bytes.
+    """A kind of request, with its lane and limits. Times are seconds, sizes bytes.
 
     `max_fill` is the part of its lane's queue that may be in use when a request of this class is admitted: classes with
     a small one are rejected first. A request waits for a thread for `wait` at most, and has `run` from then on, but

@@ -58,7 +58,7 @@ class Application:
 
 @dataclass
 class Response:
-    """What the front sent. The status is 0 if it sent nothing."""
+    """A response of the front. The status is 0 if the front sent nothing."""
 
     status: int
     headers: dict[str, str]

@@ -1,4 +1,4 @@
-"""Pages while another version writes the same keys: what it added is ignored, what nobody can read is absent."""
+"""Pages while another version writes the same keys: fields that it added are ignored, unreadable values are absent."""
 
 from collections.abc import Callable
 from typing import Any, Final, cast

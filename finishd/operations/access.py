@@ -1,4 +1,4 @@
-"""Who may read about the inside of the service: staff, and monitoring with METRICS_TOKEN."""
+"""Access to metrics and to the details of readiness: for staff, and with METRICS_TOKEN."""
 
 import hmac
 

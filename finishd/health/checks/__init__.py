@@ -1,1 +1,1 @@
-"""What readiness checks. Each check returns what it measured, or raises NotReady, or the error of a dependency."""
+"""The checks of readiness. Each returns what it measured, or raises NotReady or the error of a dependency."""

@@ -1,4 +1,4 @@
-"""What the service made: indexes, deliveries and counted events."""
+"""Checks of indexes, deliveries and event streams."""
 
 import time
 
