@@ -173,7 +173,7 @@ def load(viewer: str, read: Callable[[], list[TimelineRow]], *, limit: int) -> l
 
 
 def make_stamp() -> str:
-    """Return the member that marks a timeline as loaded on the current server."""
+    """Return the member that marks a sorted set as written on the current server. No uid or item id equals it."""
     return f"\0{get_stamp(state_redis())}"
 
 

@@ -15,13 +15,12 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from activity import keys
+from activity import keys, timeline_cache
 from activity.store import get_store
 from activity.types import StoreUnavailable
 from core.redis import rejections
 from core.redis.client import state_redis
 from core.redis.reads import Read
-from core.redis.run_ids import get_stamp
 from core.redis.script import Script
 
 MAX_MEMBERS: Final = 200  # marks and releases
@@ -70,7 +69,13 @@ def contains(uid: str, members: Sequence[bytes]) -> bool:
 
 
 def _add(viewer: str, members: Sequence[tuple[str, float]], *, is_checked: bool = False) -> None:
-    args = [keys.UNFOLLOWED.ttl, MAX_MEMBERS, _make_stamp(), STAMP_SCORE, "checked" if is_checked else ""]
+    args = [
+        keys.UNFOLLOWED.ttl,
+        MAX_MEMBERS,
+        timeline_cache.make_stamp(),
+        STAMP_SCORE,
+        "checked" if is_checked else "",
+    ]
     flat = [value for member in members for value in member]
     _ADD.run(state_redis(), keys=[keys.UNFOLLOWED.name(viewer=viewer)], args=[*args, *flat])
 
@@ -82,7 +87,7 @@ def _decode(viewer: str, members: Sequence[tuple[bytes, float]]) -> frozenset[st
         for member, version in versions.items()
         if not member.startswith((_STAMP, _RELEASE)) and version > versions.get(_RELEASE + member, -1)
     )
-    if not hidden or _make_stamp() in versions:
+    if not hidden or timeline_cache.make_stamp() in versions:
         return hidden
     try:
         followed = get_store().get_existing_edges([(viewer, author) for author in sorted(hidden)])
@@ -93,7 +98,3 @@ def _decode(viewer: str, members: Sequence[tuple[bytes, float]]) -> frozenset[st
     with rejections.skipping("cache"):
         _add(viewer, [(_RELEASE + author, versions[author]) for author in again], is_checked=True)
     return hidden.difference(again)
-
-
-def _make_stamp() -> str:
-    return _STAMP + get_stamp(state_redis())

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError
 
-from activity import keys
+from activity import keys, timeline_cache
 from activity.rules import history as history_rules
 from activity.services import pending_history
 from activity.store import get_store
@@ -19,7 +19,6 @@ from activity.types import MAX_SEEN_ITEMS, MAX_SKIPPED_TITLES, HistoryDelta, Sto
 from core.redis.client import state_redis
 from core.redis.keys import Key
 from core.redis.reads import Read
-from core.redis.run_ids import get_stamp
 from core.redis.script import Script
 
 _VIEWERS_PER_PIPELINE: Final = 1_000
@@ -67,7 +66,8 @@ def read(uid: str) -> Read[History]:
 def _decode(
     uid: str, cached: frozenset[bytes], recent: frozenset[bytes], skipped: frozenset[bytes]
 ) -> History:
-    marker = _make_marker()
+    # Without the stamp of the current server, the copy may lack what was seen last. No item id equals a stamp.
+    marker = timeline_cache.make_stamp().encode()
     if marker in cached:
         return History(_texts((cached | recent) - {marker}), _texts(skipped))
     pending: list[HistoryDelta] = []
@@ -123,20 +123,12 @@ def _load(uid: str, pending: Sequence[HistoryDelta]) -> dict[str, int]:
     seen = history_rules.merge_seen((get_store().get_seen(uid), *(delta.seen for delta in pending)))
     name = keys.SEEN_ITEMS.name(viewer=uid)
     pipe = state_redis().pipeline()
-    pipe.zadd(name, {_make_marker(): 0, **seen})
+    pipe.zadd(name, {timeline_cache.make_stamp(): 0, **seen})
     pipe.expire(name, keys.SEEN_ITEMS.ttl or 0)
     skipped = history_rules.merge_skipped(delta.skipped for delta in pending)
     _queue_newest(pipe, keys.SKIPPED_TITLES, uid, skipped, MAX_SKIPPED_TITLES)
     pipe.execute()
     return seen
-
-
-def _make_marker() -> bytes:
-    """Return the member of a cached history that was loaded on the current server. No item id equals it.
-
-    A history without it may lack what was seen last, because Redis was restarted or replaced.
-    """
-    return b"\0" + get_stamp(state_redis()).encode()
 
 
 def _queue_newest(pipe: Any, key: Key, uid: str, times: Mapping[str, int], max_members: int) -> None:

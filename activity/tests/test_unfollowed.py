@@ -2,7 +2,7 @@
 
 import pytest
 
-from activity import keys, unfollowed
+from activity import keys, timeline_cache, unfollowed
 from activity.services import follows
 from activity.store.meter import count_calls
 from activity.tests.scenarios import (
@@ -37,7 +37,7 @@ def get_unfollowed() -> set[str]:
 
 def restart_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give Redis another stamp, as a restart does. What it holds stays."""
-    monkeypatch.setattr(unfollowed, "get_stamp", lambda client: "another1")
+    monkeypatch.setattr(timeline_cache, "get_stamp", lambda client: "another1")
 
 
 def test_a_backfill_that_is_overtaken_by_an_unfollow_shows_nothing(

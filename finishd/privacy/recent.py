@@ -1,7 +1,7 @@
 """The record of recent erasures, in Redis, from which `after_restore` repeats those that a backup lacks.
 
-A restore of SQL also removes the erasure requests, so Redis keeps this record. It names nobody: it holds an HMAC of
-each uid with SECRET_KEY. Whoever has the key can only test whether a uid that they know is in it.
+A restore of SQL also removes the erasure requests, so Redis keeps this record. It contains no uid, but an HMAC of each
+uid with SECRET_KEY. With the key, one can only test whether a known uid is in the record.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,10 +13,11 @@ from django.utils.crypto import salted_hmac
 
 from activity.services import privacy
 from core.redis.client import state_redis
+from core.units import DAY
 from finishd.privacy.keys import RECENT_ERASURES
 
 KEPT_SECONDS: Final = RECENT_ERASURES.ttl or 0
-KEPT_DAYS: Final = KEPT_SECONDS // 86_400
+KEPT_DAYS: Final = KEPT_SECONDS // DAY
 MAX_KEPT: Final = 10_000
 _SALT: Final = "finishd.privacy.recent"
 
